@@ -1,0 +1,166 @@
+"""Four-Rooms: a leader pays a walker to come by, and the walker only wants to reach its goal.
+
+| | |
+| --- | --- |
+| id | `stackelberg/FourRooms-v0` |
+| states S | 104 free cells of a 13 x 13 map, row by row |
+| leader actions A | 1 (the leader only configures) |
+| follower actions B | 4: up, right, down, left |
+| contexts K | one per goal |
+| commitment | an incentive per cell in [-0.2, 0], shape (104,) |
+| horizon | 200 |
+| discounts | 0.99, 0.99 |
+| temperature | 0.005 |
+
+What x changes
+    The follower is paid ``x[cell]`` in every cell but its goal, and the leader pays for it.
+Dynamics
+    The follower starts in row 4, column 1. With probability ``slip`` its move goes in one of the three other
+    directions; a move into a wall stays.
+Follower's reward
+    1 at the goal, else the cell's incentive.
+Leader's reward
+    1 per step on the target cell (row 8, column 4); at the goal, minus ``penalty`` times the sum of |x|.
+End
+    The goal is terminal: it pays when it is visited. Otherwise after 200 steps.
+What is known
+    Without incentives the leader earns almost nothing. Plain gradient ascent from random logits, exact or not, drifts back there;
+    temperature continuation and many starts end higher (docs/tasks.md has the best known values).
+Arguments
+    ``goals``, ``goal_probabilities``, ``slip``, ``follower_slip``, ``temperature``, ``penalty``, ``discount``, ``horizon``.
+    The papers' code simulates slip 0.33 but computes the follower's response and the reported value at 0.44;
+    ``follower_slip=0.44`` reproduces that. Default: the follower believes the truth.
+References
+    Thoma et al. (2024), arXiv 2406.01575, section 5.1; Kudo et al. (2026), arXiv 2603.14867, section 6.
+Version history
+    v0: first version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stackelberg_envs.arrays import Array, as_float
+from stackelberg_envs.commitments import IncentiveCost, Joint, StateIncentive
+from stackelberg_envs.errors import GameError
+from stackelberg_envs.games import TabularGame
+from stackelberg_envs.transitions import Transition
+
+MAP = """\
+xxxxxxxxxxxxx
+x     x     x
+x     x     x
+x           x
+x     x     x
+x     x     x
+xx xxxx     x
+x     xxx xxx
+x     x     x
+x     x     x
+x           x
+x     x     x
+xxxxxxxxxxxxx"""
+FREE = np.array([[cell != "x" for cell in row] for row in MAP.splitlines()])
+#: Row and column of each state, shape (104, 2).
+CELLS = np.argwhere(FREE)
+STATE_OF = {(int(row), int(column)): state for state, (row, column) in enumerate(CELLS)}
+START, TARGET = (4, 1), (8, 4)
+ONE_GOAL = ((1, 9),)
+TWO_GOALS = ((1, 9), (11, 11))
+#: Up, right, down, left.
+MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
+LOWEST_INCENTIVE = -0.2
+
+
+def make_game(
+    *,
+    goals: Sequence[tuple[int, int]] = ONE_GOAL,
+    goal_probabilities: Sequence[float] | None = None,
+    slip: float = 0.33,
+    follower_slip: float | None = None,
+    temperature: float = 0.005,
+    penalty: float = 5.0,
+    discount: float = 0.99,
+    horizon: int = 200,
+) -> TabularGame:
+    """Four-Rooms as a tabular game.
+
+    Parameters
+    ----------
+    goals
+        (row, column) of each goal; one context per goal.
+    goal_probabilities
+        Of each goal; default equal.
+    slip, follower_slip
+        Probability that a move goes astray, in truth and in the follower's plans (default: the truth).
+    temperature
+        Weight of the follower's entropy, reward units.
+    penalty
+        What one unit of incentive costs the leader when the goal is reached.
+    discount
+        Of both players, per step.
+    horizon
+        Steps after which an episode is truncated.
+
+    Raises
+    ------
+    GameError
+        A goal that is no free cell, or a slip outside [0, 1].
+    """
+    states = [_state_of(goal) for goal in goals]
+    probabilities = np.full(len(states), 1.0 / len(states)) if goal_probabilities is None else goal_probabilities
+    S = len(CELLS)
+    at_goal = np.zeros((len(states), S))
+    at_goal[np.arange(len(states)), states] = 1.0
+    if len(states) == 1:
+        at_goal = at_goal[0]
+    on_target = np.zeros((S, 1, 4))
+    on_target[STATE_OF[TARGET]] = 1.0
+    low = np.full(S, LOWEST_INCENTIVE)
+    return TabularGame(
+        transition=_walk(slip, "slip"),
+        believed_transition=None if follower_slip in (None, slip) else _walk(follower_slip, "follower_slip"),
+        leader_reward=on_target,
+        follower_reward=_per_state(at_goal),
+        initial=np.eye(S)[STATE_OF[START]],
+        terminal=at_goal,
+        leader_discount=discount,
+        follower_discount=discount,
+        temperature=temperature,
+        commitment=Joint(
+            StateIncentive(low, 0.0, where=1.0 - at_goal, parametrisation="softmax_budget"),
+            IncentiveCost(low, 0.0, price=penalty, where=at_goal),
+        ),
+        context_probabilities=as_float(probabilities, "goal_probabilities") if len(states) > 1 else None,
+        horizon=horizon,
+        name="Four-Rooms",
+        facts={"cells": CELLS, "goals": tuple(goals), "target": TARGET, "start": START},
+    )
+
+
+def _per_state(values: Array) -> Array:
+    return np.repeat(values[..., None, None], len(MOVES), axis=-1)
+
+
+def _state_of(cell: tuple[int, int]) -> int:
+    try:
+        return STATE_OF[int(cell[0]), int(cell[1])]
+    except KeyError:
+        raise GameError(f"goals: expected free cells (row, column) of the 13 x 13 map, got {cell}") from None
+
+
+def _walk(slip: float | None, name: str) -> Transition:
+    """Return the dynamics: four successors a row, one per direction the move may take."""
+    if slip is None or not 0.0 <= slip <= 1.0:
+        raise GameError(f"{name}: expected a probability in [0, 1], got {slip!r}")
+    landing = np.array([[_step(cell, move) for move in MOVES] for cell in CELLS])
+    successors = np.broadcast_to(landing[:, None, None, :], (len(CELLS), 1, 4, 4))
+    rows = np.where(np.eye(4, dtype=bool), 1.0 - slip, slip / 3.0)
+    return Transition.from_lists(successors, np.broadcast_to(rows, successors.shape), name)
+
+
+def _step(cell: np.ndarray, move: tuple[int, int]) -> int:
+    there = (int(cell[0]) + move[0], int(cell[1]) + move[1])
+    return STATE_OF.get(there, STATE_OF[int(cell[0]), int(cell[1])])

@@ -1,0 +1,124 @@
+"""Random games of any size, for tests and for scaling: exact by the oracle.
+
+| | |
+| --- | --- |
+| id | `stackelberg/RandomTabular-v0` |
+| states S, actions A, B, contexts K | arguments |
+| commitment | D weights of random reward features in [-1, 1], or a policy table |
+| horizon | 100 |
+| discounts | 0.95, 0.9 |
+| temperature | 0.2 |
+
+What x changes
+    With ``commitment="features"`` (default) the follower's reward, r_F += sum_d features x; with "policy" the
+    leader's policy.
+Dynamics
+    Every state and pair of actions leads to ``branching`` states drawn evenly, with Dirichlet weights.
+Both rewards
+    Standard normal, by state and pair of actions.
+End
+    In ``terminal`` states, if any (the last ones), else by the time limit.
+What is known
+    Everything, by :func:`stackelberg_envs.solve`.
+Arguments
+    See :func:`make_game`.
+References
+    Made for this project.
+Version history
+    v0: first version.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stackelberg_envs.arrays import require_count
+from stackelberg_envs.commitments import Commitment, LinearFeatures, PolicyTable
+from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games import TabularGame
+from stackelberg_envs.transitions import Transition
+
+
+def make_game(
+    *,
+    S: int = 20,
+    A: int = 2,
+    B: int = 3,
+    K: int = 1,
+    branching: int = 4,
+    terminal: int = 0,
+    commitment: str = "features",
+    D: int = 4,
+    leader_discount: float = 0.95,
+    follower_discount: float = 0.9,
+    temperature: float = 0.2,
+    horizon: int = 100,
+    seed: int = 0,
+) -> TabularGame:
+    """A random tabular game.
+
+    Parameters
+    ----------
+    S, A, B, K
+        Numbers of states, leader actions, follower actions and contexts (contexts differ in all but dynamics).
+    branching
+        Successors of each state and pair of actions (drawn with replacement).
+    terminal
+        How many states, the last ones, are terminal.
+    commitment
+        "features" or "policy".
+    D
+        Number of reward features.
+    leader_discount, follower_discount
+        Per step.
+    temperature
+        Weight of the follower's entropy, reward units.
+    horizon
+        Steps after which an episode is truncated.
+    seed
+        Every array is a function of it.
+
+    Raises
+    ------
+    ArgumentError
+        A count below its least value, or an unknown commitment.
+    """
+    for name, value in {"S": S, "A": A, "B": B, "K": K, "branching": branching, "D": D}.items():
+        require_count(value, name)
+    if commitment not in ("features", "policy"):
+        raise ArgumentError(f"commitment: expected 'features' or 'policy', got {commitment!r}")
+    if not 0 <= terminal < S:
+        raise ArgumentError(f"terminal: expected a number of states in 0..{S - 1}, got {terminal}")
+    rng = np.random.default_rng(seed)
+    lead = (K,) if K > 1 else ()
+    is_terminal = np.zeros((*lead, S))
+    if terminal:
+        is_terminal[..., -terminal:] = 1.0
+    return TabularGame(
+        transition=_random_lists(rng, S, A, B, branching),
+        leader_reward=rng.standard_normal((*lead, S, A, B)),
+        follower_reward=rng.standard_normal((*lead, S, A, B)),
+        initial=rng.dirichlet(np.ones(S), size=lead),
+        terminal=is_terminal,
+        leader_policy=rng.dirichlet(np.ones(A), size=S),
+        leader_discount=leader_discount,
+        follower_discount=follower_discount,
+        temperature=temperature,
+        commitment=_random_commitment(rng, commitment, (*lead, S, A, B), D),
+        context_probabilities=rng.dirichlet(np.ones(K)) if K > 1 else None,
+        horizon=horizon,
+        name="Random tabular",
+    )
+
+
+def _random_lists(rng: np.random.Generator, S: int, A: int, B: int, branching: int) -> Transition:
+    successors = rng.integers(S, size=(S, A, B, branching), dtype=np.int32)
+    weights = rng.standard_exponential(successors.shape)
+    return Transition.from_lists(successors, weights / weights.sum(axis=-1, keepdims=True))
+
+
+def _random_commitment(rng: np.random.Generator, kind: str, shape: tuple[int, ...], D: int) -> Commitment:
+    S, A, _ = shape[-3:]
+    if kind == "policy":
+        return PolicyTable(S, A)
+    return LinearFeatures(rng.standard_normal((*shape, D)), -1.0, 1.0)

@@ -1,0 +1,104 @@
+"""Every error this library raises on purpose.
+
+::
+
+    StackelbergError
+    ├── GameError (ValueError)          a game's arrays do not describe a game
+    ├── CommitmentError (ValueError)    a commitment outside its space
+    ├── ActionError (ValueError)        an action that the space or the phase does not admit
+    ├── PhaseError (RuntimeError)       a call in the wrong phase: step before reset, play before commitment
+    ├── ArgumentError (ValueError)      any other argument out of range
+    ├── UnknownNameError (KeyError)     an id, leader or follower nobody registered
+    ├── ConvergenceError (RuntimeError) a solver that stopped short of its tolerance
+    ├── InformationError (PermissionError)  a leader asks for more than its declared level allows
+    ├── OutputError (OSError)           a folder or file that cannot be written or read
+    └── MissingExtraError (ImportError) an optional package is not installed
+
+Each message says what was expected, what came, and where.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ActionError",
+    "ArgumentError",
+    "CommitmentError",
+    "ConvergenceError",
+    "GameError",
+    "InformationError",
+    "MissingExtraError",
+    "OutputError",
+    "PhaseError",
+    "StackelbergError",
+    "UnknownNameError",
+    "unknown_name",
+]
+
+
+class StackelbergError(Exception):
+    """Base class: catches whatever this library raises on purpose."""
+
+
+class GameError(StackelbergError, ValueError):
+    """A game's arrays do not describe a game."""
+
+
+class CommitmentError(StackelbergError, ValueError):
+    """A commitment lies outside its space."""
+
+
+class ActionError(StackelbergError, ValueError):
+    """An action that its space or the present phase does not admit."""
+
+
+class PhaseError(StackelbergError, RuntimeError):
+    """A call that does not belong to the present phase."""
+
+
+class ArgumentError(StackelbergError, ValueError):
+    """An argument out of its range."""
+
+
+class UnknownNameError(StackelbergError, KeyError):
+    """A name that nobody registered."""
+
+    def __str__(self) -> str:
+        """Return the message itself: KeyError would quote it."""
+        return str(self.args[0]) if self.args else ""
+
+
+class ConvergenceError(StackelbergError, RuntimeError):
+    """A solver stopped short of its tolerance."""
+
+
+class InformationError(StackelbergError, PermissionError):
+    """A leader asks for more than its declared level of information."""
+
+
+class OutputError(StackelbergError, OSError):
+    """A folder or file cannot be written or read."""
+
+
+class MissingExtraError(StackelbergError, ImportError):
+    """An optional package is not installed."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """Return the error for an unregistered name, with the nearest known ones.
+
+    Parameters
+    ----------
+    kind
+        What was looked up, for the message: "environment", "leader".
+    name
+        The name that came.
+    known
+        All registered names.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    hint = f"did you mean {', '.join(map(repr, near))}?" if near else f"known: {', '.join(map(repr, names))}"
+    return UnknownNameError(f"unknown {kind} {name!r}; {hint}")

@@ -1,0 +1,379 @@
+"""Games: the protocol every game satisfies, and TabularGame, its exact finite member.
+
+Letters: S states, A leader actions, B follower actions, K contexts, N successors a row, Z = K S joint states
+(a context is a part of the state that never changes during play; solvers and simulators work on joint
+states and so need no loop over contexts).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from stackelberg_envs.arrays import (
+    Array,
+    as_float,
+    first_index,
+    frozen,
+    require_count,
+    require_discount,
+    require_positive,
+    require_rows_sum_to_one,
+    require_shape,
+)
+from stackelberg_envs.commitments import Commitment
+from stackelberg_envs.errors import GameError
+from stackelberg_envs.transitions import Transition
+
+__all__ = ["Game", "Primitives", "TabularGame"]
+
+DEFAULT_HORIZON = 200
+
+
+@runtime_checkable
+class Game(Protocol):
+    """What every game offers, whatever its states and actions are.
+
+    Attributes
+    ----------
+    name
+        Human-readable name.
+    commitment
+        What the leader announces; see :mod:`stackelberg_envs.commitments`.
+    leader_discount, follower_discount
+        In [0, 1), per play step.
+    temperature
+        Weight of the follower's entropy, in reward units.
+    horizon
+        Play steps after which an episode is truncated.
+    num_contexts, num_followers
+        K, and the number of followers that play at once, each in a copy of the decision process.
+    facts
+        What else is known: the story's units, reference values, where they come from.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def commitment(self) -> Commitment: ...  # noqa: D102
+    @property
+    def leader_discount(self) -> float: ...  # noqa: D102
+    @property
+    def follower_discount(self) -> float: ...  # noqa: D102
+    @property
+    def temperature(self) -> float: ...  # noqa: D102
+    @property
+    def horizon(self) -> int: ...  # noqa: D102
+    @property
+    def num_contexts(self) -> int: ...  # noqa: D102
+    @property
+    def num_followers(self) -> int: ...  # noqa: D102
+    @property
+    def facts(self) -> dict[str, Any]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, eq=False)
+class Primitives:
+    """A tabular game under one commitment: the arrays solvers and simulators read, over joint states.
+
+    Attributes
+    ----------
+    leader_policy
+        f(a | s), shape (Z, A).
+    follower_reward, leader_reward
+        Shape (Z, A, B), reward units per play step.
+    transition
+        The true dynamics, lists of shape (Z, A, B, N).
+    believed_transition
+        What the follower plans with; the same object unless the game says otherwise.
+    initial
+        Shape (Z,), sums to one: context probability times the context's initial distribution.
+    continuing
+        0 at terminal states, else 1; shape (Z,).
+    leader_discount, follower_discount, temperature
+        As in the game.
+    num_contexts
+        K; the first S joint states belong to context 0, and so on.
+    """
+
+    leader_policy: Array
+    follower_reward: Array
+    leader_reward: Array
+    transition: Transition
+    believed_transition: Transition
+    initial: Array
+    continuing: Array
+    leader_discount: float
+    follower_discount: float
+    temperature: float
+    num_contexts: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TabularGame:
+    """A Stackelberg Markov game over finite sets, as frozen arrays that were checked once.
+
+    Parameters
+    ----------
+    leader_reward, follower_reward
+        r_L and r_F, shape ([K,] S, A, B), before the commitment adds to them; reward units per play step.
+    initial
+        Initial distribution, shape ([K,] S).
+    leader_discount, follower_discount
+        In [0, 1), per play step.
+    temperature
+        Weight of the follower's entropy, greater than 0, in reward units.
+    commitment
+        What the leader announces and what it changes.
+    transition
+        Dense kernel of shape ([K,] S, A, B, S), or a :class:`Transition`. May be left out when the
+        commitment brings the transition.
+    terminal
+        1 or True where a visit pays and ends the episode, shape ([K,] S); default nowhere.
+    leader_policy
+        f(a | s), shape (S, A): only for games with several leader actions whose commitment does not set it.
+    believed_transition
+        What the follower plans with, if it differs from the truth.
+    context_probabilities
+        Shape (K,). Given, the game has contexts, and arrays may carry the axis K.
+    horizon
+        Play steps after which an episode is truncated (no effect on values, which are over infinite play).
+    num_followers
+        Followers that play at once, each in its own copy; the leader is paid their mean.
+    observe_rewards, publish_temperature
+        Whether observers of play see the follower's rewards, and whether the temperature is public.
+    name, facts
+        For people: a name, and what is known about the game.
+
+    Raises
+    ------
+    GameError
+        Shapes that do not fit, rows that sum to something else than one, a discount of 1, a temperature
+        that is not positive; the message says where.
+
+    Examples
+    --------
+    >>> import numpy as np, stackelberg_envs as se
+    >>> stay = np.ones((1, 2, 1, 1))
+    >>> game = se.TabularGame(transition=stay, leader_reward=[[[0.0], [1.0]]], follower_reward=np.zeros((1, 2, 1)),
+    ...                       initial=[1.0], leader_discount=0.5, follower_discount=0.5, temperature=0.1,
+    ...                       commitment=se.PolicyTable(1, 2))
+    >>> float(round(se.solve(game, [[0.0, 1.0]]).leader_value, 6))
+    2.0
+    """
+
+    leader_reward: Array
+    follower_reward: Array
+    initial: Array
+    leader_discount: float
+    follower_discount: float
+    temperature: float
+    commitment: Commitment
+    transition: Transition | None = None
+    terminal: Array | None = None
+    leader_policy: Array | None = None
+    believed_transition: Transition | None = None
+    context_probabilities: Array | None = None
+    horizon: int = DEFAULT_HORIZON
+    num_followers: int = 1
+    observe_rewards: bool = True
+    publish_temperature: bool = True
+    name: str = "tabular"
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check and freeze every array."""
+        for name, value in _checked_scalars(self).items():
+            object.__setattr__(self, name, value)
+        for name, array in _checked_arrays(self).items():
+            object.__setattr__(self, name, array)
+        self._check_commitment_fits()
+
+    @property
+    def num_contexts(self) -> int:
+        """K."""
+        return 1 if self.context_probabilities is None else len(self.context_probabilities)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(S, A, B)."""
+        S, A, B = self.leader_reward.shape[-3:]
+        return S, A, B
+
+    @property
+    def array_shape(self) -> tuple[int, ...]:
+        """Shape of per-action results: (S, A, B), or (K, S, A, B) for a game with contexts."""
+        return self.shape if self.context_probabilities is None else (self.num_contexts, *self.shape)
+
+    @property
+    def joint_initial(self) -> Array:
+        """Initial distribution over joint states, shape (Z,)."""
+        return self._joint.initial
+
+    @cached_property
+    def _joint(self) -> Primitives:
+        """The game without any commitment, over joint states; what the commitment sets is a placeholder."""
+        S, A, B = self.shape
+        K = self.num_contexts
+        weights = np.ones(1) if self.context_probabilities is None else self.context_probabilities
+        transition = self.transition if self.transition is not None else _no_transition(S, A, B)
+        believed = transition if self.believed_transition is None else self.believed_transition
+        joint = transition.joint(K)
+        policy = np.full((S, A), 1.0 / A) if self.leader_policy is None else self.leader_policy
+        return Primitives(
+            leader_policy=frozen(np.tile(policy, (K, 1))),
+            follower_reward=self._over_contexts(self.follower_reward, (S, A, B)),
+            leader_reward=self._over_contexts(self.leader_reward, (S, A, B)),
+            transition=joint,
+            believed_transition=joint if believed is transition else believed.joint(K),
+            initial=frozen((weights[:, None] * np.broadcast_to(self.initial, (K, S))).ravel()),
+            continuing=frozen(1.0 - self._over_contexts(np.asarray(self.terminal), (S,))),
+            leader_discount=self.leader_discount,
+            follower_discount=self.follower_discount,
+            temperature=self.temperature,
+            num_contexts=K,
+        )
+
+    def _over_contexts(self, array: Array, shape: tuple[int, ...]) -> Array:
+        K = self.num_contexts
+        return frozen(np.broadcast_to(array, (K, *shape)).reshape(K * shape[0], *shape[1:]))
+
+    def primitives(self, x: ArrayLike) -> Primitives:
+        """Return the game's arrays under the commitment x, which is checked first.
+
+        Raises
+        ------
+        CommitmentError
+            x lies outside its space.
+        """
+        base = self._joint
+        effect = self.commitment.effect(self.commitment.check(x))
+        K = self.num_contexts
+        changed: dict[str, Any] = {}
+        if effect.leader_policy is not None:
+            changed["leader_policy"] = np.tile(effect.leader_policy, (K, 1)) if K > 1 else effect.leader_policy
+        for name in ("follower_reward", "leader_reward"):
+            extra = getattr(effect, name)
+            if extra is not None:
+                own = getattr(base, name).reshape(K, *self.shape)
+                changed[name] = (own + extra).reshape(K * self.shape[0], *self.shape[1:])
+        if effect.transition is not None:
+            changed["transition"] = effect.transition.joint(K)
+            if self.believed_transition is None:
+                changed["believed_transition"] = changed["transition"]
+        return Primitives(**{**vars(base), **changed})
+
+    def replace(self, **changes: Any) -> TabularGame:
+        """Return the same game with some arguments changed; it is checked again."""
+        from dataclasses import replace
+
+        return replace(self, **changes)
+
+    def as_believed(self) -> TabularGame:
+        """Return the game in which what the follower believes is true; itself when it believes the truth."""
+        if self.believed_transition is None:
+            return self
+        return self.replace(transition=self.believed_transition, believed_transition=None)
+
+    def _check_commitment_fits(self) -> None:
+        """Try the commitment once: its effect must broadcast to the game's arrays."""
+        x = self.commitment.project(0.5 * (self.commitment.low + self.commitment.high))
+        effect = self.commitment.effect(x)
+        S, A, B = self.shape
+        full = (self.num_contexts, S, A, B)
+        for name in ("follower_reward", "leader_reward"):
+            array = getattr(effect, name)
+            if array is not None and not _broadcasts(array.shape, full):
+                raise GameError(f"commitment: its {name} has shape {array.shape}, which does not broadcast to {full}")
+        if effect.leader_policy is not None:
+            require_shape(effect.leader_policy, [(S, A)], "commitment: its leader_policy")
+        elif A > 1 and self.leader_policy is None:
+            raise GameError(f"leader_policy: expected shape ({S}, {A}), got None, and the commitment does not set it")
+        if effect.transition is not None and effect.transition.shape != (S, A, B):
+            raise GameError(f"commitment: its transition is for {effect.transition.shape}, the game is {(S, A, B)}")
+        if effect.transition is None and self.transition is None:
+            raise GameError("transition: expected a kernel, got None, and the commitment does not bring one")
+
+
+def _checked_scalars(game: TabularGame) -> dict[str, Any]:
+    if not isinstance(game.commitment, Commitment):
+        raise GameError(f"commitment: expected a Commitment, got {type(game.commitment).__name__}")
+    return {
+        "leader_discount": require_discount(game.leader_discount, "leader_discount"),
+        "follower_discount": require_discount(game.follower_discount, "follower_discount"),
+        "temperature": require_positive(game.temperature, "temperature"),
+        "horizon": require_count(game.horizon, "horizon", error=GameError),
+        "num_followers": require_count(game.num_followers, "num_followers", error=GameError),
+    }
+
+
+def _checked_arrays(game: TabularGame) -> dict[str, Any]:
+    reward = as_float(game.leader_reward, "leader_reward")
+    if reward.ndim not in (3, 4) or 0 in reward.shape:
+        raise GameError(f"leader_reward: expected shape ([K,] S, A, B), got {reward.shape}")
+    S, A, B = reward.shape[-3:]
+    K, probabilities = _checked_contexts(game.context_probabilities)
+    arrays: dict[str, Any] = {"context_probabilities": probabilities}
+    shapes = {
+        "leader_reward": (S, A, B),
+        "follower_reward": (S, A, B),
+        "initial": (S,),
+        "terminal": (S,),
+    }
+    for name, shape in shapes.items():
+        value = getattr(game, name)
+        array = as_float(np.zeros(S) if value is None else value, name)
+        require_shape(array, [shape] if K is None else [shape, (K, *shape)], name)
+        arrays[name] = frozen(array)
+    arrays["initial"] = frozen(require_rows_sum_to_one(arrays["initial"], "initial"))
+    _require_zero_or_one(arrays["terminal"])
+    for name in ("transition", "believed_transition"):
+        arrays[name] = _checked_transition(getattr(game, name), name, (S, A, B), K)
+    if game.leader_policy is not None:
+        policy = as_float(game.leader_policy, "leader_policy")
+        require_shape(policy, [(S, A)], "leader_policy")
+        arrays["leader_policy"] = frozen(require_rows_sum_to_one(policy, "leader_policy"))
+    return arrays
+
+
+def _checked_contexts(value: Any) -> tuple[int | None, Array | None]:
+    if value is None:
+        return None, None
+    probabilities = as_float(value, "context_probabilities")
+    if probabilities.ndim != 1:
+        raise GameError(f"context_probabilities: expected shape (K,), got {probabilities.shape}")
+    return len(probabilities), frozen(require_rows_sum_to_one(probabilities, "context_probabilities"))
+
+
+def _checked_transition(value: Any, name: str, shape: tuple[int, int, int], K: int | None) -> Transition | None:
+    if value is None:
+        return None
+    transition = value if isinstance(value, Transition) else Transition.from_dense(value, name)
+    if transition.shape != shape or transition.num_contexts not in (None, K):
+        got = transition.successors.shape[:-1]
+        expected = f"{shape}" if K is None else f"{shape} or {(K, *shape)}"
+        raise GameError(f"{name}: expected leading shape {expected}, got {got}")
+    return transition
+
+
+def _require_zero_or_one(terminal: Array) -> None:
+    odd = (terminal != 0) & (terminal != 1)
+    if odd.any():
+        where = first_index(odd)
+        raise GameError(f"terminal: expected 0 or 1, got {terminal[where]} at index {where}")
+
+
+def _no_transition(S: int, A: int, B: int) -> Transition:
+    """Return a stand-in for games whose commitment brings the transition; it is always replaced."""
+    return Transition(np.zeros((S, A, B, 1), dtype=np.int32), np.ones((S, A, B, 1)))
+
+
+def _broadcasts(shape: tuple[int, ...], full: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, full) == full
+    except ValueError:
+        return False

@@ -1,0 +1,204 @@
+"""The numeric core: pure functions over arrays, jitted where that measured faster.
+
+Index letters: s joint state, a leader action, b follower action, n position in a successor list, t next
+state. Nothing is checked here; the callers have. Kernels that call each other stay in this file, because
+Numba's disk cache does not notice a change in a callee that lives elsewhere.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numba import njit
+
+from stackelberg_envs.arrays import Array, IntArray
+
+__all__ = [
+    "gibbs_policy",
+    "next_values",
+    "policy_matrix",
+    "policy_matrix_data",
+    "push_flow",
+    "rollout",
+    "soft_bellman_backup",
+]
+
+
+@njit(cache=True)
+def soft_bellman_backup(
+    reward: Array,
+    successors: IntArray,
+    probabilities: Array,
+    leader_policy: Array,
+    continuing: Array,
+    discount: float,
+    temperature: float,
+    values: Array,
+    q: Array,
+    soft_values: Array,
+    out: Array,
+) -> float:
+    """Soft Bellman backup of `values`; temperature 0 takes the maximum instead.
+
+    `q` (Z, A, B), `soft_values` (Z, A) and `out` (Z,) are overwritten. Returns the largest |out - values|.
+    """
+    Z, A, B = q.shape
+    N = successors.shape[3]
+    residual = 0.0
+    for s in range(Z):
+        scale = discount * continuing[s]
+        total = 0.0
+        for a in range(A):
+            top = -np.inf
+            for b in range(B):
+                ahead = 0.0
+                if scale != 0.0:
+                    for n in range(N):
+                        ahead += probabilities[s, a, b, n] * values[successors[s, a, b, n]]
+                q[s, a, b] = reward[s, a, b] + scale * ahead
+                top = max(top, q[s, a, b])
+            soft = top
+            if temperature > 0.0:
+                mass = 0.0
+                for b in range(B):
+                    mass += np.exp((q[s, a, b] - top) / temperature)
+                soft = top + temperature * np.log(mass)
+            soft_values[s, a] = soft
+            total += leader_policy[s, a] * soft
+        out[s] = total
+        residual = max(residual, abs(total - values[s]))
+    return residual
+
+
+@njit(cache=True)
+def gibbs_policy(q: Array, soft_values: Array, temperature: float, out: Array) -> None:
+    """Write exp((q - v) / temperature), normalised, into `out` (Z, A, B)."""
+    Z, A, B = q.shape
+    for s in range(Z):
+        for a in range(A):
+            mass = 0.0
+            for b in range(B):
+                out[s, a, b] = np.exp((q[s, a, b] - soft_values[s, a]) / temperature)
+                mass += out[s, a, b]
+            for b in range(B):
+                out[s, a, b] /= mass
+
+
+@njit(cache=True)
+def policy_matrix(joint_policy: Array, successors: IntArray, probabilities: Array, continuing: Array, out: Array) -> None:
+    """Write P_pi[k, s, t], shape (K, S, S), into `out`; joint states are k * S + s and contexts do not mix."""
+    K, S, _ = out.shape
+    _, A, B, N = successors.shape
+    out[:] = 0.0
+    for z in range(K * S):
+        k = z // S
+        if continuing[z] == 0.0:
+            continue
+        for a in range(A):
+            for b in range(B):
+                weight = joint_policy[z, a, b]
+                for n in range(N):
+                    out[k, z - k * S, successors[z, a, b, n] - k * S] += weight * probabilities[z, a, b, n]
+
+
+@njit(cache=True)
+def policy_matrix_data(joint_policy: Array, probabilities: Array, continuing: Array, out: Array) -> None:
+    """Write the entries of the sparse P_pi, row by row in the order of the successor lists, into `out`."""
+    Z, A, B, N = probabilities.shape
+    i = 0
+    for s in range(Z):
+        for a in range(A):
+            for b in range(B):
+                weight = continuing[s] * joint_policy[s, a, b]
+                for n in range(N):
+                    out[i] = weight * probabilities[s, a, b, n]
+                    i += 1
+
+
+@njit(cache=True)
+def next_values(successors: IntArray, probabilities: Array, values: Array, out: Array) -> None:
+    """Write sum_t P(t | s, a, b) values[t] into `out` (Z, A, B)."""
+    Z, A, B, N = probabilities.shape
+    for s in range(Z):
+        for a in range(A):
+            for b in range(B):
+                total = 0.0
+                for n in range(N):
+                    total += probabilities[s, a, b, n] * values[successors[s, a, b, n]]
+                out[s, a, b] = total
+
+
+@njit(cache=True)
+def push_flow(flow: Array, successors: IntArray, probabilities: Array, continuing: Array, out: Array) -> None:
+    """Write sum_{s,a,b} continuing flow P(t | s, a, b) into `out` (Z,)."""
+    Z, A, B, N = probabilities.shape
+    out[:] = 0.0
+    for s in range(Z):
+        if continuing[s] == 0.0:
+            continue
+        for a in range(A):
+            for b in range(B):
+                for n in range(N):
+                    out[successors[s, a, b, n]] += flow[s, a, b] * probabilities[s, a, b, n]
+
+
+@njit(cache=True)
+def _draw(weights: Array, u: float) -> int:
+    """Return the first index whose cumulative weight passes u; the last positive one if rounding falls short."""
+    last = 0
+    total = 0.0
+    for i in range(weights.shape[0]):
+        if weights[i] > 0.0:
+            total += weights[i]
+            last = i
+            if u < total:
+                return i
+    return last
+
+
+@njit(cache=True)
+def rollout(
+    rng: np.random.Generator,
+    initial: Array,
+    leader_policy: Array,
+    response: Array,
+    successors: IntArray,
+    probabilities: Array,
+    continuing: Array,
+    horizon: int,
+    max_episodes: int,
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    offsets: numba.int64[:],
+) -> tuple[int, int]:
+    """Play episodes one after the other until the arrays or `max_episodes` are full.
+
+    The step arrays (T,) and `offsets` (episodes + 1) are overwritten; `initial` is cumulative (Z,). Draws
+    per step, in this order: the leader's action if A > 1, the follower's, the next state unless it is
+    terminal. Returns (steps, episodes) written; the last episode may be cut by the end of the arrays.
+    """
+    T = states.shape[0]
+    A = leader_policy.shape[1]
+    t = 0
+    episode = 0
+    offsets[0] = 0
+    while t < T and episode < max_episodes:
+        s = min(np.searchsorted(initial, rng.random(), side="right"), initial.shape[0] - 1)
+        for _ in range(min(horizon, T - t)):
+            a = _draw(leader_policy[s], rng.random()) if A > 1 else 0
+            b = _draw(response[s, a], rng.random())
+            states[t] = s
+            leader_actions[t] = a
+            follower_actions[t] = b
+            if continuing[s] == 0.0:
+                next_states[t] = s
+                t += 1
+                break
+            s = successors[s, a, b, _draw(probabilities[s, a, b], rng.random())]
+            next_states[t] = s
+            t += 1
+        episode += 1
+        offsets[episode] = t
+    return t, episode

@@ -1,0 +1,114 @@
+"""Transition: where each state and pair of actions leads, as successor lists.
+
+A dense kernel is compressed to the longest row it has; a game of 10^5 states with five successors a row
+takes 96 MB instead of 1.3 TB. Arrays may carry a leading axis of contexts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stackelberg_envs.arrays import Array, IntArray, as_float, first_index, frozen, require_rows_sum_to_one
+from stackelberg_envs.errors import GameError
+
+__all__ = ["Transition"]
+
+
+@dataclass(frozen=True, eq=False)
+class Transition:
+    """Successor lists ``P(s' | s, a, b)`` with at most N successors a row.
+
+    Attributes
+    ----------
+    successors
+        Next states, shape ([K,] S, A, B, N), int32.
+    probabilities
+        Their probabilities, same shape; the last axis sums to one. Padding has probability zero.
+    dense
+        Whether the user gave the kernel as a dense array; cotangents are then returned dense too.
+    """
+
+    successors: IntArray
+    probabilities: Array
+    dense: bool = False
+
+    @classmethod
+    def from_dense(cls, kernel: ArrayLike, name: str = "transition") -> Transition:
+        """Compress a dense kernel of shape ([K,] S, A, B, S).
+
+        Raises
+        ------
+        GameError
+            Wrong shape, numbers that are not finite, or a row that is no distribution.
+        """
+        array = as_float(kernel, name)
+        if array.ndim not in (4, 5) or array.shape[-1] != array.shape[-4]:
+            raise GameError(f"{name}: expected shape ([K,] S, A, B, S), got {array.shape}")
+        array = require_rows_sum_to_one(array, name)
+        width = max(1, int((array > 0).sum(axis=-1).max()))
+        # A stable sort on "is zero" moves the support to the front and keeps the order of states.
+        order = np.argsort(array <= 0, axis=-1, kind="stable")[..., :width]
+        probabilities = np.take_along_axis(array, order, axis=-1)
+        return cls(frozen(order.astype(np.int32)), frozen(probabilities), dense=True)
+
+    @classmethod
+    def from_lists(cls, successors: ArrayLike, probabilities: ArrayLike, name: str = "transition") -> Transition:
+        """Check successor lists of shape ([K,] S, A, B, N) given by the user.
+
+        Raises
+        ------
+        GameError
+            Shapes that differ, a successor outside 0..S-1, or a row that is no distribution.
+        """
+        states = np.asarray(successors)
+        array = as_float(probabilities, f"{name}.probabilities")
+        if states.shape != array.shape or array.ndim not in (4, 5):
+            raise GameError(
+                f"{name}: expected successors and probabilities of one shape ([K,] S, A, B, N), "
+                f"got {states.shape} and {array.shape}"
+            )
+        S = states.shape[-4]
+        outside = (states < 0) | (states >= S)
+        if outside.any():
+            where = first_index(outside)
+            raise GameError(f"{name}.successors: expected states in 0..{S - 1}, got {states[where]} at index {where}")
+        array = require_rows_sum_to_one(array, f"{name}.probabilities")
+        return cls(frozen(states.astype(np.int32)), frozen(array))
+
+    @property
+    def num_contexts(self) -> int | None:
+        """K when the lists differ by context, None when they are shared."""
+        return self.successors.shape[0] if self.successors.ndim == 5 else None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(S, A, B)."""
+        S, A, B = self.successors.shape[-4:-1]
+        return S, A, B
+
+    def joint(self, K: int) -> Transition:
+        """Return the lists over joint states ``k * S + s``, shape (K*S, A, B, N): a context never changes in play."""
+        S, A, B = self.shape
+        N = self.successors.shape[-1]
+        if K == 1:
+            successors, probabilities = self.successors, self.probabilities
+        else:
+            shape = (K, S, A, B, N)
+            offsets = (np.arange(K, dtype=np.int32) * S).reshape(K, 1, 1, 1, 1)
+            successors = np.broadcast_to(self.successors, shape) + offsets
+            probabilities = np.broadcast_to(self.probabilities, shape)
+        flat = (K * S, A, B, N)
+        return Transition(
+            frozen(successors.reshape(flat)), frozen(np.asarray(probabilities).reshape(flat)), self.dense
+        )
+
+    def to_dense(self) -> Array:
+        """Return the kernel as an array of shape ([K,] S, A, B, S)."""
+        S = self.shape[0]
+        out = np.zeros((*self.successors.shape[:-1], S))
+        index: tuple[NDArray[np.intp], ...] = tuple(np.indices(self.successors.shape))[:-1]
+        np.add.at(out, (*index, self.successors), self.probabilities)
+        return out
