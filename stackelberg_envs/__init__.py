@@ -1,6 +1,7 @@
 """Stackelberg Markov games for PettingZoo and Gymnasium, with exact oracles.
 
 Names are loaded on first use, so that importing the package stays light: no Numba, no SciPy, no matplotlib.
+Importing it also makes the ids known to PettingZoo's and Gymnasium's registries.
 """
 
 from __future__ import annotations
@@ -8,9 +9,52 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from stackelberg_envs.registration import env_modules, register_with_clients
+
+if TYPE_CHECKING:
+    from stackelberg_envs import errors as errors
+    from stackelberg_envs.checks import check_env as check_env
+    from stackelberg_envs.checks import check_game as check_game
+    from stackelberg_envs.commitments import Commitment as Commitment
+    from stackelberg_envs.commitments import Effect as Effect
+    from stackelberg_envs.commitments import FunctionCommitment as FunctionCommitment
+    from stackelberg_envs.commitments import Incentive as Incentive
+    from stackelberg_envs.commitments import IncentiveCost as IncentiveCost
+    from stackelberg_envs.commitments import Joint as Joint
+    from stackelberg_envs.commitments import LinearFeatures as LinearFeatures
+    from stackelberg_envs.commitments import PolicyTable as PolicyTable
+    from stackelberg_envs.commitments import StateIncentive as StateIncentive
+    from stackelberg_envs.commitments import TransitionMixture as TransitionMixture
+    from stackelberg_envs.contexts import combine as combine
+    from stackelberg_envs.cotangents import Cotangents as Cotangents
+    from stackelberg_envs.envs import discrete_toy_v0 as discrete_toy_v0
+    from stackelberg_envs.envs import four_rooms_v0 as four_rooms_v0
+    from stackelberg_envs.envs import random_tabular_v0 as random_tabular_v0
+    from stackelberg_envs.envs.random_tabular_v0 import make_game as random_tabular  # noqa: F401
+    from stackelberg_envs.games import Game as Game
+    from stackelberg_envs.games import TabularGame as TabularGame
+    from stackelberg_envs.oracles import Solution as Solution
+    from stackelberg_envs.oracles import hard_best_response as hard_best_response
+    from stackelberg_envs.oracles import occupancy as occupancy
+    from stackelberg_envs.oracles import soft_best_response as soft_best_response
+    from stackelberg_envs.oracles import solve as solve
+    from stackelberg_envs.registration import EnvSpec as EnvSpec
+    from stackelberg_envs.registration import env as env
+    from stackelberg_envs.registration import follower_env as follower_env
+    from stackelberg_envs.registration import followers_env as followers_env
+    from stackelberg_envs.registration import leader_env as leader_env
+    from stackelberg_envs.registration import make_game as make_game
+    from stackelberg_envs.registration import parallel_env as parallel_env
+    from stackelberg_envs.registration import raw_env as raw_env
+    from stackelberg_envs.registration import register as register
+    from stackelberg_envs.registration import registered_ids as registered_ids
+    from stackelberg_envs.registration import spec as spec
+    from stackelberg_envs.registration import vector_env as vector_env
+    from stackelberg_envs.transitions import Transition as Transition
+
 __version__ = "0.1.0"
 
-#: Public name -> the module it comes from.
+#: Public name -> the module it comes from (``module:name`` where the name differs there).
 _EXPORTS = {
     "Commitment": "commitments",
     "Cotangents": "cotangents",
@@ -39,6 +83,7 @@ _EXPORTS = {
     "make_game": "registration",
     "occupancy": "oracles",
     "parallel_env": "registration",
+    "random_tabular": "envs.random_tabular_v0:make_game",
     "raw_env": "registration",
     "register": "registration",
     "registered_ids": "registration",
@@ -47,3 +92,29 @@ _EXPORTS = {
     "spec": "registration",
     "vector_env": "registration",
 }
+
+#: Public modules: the errors, and one per environment, found in the folder `envs`.
+_MODULES = {"errors": "errors", **{name: f"envs.{name}" for name in env_modules()}}
+
+__all__ = sorted([*_EXPORTS, *_MODULES])  # noqa: PLE0605 - one source for the public names
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name in _MODULES:
+        value: Any = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    elif name in _EXPORTS:
+        module, _, attribute = _EXPORTS[name].partition(":")
+        value = getattr(importlib.import_module(f"{__name__}.{module}"), attribute or name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names only."""
+    return [*__all__, "__version__"]
+
+
+register_with_clients()

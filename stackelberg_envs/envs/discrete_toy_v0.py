@@ -27,7 +27,9 @@ What is known
     Exact optimum at reward 1: 34.992641 at q = 0.166456; at reward 2: 39.940211 at q = 0.502638.
 Arguments
     ``reward`` (the papers' R), ``leader_discount``, ``follower_discount``, ``temperature``, ``horizon``.
+
 References
+----------
     Kudo et al. (2026), arXiv 2603.14867, the discrete two-player Markov game (R1 and R2).
 Version history
     v0: first version.
@@ -39,6 +41,7 @@ import numpy as np
 
 from stackelberg_envs.commitments import PolicyTable
 from stackelberg_envs.games import TabularGame
+from stackelberg_envs.registration import declare
 
 STATES = ("S", "A", "B")
 S, A, B = range(3)
@@ -87,3 +90,7 @@ def make_game(
         name="Discrete toy",
         facts={"states": STATES},
     )
+
+
+FACES = declare(make_game)
+raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

@@ -30,7 +30,9 @@ Arguments
     ``goals``, ``goal_probabilities``, ``slip``, ``follower_slip``, ``temperature``, ``penalty``, ``discount``, ``horizon``.
     The papers' code simulates slip 0.33 but computes the follower's response and the reported value at 0.44;
     ``follower_slip=0.44`` reproduces that. Default: the follower believes the truth.
+
 References
+----------
     Thoma et al. (2024), arXiv 2406.01575, section 5.1; Kudo et al. (2026), arXiv 2603.14867, section 6.
 Version history
     v0: first version.
@@ -46,6 +48,7 @@ from stackelberg_envs.arrays import Array, as_float
 from stackelberg_envs.commitments import IncentiveCost, Joint, StateIncentive
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games import TabularGame
+from stackelberg_envs.registration import declare
 from stackelberg_envs.transitions import Transition
 
 MAP = """\
@@ -110,7 +113,9 @@ def make_game(
         A goal that is no free cell, or a slip outside [0, 1].
     """
     states = [_state_of(goal) for goal in goals]
-    probabilities = np.full(len(states), 1.0 / len(states)) if goal_probabilities is None else goal_probabilities
+    probabilities = (
+        np.full(len(states), 1.0 / len(states)) if goal_probabilities is None else goal_probabilities
+    )
     S = len(CELLS)
     at_goal = np.zeros((len(states), S))
     at_goal[np.arange(len(states)), states] = 1.0
@@ -164,3 +169,7 @@ def _walk(slip: float | None, name: str) -> Transition:
 def _step(cell: np.ndarray, move: tuple[int, int]) -> int:
     there = (int(cell[0]) + move[0], int(cell[1]) + move[1])
     return STATE_OF.get(there, STATE_OF[int(cell[0]), int(cell[1])])
+
+
+FACES = declare(make_game, renderer="stackelberg_envs.rendering:four_rooms")
+raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

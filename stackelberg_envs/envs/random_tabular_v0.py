@@ -22,7 +22,9 @@ What is known
     Everything, by :func:`stackelberg_envs.solve`.
 Arguments
     See :func:`make_game`.
+
 References
+----------
     Made for this project.
 Version history
     v0: first version.
@@ -36,6 +38,7 @@ from stackelberg_envs.arrays import require_count
 from stackelberg_envs.commitments import Commitment, LinearFeatures, PolicyTable
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games import TabularGame
+from stackelberg_envs.registration import declare
 from stackelberg_envs.transitions import Transition
 
 
@@ -122,3 +125,7 @@ def _random_commitment(rng: np.random.Generator, kind: str, shape: tuple[int, ..
     if kind == "policy":
         return PolicyTable(S, A)
     return LinearFeatures(rng.standard_normal((*shape, D)), -1.0, 1.0)
+
+
+FACES = declare(make_game)
+raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

@@ -1,0 +1,335 @@
+"""Ids and what they make: games, and each game's faces for PettingZoo and Gymnasium.
+
+An environment is one file in ``stackelberg_envs/envs``, named ``<name>_v<int>``; its id follows from the file
+name (``four_rooms_v0`` is ``stackelberg/FourRooms-v0``). The file ends with two lines::
+
+    FACES = declare(make_game, renderer="stackelberg_envs.rendering:four_rooms")
+    raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
+
+The folder is walked by name when the package is imported and the files are imported when first used.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stackelberg_envs.errors import ArgumentError, unknown_name
+
+if TYPE_CHECKING:
+    from gymnasium import Env
+    from gymnasium.vector import VectorEnv
+    from pettingzoo import AECEnv, ParallelEnv
+
+    from stackelberg_envs.games import TabularGame
+
+__all__ = [
+    "EnvSpec",
+    "Faces",
+    "declare",
+    "env",
+    "env_modules",
+    "follower_env",
+    "followers_env",
+    "leader_env",
+    "make_game",
+    "parallel_env",
+    "raw_env",
+    "register",
+    "register_with_clients",
+    "registered_ids",
+    "spec",
+    "vector_env",
+]
+
+NAMESPACE = "stackelberg"
+ENVS = "stackelberg_envs.envs"
+ID_PATTERN = re.compile(r"[\w.-]+/[\w.-]+-v\d+")
+MODULE_PATTERN = re.compile(r"(?P<name>[a-z][a-z0-9_]*)_v(?P<version>\d+)")
+GENERIC_RENDERER = "stackelberg_envs.rendering:generic"
+
+_SPECS: dict[str, EnvSpec] = {}
+
+
+@dataclass(frozen=True)
+class EnvSpec:
+    """What is registered under an id.
+
+    Attributes
+    ----------
+    id
+        ``namespace/Name-v<int>``. The version rises when dynamics, rewards or observations change.
+    make_game
+        Returns the game; its keyword arguments are the arguments of the id.
+    module
+        The module it is defined in.
+    summary
+        One line for lists.
+    renderer
+        ``"module:name"`` of a :class:`stackelberg_envs.rendering.Renderer`.
+    """
+
+    id: str
+    make_game: Callable[..., TabularGame]
+    module: str
+    summary: str = ""
+    renderer: str = GENERIC_RENDERER
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the game's keyword arguments."""
+        return tuple(inspect.signature(self.make_game).parameters)
+
+    def make(self, **kwargs: Any) -> TabularGame:
+        """Return the game.
+
+        Raises
+        ------
+        ArgumentError
+            A keyword the game does not know; the message names those it does.
+        """
+        accepts_any = any(
+            parameter.kind is parameter.VAR_KEYWORD
+            for parameter in inspect.signature(self.make_game).parameters.values()
+        )
+        unknown = [name for name in kwargs if name not in self.arguments]
+        if unknown and not accepts_any:
+            known = ", ".join(self.arguments)
+            raise ArgumentError(f"{self.id}: expected arguments among {known}; got {', '.join(unknown)}")
+        return self.make_game(**kwargs)
+
+
+class Faces(NamedTuple):
+    """The seven constructors every environment module offers; each takes the game's and its own arguments.
+
+    ``game=`` passes a finished game instead of its arguments.
+    """
+
+    raw_env: Callable[..., AECEnv[str, Any, Any]]
+    env: Callable[..., AECEnv[str, Any, Any]]
+    parallel_env: Callable[..., ParallelEnv[str, Any, Any]]
+    followers_env: Callable[..., ParallelEnv[str, Any, Any]]
+    follower_env: Callable[..., Env[Any, Any]]
+    leader_env: Callable[..., Env[Any, Any]]
+    vector_env: Callable[..., VectorEnv[Any, Any, Any]]
+
+
+#: Face -> where its class or function is; imported when first used.
+FACE_ENTRY_POINTS = {
+    "raw_env": "stackelberg_envs.adapters.aec:RawEnv",
+    "env": "stackelberg_envs.adapters.aec:wrapped_env",
+    "parallel_env": "stackelberg_envs.adapters.parallel:ParallelFace",
+    "followers_env": "stackelberg_envs.adapters.followers:FollowersEnv",
+    "follower_env": "stackelberg_envs.adapters.gymnasium_views:FollowerEnv",
+    "leader_env": "stackelberg_envs.adapters.gymnasium_views:LeaderEnv",
+    "vector_env": "stackelberg_envs.adapters.vector:FollowerVectorEnv",
+}
+
+
+def env_modules() -> list[str]:
+    """Return the names of the environment files, without importing them."""
+    folder = Path(__file__).with_name("envs")
+    return sorted(path.stem for path in folder.glob("*.py") if MODULE_PATTERN.fullmatch(path.stem))
+
+
+def id_of(module: str) -> str:
+    """Return the id of an environment file: ``four_rooms_v0`` is ``stackelberg/FourRooms-v0``."""
+    match = MODULE_PATTERN.fullmatch(module)
+    if match is None:
+        raise ArgumentError(f"module: expected a name like 'four_rooms_v0', got {module!r}")
+    name = "".join(part.capitalize() for part in match["name"].split("_"))
+    return f"{NAMESPACE}/{name}-v{match['version']}"
+
+
+def declare(make_game: Callable[..., TabularGame], *, renderer: str = GENERIC_RENDERER) -> Faces:
+    """Register the environment file that calls this, and return its faces."""
+    module = make_game.__module__
+    spec_id = id_of(module.rpartition(".")[2])
+    doc = inspect.getdoc(inspect.getmodule(make_game)) or ""
+    _SPECS[spec_id] = EnvSpec(spec_id, make_game, module, doc.partition("\n")[0], renderer)
+    return Faces(*(functools.partial(_face, name, spec_id) for name in Faces._fields))
+
+
+def register(
+    id: str,  # noqa: A002 - the name both registries use
+    make_game: Callable[..., TabularGame],
+    *,
+    renderer: str = GENERIC_RENDERER,
+) -> EnvSpec:
+    """Register a game of your own; PettingZoo and Gymnasium then know its faces too.
+
+    Parameters
+    ----------
+    id
+        ``namespace/Name-v<int>``.
+    make_game
+        Returns a :class:`stackelberg_envs.TabularGame` for its keyword arguments.
+    renderer
+        ``"module:name"`` of a :class:`stackelberg_envs.rendering.Renderer`.
+
+    Raises
+    ------
+    ArgumentError
+        A malformed id, or one that is taken.
+    """
+    if not ID_PATTERN.fullmatch(id):
+        raise ArgumentError(f"id: expected 'namespace/Name-v<int>', got {id!r}")
+    if id in _SPECS or id in _own_ids():
+        raise ArgumentError(f"id: {id!r} is already registered; raise the version or choose another name")
+    doc = inspect.getdoc(make_game) or ""
+    _SPECS[id] = EnvSpec(id, make_game, make_game.__module__, doc.partition("\n")[0], renderer)
+    _register_with_clients(id, {name: functools.partial(_face, name, id) for name in Faces._fields})
+    return _SPECS[id]
+
+
+def registered_ids() -> list[str]:
+    """Return every registered id, sorted."""
+    return sorted({*_SPECS, *_own_ids()})
+
+
+def spec(id: str) -> EnvSpec:  # noqa: A002
+    """Return what is registered under an id.
+
+    Raises
+    ------
+    UnknownNameError
+        Nobody registered it; the message names the nearest ids.
+    """
+    if id not in _SPECS and id in _own_ids():
+        importlib.import_module(f"{ENVS}.{_own_ids()[id]}")
+    if id not in _SPECS:
+        raise unknown_name("environment", id, registered_ids())
+    return _SPECS[id]
+
+
+def make_game(id: str, **kwargs: Any) -> TabularGame:  # noqa: A002
+    """Return the game of an id.
+
+    Parameters
+    ----------
+    id
+        A registered id.
+    kwargs
+        The game's arguments; see its page.
+
+    Raises
+    ------
+    UnknownNameError
+        An id nobody registered.
+    ArgumentError
+        An argument the game does not have.
+
+    Examples
+    --------
+    >>> import stackelberg_envs as se
+    >>> se.make_game("stackelberg/DiscreteToy-v0", reward=2.0).shape
+    (3, 2, 3)
+    """
+    return spec(id).make(**kwargs)
+
+
+def _own_ids() -> dict[str, str]:
+    return {id_of(module): module for module in env_modules()}
+
+
+def _face(face: str, spec_id: str, *, game: TabularGame | None = None, **kwargs: Any) -> Any:
+    """Make one face: its own arguments are taken out of `kwargs`, the rest makes the game."""
+    entry = spec(spec_id)
+    module, _, name = FACE_ENTRY_POINTS[face].partition(":")
+    constructor = getattr(importlib.import_module(module), name)
+    options = {key: kwargs.pop(key) for key in list(kwargs) if key in _options(constructor)}
+    if game is None:
+        game = entry.make(**kwargs)
+    elif kwargs:
+        raise ArgumentError(f"{face}: expected no game arguments beside game=, got {', '.join(kwargs)}")
+    return constructor(game, renderer=entry.renderer, name=module_name(spec_id), **options)
+
+
+@functools.cache
+def _options(constructor: Callable[..., Any]) -> frozenset[str]:
+    """Return the keyword arguments of a face that users may give."""
+    names = inspect.signature(constructor).parameters
+    return frozenset(names) - {"game", "renderer", "name"}
+
+
+def module_name(spec_id: str) -> str:
+    """Return the short name of an id, as PettingZoo's ``metadata["name"]`` has it: ``four_rooms_v0``."""
+    _, _, name = spec_id.partition("/")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-v", "_v")
+
+
+def raw_env(id: str, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
+    """Return the bare AEC environment of an id."""
+    made: AECEnv[str, Any, Any] = _face("raw_env", id, **kwargs)
+    return made
+
+
+def env(id: str, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
+    """Return the AEC environment of an id, inside PettingZoo's order and bounds checks."""
+    made: AECEnv[str, Any, Any] = _face("env", id, **kwargs)
+    return made
+
+
+def parallel_env(id: str, **kwargs: Any) -> ParallelEnv[str, Any, Any]:  # noqa: A002
+    """Return the parallel environment of an id: leader and followers."""
+    made: ParallelEnv[str, Any, Any] = _face("parallel_env", id, **kwargs)
+    return made
+
+
+def followers_env(id: str, **kwargs: Any) -> ParallelEnv[str, Any, Any]:  # noqa: A002
+    """Return the parallel environment of the followers alone, under a given commitment."""
+    made: ParallelEnv[str, Any, Any] = _face("followers_env", id, **kwargs)
+    return made
+
+
+def follower_env(id: str, **kwargs: Any) -> Env[Any, Any]:  # noqa: A002
+    """Return the Gymnasium environment of one follower, under a given commitment."""
+    made: Env[Any, Any] = _face("follower_env", id, **kwargs)
+    return made
+
+
+def leader_env(id: str, **kwargs: Any) -> Env[Any, Any]:  # noqa: A002
+    """Return the Gymnasium environment of the leader: one step, in which a response plays an episode."""
+    made: Env[Any, Any] = _face("leader_env", id, **kwargs)
+    return made
+
+
+def vector_env(id: str, **kwargs: Any) -> VectorEnv[Any, Any, Any]:  # noqa: A002
+    """Return many copies of the follower's environment as one Gymnasium vector environment."""
+    made: VectorEnv[Any, Any, Any] = _face("vector_env", id, **kwargs)
+    return made
+
+
+def register_with_clients() -> None:
+    """Make the ids of the environment files known to PettingZoo and Gymnasium; nothing is imported for it."""
+    for spec_id, module in _own_ids().items():
+        _register_with_clients(spec_id, {name: f"{ENVS}.{module}:{name}" for name in Faces._fields})
+
+
+def _register_with_clients(spec_id: str, faces: dict[str, Any]) -> None:
+    import gymnasium
+    import pettingzoo
+
+    # PettingZoo has registries from 1.27 on.
+    if hasattr(pettingzoo, "register"):
+        for kind, face in (("aec", "env"), ("parallel", "parallel_env")):
+            if not _known_to_pettingzoo(kind, spec_id):
+                pettingzoo.register(kind, spec_id, entry_point=faces[face])
+    base, _, version = spec_id.rpartition("-")
+    views = (("Follower", "follower_env", faces["vector_env"]), ("Leader", "leader_env", None))
+    for suffix, face, vector in views:
+        name = f"{base}{suffix}-{version}"
+        if name not in gymnasium.registry:
+            gymnasium.register(name, entry_point=faces[face], vector_entry_point=vector)
+
+
+def _known_to_pettingzoo(kind: str, spec_id: str) -> bool:
+    from pettingzoo.env_registry import registration as registries
+
+    return spec_id in registries._get_registry(kind)
