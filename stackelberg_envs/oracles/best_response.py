@@ -2,11 +2,14 @@ r"""The follower's best response, soft (Gibbs) and hard (with a rule for ties).
 
 Soft: the fixed point of
 
-.. math:: \bar V(s) = \sum_a f(a|s) \lambda \log\sum_b \exp\Big(\tfrac1\lambda\big(r_F + \gamma_F (1-\text{terminal}) P \bar V\big)\Big)
+.. math::
+    \bar V(s) = \sum_a f(a|s) \lambda \log\sum_b
+    \exp\Big(\tfrac1\lambda\big(r_F + \gamma_F (1-\text{terminal}) P \bar V\big)\Big)
 
-is found by Newton's method. Newton's step is the evaluation of the present Gibbs policy with its entropy (soft policy
-iteration), the operator is convex and monotone, so the iterates rise to the fixed point from any start and
-converge quadratically (Puterman and Brumelle 1979). Each step costs one backup and one linear solve.
+is found by Newton's method. Newton's step is the evaluation of the present Gibbs policy with its entropy
+(soft policy iteration), the operator is convex and monotone, so the iterates rise to the fixed point from
+any start and converge quadratically (Puterman and Brumelle 1979). Each step costs one backup and one linear
+solve.
 """
 
 from __future__ import annotations
@@ -14,12 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError
-from stackelberg_envs.games import Primitives, TabularGame
+from stackelberg_envs.games import Primitives
 from stackelberg_envs.oracles.linear import resolvent
 
 __all__ = ["BestResponse", "hard_best_response", "soft_best_response"]
@@ -60,7 +63,8 @@ class _Backup:
 
     def __init__(self, game: Primitives, temperature: float) -> None:
         shape = game.follower_reward.shape
-        self.q, self.values, self.out = np.empty(shape), np.empty(shape[:2]), np.empty(shape[0])
+        self.q: Array = np.empty(shape)
+        self.values, self.out = np.empty(shape[:2]), np.empty(shape[0])
         self.game, self.temperature = game, temperature
 
     def __call__(self, state_values: Array) -> float:
@@ -85,10 +89,10 @@ class _Backup:
             policy = np.empty_like(self.q)
             kernels.gibbs_policy(self.q, self.values, self.temperature, policy)
             return policy
-        return _one_hot(self.q.argmax(axis=2), self.q.shape[2])
+        return _one_hot(np.argmax(self.q, axis=2), self.q.shape[2])
 
 
-def _one_hot(actions: np.ndarray, B: int) -> Array:
+def _one_hot(actions: NDArray[np.intp], B: int) -> Array:
     return np.asarray(actions[..., None] == np.arange(B), dtype=np.float64)
 
 
@@ -114,7 +118,7 @@ def soft_best_response(
     Notes
     -----
     Theory, section 2. Stops when discount / (1 - discount) * |T V - V| is at most `tolerance`, which bounds
-    the error of T V because T contracts by the discount.
+    the error of T V because T contracts by the discount; `error` adds the rounding of the last backup.
     """
     return _fixed_point(game, game.temperature, tolerance, start)
 
@@ -131,7 +135,8 @@ def _fixed_point(game: Primitives, temperature: float, tolerance: float, start: 
         floor = 16 * np.finfo(float).eps * max(1.0, float(np.abs(backup.out).max()))
         # At rounding the residual stalls; another Newton step would not lower it.
         if gain * residual <= tolerance or (residual <= 64 * floor and residual >= 0.5 * best):
-            return BestResponse(backup.q, backup.values, backup.out, backup.policy(), gain * (residual + floor))
+            error = gain * residual + floor / (1.0 - game.follower_discount)
+            return BestResponse(backup.q, backup.values, backup.out, backup.policy(), error)
         best = min(best, residual)
         policy = game.leader_policy[:, :, None] * backup.policy()
         system = resolvent(
@@ -180,25 +185,26 @@ def hard_best_response(
     return BestResponse(solved.q, solved.values, solved.state_values, policy, solved.error)
 
 
-def _break_ties(game: Primitives, optimal: np.ndarray, sign: float) -> Array:
+def _break_ties(game: Primitives, optimal: NDArray[np.bool_], sign: float) -> Array:
     """Return the follower policy, among the `optimal` actions, that is best for sign * leader reward."""
     choice = optimal.argmax(axis=2)
     B = optimal.shape[2]
     ahead = np.empty(optimal.shape)
+    # Values are solved ten times finer than the margin that keeps rounding from cycling between equals.
+    scale = float(np.abs(game.leader_reward).max()) / (1.0 - game.leader_discount)
+    margin = 1e-10 * scale
+    tolerance = 0.1 * margin * (1.0 - game.leader_discount)
     for _ in range(MAX_NEWTON_STEPS):
         policy = _one_hot(choice, B)
         joint = game.leader_policy[:, :, None] * policy
         system = resolvent(joint, game.transition, game.continuing, game.leader_discount, game.num_contexts)
-        values = system.solve((joint * game.leader_reward).sum(axis=(1, 2)), DEFAULT_TOLERANCE)
+        values = system.solve((joint * game.leader_reward).sum(axis=(1, 2)), tolerance)
         kernels.next_values(game.transition.successors, game.transition.probabilities, values, ahead)
         q = sign * (game.leader_reward + game.leader_discount * game.continuing[:, None, None] * ahead)
         q = np.where(optimal, q, -np.inf)
         current = np.take_along_axis(q, choice[:, :, None], axis=2)[:, :, 0]
-        # A tiny margin keeps rounding from cycling between actions of equal value.
-        better = q.max(axis=2) > current + 1e-9 * np.maximum(1.0, np.abs(current))
+        better = q.max(axis=2) > current + margin
         if not better.any():
             return policy
         choice = np.where(better, q.argmax(axis=2), choice)
     raise ConvergenceError(f"hard best response: ties not settled after {MAX_NEWTON_STEPS} policy iterations")
-
-

@@ -44,8 +44,7 @@ def evaluate(game: Primitives, response: Array) -> LeaderEvaluation:
     joint = game.leader_policy[:, :, None] * response
     system = resolvent(joint, game.transition, game.continuing, game.leader_discount, game.num_contexts)
     expected_reward = np.einsum("sab,sab->s", joint, game.leader_reward)
-    scale = max(1.0, float(np.abs(expected_reward).max()))
-    values = system.solve(expected_reward, EVALUATION_TOLERANCE * scale)
+    values = system.solve(expected_reward, EVALUATION_TOLERANCE * float(np.abs(expected_reward).max()))
     q = np.empty_like(game.leader_reward)
     kernels.next_values(game.transition.successors, game.transition.probabilities, values, q)
     q *= (game.leader_discount * game.continuing)[:, None, None]
@@ -61,7 +60,7 @@ def leader_value(game: Primitives, response: Array) -> float:
 def occupancy(game: Primitives, response: Array) -> Array:
     """Leader's discounted occupancy of joint states, shape (Z,), unnormalised."""
     evaluation = evaluate(game, response)
-    return evaluation.system.solve_transposed(game.initial, EVALUATION_TOLERANCE * game.initial.max())
+    return evaluation.system.solve_transposed(game.initial, EVALUATION_TOLERANCE)
 
 
 def response_gap(game: Primitives, response: Array, best_state_values: Array) -> float:
@@ -82,10 +81,14 @@ def response_gap(game: Primitives, response: Array, best_state_values: Array) ->
         Difference of the entropy-regularised follower values at the initial distribution, at least 0 up to
         rounding, reward units.
     """
-    entropy = -np.where(response > 0, response * np.log(np.where(response > 0, response, 1.0)), 0.0).sum(axis=2)
+    entropy = -np.where(response > 0, response * np.log(np.where(response > 0, response, 1.0)), 0.0).sum(
+        axis=2
+    )
     reward = np.einsum("sa,sab,sab->s", game.leader_policy, response, game.follower_reward)
     reward += game.temperature * (game.leader_policy * entropy).sum(axis=1)
     joint = game.leader_policy[:, :, None] * response
-    system = resolvent(joint, game.believed_transition, game.continuing, game.follower_discount, game.num_contexts)
-    values = system.solve(reward, EVALUATION_TOLERANCE * max(1.0, float(np.abs(reward).max())))
+    system = resolvent(
+        joint, game.believed_transition, game.continuing, game.follower_discount, game.num_contexts
+    )
+    values = system.solve(reward, EVALUATION_TOLERANCE * float(np.abs(reward).max()))
     return float(game.initial @ (best_state_values - values))

@@ -73,7 +73,7 @@ def hypergradient(game: Primitives, best: BestResponse, leader: LeaderEvaluation
         system = resolvent(
             leader.joint_policy, believed, game.continuing, game.follower_discount, game.num_contexts
         )
-    m = system.solve_transposed(inflow, EVALUATION_TOLERANCE * max(1.0, float(np.abs(inflow).max())))
+    m = system.solve_transposed(inflow, EVALUATION_TOLERANCE * float(np.abs(inflow).sum()))
     return Flows(d, w + m[:, None, None] * leader.joint_policy, m)
 
 

@@ -1,8 +1,13 @@
-"""Linear systems (I - discount P_pi) v = r and their transposes: dense blocks when small, Krylov when large."""
+"""Linear systems (I - discount P_pi) v = r and their transposes: dense blocks if small, else Krylov.
+
+Errors are measured where the matrix contracts: values v by their largest entry, occupancies d by their sum.
+In these norms a residual of e means an error of at most e / (1 - discount).
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import scipy.linalg
@@ -20,23 +25,26 @@ __all__ = ["Resolvent", "resolvent"]
 #: Krylov solver on random games and on grids lies between 500 and 1,000 (benchmarks/speed_oracle.py).
 DENSE_LIMIT = 700
 KRYLOV_ITERATIONS = 2_000
-REFINEMENTS = 6
+#: A run of the Krylov solver that lowers the residual by less than this factor is its last.
+LEAST_PROGRESS = 0.1
+#: A residual of this much rounding is as small as any solver gets it, whatever the tolerance says.
+ROUNDING = 64 * float(np.finfo(float).eps)
 
 
 class Resolvent(Protocol):
     """Solves with one policy's matrix for any number of right-hand sides, each of shape (Z,)."""
 
     def solve(self, rhs: Array, tolerance: float) -> Array:
-        """Return v with (I - discount P_pi) v = rhs, to a residual of at most `tolerance`, maximum norm."""
+        """Return v with (I - discount P_pi) v = rhs; the largest residual is at most `tolerance`."""
 
     def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
-        """Return d with (I - discount P_pi^T) d = rhs."""
+        """Return d with (I - discount P_pi^T) d = rhs; the residuals' sum is at most `tolerance`."""
 
 
 def resolvent(
     joint_policy: Array, transition: Transition, continuing: Array, discount: float, num_contexts: int
 ) -> Resolvent:
-    """Factorise I - discount P_pi once.
+    """Prepare solves with I - discount P_pi.
 
     Parameters
     ----------
@@ -48,6 +56,10 @@ def resolvent(
         In [0, 1).
     num_contexts
         K: P_pi is block diagonal with K blocks.
+
+    Notes
+    -----
+    No tolerance is taken to be finer than rounding.
     """
     if len(continuing) // num_contexts <= DENSE_LIMIT:
         return _Dense(joint_policy, transition, continuing, discount, num_contexts)
@@ -60,11 +72,15 @@ class _Dense:
     ) -> None:
         S = len(continuing) // K
         matrix = np.empty((K, S, S))
-        kernels.policy_matrix(joint_policy, transition.successors, transition.probabilities, continuing, matrix)
+        kernels.policy_matrix(
+            joint_policy, transition.successors, transition.probabilities, continuing, matrix
+        )
         matrix *= -discount
         matrix[:, np.arange(S), np.arange(S)] += 1.0
         # LU of each block's transpose: the transposed view is in LAPACK's own order and is not copied.
-        self._factors = [scipy.linalg.lu_factor(block.T, overwrite_a=True, check_finite=False) for block in matrix]
+        self._factors: list[Any] = [
+            scipy.linalg.lu_factor(block.T, overwrite_a=True, check_finite=False) for block in matrix
+        ]
         self._blocks = (K, S)
 
     def solve(self, rhs: Array, tolerance: float) -> Array:
@@ -73,52 +89,77 @@ class _Dense:
     def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
         return self._apply(rhs, trans=0)
 
-    def _apply(self, rhs: Array, trans: int) -> Array:
+    def _apply(self, rhs: Array, trans: Literal[0, 1]) -> Array:
         parts = zip(self._factors, rhs.reshape(self._blocks), strict=True)
-        return np.concatenate([scipy.linalg.lu_solve(f, part, trans=trans, check_finite=False) for f, part in parts])
+        return np.concatenate(
+            [scipy.linalg.lu_solve(f, part, trans=trans, check_finite=False) for f, part in parts]
+        )
 
 
 class _Krylov:
-    def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float) -> None:
+    def __init__(
+        self, joint_policy: Array, transition: Transition, continuing: Array, discount: float
+    ) -> None:
         Z = len(continuing)
         data = np.empty(transition.probabilities.size)
         kernels.policy_matrix_data(joint_policy, transition.probabilities, continuing, data)
-        width = transition.probabilities.size // Z
-        indptr = np.arange(Z + 1, dtype=np.int64 if data.size > np.iinfo(np.int32).max else np.int32) * width
-        self._matrix = scipy.sparse.csr_array((data, transition.successors.reshape(-1), indptr), shape=(Z, Z))
-        self._discount = discount
+        data *= discount
+        indptr = np.arange(0, data.size + 1, data.size // Z)
+        # gamma P_pi; a successor that is listed twice stays two entries, which products add up.
+        self._matrix: Any = scipy.sparse.csr_array(
+            (data, transition.successors.reshape(-1), indptr), shape=(Z, Z)
+        )
 
     def solve(self, rhs: Array, tolerance: float) -> Array:
-        return self._iterate(self._matrix, rhs, tolerance)
+        return self._solve(self._matrix, rhs, _largest, tolerance, tolerance)
 
     def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
-        return self._iterate(self._matrix.T, rhs, tolerance)
+        # BiCGSTAB stops by the Euclidean norm, which is at least the sum over the root of the length.
+        return self._solve(self._matrix.T, rhs, _sum, tolerance, tolerance / np.sqrt(len(rhs)))
 
-    def _iterate(self, matrix: scipy.sparse.sparray, rhs: Array, tolerance: float) -> Array:
-        """Solve by BiCGSTAB, restarted on the true residual until that is small; a direct solve is the last resort."""
+    def _solve(self, matrix: Any, rhs: Array, norm: Any, tolerance: float, euclidean: float) -> Array:
+        """Solve by BiCGSTAB, restarted on the true residual; where that stalls, by a direct solve."""
         operator = scipy.sparse.linalg.LinearOperator(
-            matrix.shape, matvec=lambda v: v - self._discount * (matrix @ v), dtype=np.float64
+            matrix.shape, matvec=lambda v: v - matrix @ v, dtype=np.float64
         )
-        out = np.zeros_like(rhs)
-        residual = rhs
-        for _ in range(REFINEMENTS):
-            goal = 0.1 * tolerance * np.sqrt(len(rhs)) if tolerance else 0.0
+        out, residual = np.zeros_like(rhs), rhs
+        while norm(residual) > max(tolerance, _rounding(matrix, rhs, out, norm)):
             step, _ = scipy.sparse.linalg.bicgstab(
-                operator, residual, rtol=1e-10, atol=min(goal, tolerance), maxiter=KRYLOV_ITERATIONS
+                operator, residual, rtol=1e-10, atol=euclidean, maxiter=KRYLOV_ITERATIONS
             )
-            candidate = out + step
-            left = rhs - operator.matvec(candidate)
-            if not np.all(np.isfinite(left)) or np.abs(left).max() > np.abs(residual).max():
-                break
-            out, residual = candidate, left
-            if np.abs(residual).max() <= tolerance:
-                return out
-        return self._direct(matrix, rhs, tolerance)
-
-    def _direct(self, matrix: scipy.sparse.sparray, rhs: Array, tolerance: float) -> Array:
-        system = scipy.sparse.eye_array(len(rhs), format="csc") - self._discount * scipy.sparse.csc_array(matrix)
-        out = np.asarray(scipy.sparse.linalg.spsolve(system, rhs))
-        worst = float(np.abs(rhs - system @ out).max())
-        if not worst <= tolerance:
-            raise ConvergenceError(f"linear solve: expected a residual of at most {tolerance:.1e}, reached {worst:.1e}")
+            left = rhs - operator.matvec(out + step)
+            if not norm(left) < LEAST_PROGRESS * norm(residual):
+                return self._solve_directly(matrix, rhs, norm, tolerance)
+            out, residual = out + step, left
         return out
+
+    def _solve_directly(self, matrix: Any, rhs: Array, norm: Any, tolerance: float) -> Array:
+        trans = "N" if matrix is self._matrix else "T"
+        out = self._factor.solve(rhs, trans=trans)
+        out += self._factor.solve(rhs - (out - matrix @ out), trans=trans)
+        reached = norm(rhs - (out - matrix @ out))
+        if not reached <= max(tolerance, _rounding(matrix, rhs, out, norm)):
+            raise ConvergenceError(
+                f"linear solve: expected a residual of at most {tolerance:.1e}, reached {reached:.1e}"
+            )
+        return np.asarray(out)
+
+    @cached_property
+    def _factor(self) -> Any:
+        """Sparse LU, made on first need: the fill-in of a large random game does not fit into memory."""
+        identity = scipy.sparse.eye_array(self._matrix.shape[0], format="csc")
+        return scipy.sparse.linalg.splu(scipy.sparse.csc_array(identity - self._matrix.tocsc()))
+
+
+def _largest(array: Array) -> float:
+    return float(np.abs(array).max())
+
+
+def _sum(array: Array) -> float:
+    return float(np.abs(array).sum())
+
+
+def _rounding(matrix: Any, rhs: Array, out: Array, norm: Any) -> float:
+    """Return the residual that rounding alone leaves in rhs - (out - matrix @ out)."""
+    size = np.abs(out)
+    return ROUNDING * float(norm(np.abs(rhs) + size + matrix @ size))
