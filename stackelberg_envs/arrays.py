@@ -47,8 +47,16 @@ def require_shape(
         raise error(f"{name}: expected shape {expected}, got {array.shape}")
 
 
-def require_rows_sum_to_one(array: Array, name: str, error: type[StackelbergError] = GameError) -> Array:
-    """Return `array` with its last axis normalised; rows that are no distributions are refused."""
+def require_rows_sum_to_one(
+    array: Array,
+    name: str,
+    error: type[StackelbergError] = GameError,
+    axes: tuple[str, ...] = ("state",),
+) -> Array:
+    """Return `array` with its last axis normalised; rows that are no distributions are refused.
+
+    `axes` names the axes before the last, for the message; the last of them count if there are more.
+    """
     negative = array < 0
     if negative.any():
         where = first_index(negative)
@@ -57,26 +65,34 @@ def require_rows_sum_to_one(array: Array, name: str, error: type[StackelbergErro
     off = np.abs(sums[..., 0] - 1.0) > ROW_SUM_TOLERANCE
     if off.any():
         where = first_index(off)
-        state = f" (first at state {where[0]})" if len(where) == 1 else f" (first at index {where})"
-        raise error(f"{name}: expected rows that sum to one, got a sum of {sums[where][0]:.9g}{state}")
+        names = axes[len(axes) - len(where) :]
+        place = ", ".join(f"{axis} {i}" for axis, i in zip(names, where, strict=True))
+        first = f" (first at {place})" if place else ""
+        raise error(f"{name}: expected rows that sum to one, got a sum of {sums[where][0]:.9g}{first}")
     return np.asarray(array / sums)
 
 
 def require_discount(value: float, name: str) -> float:
     """Return a discount in [0, 1); one itself makes an endless sum and is refused."""
-    if not (np.isscalar(value) and np.isfinite(value) and 0.0 <= value < 1.0):
+    if not (_is_real(value) and 0.0 <= value < 1.0):
         raise GameError(f"{name}: expected a number in [0, 1), per play step, got {value!r}")
     return float(value)
 
 
 def require_positive(value: float, name: str, error: type[StackelbergError] = GameError) -> float:
     """Return a positive finite number."""
-    if not (np.isscalar(value) and np.isfinite(value) and value > 0):
+    if not (_is_real(value) and value > 0):
         raise error(f"{name}: expected a number greater than 0, got {value!r}")
     return float(value)
 
 
-def require_count(value: int, name: str, minimum: int = 1, error: type[StackelbergError] = ArgumentError) -> int:
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and bool(np.isfinite(value))
+
+
+def require_count(
+    value: object, name: str, minimum: int = 1, error: type[StackelbergError] = ArgumentError
+) -> int:
     """Return an integer of at least `minimum`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
         raise error(f"{name}: expected an integer of at least {minimum}, got {value!r}")

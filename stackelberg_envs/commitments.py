@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.arrays import (
     ROW_SUM_TOLERANCE,
@@ -24,11 +24,12 @@ from stackelberg_envs.arrays import (
     first_index,
     frozen,
     require_count,
+    require_rows_sum_to_one,
     require_shape,
 )
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import CommitmentError, GameError
-from stackelberg_envs.transitions import Transition
+from stackelberg_envs.transitions import AXES, Transition
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Box
@@ -79,7 +80,9 @@ class Commitment(ABC):
     Parameters
     ----------
     low, high
-        Bounds of x, finite, of one shape.
+        Bounds of x, finite.
+    shape
+        Shape of x, to which the bounds are broadcast; default the bounds' own.
 
     Attributes
     ----------
@@ -92,12 +95,23 @@ class Commitment(ABC):
     changes: frozenset[str] = frozenset()
     parametrisation: str = "sigmoid"
 
-    def __init__(self, low: ArrayLike, high: ArrayLike) -> None:
-        self.low, self.high = (frozen(array) for array in np.broadcast_arrays(as_float(low, "low"), as_float(high, "high")))
+    def __init__(self, low: ArrayLike, high: ArrayLike, shape: tuple[int, ...] | None = None) -> None:
+        bounds = as_float(low, "low"), as_float(high, "high")
+        try:
+            shape = np.broadcast_shapes(bounds[0].shape, bounds[1].shape) if shape is None else shape
+            self.low, self.high = (frozen(np.broadcast_to(bound, shape)) for bound in bounds)
+        except ValueError:
+            expected = "each other" if shape is None else f"shape {shape}"
+            raise GameError(
+                f"low, high: expected arrays that broadcast to {expected}, "
+                f"got shapes {bounds[0].shape} and {bounds[1].shape}"
+            ) from None
         above = self.low > self.high
         if above.any():
             where = first_index(above)
-            raise GameError(f"low: expected at most high, got {self.low[where]} > {self.high[where]} at index {where}")
+            raise GameError(
+                f"low: expected at most high, got {self.low[where]} > {self.high[where]} at index {where}"
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -122,12 +136,9 @@ class Commitment(ABC):
         Raises
         ------
         CommitmentError
-            Wrong size, a number that is not finite, or an entry outside its bounds.
+            Wrong shape, a number that is not finite, or an entry outside its bounds.
         """
-        array = as_float(x, "commitment", CommitmentError)
-        if array.size != self.low.size:
-            raise CommitmentError(f"commitment: expected shape {self.shape}, got {array.shape}")
-        array = array.reshape(self.shape)
+        array = self._shaped(x)
         # float32 faces round: a bound may be missed by one part in 10^6 and is then meant.
         slack = ROW_SUM_TOLERANCE * np.maximum(1.0, np.maximum(np.abs(self.low), np.abs(self.high)))
         outside = (array < self.low - slack) | (array > self.high + slack)
@@ -140,11 +151,14 @@ class Commitment(ABC):
         return np.clip(array, self.low, self.high)
 
     def project(self, x: ArrayLike) -> Array:
-        """Return an admissible commitment near x: the bounds are applied, numbers that are not finite refused."""
+        """Return an admissible commitment near x: bounds are applied, infinite numbers refused."""
+        return np.clip(self._shaped(x), self.low, self.high)
+
+    def _shaped(self, x: ArrayLike) -> Array:
         array = as_float(x, "commitment", CommitmentError)
-        if array.size != self.low.size:
+        if array.shape != self.shape and (array.ndim > 1 or array.size != self.low.size):
             raise CommitmentError(f"commitment: expected shape {self.shape}, got {array.shape}")
-        return np.clip(array.reshape(self.shape), self.low, self.high)
+        return array.reshape(self.shape)
 
     @abstractmethod
     def effect(self, x: Array) -> Effect:
@@ -155,7 +169,10 @@ class Commitment(ABC):
         return finite_difference_vjp(self, x, cotangents)
 
     def local(self, x: Array) -> Array | None:
-        """Return the part of x that matters in each state, shape (S, L), or None if there is no such part."""
+        """Return the part of x that matters in each state, or None if there is no such part.
+
+        Shape (S, L), or (1, L) where it is the same in every state.
+        """
         del x
         return None
 
@@ -186,9 +203,17 @@ def _pair(plus: Effect, minus: Effect, cotangents: Cotangents) -> float:
         if upper is not None and weight is not None:
             total += float(((upper - lower) * weight).sum())
     if plus.transition is not None and minus.transition is not None and cotangents.transition is not None:
-        difference = plus.transition.probabilities - minus.transition.probabilities
-        total += float((difference * _on_lists(cotangents.transition, plus.transition)).sum())
+        total += _pair_transitions(plus.transition, minus.transition, cotangents.transition)
     return total
+
+
+def _pair_transitions(plus: Transition, minus: Transition, cotangent: Array) -> float:
+    if np.array_equal(plus.successors, minus.successors):
+        difference = plus.probabilities - minus.probabilities
+        return float((difference * _on_lists(cotangent, plus)).sum())
+    # A dense kernel whose support changes with x is compressed to different lists on the two sides.
+    upper, lower = (float((t.probabilities * _on_lists(cotangent, t)).sum()) for t in (plus, minus))
+    return upper - lower
 
 
 def _on_lists(cotangent: Array, transition: Transition) -> Array:
@@ -246,7 +271,8 @@ class _SimplexRows(Commitment):
 def _normalised(table: Array) -> Array:
     sums = table.sum(axis=1, keepdims=True)
     uniform = np.full_like(table, 1.0 / table.shape[1])
-    return np.divide(table, sums, out=uniform, where=sums > 0)
+    np.divide(table, sums, out=uniform, where=sums > 0)
+    return uniform
 
 
 class PolicyTable(_SimplexRows):
@@ -295,7 +321,7 @@ class StateIncentive(Commitment):
         self, low: ArrayLike, high: ArrayLike, where: ArrayLike, parametrisation: str = "sigmoid"
     ) -> None:
         self.where = frozen(as_float(where, "where"))
-        super().__init__(np.broadcast_to(low, self.where.shape[-1:]), high)
+        super().__init__(low, high, self.where.shape[-1:])
         self.parametrisation = parametrisation
 
     def effect(self, x: Array) -> Effect:
@@ -326,7 +352,7 @@ class Incentive(Commitment):
     changes = frozenset({"follower_reward"})
 
     def __init__(self, low: ArrayLike, high: ArrayLike, shape: tuple[int, int, int]) -> None:
-        super().__init__(np.broadcast_to(low, shape), np.broadcast_to(high, shape))
+        super().__init__(low, high, shape)
 
     def effect(self, x: Array) -> Effect:
         """Return x as an addition to r_F."""
@@ -358,7 +384,7 @@ class LinearFeatures(Commitment):
         self.features = frozen(as_float(features, "features"))
         if self.features.ndim not in (4, 5):
             raise GameError(f"features: expected shape ([K,] S, A, B, D), got {self.features.shape}")
-        super().__init__(np.broadcast_to(low, self.features.shape[-1:]), high)
+        super().__init__(low, high, self.features.shape[-1:])
 
     def effect(self, x: Array) -> Effect:
         """Return the weighted sum of features as an addition to r_F."""
@@ -367,8 +393,9 @@ class LinearFeatures(Commitment):
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return the inner product of dJ/dr_F with each feature."""
         weight = _need(cotangents.follower_reward, "follower_reward")
-        features = np.broadcast_to(self.features, (*weight.shape, x.size))
-        return np.tensordot(weight, features, axes=weight.ndim)
+        shape = np.broadcast_shapes(weight.shape, self.features.shape[:-1])
+        features = np.broadcast_to(self.features, (*shape, x.size))
+        return np.asarray(np.tensordot(weight.reshape(shape), features, axes=len(shape)))
 
 
 class IncentiveCost(Commitment):
@@ -427,14 +454,15 @@ class TransitionMixture(_SimplexRows):
     def __init__(self, kernels: ArrayLike | list[Transition], groups: ArrayLike | None = None) -> None:
         self.successors, self.kernels, self._dense = _stack(kernels)
         S = self.kernels.shape[1]
-        self.groups = np.zeros(S, dtype=np.intp) if groups is None else np.asarray(groups, dtype=np.intp)
-        require_shape(self.groups, [(S,)], "groups")
+        self.groups = _checked_groups(np.zeros(S, dtype=np.intp) if groups is None else groups, S)
         super().__init__(np.zeros((int(self.groups.max()) + 1, len(self.kernels))), 1.0)
 
     def effect(self, x: Array) -> Effect:
         """Return the mixed transition."""
         weights = x[self.groups].T[:, :, None, None, None]
-        return Effect(transition=Transition(self.successors, (weights * self.kernels).sum(axis=0), self._dense))
+        return Effect(
+            transition=Transition(self.successors, (weights * self.kernels).sum(axis=0), self._dense)
+        )
 
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return the inner product of dJ/dP with each kernel, group by group."""
@@ -447,18 +475,27 @@ class TransitionMixture(_SimplexRows):
         return out
 
 
+def _checked_groups(groups: ArrayLike, S: int) -> NDArray[np.intp]:
+    array = np.array(groups)
+    require_shape(array, [(S,)], "groups")
+    if not np.issubdtype(array.dtype, np.integer) or (array < 0).any():
+        raise GameError(f"groups: expected row numbers from 0 on, one per state, got {array!r}")
+    return frozen(array.astype(np.intp))
+
+
 def _stack(kernels: ArrayLike | list[Transition]) -> tuple[np.ndarray, Array, bool]:
     """Return (successors, kernels, dense) on one common support."""
     if isinstance(kernels, list) and kernels and isinstance(kernels[0], Transition):
         successors = kernels[0].successors
+        if successors.ndim != 4:
+            raise GameError(f"kernels: expected successors of shape (S, A, B, N), got {successors.shape}")
         if any(not np.array_equal(successors, kernel.successors) for kernel in kernels):
             raise GameError("kernels: expected transitions with equal successors; pass dense kernels instead")
         return successors, frozen(np.stack([kernel.probabilities for kernel in kernels])), False
     dense = as_float(kernels, "kernels")  # type: ignore[arg-type]
-    if dense.ndim != 5:
+    if dense.ndim != 5 or dense.shape[1] != dense.shape[-1] or 0 in dense.shape:
         raise GameError(f"kernels: expected shape (M, S, A, B, S), got {dense.shape}")
-    for m, kernel in enumerate(dense):
-        Transition.from_dense(kernel, f"kernels[{m}]")
+    dense = np.stack([require_rows_sum_to_one(p, f"kernels[{m}]", axes=AXES) for m, p in enumerate(dense)])
     support = Transition.from_dense(dense.mean(axis=0), "kernels")
     index = np.broadcast_to(support.successors, (len(dense), *support.successors.shape))
     values = np.take_along_axis(dense, index.astype(np.intp), axis=-1)
@@ -471,7 +508,8 @@ class Joint(Commitment):
     Parameters
     ----------
     parts
-        Commitments over arrays of one shape; the bounds and the default parametrisation of the first hold.
+        Commitments over arrays of one shape; the bounds, the checks and the default parametrisation of the
+        first hold. Rewards add up; only one part may set the leader's policy, and one the transition.
     """
 
     def __init__(self, *parts: Commitment) -> None:
@@ -480,6 +518,9 @@ class Joint(Commitment):
         super().__init__(parts[0].low, parts[0].high)
         for part in parts[1:]:
             require_shape(part.low, [self.shape], "Joint")
+        for name in ("leader_policy", "transition"):
+            if sum(name in part.changes for part in parts) > 1:
+                raise GameError(f"Joint: expected at most one part that sets the {name}, got several")
         self.parts = parts
         self.changes = frozenset[str]().union(*(part.changes for part in parts))
         self.parametrisation = parts[0].parametrisation
@@ -493,7 +534,7 @@ class Joint(Commitment):
         return self.parts[0].project(x)
 
     def effect(self, x: Array) -> Effect:
-        """Add rewards; the last policy and transition given win."""
+        """Add the rewards of all parts; at most one part sets the policy, and one the transition."""
         effects = [part.effect(x) for part in self.parts]
         return Effect(
             _last([e.leader_policy for e in effects]),

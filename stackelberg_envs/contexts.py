@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from stackelberg_envs.arrays import frozen
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.transitions import Transition
 
 __all__ = ["combine"]
 
-SHARED = ("leader_discount", "follower_discount", "temperature", "horizon")
+SHARED = ("leader_discount", "follower_discount", "temperature", "horizon", "leader_policy")
 
 
 def combine(games: list[TabularGame], probabilities: ArrayLike, **changes: Any) -> TabularGame:
@@ -38,11 +39,15 @@ def combine(games: list[TabularGame], probabilities: ArrayLike, **changes: Any) 
         raise GameError("games: expected at least one game, got none")
     first = games[0]
     for k, game in enumerate(games):
-        if game.num_contexts != 1 or game.shape != first.shape:
-            raise GameError(f"games[{k}]: expected a game without contexts of shape {first.shape}, got {game.shape}")
+        if game.context_probabilities is not None or game.shape != first.shape:
+            raise GameError(
+                f"games[{k}]: expected a game without contexts of shape {first.shape}, got {game.shape}"
+            )
         for name in SHARED:
-            if getattr(game, name) != getattr(first, name):
-                raise GameError(f"games[{k}]: expected {name} {getattr(first, name)}, got {getattr(game, name)}")
+            if not np.array_equal(getattr(game, name), getattr(first, name)):
+                raise GameError(
+                    f"games[{k}]: expected {name} {getattr(first, name)}, got {getattr(game, name)}"
+                )
     arrays: dict[str, Any] = {
         name: np.stack([getattr(game, name) for game in games])
         for name in ("leader_reward", "follower_reward", "initial", "terminal")
@@ -57,7 +62,22 @@ def _stacked(transitions: list[Transition | None], name: str) -> Transition | No
     if not given:
         return None
     if len(given) < len(transitions):
-        raise GameError(f"{name}: expected one in every game or in none, got {len(given)} of {len(transitions)}")
+        raise GameError(
+            f"{name}: expected one in every game or in none, got {len(given)} of {len(transitions)}"
+        )
     if all(transition is given[0] for transition in given):
         return given[0]
-    return Transition.from_dense(np.stack([transition.to_dense() for transition in given]), name)
+    # Rows padded to one length: densifying would cost S entries a row.
+    width = max(transition.successors.shape[-1] for transition in given)
+    return Transition(
+        frozen(np.stack([_padded(transition.successors, width) for transition in given])),
+        frozen(np.stack([_padded(transition.probabilities, width) for transition in given])),
+        dense=all(transition.dense for transition in given),
+    )
+
+
+def _padded(lists: NDArray[Any], width: int) -> NDArray[Any]:
+    shape = (*lists.shape[:-1], width)
+    out = np.zeros(shape, dtype=lists.dtype)
+    out[..., : lists.shape[-1]] = lists
+    return out

@@ -159,7 +159,8 @@ class TabularGame:
     --------
     >>> import numpy as np, stackelberg_envs as se
     >>> stay = np.ones((1, 2, 1, 1))
-    >>> game = se.TabularGame(transition=stay, leader_reward=[[[0.0], [1.0]]], follower_reward=np.zeros((1, 2, 1)),
+    >>> game = se.TabularGame(transition=stay, leader_reward=[[[0.0], [1.0]]],
+    ...                       follower_reward=np.zeros((1, 2, 1)),
     ...                       initial=[1.0], leader_discount=0.5, follower_discount=0.5, temperature=0.1,
     ...                       commitment=se.PolicyTable(1, 2))
     >>> float(round(se.solve(game, [[0.0, 1.0]]).leader_value, 6))
@@ -255,7 +256,9 @@ class TabularGame:
         K = self.num_contexts
         changed: dict[str, Any] = {}
         if effect.leader_policy is not None:
-            changed["leader_policy"] = np.tile(effect.leader_policy, (K, 1)) if K > 1 else effect.leader_policy
+            changed["leader_policy"] = (
+                np.tile(effect.leader_policy, (K, 1)) if K > 1 else effect.leader_policy
+            )
         for name in ("follower_reward", "leader_reward"):
             extra = getattr(effect, name)
             if extra is not None:
@@ -288,13 +291,18 @@ class TabularGame:
         for name in ("follower_reward", "leader_reward"):
             array = getattr(effect, name)
             if array is not None and not _broadcasts(array.shape, full):
-                raise GameError(f"commitment: its {name} has shape {array.shape}, which does not broadcast to {full}")
+                raise GameError(
+                    f"commitment: its {name} has shape {array.shape}, which does not broadcast to {full}"
+                )
         if effect.leader_policy is not None:
             require_shape(effect.leader_policy, [(S, A)], "commitment: its leader_policy")
+            require_rows_sum_to_one(effect.leader_policy, "commitment: its leader_policy")
         elif A > 1 and self.leader_policy is None:
-            raise GameError(f"leader_policy: expected shape ({S}, {A}), got None, and the commitment does not set it")
-        if effect.transition is not None and effect.transition.shape != (S, A, B):
-            raise GameError(f"commitment: its transition is for {effect.transition.shape}, the game is {(S, A, B)}")
+            raise GameError(
+                f"leader_policy: expected shape ({S}, {A}), got None, and the commitment does not set it"
+            )
+        contexts = None if self.context_probabilities is None else self.num_contexts
+        _checked_transition(effect.transition, "commitment: its transition", (S, A, B), contexts)
         if effect.transition is None and self.transition is None:
             raise GameError("transition: expected a kernel, got None, and the commitment does not bring one")
 
@@ -329,7 +337,7 @@ def _checked_arrays(game: TabularGame) -> dict[str, Any]:
         array = as_float(np.zeros(S) if value is None else value, name)
         require_shape(array, [shape] if K is None else [shape, (K, *shape)], name)
         arrays[name] = frozen(array)
-    arrays["initial"] = frozen(require_rows_sum_to_one(arrays["initial"], "initial"))
+    arrays["initial"] = frozen(require_rows_sum_to_one(arrays["initial"], "initial", axes=("context",)))
     _require_zero_or_one(arrays["terminal"])
     for name in ("transition", "believed_transition"):
         arrays[name] = _checked_transition(getattr(game, name), name, (S, A, B), K)
@@ -349,9 +357,13 @@ def _checked_contexts(value: Any) -> tuple[int | None, Array | None]:
     return len(probabilities), frozen(require_rows_sum_to_one(probabilities, "context_probabilities"))
 
 
-def _checked_transition(value: Any, name: str, shape: tuple[int, int, int], K: int | None) -> Transition | None:
+def _checked_transition(
+    value: Any, name: str, shape: tuple[int, int, int], K: int | None
+) -> Transition | None:
     if value is None:
         return None
+    if isinstance(value, Transition):
+        value.check(name)
     transition = value if isinstance(value, Transition) else Transition.from_dense(value, name)
     if transition.shape != shape or transition.num_contexts not in (None, K):
         got = transition.successors.shape[:-1]

@@ -7,9 +7,9 @@ Numba's disk cache does not notice a change in a callee that lives elsewhere.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array, IntArray
 
@@ -85,8 +85,10 @@ def gibbs_policy(q: Array, soft_values: Array, temperature: float, out: Array) -
 
 
 @njit(cache=True)
-def policy_matrix(joint_policy: Array, successors: IntArray, probabilities: Array, continuing: Array, out: Array) -> None:
-    """Write P_pi[k, s, t], shape (K, S, S), into `out`; joint states are k * S + s and contexts do not mix."""
+def policy_matrix(
+    joint_policy: Array, successors: IntArray, probabilities: Array, continuing: Array, out: Array
+) -> None:
+    """Write P_pi[k, s, t] into `out` (K, S, S); joint states are k * S + s and contexts do not mix."""
     K, S, _ = out.shape
     _, A, B, N = successors.shape
     out[:] = 0.0
@@ -144,7 +146,7 @@ def push_flow(flow: Array, successors: IntArray, probabilities: Array, continuin
 
 @njit(cache=True)
 def _draw(weights: Array, u: float) -> int:
-    """Return the first index whose cumulative weight passes u; the last positive one if rounding falls short."""
+    """Return the first index whose cumulative weight passes u, or the last positive one."""
     last = 0
     total = 0.0
     for i in range(weights.shape[0]):
@@ -171,7 +173,7 @@ def rollout(
     leader_actions: IntArray,
     follower_actions: IntArray,
     next_states: IntArray,
-    offsets: numba.int64[:],
+    offsets: NDArray[np.int64],
 ) -> tuple[int, int]:
     """Play episodes one after the other until the arrays or `max_episodes` are full.
 

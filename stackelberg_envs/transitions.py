@@ -7,6 +7,7 @@ takes 96 MB instead of 1.3 TB. Arrays may carry a leading axis of contexts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,8 @@ from stackelberg_envs.arrays import Array, IntArray, as_float, first_index, froz
 from stackelberg_envs.errors import GameError
 
 __all__ = ["Transition"]
+
+AXES = ("context", "state", "leader action", "follower action")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +48,9 @@ class Transition:
             Wrong shape, numbers that are not finite, or a row that is no distribution.
         """
         array = as_float(kernel, name)
-        if array.ndim not in (4, 5) or array.shape[-1] != array.shape[-4]:
+        if array.ndim not in (4, 5) or array.shape[-1] != array.shape[-4] or 0 in array.shape:
             raise GameError(f"{name}: expected shape ([K,] S, A, B, S), got {array.shape}")
-        array = require_rows_sum_to_one(array, name)
+        array = require_rows_sum_to_one(array, name, axes=AXES)
         width = max(1, int((array > 0).sum(axis=-1).max()))
         # A stable sort on "is zero" moves the support to the front and keeps the order of states.
         order = np.argsort(array <= 0, axis=-1, kind="stable")[..., :width]
@@ -55,7 +58,9 @@ class Transition:
         return cls(frozen(order.astype(np.int32)), frozen(probabilities), dense=True)
 
     @classmethod
-    def from_lists(cls, successors: ArrayLike, probabilities: ArrayLike, name: str = "transition") -> Transition:
+    def from_lists(
+        cls, successors: ArrayLike, probabilities: ArrayLike, name: str = "transition"
+    ) -> Transition:
         """Check successor lists of shape ([K,] S, A, B, N) given by the user.
 
         Raises
@@ -65,18 +70,20 @@ class Transition:
         """
         states = np.asarray(successors)
         array = as_float(probabilities, f"{name}.probabilities")
-        if states.shape != array.shape or array.ndim not in (4, 5):
-            raise GameError(
-                f"{name}: expected successors and probabilities of one shape ([K,] S, A, B, N), "
-                f"got {states.shape} and {array.shape}"
-            )
-        S = states.shape[-4]
-        outside = (states < 0) | (states >= S)
-        if outside.any():
-            where = first_index(outside)
-            raise GameError(f"{name}.successors: expected states in 0..{S - 1}, got {states[where]} at index {where}")
-        array = require_rows_sum_to_one(array, f"{name}.probabilities")
+        _require_lists(states, array, name)
+        array = require_rows_sum_to_one(array, f"{name}.probabilities", axes=AXES)
         return cls(frozen(states.astype(np.int32)), frozen(array))
+
+    def check(self, name: str = "transition") -> None:
+        """Raise unless the lists are what :meth:`from_lists` accepts: whoever builds one by hand may err.
+
+        Raises
+        ------
+        GameError
+            As :meth:`from_lists`.
+        """
+        _require_lists(self.successors, self.probabilities, name)
+        require_rows_sum_to_one(self.probabilities, f"{name}.probabilities", axes=AXES)
 
     @property
     def num_contexts(self) -> int | None:
@@ -90,7 +97,10 @@ class Transition:
         return S, A, B
 
     def joint(self, K: int) -> Transition:
-        """Return the lists over joint states ``k * S + s``, shape (K*S, A, B, N): a context never changes in play."""
+        """Return the lists over joint states ``k * S + s``, shape (K*S, A, B, N).
+
+        A context never changes during play, so lists of different contexts never meet.
+        """
         S, A, B = self.shape
         N = self.successors.shape[-1]
         if K == 1:
@@ -109,6 +119,25 @@ class Transition:
         """Return the kernel as an array of shape ([K,] S, A, B, S)."""
         S = self.shape[0]
         out = np.zeros((*self.successors.shape[:-1], S))
-        index: tuple[NDArray[np.intp], ...] = tuple(np.indices(self.successors.shape))[:-1]
-        np.add.at(out, (*index, self.successors), self.probabilities)
+        index: tuple[Any, ...] = (*np.indices(self.successors.shape)[:-1], self.successors)
+        np.add.at(out, index, self.probabilities)
         return out
+
+
+def _require_lists(successors: NDArray[Any], probabilities: Array, name: str) -> None:
+    if successors.shape != probabilities.shape or probabilities.ndim not in (4, 5):
+        raise GameError(
+            f"{name}: expected successors and probabilities of one shape ([K,] S, A, B, N), "
+            f"got {successors.shape} and {probabilities.shape}"
+        )
+    if 0 in successors.shape:
+        raise GameError(f"{name}: expected at least one of each, got shape {successors.shape}")
+    if not np.issubdtype(successors.dtype, np.integer):
+        raise GameError(f"{name}.successors: expected integers, got {successors.dtype}")
+    S = successors.shape[-4]
+    outside = (successors < 0) | (successors >= S)
+    if outside.any():
+        where = first_index(outside)
+        raise GameError(
+            f"{name}.successors: expected states in 0..{S - 1}, got {successors[where]} at index {where}"
+        )

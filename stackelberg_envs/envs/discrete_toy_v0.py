@@ -15,8 +15,8 @@
 What x changes
     The leader's policy. The follower sees the leader's action before it acts.
 Dynamics
-    Deterministic, from S. In S, `a` leads to A and `b` to B. In A, when the leader plays 0, `s` leads to S and
-    `b` to B; when it plays 1, every action leads to S. In B, `s` leads to S. All else stays.
+    Deterministic, from S. In S, `a` leads to A and `b` to B. In A, when the leader plays 0, `s` leads to S
+    and `b` to B; when it plays 1, every action leads to S. In B, `s` leads to S. All else stays.
 Follower's reward
     1 for leaving S; ``reward`` for `b` in A when the leader plays 0; -1 in A when the leader plays 1.
 Leader's reward
@@ -27,9 +27,7 @@ What is known
     Exact optimum at reward 1: 34.992641 at q = 0.166456; at reward 2: 39.940211 at q = 0.502638.
 Arguments
     ``reward`` (the papers' R), ``leader_discount``, ``follower_discount``, ``temperature``, ``horizon``.
-
-References
-----------
+Sources
     Kudo et al. (2026), arXiv 2603.14867, the discrete two-player Markov game (R1 and R2).
 Version history
     v0: first version.
@@ -42,6 +40,7 @@ import numpy as np
 from stackelberg_envs.commitments import PolicyTable
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.registration import declare
+from stackelberg_envs.transitions import Transition
 
 STATES = ("S", "A", "B")
 S, A, B = range(3)
@@ -78,7 +77,7 @@ def make_game(
     follower_reward[A, 0, B] = reward
     follower_reward[A, 1] = -1.0
     return TabularGame(
-        transition=np.eye(3)[landing],
+        transition=Transition.from_dense(np.eye(3)[landing]),
         leader_reward=leader_reward,
         follower_reward=follower_reward,
         initial=np.eye(3)[S],

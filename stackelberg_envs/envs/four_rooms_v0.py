@@ -24,15 +24,15 @@ Leader's reward
 End
     The goal is terminal: it pays when it is visited. Otherwise after 200 steps.
 What is known
-    Without incentives the leader earns almost nothing. Plain gradient ascent from random logits, exact or not, drifts back there;
-    temperature continuation and many starts end higher (docs/tasks.md has the best known values).
+    Without incentives the leader earns almost nothing. Plain gradient ascent from random logits, exact or
+    not, drifts back there; temperature continuation and many starts end higher (docs/tasks.md has the best
+    known values).
 Arguments
-    ``goals``, ``goal_probabilities``, ``slip``, ``follower_slip``, ``temperature``, ``penalty``, ``discount``, ``horizon``.
+    ``goals``, ``goal_probabilities``, ``slip``, ``follower_slip``, ``temperature``, ``penalty``,
+    ``discount``, ``horizon``.
     The papers' code simulates slip 0.33 but computes the follower's response and the reported value at 0.44;
     ``follower_slip=0.44`` reproduces that. Default: the follower believes the truth.
-
-References
-----------
+Sources
     Thoma et al. (2024), arXiv 2406.01575, section 5.1; Kudo et al. (2026), arXiv 2603.14867, section 6.
 Version history
     v0: first version.
@@ -113,6 +113,8 @@ def make_game(
         A goal that is no free cell, or a slip outside [0, 1].
     """
     states = [_state_of(goal) for goal in goals]
+    if not states:
+        raise GameError("goals: expected at least one (row, column), got none")
     probabilities = (
         np.full(len(states), 1.0 / len(states)) if goal_probabilities is None else goal_probabilities
     )
@@ -151,8 +153,9 @@ def _per_state(values: Array) -> Array:
 
 def _state_of(cell: tuple[int, int]) -> int:
     try:
-        return STATE_OF[int(cell[0]), int(cell[1])]
-    except KeyError:
+        row, column = cell
+        return STATE_OF[row, column]
+    except (KeyError, TypeError, ValueError):
         raise GameError(f"goals: expected free cells (row, column) of the 13 x 13 map, got {cell}") from None
 
 

@@ -22,9 +22,7 @@ What is known
     Everything, by :func:`stackelberg_envs.solve`.
 Arguments
     See :func:`make_game`.
-
-References
-----------
+Sources
     Made for this project.
 Version history
     v0: first version.
@@ -63,7 +61,7 @@ def make_game(
     Parameters
     ----------
     S, A, B, K
-        Numbers of states, leader actions, follower actions and contexts (contexts differ in all but dynamics).
+        Numbers of states, leader actions, follower actions and contexts; contexts share their dynamics.
     branching
         Successors of each state and pair of actions (drawn with replacement).
     terminal
