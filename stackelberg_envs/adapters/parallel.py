@@ -1,0 +1,155 @@
+"""The native ParallelEnv: leader and followers act together, and every action is always legal.
+
+Round 0 is the commitment: the followers' actions are ignored and nobody is paid. Rounds 1..H are play: the
+leader's actions are ignored. With ``commitment="per_step"`` the leader's action of round t is the one shown
+to the followers, and played, in round t + 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import ArrayLike
+from pettingzoo import ParallelEnv
+
+from stackelberg_envs.adapters.common import LEADER, TwoSides, action_of
+from stackelberg_envs.errors import PhaseError
+from stackelberg_envs.games import Game
+from stackelberg_envs.registration import GENERIC_RENDERER
+from stackelberg_envs.simulation import COMMITMENT, READY
+
+__all__ = ["ParallelFace"]
+
+Dicts = tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]
+
+
+class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types
+    """A game as a ParallelEnv.
+
+    Parameters
+    ----------
+    game
+        The game.
+    commitment
+        "once": the leader's action of round 0 is its commitment. "per_step": it acts at every step (games
+        with leader actions only).
+    menu, menu_seed
+        See :class:`stackelberg_envs.adapters.common.Menu`; the leader's space is then Discrete.
+    observe_commitment
+        How much of the commitment observations show: "all", "local" or "none".
+    render_mode
+        "rgb_array", "ansi", "human" (text on standard output at every step) or None.
+    renderer
+        ``"module:name"`` of a renderer.
+    name
+        For `metadata`.
+
+    Notes
+    -----
+    Every info describes the round just made, with the same keys at reset and at every step; see
+    :meth:`stackelberg_envs.simulation.Session.play`. The leader's holds the follower's record, or with
+    several followers an array of shape (n,) per key.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        *,
+        commitment: str = "once",
+        menu: int | Sequence[ArrayLike] | None = None,
+        menu_seed: int = 0,
+        observe_commitment: str = "all",
+        render_mode: str | None = None,
+        renderer: str = GENERIC_RENDERER,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            game,
+            commitment=commitment,
+            menu=menu,
+            menu_seed=menu_seed,
+            observe_commitment=observe_commitment,
+            render_mode=render_mode,
+            renderer=renderer,
+            name=name,
+        )
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """Begin an episode.
+
+        Parameters
+        ----------
+        seed
+            Starts a new random stream; None goes on with the present one.
+        options
+            Ignored.
+        """
+        del options
+        self.session.reset(seed)
+        self.observer.restart()
+        self.agents = self.possible_agents[:]
+        if self.render_mode == "human":
+            self.render()
+        return self._observations(), self._infos()
+
+    def step(self, actions: dict[str, Any]) -> Dicts:
+        """Play one round; after the end, return five empty dicts.
+
+        Raises
+        ------
+        PhaseError
+            Before the first reset, or an action is missing that the round needs.
+        CommitmentError, ActionError
+            An action outside its space.
+        """
+        agents = self.agents
+        if not agents:
+            if self.session.phase is READY:
+                raise PhaseError("step: expected reset() first")
+            return {}, {}, {}, {}, {}
+        session = self.session
+        if session.phase is COMMITMENT:
+            self._leader_acts(action_of(actions, LEADER))
+            self.observer.begin_play()
+        else:
+            self._play(actions)
+        rewards = dict(zip(agents, (session.leader_reward, *session.follower_rewards), strict=True))
+        terminations = dict.fromkeys(agents, session.terminated)
+        truncations = dict.fromkeys(agents, session.truncated)
+        if session.terminated or session.truncated:
+            self.agents = []
+        if self.render_mode == "human":
+            self.render()
+        return self._observations(), rewards, terminations, truncations, self._infos()
+
+    def _play(self, actions: dict[str, Any]) -> None:
+        session = self.session
+        finished = session.finished
+        chosen = [
+            None if finished[i] else action_of(actions, agent) for i, agent in enumerate(self.followers)
+        ]
+        if session.per_step:
+            following = action_of(actions, LEADER)
+            self._check_leader(following)
+            session.play(chosen)
+            if not (session.terminated or session.truncated):
+                self._leader_acts(following)
+        else:
+            session.play(chosen)
+        self.observer.update()
+
+    def _check_leader(self, action: Any) -> None:
+        """Refuse an illegal leader action before anything moves."""
+        check = self.session.simulator.check_leader_action
+        for part in action if len(self.followers) > 1 else [action]:
+            check(part)
+
+    def _observations(self) -> dict[str, Any]:
+        observer = self.observer
+        observations = {LEADER: observer.leader()}
+        for i, agent in enumerate(self.followers):
+            observations[agent] = observer.follower(i)
+        return observations

@@ -1,0 +1,529 @@
+"""Seeded stepping through commitment and play; every face of a game stands on one :class:`Session`.
+
+An episode is round 0, in which the leader commits, and rounds 1..H, in which the followers play. The context
+and the initial states are drawn *after* the commitment: a leader cannot commit to one thing in one context
+and to another in the next. Where the game has leader actions, the session draws each of them from the
+committed policy before the follower acts and shows it.
+
+``per_step`` sessions are the uncommitted variant: the leader chooses its action at every step, before the
+followers, and therefore sees context and states from the start.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
+from stackelberg_envs.games import Game, Primitives, TabularGame
+
+if TYPE_CHECKING:
+    from gymnasium.spaces import Space
+
+__all__ = [
+    "COMMITMENT",
+    "DONE",
+    "PLAY",
+    "READY",
+    "Session",
+    "Simulator",
+    "TabularSimulator",
+    "neutral_commitment",
+    "simulator_of",
+]
+
+#: Phases of a session, in order; READY is before the first reset.
+READY, COMMITMENT, PLAY, DONE = "ready", "commitment", "play", "done"
+
+#: Uniform numbers drawn at once: a call per number would cost more than the rest of a step.
+UNIFORMS_PER_DRAW = 1024
+#: Up to this many states an observation is one-hot, beyond it a number in [0, 1].
+MAX_ONE_HOT = 1000
+#: In infos, where there was no state or action yet.
+NOTHING = -1
+
+
+#: Least and greatest values.
+Bounds = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class Simulator(Protocol):
+    """What a session needs to know of a game. States and actions are whatever the simulator says they are.
+
+    Attributes
+    ----------
+    follower_action_space, leader_action_space
+        Gymnasium spaces of one follower's action and of the leader's play action (None where the leader only
+        configures).
+    state_bounds
+        Least and greatest values of a state in an observation, two arrays of shape (W,).
+    leader_action_bounds
+        The same for the leader's play action; of shape (0,) where it only configures.
+    """
+
+    follower_action_space: Space[Any]
+    leader_action_space: Space[Any] | None
+    state_bounds: Bounds
+    leader_action_bounds: Bounds
+
+    def seed(self, seed: int | None) -> None:
+        """Start a new random stream; with None, go on with the present one."""
+
+    def commit(self, x: Array) -> None:
+        """Put an admissible commitment in force."""
+
+    def reset(self, num_followers: int) -> tuple[int, list[Any]]:
+        """Draw and return the context and each follower's initial state."""
+
+    def leader_action(self, state: Any) -> Any:
+        """Draw the leader's action in a state from the committed policy."""
+
+    def check_follower_action(self, action: Any) -> Any:
+        """Return a legal follower action, or raise ActionError."""
+
+    def check_leader_action(self, action: Any) -> Any:
+        """Return a legal play action of the leader, or raise ActionError."""
+
+    def step(self, state: Any, leader_action: Any, follower_action: Any) -> tuple[Any, float, float, bool]:
+        """Return (next state, leader's reward, follower's reward, whether the state was terminal)."""
+
+    def write_state(self, row: NDArray[np.float32], previous: Any, state: Any) -> None:
+        """Write a state into the first W numbers of `row`, which hold `previous` (None: zeros)."""
+
+    def write_leader_action(self, row: NDArray[np.float32], start: int, previous: Any, action: Any) -> None:
+        """Write the leader's action into `row` from `start`, where `previous` is (None: zeros)."""
+
+
+class TabularSimulator:
+    """The simulator of a tabular game, by table look-ups. States are numbers 0..S-1 within the context.
+
+    Parameters
+    ----------
+    game
+        A tabular game.
+    """
+
+    def __init__(self, game: TabularGame) -> None:
+        from gymnasium.spaces import Discrete
+
+        self.game = game
+        self._S, self._A, self._B = game.shape
+        self.follower_action_space: Space[Any] = Discrete(self._B)
+        self.leader_action_space: Space[Any] | None = Discrete(self._A) if self._A > 1 else None
+        self._one_hot = self._S <= MAX_ONE_HOT
+        self.state_bounds = _unit_bounds(self._S if self._one_hot else 1)
+        self.leader_action_bounds = _unit_bounds(self._A if self._A > 1 else 0)
+        initial = game.joint_initial.reshape(-1, self._S)
+        self._contexts = cumulative(initial.sum(axis=1))
+        self._initial = cumulative(initial / initial.sum(axis=1, keepdims=True))
+        self._base = 0
+        self._rng: np.random.Generator | None = None
+        self._uniforms: list[float] = []
+        self._committed: Array | None = None
+        self._transition: Any = None
+
+    def seed(self, seed: int | None) -> None:
+        """Start a new random stream; with None, go on with the present one."""
+        if seed is not None or self._rng is None:
+            self._rng = np.random.default_rng(seed)
+            self._uniforms = []
+
+    def commit(self, x: Array) -> None:
+        """Look up the game's arrays under x, unless it is the commitment of the last episode."""
+        if self._committed is not None and np.array_equal(self._committed, x):
+            return
+        primitives = self.game.primitives(x)
+        self._committed = np.array(x)
+        self._leader_reward = primitives.leader_reward.ravel()
+        self._follower_reward = primitives.follower_reward.ravel()
+        self._terminal = primitives.continuing == 0.0
+        if self._A > 1:
+            self._leader_policy = cumulative(primitives.leader_policy).ravel()
+        self._use_transition(primitives)
+
+    def _use_transition(self, primitives: Primitives) -> None:
+        # Most commitments leave the dynamics alone; their tables are then made once.
+        if self._transition is primitives.transition:
+            return
+        self._transition = primitives.transition
+        self._successors = primitives.transition.successors.ravel()
+        self._cumulative = cumulative(primitives.transition.probabilities).ravel()
+        self._N = primitives.transition.successors.shape[-1]
+
+    def reset(self, num_followers: int) -> tuple[int, list[int]]:
+        """Draw the context, then each follower's state."""
+        context = int(np.searchsorted(self._contexts, self._uniform(), side="right"))
+        self._base = context * self._S
+        row = self._initial[context]
+        states = [int(np.searchsorted(row, self._uniform(), side="right")) for _ in range(num_followers)]
+        return context, states
+
+    def _uniform(self) -> float:
+        if not self._uniforms:
+            if self._rng is None:
+                raise PhaseError("simulator: expected seed() before the first draw")
+            self._uniforms = self._rng.random(UNIFORMS_PER_DRAW).tolist()
+        return self._uniforms.pop()
+
+    def leader_action(self, state: int) -> int:
+        """Draw from the committed policy."""
+        u = self._uniform()
+        row = (self._base + state) * self._A
+        a = 0
+        while u >= self._leader_policy.item(row + a):
+            a += 1
+        return a
+
+    def check_follower_action(self, action: Any) -> int:
+        """Return the action as an integer in 0..B-1."""
+        return _checked_index(action, self._B, "follower action")
+
+    def check_leader_action(self, action: Any) -> int:
+        """Return the action as an integer in 0..A-1."""
+        return _checked_index(action, self._A, "leader action")
+
+    def step(self, state: int, leader_action: int, follower_action: int) -> tuple[int, float, float, bool]:
+        """Pay for the visit; a terminal state then keeps the follower, any other sends it on."""
+        z = self._base + state
+        i = (z * self._A + leader_action) * self._B + follower_action
+        leader_reward, follower_reward = self._leader_reward.item(i), self._follower_reward.item(i)
+        if self._terminal.item(z):
+            return state, leader_reward, follower_reward, True
+        u = self._uniforms.pop() if self._uniforms else self._uniform()
+        n = i * self._N
+        table = self._cumulative
+        while u >= table.item(n):
+            n += 1
+        return self._successors.item(n) - self._base, leader_reward, follower_reward, False
+
+    def write_state(self, row: NDArray[np.float32], previous: int | None, state: int) -> None:
+        """One-hot up to 1000 states, else the number of the state scaled to [0, 1]."""
+        if not self._one_hot:
+            row[0] = state / (self._S - 1)
+            return
+        if previous is not None:
+            row[previous] = 0.0
+        row[state] = 1.0
+
+    def write_leader_action(
+        self, row: NDArray[np.float32], start: int, previous: int | None, action: int | None
+    ) -> None:
+        """One-hot; zeros where there is no action."""
+        if previous is not None:
+            row[start + previous] = 0.0
+        if action is not None:
+            row[start + action] = 1.0
+
+
+def _unit_bounds(width: int) -> Bounds:
+    return np.zeros(width, np.float32), np.ones(width, np.float32)
+
+
+def simulator_of(game: Game) -> Simulator:
+    """Return the simulator of a game.
+
+    Raises
+    ------
+    ArgumentError
+        A game of a kind that has none.
+    """
+    if isinstance(game, TabularGame):
+        return TabularSimulator(game)
+    raise ArgumentError(f"game: expected a TabularGame, got {type(game).__name__}")
+
+
+def cumulative(probabilities: Array) -> Array:
+    """Return running sums along the last axis, infinite from the last possible entry on.
+
+    With infinity there a draw can neither fall off the end by rounding nor land on padding.
+    """
+    sums = np.cumsum(probabilities, axis=-1)
+    possible = probabilities > 0
+    last = probabilities.shape[-1] - 1 - np.argmax(possible[..., ::-1], axis=-1)
+    sums[np.arange(probabilities.shape[-1]) >= last[..., None]] = np.inf
+    return sums
+
+
+def neutral_commitment(game: Game) -> Array:
+    """Return the commitment nearest to zero: no incentive, no tax, a uniform policy."""
+    return game.commitment.project(np.zeros(game.commitment.shape))
+
+
+def _checked_index(action: Any, count: int, name: str) -> int:
+    try:
+        index = operator.index(action)
+    except TypeError:
+        raise ActionError(f"{name}: expected an integer in 0..{count - 1}, got {action!r}") from None
+    if not 0 <= index < count:
+        raise ActionError(f"{name}: expected an integer in 0..{count - 1}, got {index}")
+    return index
+
+
+class Session:
+    """One leader and n followers, from commitment to the end of play.
+
+    Parameters
+    ----------
+    game
+        The game.
+    num_followers
+        Followers that play at once, each in its own copy of the decision process; default the game's. All
+        share the episode's context; the leader is paid the mean over followers.
+    per_step
+        Whether the leader chooses its action at every step instead of committing.
+    simulator
+        Stands in for the game's own.
+
+    Attributes
+    ----------
+    phase
+        READY, COMMITMENT, PLAY or DONE.
+    x
+        The commitment in force; None in the commitment phase.
+    context
+        Index of the context; None until it is drawn.
+    states, leader_actions
+        Each follower's present state, and the leader's action shown to it (None where there is none).
+    played
+        Play steps made.
+    terminated, truncated
+        How the episode ended; at most one is True.
+    leader_reward, follower_rewards
+        Of the last round.
+    leader_return, follower_returns
+        Undiscounted sums over the episode so far.
+    records
+        What an observer sees of the last round, one dict of numbers per follower; see :meth:`play`.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        *,
+        num_followers: int | None = None,
+        per_step: bool = False,
+        simulator: Simulator | None = None,
+    ) -> None:
+        self.game = game
+        self.simulator = simulator_of(game) if simulator is None else simulator
+        self.num_followers = game.num_followers if num_followers is None else num_followers
+        self.per_step = per_step
+        self.has_leader_actions = self.simulator.leader_action_space is not None
+        if per_step and not self.has_leader_actions:
+            raise ArgumentError(
+                "commitment: expected a game with leader actions (A > 1) for 'per_step', "
+                f"but in {game.name!r} the leader only configures"
+            )
+        self.horizon = game.horizon
+        self._observe_rewards = bool(getattr(game, "observe_rewards", True))
+        self._share = 1.0 / self.num_followers
+        self.phase = READY
+        self._clear()
+
+    def _clear(self) -> None:
+        n = self.num_followers
+        self.x: Array | None = None
+        self.context: int | None = None
+        self.states: list[Any] = [None] * n
+        self.leader_actions: list[Any] = [None] * n
+        self.finished = [False] * n
+        self.played = 0
+        self._waits_for_leader = self.per_step
+        self.terminated = self.truncated = False
+        self.leader_reward = self.leader_return = 0.0
+        self.follower_rewards, self.follower_returns = [0.0] * n, [0.0] * n
+        self.records = [self._idle_record(i) for i in range(n)]
+
+    def reset(self, seed: int | None = None) -> None:
+        """Begin an episode in the commitment phase.
+
+        Parameters
+        ----------
+        seed
+            Starts a new random stream; None goes on with the present one.
+        """
+        self.simulator.seed(seed)
+        self._clear()
+        self.phase = COMMITMENT
+        if self.per_step:
+            self._begin(neutral_commitment(self.game))
+            self.records = [self._idle_record(i) for i in range(self.num_followers)]
+
+    def commit(self, x: ArrayLike) -> None:
+        """Put a commitment in force, draw context and initial states, and show the first leader actions.
+
+        Parameters
+        ----------
+        x
+            Projected on the admissible commitments.
+
+        Raises
+        ------
+        CommitmentError
+            Wrong shape, or a number that is not finite.
+        PhaseError
+            Not in the commitment phase, or a per-step session.
+        """
+        self._require(COMMITMENT, "commit")
+        if self.per_step:
+            raise PhaseError(
+                "commit: expected lead(), because in this session the leader chooses at every step"
+            )
+        self._begin(self.game.commitment.project(x))
+        self.phase = PLAY
+        if self.has_leader_actions:
+            self._draw_leader_actions()
+        self.records = [self._idle_record(i) for i in range(self.num_followers)]
+
+    def _begin(self, x: Array) -> None:
+        self.simulator.commit(x)
+        self.x = x
+        self.context, self.states = self.simulator.reset(self.num_followers)
+
+    def _draw_leader_actions(self) -> None:
+        draw = self.simulator.leader_action
+        self.leader_actions = [
+            None if finished else draw(state)
+            for state, finished in zip(self.states, self.finished, strict=True)
+        ]
+
+    def lead(self, actions: Sequence[Any]) -> None:
+        """Set the leader's actions for the coming play step, one per follower (per-step sessions).
+
+        Raises
+        ------
+        ActionError
+            An illegal action.
+        PhaseError
+            A session in which the leader commits, or one that is over.
+        """
+        if not self.per_step:
+            raise PhaseError("lead: expected a per-step session; here the leader's policy was committed")
+        if self.phase not in (COMMITMENT, PLAY):
+            raise PhaseError(
+                f"lead: expected a running episode, got phase {self.phase!r}; call reset() first"
+            )
+        check = self.simulator.check_leader_action
+        checked = [check(action) for action in actions]
+        self.leader_actions = [
+            None if finished else action for action, finished in zip(checked, self.finished, strict=True)
+        ]
+        self.phase = PLAY
+        self._waits_for_leader = False
+
+    def play(self, actions: Sequence[Any]) -> None:
+        """Let every follower act once.
+
+        Parameters
+        ----------
+        actions
+            One per follower; those of finished followers are ignored.
+
+        Raises
+        ------
+        ActionError
+            An illegal action; the message names the follower. The episode is left as it was.
+        PhaseError
+            Before the commitment, or after the end.
+
+        Notes
+        -----
+        `records` then holds, per follower, the transition just made: ``played`` (1; 0 for a follower that
+        idled or before play), ``state`` it acted in, ``leader_action`` shown, ``follower_action`` taken,
+        ``leader_reward`` its part of the leader's reward before the mean, ``follower_reward`` (absent where
+        the game keeps it private), ``next_state``, ``terminal`` (1 if `state` was terminal), ``context`` and
+        ``step``, the number of play steps made. States and actions that do not exist are -1.
+        """
+        if self.phase is not PLAY or self._waits_for_leader:
+            self._require_play()
+        step, finished = self.simulator.step, self.finished
+        checked = [None if finished[i] else self._checked(i, action) for i, action in enumerate(actions)]
+        self.played += 1
+        total = 0.0
+        for i, action in enumerate(checked):
+            if finished[i]:
+                self.records[i] = self._idle_record(i)
+                self.follower_rewards[i] = 0.0
+                continue
+            state, shown = self.states[i], self.leader_actions[i]
+            following, leader_reward, follower_reward, terminal = step(
+                state, 0 if shown is None else shown, action
+            )
+            self.states[i] = following
+            finished[i] = terminal
+            total += leader_reward
+            self.follower_rewards[i] = follower_reward
+            self.follower_returns[i] += follower_reward
+            record = {
+                "played": 1,
+                "step": self.played,
+                "context": self.context,
+                "state": state,
+                "leader_action": NOTHING if shown is None else shown,
+                "follower_action": action,
+                "next_state": following,
+                "terminal": int(terminal),
+                "leader_reward": leader_reward,
+            }
+            if self._observe_rewards:
+                record["follower_reward"] = follower_reward
+            self.records[i] = record
+        self.leader_reward = total * self._share
+        self.leader_return += self.leader_reward
+        self._end_round()
+
+    def _end_round(self) -> None:
+        self.terminated = all(self.finished)
+        self.truncated = self.played >= self.horizon and not self.terminated
+        if self.terminated or self.truncated:
+            self.phase = DONE
+        if self.per_step:
+            self.leader_actions = [None] * self.num_followers
+            self._waits_for_leader = True
+        elif self.has_leader_actions:
+            # Also after the last step: who bootstraps a truncated episode needs a whole observation.
+            self._draw_leader_actions()
+
+    def _checked(self, i: int, action: Any) -> Any:
+        try:
+            return self.simulator.check_follower_action(action)
+        except ActionError as error:
+            raise ActionError(f"follower_{i}: {error}") from None
+
+    def _idle_record(self, i: int) -> dict[str, Any]:
+        """Return the record of a round in which follower i made no transition."""
+        state = self.states[i]
+        record = {
+            "played": 0,
+            "step": self.played,
+            "context": NOTHING if self.context is None else self.context,
+            "state": NOTHING,
+            "leader_action": NOTHING,
+            "follower_action": NOTHING,
+            "next_state": NOTHING if state is None else state,
+            "terminal": 0,
+            "leader_reward": 0.0,
+        }
+        if self._observe_rewards:
+            record["follower_reward"] = 0.0
+        return record
+
+    def _require_play(self) -> None:
+        self._require(PLAY, "play")
+        raise PhaseError("play: expected the leader's action of this step first; call lead()")
+
+    def _require(self, phase: str, call: str) -> None:
+        if self.phase == phase:
+            return
+        advice = {
+            READY: "call reset() first",
+            COMMITMENT: "the leader has to commit first",
+            PLAY: "the commitment of this episode is in force",
+            DONE: "the episode is over, call reset()",
+        }[self.phase]
+        raise PhaseError(f"{call}: expected the {phase} phase, got phase {self.phase!r}; {advice}")
