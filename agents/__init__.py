@@ -1,0 +1,85 @@
+"""Reference agents: decentralised followers that learn, and leaders that see only what an observer sees.
+
+Names are loaded on first use, so that importing the package stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agents.brief import Brief, Information
+    from agents.collection import collect
+    from agents.experiment import Experiment, ExperimentConfig, Progress, run
+    from agents.followers import Follower, FollowerView, follower_names, register_follower
+    from agents.leaders import GradientConfig, GradientLeader, Leader, leader_names, register_leader
+    from agents.parametrisations import make_parametrisation
+    from agents.plotting import plot_learning_curve, plot_run
+    from agents.results import RunRecord, load_record
+    from agents.trajectories import Trajectories
+
+#: Public name -> the module it comes from.
+_EXPORTS = {
+    "Brief": "brief",
+    "Experiment": "experiment",
+    "ExperimentConfig": "experiment",
+    "Follower": "followers",
+    "FollowerView": "followers",
+    "GradientConfig": "leaders",
+    "GradientLeader": "leaders",
+    "Information": "brief",
+    "Leader": "leaders",
+    "Progress": "experiment",
+    "RunRecord": "results",
+    "Trajectories": "trajectories",
+    "collect": "collection",
+    "follower_names": "followers",
+    "leader_names": "leaders",
+    "load_record": "results",
+    "make_parametrisation": "parametrisations",
+    "plot_learning_curve": "plotting",
+    "plot_run": "plotting",
+    "register_follower": "followers",
+    "register_leader": "leaders",
+    "run": "experiment",
+}
+
+__all__ = [
+    "Brief",
+    "Experiment",
+    "ExperimentConfig",
+    "Follower",
+    "FollowerView",
+    "GradientConfig",
+    "GradientLeader",
+    "Information",
+    "Leader",
+    "Progress",
+    "RunRecord",
+    "Trajectories",
+    "collect",
+    "follower_names",
+    "leader_names",
+    "load_record",
+    "make_parametrisation",
+    "plot_learning_curve",
+    "plot_run",
+    "register_follower",
+    "register_leader",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_EXPORTS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -1,0 +1,128 @@
+"""Collecting play: on a game's fast path, and from any PettingZoo environment.
+
+Apart from :mod:`agents.trajectories`, so that what leaders import cannot reach a simulator.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from agents.trajectories import Trajectories
+from stackelberg_envs import kernels
+from stackelberg_envs.arrays import Array, require_count, require_shape
+from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games import Primitives, TabularGame
+
+__all__ = ["HasPolicy", "collect"]
+
+
+class HasPolicy(Protocol):
+    """Anything with a response table, shape (Z, A, B)."""
+
+    @property
+    def policy(self) -> Array: ...  # noqa: D102
+
+
+def collect(
+    game: TabularGame,
+    x: ArrayLike,
+    follower: HasPolicy | ArrayLike,
+    *,
+    steps: int | None = None,
+    episodes: int | None = None,
+    rng: np.random.Generator | int | None = None,
+) -> Trajectories:
+    """Play episodes under a commitment and record what an observer sees.
+
+    Parameters
+    ----------
+    game
+        A tabular game.
+    x
+        The commitment.
+    follower
+        A follower, or its response as an array of shape ([K,] S, A, B).
+    steps
+        Follower steps in all; the last episode is cut when they are used up.
+    episodes
+        Whole episodes instead of steps; give one of the two.
+    rng
+        Generator or seed. Equal generators give equal play.
+
+    Returns
+    -------
+    Trajectories
+        With the follower's rewards where the game lets them be observed.
+
+    Raises
+    ------
+    ArgumentError
+        Neither or both of `steps` and `episodes`, or a response that does not fit the game.
+    """
+    if (steps is None) == (episodes is None):
+        raise ArgumentError(f"collect: expected either steps or episodes, got steps={steps}, episodes={episodes}")
+    checked = game.commitment.check(x)
+    play = game.primitives(checked)
+    response = _response_table(follower, play)
+    if steps is None:
+        episodes = require_count(episodes, "episodes")  # type: ignore[arg-type]
+        steps = episodes * game.horizon
+    budget = require_count(steps, "steps")
+    rng = np.random.default_rng(rng)
+    return _record(game, checked, play, response, budget, episodes or budget, rng)
+
+
+def _response_table(follower: HasPolicy | ArrayLike, play: Primitives) -> Array:
+    policy = getattr(follower, "policy", follower)
+    table = np.ascontiguousarray(policy, dtype=np.float64)
+    if table.ndim == play.leader_reward.ndim + 1:
+        table = table.reshape(-1, *table.shape[2:])
+    require_shape(table, [play.leader_reward.shape], "response", ArgumentError)
+    return table
+
+
+def _record(
+    game: TabularGame,
+    x: Array,
+    play: Primitives,
+    response: Array,
+    budget: int,
+    max_episodes: int,
+    rng: np.random.Generator,
+) -> Trajectories:
+    state, leader_action, follower_action, next_state = np.empty((4, budget), dtype=np.int32)
+    offsets = np.empty(min(max_episodes, budget) + 1, dtype=np.int64)
+    T, N = kernels.rollout(
+        rng,
+        np.cumsum(play.initial),
+        play.leader_policy,
+        response,
+        play.transition.successors,
+        play.transition.probabilities,
+        play.continuing,
+        game.horizon,
+        max_episodes,
+        state,
+        leader_action,
+        follower_action,
+        next_state,
+        offsets,
+    )
+    z, a, b, offsets = state[:T], leader_action[:T], follower_action[:T], offsets[: N + 1]
+    S, K = game.shape[0], game.num_contexts
+    return Trajectories(
+        commitment=x,
+        num_states=S,
+        state=z if K == 1 else z % S,
+        leader_action=a,
+        follower_action=b,
+        next_state=next_state[:T] if K == 1 else next_state[:T] % S,
+        leader_reward=play.leader_reward[z, a, b],
+        follower_reward=play.follower_reward[z, a, b] if game.observe_rewards else None,
+        offsets=offsets,
+        terminated=play.continuing[z[offsets[1:] - 1]] == 0.0,
+        context=np.zeros(N, dtype=np.int32) if K == 1 else z[offsets[:-1]] // S,
+    )

@@ -1,0 +1,45 @@
+"""The follower's policy as an observer estimates it: relative frequencies."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents import kernels
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array
+
+__all__ = ["BehaviourEstimate"]
+
+
+class BehaviourEstimate:
+    """Counts of follower actions under the present commitment, backed by the last estimate.
+
+    Parameters
+    ----------
+    shape
+        (Z, A, B).
+    memory
+        Weight of the last commitment's estimate, in visits: it decides where the present one was never seen,
+        and steadies rows seen a few times.
+
+    Attributes
+    ----------
+    policy
+        The estimate of g(b | z, a), shape (Z, A, B); the last axis sums to one, rows never seen are uniform.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], memory: float = 1.0) -> None:
+        self.policy = np.full(shape, 1.0 / shape[2])
+        self.memory = memory
+        self._seen = np.zeros((*shape[:2], 1), dtype=np.bool_)
+
+    def update(self, trajectories: Trajectories) -> Array:
+        """Return the estimate after one more commitment's play, shape (Z, A, B)."""
+        counts = np.where(self._seen, self.memory * self.policy, 0.0)
+        kernels.count_actions(
+            trajectories.joint_state, trajectories.leader_action, trajectories.follower_action, counts
+        )
+        totals = counts.sum(axis=2, keepdims=True)
+        self.policy = np.divide(counts, totals, out=self.policy.copy(), where=totals > 0)
+        self._seen |= totals > 0
+        return self.policy

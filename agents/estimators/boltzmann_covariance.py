@@ -1,0 +1,194 @@
+r"""The Boltzmann-covariance hypergradient from observed trajectories (theory, section 5).
+
+With the eligibility trace :math:`e_t = \gamma_F e_{t-1} + \gamma_L^t A_L(s_t, a_t, b_t)/\lambda` the hypergradient is
+the average over episodes of
+
+.. math::
+    \sum_t \; e_t\, dr_F + \gamma_L^t\, dr_L
+    + (\gamma_L^t Q_L(s_t,a_t) + \gamma_F e_{t-1} V_F(s_t,a_t))\, d\log f
+    + (\gamma_L^{t+1} \bar V_L(s_{t+1}) + \gamma_F e_t \bar V_F(s_{t+1}))\, d\log P .
+
+Kudo et al. (2026), arXiv 2603.14867, in the one-pass form derived for this project: O(T) time, whatever the
+size of theta, and no need to visit a state twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents import kernels
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.cotangents import Cotangents
+from stackelberg_envs.transitions import Transition
+
+__all__ = ["Coefficients", "ValueEstimates", "boltzmann_covariance", "score_function", "tabulate"]
+
+
+@dataclass(frozen=True, eq=False)
+class ValueEstimates:
+    """What an estimator needs besides the trajectories; all are the leader's own estimates.
+
+    Attributes
+    ----------
+    leader_policy
+        f under the commitment, shape (Z, A).
+    behaviour
+        The follower's policy g, shape (Z, A, B).
+    leader_q
+        Q_L, shape (Z, A, B).
+    follower_values
+        V_F, shape (Z, A); None where the commitment changes neither f nor P, and it is not needed.
+    """
+
+    leader_policy: Array
+    behaviour: Array
+    leader_q: Array
+    follower_values: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Coefficients:
+    """Coefficients of the recorded steps, each of shape (T,): of d r_F, d r_L, d log f and d log P."""
+
+    follower_reward: Array
+    leader_reward: Array
+    leader_policy: Array
+    transition: Array
+
+
+def boltzmann_covariance(
+    trajectories: Trajectories,
+    values: ValueEstimates,
+    *,
+    leader_discount: float,
+    follower_discount: float,
+    temperature: float,
+) -> Coefficients:
+    """Boltzmann-covariance coefficients of every recorded step.
+
+    Parameters
+    ----------
+    trajectories
+        What was observed under one commitment.
+    values
+        The leader's estimates.
+    leader_discount, follower_discount
+        In [0, 1), per play step.
+    temperature
+        Weight of the follower's entropy, reward units.
+
+    Returns
+    -------
+    Coefficients
+        Already divided by the number of episodes; their sum against derivatives is the estimate.
+    """
+    return _coefficients(trajectories, values, leader_discount, follower_discount, 1.0 / temperature)
+
+
+def score_function(
+    trajectories: Trajectories, values: ValueEstimates, *, leader_discount: float
+) -> Coefficients:
+    """Score-function coefficients of the direct term: the follower's response is taken as fixed.
+
+    Parameters
+    ----------
+    trajectories, values, leader_discount
+        As for :func:`boltzmann_covariance`; no follower values are needed.
+    """
+    return _coefficients(trajectories, values, leader_discount, 0.0, 0.0)
+
+
+def _coefficients(
+    trajectories: Trajectories, values: ValueEstimates, leader_discount: float, follower_discount: float, beta: float
+) -> Coefficients:
+    action_values = np.einsum("zab,zab->za", values.behaviour, values.leader_q)
+    state_values = np.einsum("za,za->z", values.leader_policy, action_values)
+    soft = np.zeros_like(action_values) if values.follower_values is None else values.follower_values
+    soft_states = np.einsum("za,za->z", values.leader_policy, soft)
+    out = np.empty((4, trajectories.num_steps))
+    kernels.trace_coefficients(
+        trajectories.joint_state,
+        trajectories.leader_action,
+        trajectories.follower_action,
+        trajectories.next_joint_state,
+        trajectories.offsets,
+        trajectories.ends,
+        trajectories.step_weights,
+        leader_discount,
+        follower_discount,
+        beta,
+        values.leader_q - action_values[:, :, None],
+        # State values are subtracted as baselines: E[d log f | s] = 0.
+        action_values - state_values[:, None],
+        soft - soft_states[:, None],
+        state_values,
+        soft_states,
+        *out,
+    )
+    return Coefficients(*out)
+
+
+def tabulate(
+    coefficients: Coefficients,
+    trajectories: Trajectories,
+    array_shape: tuple[int, ...],
+    *,
+    wanted: frozenset[str],
+    leader_policy: Array | None = None,
+    transition: Transition | None = None,
+) -> Cotangents:
+    """Sum coefficients into cotangent arrays.
+
+    Parameters
+    ----------
+    coefficients, trajectories
+        Of the same steps.
+    array_shape
+        ([K,] S, A, B).
+    wanted
+        Which entries of :class:`stackelberg_envs.Cotangents` to fill.
+    leader_policy
+        f, shape (Z, A), to turn d log f into d f; needed for that entry.
+    transition
+        P over joint states, shape (Z, A, B, N), to turn d log P into d P; needed for that entry.
+    """
+    Z = int(np.prod(array_shape[:-2]))
+    shape = (Z, *array_shape[-2:])
+    z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
+    given: dict[str, Array] = {}
+    for name in ("follower_reward", "leader_reward"):
+        if name in wanted:
+            out = np.zeros(shape)
+            kernels.scatter_add(z, a, b, getattr(coefficients, name), out)
+            given[name] = out.reshape(array_shape)
+    if "leader_policy" in wanted and leader_policy is not None:
+        sums = np.bincount(z * shape[1] + a, coefficients.leader_policy, minlength=Z * shape[1])
+        given["leader_policy"] = _divide(sums.reshape(leader_policy.shape), leader_policy).reshape(array_shape[:-1])
+    if "transition" in wanted and transition is not None:
+        given["transition"] = _by_transition(coefficients.transition, trajectories, transition, array_shape)
+    return Cotangents(**given)
+
+
+def _by_transition(
+    values: Array, trajectories: Trajectories, transition: Transition, array_shape: tuple[int, ...]
+) -> Array:
+    """Return the sums of d log P coefficients, divided by P, in the layout of `transition`."""
+    z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
+    rows = transition.successors[z, a, b]
+    position = np.argmax((rows == trajectories.next_joint_state[:, None]) & (transition.probabilities[z, a, b] > 0), axis=1)
+    sums = np.zeros(transition.probabilities.shape)
+    np.add.at(sums, (z, a, b, position), values)
+    lists = _divide(sums, transition.probabilities)
+    if not transition.dense:
+        return lists.reshape(*array_shape, lists.shape[-1])
+    S = array_shape[-3]
+    dense = np.zeros((*lists.shape[:-1], S))
+    np.put_along_axis(dense, transition.successors.astype(np.intp) % S, lists, axis=-1)
+    return dense.reshape(*array_shape, S)
+
+
+def _divide(values: Array, by: Array) -> Array:
+    return np.divide(values, by, out=np.zeros_like(values), where=by > 0)

@@ -1,0 +1,260 @@
+"""Jitted loops of the agents: one forward pass over recorded steps, and tabular learning.
+
+Index letters as in :mod:`stackelberg_envs.kernels`. Nothing is checked here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from stackelberg_envs.arrays import Array, IntArray
+
+__all__ = [
+    "count_actions",
+    "discounted_returns",
+    "evaluate_behaviour",
+    "record_successors",
+    "scatter_add",
+    "soft_q_learning",
+    "trace_coefficients",
+]
+
+
+@njit(cache=True)
+def count_actions(states: IntArray, leader_actions: IntArray, follower_actions: IntArray, out: Array) -> None:
+    """Add one to `out` (Z, A, B) for every recorded step."""
+    for t in range(states.shape[0]):
+        out[states[t], leader_actions[t], follower_actions[t]] += 1.0
+
+
+@njit(cache=True)
+def scatter_add(
+    states: IntArray, leader_actions: IntArray, follower_actions: IntArray, values: Array, out: Array
+) -> None:
+    """Add `values` (T,) to `out` (Z, A, B) where the steps were."""
+    for t in range(states.shape[0]):
+        out[states[t], leader_actions[t], follower_actions[t]] += values[t]
+
+
+@njit(cache=True)
+def discounted_returns(rewards: Array, offsets: NDArray[np.int64], tails: Array, discount: float, out: Array) -> None:
+    """Write the return from each step to the end of its episode into `out` (T,); `tails` (N,) follow the ends."""
+    for i in range(offsets.shape[0] - 1):
+        ahead = tails[i]
+        for t in range(offsets[i + 1] - 1, offsets[i] - 1, -1):
+            ahead = rewards[t] + discount * ahead
+            out[t] = ahead
+
+
+@njit(cache=True)
+def trace_coefficients(
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    offsets: NDArray[np.int64],
+    ends: NDArray[np.bool_],
+    weights: Array,
+    leader_discount: float,
+    follower_discount: float,
+    rationality: float,
+    advantage: Array,
+    leader_action_values: Array,
+    follower_action_values: Array,
+    leader_next_values: Array,
+    follower_next_values: Array,
+    by_follower_reward: Array,
+    by_leader_reward: Array,
+    by_leader_policy: Array,
+    by_transition: Array,
+) -> None:
+    """Boltzmann covariance with an eligibility trace (theory, section 5), one forward pass.
+
+    The last four arrays (T,) are overwritten with the coefficients of d r_F, d r_L, d log f and d log P.
+    """
+    for i in range(offsets.shape[0] - 1):
+        trace = 0.0
+        scale = 1.0
+        for t in range(offsets[i], offsets[i + 1]):
+            s, a, b, u = states[t], leader_actions[t], follower_actions[t], next_states[t]
+            weight = weights[t - offsets[i]]
+            carried = follower_discount * trace
+            trace = carried + scale * rationality * advantage[s, a, b]
+            by_follower_reward[t] = weight * trace
+            by_leader_reward[t] = weight * scale
+            by_leader_policy[t] = weight * (
+                scale * leader_action_values[s, a] + carried * follower_action_values[s, a]
+            )
+            by_transition[t] = 0.0
+            if not ends[t]:
+                by_transition[t] = weight * (
+                    scale * leader_discount * leader_next_values[u]
+                    + follower_discount * trace * follower_next_values[u]
+                )
+            scale *= leader_discount
+
+
+@njit(cache=True)
+def evaluate_behaviour(
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    ends: NDArray[np.bool_],
+    rewards: Array,
+    leader_policy: Array,
+    behaviour: Array,
+    bonus: Array,
+    discount: float,
+    least_step: float,
+    sweeps: int,
+    visits: Array,
+    q: Array,
+    state_values: Array,
+) -> float:
+    """Expected SARSA over recorded steps, last to first, `sweeps` times.
+
+    `q` (Z, A, B), its average `state_values` (Z,) and `visits` (Z, A, B) are modified in place. The target is
+    reward + discount * sum_{a,b} f g (q + bonus) at the next state; the step is 1 / visits, at least
+    `least_step`. Backwards, because a reward then travels a whole episode in one sweep. Returns the mean
+    absolute temporal-difference error of the last sweep.
+    """
+    Z, A, B = q.shape
+    for s in range(Z):
+        total = 0.0
+        for a in range(A):
+            for b in range(B):
+                total += leader_policy[s, a] * behaviour[s, a, b] * (q[s, a, b] + bonus[s, a, b])
+        state_values[s] = total
+    error = 0.0
+    T = states.shape[0]
+    for _ in range(sweeps):
+        error = 0.0
+        for t in range(T - 1, -1, -1):
+            s, a, b = states[t], leader_actions[t], follower_actions[t]
+            target = rewards[t]
+            if not ends[t]:
+                target += discount * state_values[next_states[t]]
+            visits[s, a, b] += 1.0
+            gap = target - q[s, a, b]
+            change = max(least_step, 1.0 / visits[s, a, b]) * gap
+            q[s, a, b] += change
+            state_values[s] += leader_policy[s, a] * behaviour[s, a, b] * change
+            error += abs(gap)
+    return error / max(T, 1)
+
+
+@njit(cache=True)
+def record_successors(
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    ends: NDArray[np.bool_],
+    first: int,
+    successors: IntArray,
+    counts: Array,
+) -> int:
+    """Count transitions from step `first` on into successor lists with free places; returns the step reached.
+
+    `successors` and `counts` (Z, A, B, N) are modified in place; a place with count zero is free. Stops at
+    the first step whose list is full. Steps that end an episode lead nowhere and are passed over.
+    """
+    N = counts.shape[3]
+    for t in range(first, states.shape[0]):
+        if ends[t]:
+            continue
+        s, a, b, u = states[t], leader_actions[t], follower_actions[t], next_states[t]
+        n = 0
+        while n < N and counts[s, a, b, n] > 0.0 and successors[s, a, b, n] != u:
+            n += 1
+        if n == N:
+            return t
+        successors[s, a, b, n] = u
+        counts[s, a, b, n] += 1.0
+    return states.shape[0]
+
+
+@njit(cache=True)
+def _pick(weights: Array, u: float) -> int:
+    """Return the index at which the cumulative weights pass u."""
+    total = 0.0
+    last = weights.shape[0] - 1
+    for i in range(last):
+        total += weights[i]
+        if u < total:
+            return i
+    return last
+
+
+@njit(cache=True)
+def _gibbs(q: Array, temperature: float, out: Array) -> float:
+    """Write the Gibbs policy of the row `q` (B,) into `out`; return its soft value."""
+    B = q.shape[0]
+    top = q[0]
+    for b in range(1, B):
+        top = max(top, q[b])
+    mass = 0.0
+    for b in range(B):
+        out[b] = np.exp((q[b] - top) / temperature)
+        mass += out[b]
+    for b in range(B):
+        out[b] /= mass
+    return top + temperature * np.log(mass)
+
+
+@njit(cache=True)
+def soft_q_learning(
+    rng: np.random.Generator,
+    initial: Array,
+    leader_policy: Array,
+    reward: Array,
+    successors: IntArray,
+    probabilities: Array,
+    continuing: Array,
+    horizon: int,
+    discount: float,
+    temperature: float,
+    least_step: float,
+    exploration: float,
+    steps: int,
+    visits: Array,
+    q: Array,
+) -> int:
+    """Tabular soft Q-learning in a simulator, `steps` follower steps, from one episode to the next.
+
+    `q` and `visits` (Z, A, B) are modified in place. The learner reads the arrays of the game only to be
+    told where it is, what the leader plays, what it is paid and whether the episode is over. Its behaviour
+    is its Gibbs policy, replaced by an even draw with probability `exploration`. Returns the number of episodes.
+    """
+    A, B = q.shape[1], q.shape[2]
+    policy = np.empty(B)
+    left = 0
+    s, a, episodes = 0, 0, 0
+    for _ in range(steps):
+        if left == 0:
+            s = min(np.searchsorted(initial, rng.random(), side="right"), initial.shape[0] - 1)
+            a = _pick(leader_policy[s], rng.random()) if A > 1 else 0
+            left = horizon
+            episodes += 1
+            _gibbs(q[s, a], temperature, policy)
+        if rng.random() < exploration:
+            b = min(int(rng.random() * B), B - 1)
+        else:
+            b = _pick(policy, rng.random())
+        target = reward[s, a, b]
+        ended = continuing[s] == 0.0
+        u, v = s, a
+        if not ended:
+            u = successors[s, a, b, _pick(probabilities[s, a, b], rng.random())]
+            v = _pick(leader_policy[u], rng.random()) if A > 1 else 0
+            target += discount * _gibbs(q[u, v], temperature, policy)
+        visits[s, a, b] += 1.0
+        q[s, a, b] += max(least_step, 1.0 / visits[s, a, b]) * (target - q[s, a, b])
+        left = 0 if ended else left - 1
+        if u == s and v == a:
+            _gibbs(q[s, a], temperature, policy)
+        s, a = u, v
+    return episodes

@@ -1,0 +1,136 @@
+"""What a leader is: it commits, it sees trajectories, it commits again."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from agents.brief import Brief, Information
+from agents.optimizers import clip_norm, make_optimizer
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.commitments import Commitment
+from stackelberg_envs.errors import ArgumentError
+
+__all__ = ["LEADERS", "GradientConfig", "GradientLeader", "Leader", "register_leader", "starting_point"]
+
+LEADERS: dict[str, type[Leader]] = {}
+Kind = TypeVar("Kind", bound="type[Leader]")
+
+
+class Leader(ABC):
+    """A leader algorithm.
+
+    Parameters
+    ----------
+    brief
+        All it knows beforehand.
+    config
+        Its hyperparameters, an instance of its ``Config``.
+    rng
+        Its own randomness.
+
+    Attributes
+    ----------
+    information
+        The level it works at; see :class:`agents.Information`.
+    Config
+        Dataclass of its hyperparameters.
+    """
+
+    information: ClassVar[Information]
+    Config: ClassVar[type[Any]]
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        self.brief = brief
+        self.config = config
+        self.rng = rng
+
+    @classmethod
+    def needs(cls, commitment: Commitment) -> Information:
+        """Return the level needed for one kind of commitment; by default the declared one."""
+        del commitment
+        return cls.information
+
+    @abstractmethod
+    def commit(self) -> Array:
+        """Return the commitment to announce next, in ``brief.commitment.space``."""
+
+    @abstractmethod
+    def update(self, trajectories: Trajectories) -> dict[str, float]:
+        """Learn from play under the last commitment; return diagnostics for the record."""
+
+
+def register_leader(name: str) -> Callable[[Kind], Kind]:
+    """Class decorator: make a leader known by `name`."""
+
+    def add(kind: Kind) -> Kind:
+        LEADERS[name] = kind
+        return kind
+
+    return add
+
+
+@dataclass(frozen=True)
+class GradientConfig:
+    """Hyperparameters every gradient leader has.
+
+    Attributes
+    ----------
+    learning_rate
+        Of the optimizer.
+    optimizer
+        "adam" or "sgd".
+    max_norm
+        Longer gradients (in theta) are shortened to this norm; None leaves them.
+    start
+        "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
+    """
+
+    learning_rate: float = 0.05
+    optimizer: str = "adam"
+    max_norm: float | None = None
+    start: str | list[float] = "zeros"
+
+
+class GradientLeader(Leader):
+    """A leader that ascends an estimate of dJ/dx through its parametrisation."""
+
+    Config = GradientConfig
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        self.theta = starting_point(config.start, brief.parametrisation.size, rng)
+        self.optimizer = make_optimizer(config.optimizer, config.learning_rate)
+
+    def commit(self) -> Array:
+        """Return x(theta)."""
+        return self.brief.parametrisation(self.theta)
+
+    def update(self, trajectories: Trajectories) -> dict[str, float]:
+        """Take one step of the optimizer along the estimated gradient."""
+        dx, diagnostics = self.gradient(trajectories)
+        gradient = self.brief.parametrisation.vjp(self.theta, dx)
+        step = self.optimizer.step(clip_norm(gradient, self.config.max_norm))
+        self.theta = self.brief.parametrisation.retract(self.theta + step)
+        return {"gradient_norm": float(np.linalg.norm(gradient)), **diagnostics}
+
+    @abstractmethod
+    def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
+        """Return the estimate of dJ/dx, the shape of x, and diagnostics."""
+
+
+def starting_point(start: Any, size: int, rng: np.random.Generator) -> Array:
+    """Return the first theta, shape (size,), from the option `start` of :class:`GradientConfig`."""
+    if isinstance(start, str):
+        if start not in ("zeros", "random"):
+            raise ArgumentError(f"start: expected 'zeros', 'random' or an array of size {size}, got {start!r}")
+        return np.zeros(size) if start == "zeros" else rng.standard_normal(size)
+    theta = np.asarray(start, dtype=np.float64).ravel()
+    if theta.size != size or not np.isfinite(theta).all():
+        raise ArgumentError(f"start: expected {size} finite numbers, got an array of size {theta.size}")
+    return theta

@@ -1,0 +1,130 @@
+"""BC-HG: the Boltzmann-covariance hypergradient from observed trajectories.
+
+Kudo et al., "Sample-Efficient Hypergradient Estimation for Decentralized Bi-Level Reinforcement Learning",
+ICAPS 2026, arXiv 2603.14867. Deviations from the paper: docs/leaders.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agents.brief import Brief, Information
+from agents.estimators import (
+    BehaviourEstimate,
+    Coefficients,
+    ValueEstimates,
+    boltzmann_covariance,
+    make_critic,
+    tabulate,
+)
+from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.commitments import Commitment
+from stackelberg_envs.errors import InformationError
+
+__all__ = ["Bchg", "BchgConfig"]
+
+
+@dataclass(frozen=True)
+class BchgConfig(GradientConfig):
+    """Hyperparameters of BC-HG.
+
+    Attributes
+    ----------
+    critic
+        The leader's critic: "lstd", "expected_sarsa" or "monte_carlo".
+    memory
+        Weight of the last estimate of the follower's policy, in visits.
+    """
+
+    critic: str = "lstd"
+    memory: float = 1.0
+
+
+@register_leader("bchg")
+class Bchg(GradientLeader):
+    """BC-HG with tabular critics.
+
+    For configurations it uses actions only. For policy or transition commitments it also evaluates the
+    follower from its observed rewards, with the entropy bonus.
+    """
+
+    information = Information.REWARDS_OBSERVED
+    Config = BchgConfig
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        self.behaviour = BehaviourEstimate(brief.table_shape, config.memory)
+        self.critic = make_critic(config.critic, brief.table_shape, brief.leader_discount)
+        self.follower_critic = make_critic(config.critic, brief.table_shape, brief.follower_discount)
+
+    @classmethod
+    def needs(cls, commitment: Commitment) -> Information:
+        """Actions are enough unless the commitment changes the leader's policy or the dynamics."""
+        if commitment.changes & {"leader_policy", "transition"}:
+            return Information.REWARDS_OBSERVED
+        return Information.ACTIONS_ONLY
+
+    def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
+        """Update the critics, then estimate dJ/dx."""
+        values, diagnostics = self.estimate_values(trajectories)
+        commitment = self.brief.commitment
+        effect = commitment.effect(trajectories.commitment)
+        cotangents = tabulate(
+            self.coefficients(trajectories, values),
+            trajectories,
+            self.brief.array_shape,
+            wanted=commitment.changes,
+            leader_policy=values.leader_policy,
+            transition=None if effect.transition is None else effect.transition.joint(self.brief.num_contexts),
+        )
+        return commitment.vjp(trajectories.commitment, cotangents), diagnostics
+
+    def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
+        """Return the coefficients of the recorded steps; `naive` replaces this."""
+        return boltzmann_covariance(
+            trajectories,
+            values,
+            leader_discount=self.brief.leader_discount,
+            follower_discount=self.brief.follower_discount,
+            temperature=self.temperature(),
+        )
+
+    def temperature(self) -> float:
+        """Return the follower's temperature, reward units; it has to be public."""
+        if self.brief.temperature is None:
+            raise InformationError("bchg: expected a public temperature, got None; this game keeps it private")
+        return self.brief.temperature
+
+    def estimate_values(self, trajectories: Trajectories) -> tuple[ValueEstimates, dict[str, float]]:
+        """Estimate the follower's policy by counts, Q_L by the critic and, where needed, V_F."""
+        x = trajectories.commitment
+        policy = self.brief.joint_leader_policy(x)
+        behaviour = self.behaviour.update(trajectories)
+        own = self.brief.own_reward(x, "leader_reward")
+        error = self.critic.update(trajectories, trajectories.leader_reward, policy, behaviour, known=own)
+        diagnostics = {"critic_error": error}
+        soft_values = None
+        if self.uses_follower_values():
+            soft_values, diagnostics["follower_critic_error"] = self._follower_values(trajectories, policy, behaviour)
+        return ValueEstimates(policy, behaviour, self.critic.q, soft_values), diagnostics
+
+    def uses_follower_values(self) -> bool:
+        """Whether V_F enters the gradient."""
+        return self.needs(self.brief.commitment) >= Information.REWARDS_OBSERVED
+
+    def _follower_values(
+        self, trajectories: Trajectories, policy: Array, behaviour: Array
+    ) -> tuple[Array, float]:
+        """Estimate V_F(z, a) by evaluating the observed behaviour with its entropy."""
+        if trajectories.follower_reward is None:
+            raise InformationError("bchg: expected the follower's rewards, got none; this game keeps them private")
+        bonus = -self.temperature() * np.log(np.where(behaviour > 0, behaviour, 1.0))
+        own = self.brief.own_reward(trajectories.commitment, "follower_reward")
+        rewards = trajectories.follower_reward
+        error = self.follower_critic.update(trajectories, rewards, policy, behaviour, bonus=bonus, known=own)
+        return np.einsum("zab,zab->za", behaviour, self.follower_critic.q + bonus), error

@@ -1,0 +1,29 @@
+"""Naive policy gradient: ascend the direct term, as if the follower's response were fixed."""
+
+from __future__ import annotations
+
+from agents.brief import Information
+from agents.estimators import Coefficients, ValueEstimates, score_function
+from agents.leaders.base import register_leader
+from agents.leaders.bchg import Bchg
+from agents.trajectories import Trajectories
+from stackelberg_envs.commitments import Commitment
+
+__all__ = ["Naive"]
+
+
+@register_leader("naive")
+class Naive(Bchg):
+    """BC-HG without its trace: the baseline of both papers."""
+
+    information = Information.ACTIONS_ONLY
+
+    @classmethod
+    def needs(cls, commitment: Commitment) -> Information:
+        """Actions are always enough."""
+        del commitment
+        return Information.ACTIONS_ONLY
+
+    def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
+        """Return the coefficients of the direct term."""
+        return score_function(trajectories, values, leader_discount=self.brief.leader_discount)

@@ -1,0 +1,137 @@
+"""Trajectories: what an observer saw, and nothing else."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.errors import ArgumentError
+
+__all__ = ["Trajectories"]
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectories:
+    """Play of N episodes, T steps in all, as flat arrays and episode offsets.
+
+    Attributes
+    ----------
+    commitment
+        The x that was in force.
+    num_states
+        S, to tell joint states from states.
+    state, leader_action, follower_action, next_state
+        Shape (T,), int32; states are within their context, 0..S-1.
+    leader_reward
+        Shape (T,), reward units.
+    follower_reward
+        Shape (T,), or None where the leader's level does not include it.
+    offsets
+        Episode i covers steps offsets[i]:offsets[i + 1]; shape (N + 1,).
+    terminated
+        Whether an episode ended in a terminal state; the others were cut by the horizon or the step budget.
+    context
+        Shape (N,), int32.
+    response
+        The follower's policy, shape (Z, A, B), for leaders of level RESPONSE and above; else None.
+    """
+
+    commitment: Array
+    num_states: int
+    state: IntArray
+    leader_action: IntArray
+    follower_action: IntArray
+    next_state: IntArray
+    leader_reward: Array
+    follower_reward: Array | None
+    offsets: NDArray[np.int64]
+    terminated: NDArray[np.bool_]
+    context: IntArray
+    response: Array | None = None
+
+    @property
+    def num_steps(self) -> int:
+        """T."""
+        return len(self.state)
+
+    @property
+    def num_episodes(self) -> int:
+        """N."""
+        return len(self.terminated)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """Steps of each episode, shape (N,)."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def joint_state(self) -> IntArray:
+        """z = context * S + state, shape (T,)."""
+        return self._joint(self.state)
+
+    @cached_property
+    def next_joint_state(self) -> IntArray:
+        """The same for the next states, shape (T,)."""
+        return self._joint(self.next_state)
+
+    def _joint(self, states: IntArray) -> IntArray:
+        if not self.context.any():
+            return states
+        return np.asarray(np.repeat(self.context, self.lengths) * self.num_states + states, dtype=np.int32)
+
+    @cached_property
+    def ends(self) -> NDArray[np.bool_]:
+        """True at the last step of each terminated episode, shape (T,)."""
+        out = np.zeros(self.num_steps, dtype=np.bool_)
+        out[self.offsets[1:][self.terminated] - 1] = True
+        return out
+
+    @cached_property
+    def step_weights(self) -> Array:
+        """Weight of the t-th step of an episode, so that cut episodes do not bias sums over time.
+
+        One over the number of episodes not cut before t: those still running and those that had ended.
+        """
+        longest = int(self.lengths.max())
+        cut_at = np.bincount(self.lengths[~self.terminated], minlength=longest + 1)[: longest + 1]
+        at_risk = self.num_episodes - np.cumsum(cut_at)[:longest]
+        return np.asarray(1.0 / np.maximum(at_risk, 1))
+
+    def returns(self, discount: float) -> Array:
+        """Discounted leader return of each episode, shape (N,); the tail of a cut episode counts zero."""
+        weight = discount ** (np.arange(self.num_steps) - np.repeat(self.offsets[:-1], self.lengths))
+        return np.asarray(np.add.reduceat(weight * self.leader_reward, self.offsets[:-1]))
+
+    def without(self, *names: str) -> Trajectories:
+        """Return the same play with the named optional fields removed."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Trajectories(**{**values, **dict.fromkeys(names)})
+
+    def to_bytes(self) -> bytes:
+        """Serialise as an uncompressed npz archive, without pickle."""
+        buffer = io.BytesIO()
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        np.savez(buffer, **{name: value for name, value in values.items() if value is not None})
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Trajectories:
+        """Read what :meth:`to_bytes` wrote; pickled objects are refused.
+
+        Raises
+        ------
+        ArgumentError
+            Not such an archive, or one with fields missing.
+        """
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                values = {name: archive[name] for name in archive.files}
+            values["num_states"] = int(values["num_states"])
+            return cls(**{"follower_reward": None, **values})
+        except (ValueError, KeyError, TypeError, OSError) as exc:
+            raise ArgumentError(f"trajectories: expected bytes written by to_bytes, got {exc}") from exc
