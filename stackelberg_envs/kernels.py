@@ -21,6 +21,8 @@ __all__ = [
     "push_flow",
     "rollout",
     "soft_bellman_backup",
+    "vector_observe",
+    "vector_step",
 ]
 
 
@@ -204,3 +206,94 @@ def rollout(
         episode += 1
         offsets[episode] = t
     return t, episode
+
+
+@njit(cache=True)
+def vector_step(
+    uniforms: Array,
+    actions: IntArray,
+    initial: Array,
+    leader_policy: Array,
+    leader_reward: Array,
+    follower_reward: Array,
+    successors: IntArray,
+    probabilities: Array,
+    continuing: Array,
+    horizon: int,
+    states: IntArray,
+    leader_actions: IntArray,
+    played: IntArray,
+    over: NDArray[np.bool_],
+    leader_rewards: Array,
+    follower_rewards: Array,
+    terminated: NDArray[np.bool_],
+    truncated: NDArray[np.bool_],
+) -> None:
+    """Make one step in each of n copies, or begin a new episode in those that are `over`.
+
+    `uniforms` is (2, n): one for the state, one for the leader's action. All arguments from `states` on are
+    (n,) and overwritten; `initial` is cumulative (Z,). After a terminal state the leader's action is -1.
+    """
+    A = leader_policy.shape[1]
+    for i in range(states.shape[0]):
+        s = states[i]
+        leader_rewards[i] = 0.0
+        follower_rewards[i] = 0.0
+        terminated[i] = False
+        truncated[i] = False
+        if over[i]:
+            s = min(np.searchsorted(initial, uniforms[0, i], side="right"), initial.shape[0] - 1)
+            played[i] = 0
+        else:
+            a = leader_actions[i]
+            b = actions[i]
+            leader_rewards[i] = leader_reward[s, a, b]
+            follower_rewards[i] = follower_reward[s, a, b]
+            played[i] += 1
+            if continuing[s] == 0.0:
+                terminated[i] = True
+            else:
+                s = successors[s, a, b, _draw(probabilities[s, a, b], uniforms[0, i])]
+                truncated[i] = played[i] >= horizon
+        states[i] = s
+        over[i] = terminated[i] or truncated[i]
+        if A > 1:
+            leader_actions[i] = -1 if terminated[i] else _draw(leader_policy[s], uniforms[1, i])
+
+
+@njit(cache=True)
+def vector_observe(
+    previous: IntArray,
+    states: IntArray,
+    leader_actions: IntArray,
+    played: IntArray,
+    num_states: int,
+    one_hot: bool,
+    action_start: int,
+    num_actions: int,
+    context_start: int,
+    num_contexts: int,
+    local_start: int,
+    local: NDArray[np.float32],
+    horizon: int,
+    out: NDArray[np.float32],
+) -> None:
+    """Bring the observations `out` (n, L) up to date; `previous` and `states` are joint.
+
+    Parts that a game does not have are of size zero.
+    """
+    last = out.shape[1] - 1
+    for i in range(states.shape[0]):
+        s = states[i] % num_states
+        if one_hot:
+            out[i, previous[i] % num_states] = 0.0
+            out[i, s] = 1.0
+        else:
+            out[i, 0] = s / (num_states - 1)
+        for a in range(num_actions):
+            out[i, action_start + a] = 1.0 if leader_actions[i] == a else 0.0
+        for k in range(num_contexts):
+            out[i, context_start + k] = 1.0 if states[i] // num_states == k else 0.0
+        for j in range(local.shape[1]):
+            out[i, local_start + j] = local[s, j]
+        out[i, last] = played[i] / horizon

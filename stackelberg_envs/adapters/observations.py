@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games import Game
 from stackelberg_envs.simulation import COMMITMENT, READY, Bounds, Session, neutral_commitment
 
-__all__ = ["OBSERVE_COMMITMENT", "Observer"]
+__all__ = ["OBSERVE_COMMITMENT", "Observer", "local_rows"]
 
 OBSERVE_COMMITMENT = ("all", "local", "none")
 Row = NDArray[np.float32]
@@ -45,6 +46,8 @@ class Observer:
         Name of each part -> its slice.
     space
         Of every agent's observation.
+    observes
+        "all", "local" or "none": what became of `observe_commitment`.
     state_layout, state_space
         The same for :meth:`state`.
     """
@@ -56,8 +59,8 @@ class Observer:
             )
         self.session = session
         self._simulator = session.simulator
-        self._observes = _observed_part(session, observe_commitment)
-        bounds = self._bounds(_commitment_bounds(session, self._observes))
+        self.observes = _observed_part(session, observe_commitment)
+        bounds = self._bounds(_commitment_bounds(session, self.observes))
         self.layout = _layout(bounds)
         self.space = _box(bounds)
         central = self._central_bounds(bounds)
@@ -124,12 +127,12 @@ class Observer:
         session = self.session
         if session.x is not None:
             self._x = session.x.astype(np.float32).ravel()
-            if self._observes == "local":
-                self._local = _local(session, session.x)
+            if self.observes == "local":
+                self._local = local_rows(session.game, session.x)
         for row in self._rows:
             if "context" in self.layout:
                 row[self.layout["context"].start + session.context] = 1.0
-            if self._observes == "all":
+            if self.observes == "all":
                 row[self.layout["commitment"]] = self._x
 
     def update(self) -> None:
@@ -177,13 +180,14 @@ class Observer:
 def _observed_part(session: Session, wanted: str) -> str:
     if session.per_step:
         return "none"
-    if wanted == "local" and _local(session, neutral_commitment(session.game)) is None:
+    if wanted == "local" and local_rows(session.game, neutral_commitment(session.game)) is None:
         return "all"
     return wanted
 
 
-def _local(session: Session, x: Array) -> Row | None:
-    rows = session.game.commitment.local(x)
+def local_rows(game: Game, x: Array) -> Row | None:
+    """Return the commitment's row of each state as float32, shape (S, L), or None."""
+    rows = game.commitment.local(x)
     return None if rows is None else np.asarray(rows, dtype=np.float32)
 
 
