@@ -81,8 +81,9 @@ class GradientConfig:
 
     Attributes
     ----------
-    learning_rate
-        Of the optimizer.
+    learning_rate, decay
+        The optimizer's rate at update t is learning_rate / (1 + decay t): the estimates stay noisy, so a
+        constant rate would keep the commitment wandering around its optimum.
     optimizer
         "adam" or "sgd".
     max_norm
@@ -92,6 +93,7 @@ class GradientConfig:
     """
 
     learning_rate: float = 0.05
+    decay: float = 0.02
     optimizer: str = "adam"
     max_norm: float | None = None
     start: str | list[float] = "zeros"
@@ -106,6 +108,7 @@ class GradientLeader(Leader):
         super().__init__(brief, config, rng)
         self.theta = starting_point(config.start, brief.parametrisation.size, rng)
         self.optimizer = make_optimizer(config.optimizer, config.learning_rate)
+        self._updates = 0
 
     def commit(self) -> Array:
         """Return x(theta)."""
@@ -116,6 +119,8 @@ class GradientLeader(Leader):
         dx, diagnostics = self.gradient(trajectories)
         gradient = self.brief.parametrisation.vjp(self.theta, dx)
         step = self.optimizer.step(clip_norm(gradient, self.config.max_norm))
+        step /= 1.0 + self.config.decay * self._updates
+        self._updates += 1
         self.theta = self.brief.parametrisation.retract(self.theta + step)
         return {"gradient_norm": float(np.linalg.norm(gradient)), **diagnostics}
 

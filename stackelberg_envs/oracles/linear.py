@@ -27,8 +27,9 @@ DENSE_LIMIT = 700
 KRYLOV_ITERATIONS = 2_000
 #: A run of the Krylov solver that lowers the residual by less than this factor is its last.
 LEAST_PROGRESS = 0.1
-#: A residual of this much rounding is as small as any solver gets it, whatever the tolerance says.
-ROUNDING = 64 * float(np.finfo(float).eps)
+#: Units of rounding in a residual: no tolerance finer than the first is aimed at, none coarser than the
+#: second, reached when nothing improves any more, counts as a failure.
+AIMED_AT, ACCEPTED = 4.0, 64.0
 
 
 class Resolvent(Protocol):
@@ -123,22 +124,24 @@ class _Krylov:
             matrix.shape, matvec=lambda v: v - matrix @ v, dtype=np.float64
         )
         out, residual = np.zeros_like(rhs), rhs
-        while norm(residual) > max(tolerance, _rounding(matrix, rhs, out, norm)):
+        while norm(residual) > max(tolerance, AIMED_AT * _rounding(matrix, rhs, out, norm)):
             step, _ = scipy.sparse.linalg.bicgstab(
                 operator, residual, rtol=1e-10, atol=euclidean, maxiter=KRYLOV_ITERATIONS
             )
             left = rhs - operator.matvec(out + step)
             if not norm(left) < LEAST_PROGRESS * norm(residual):
-                return self._solve_directly(matrix, rhs, norm, tolerance)
+                break
             out, residual = out + step, left
-        return out
+        if norm(residual) <= max(tolerance, ACCEPTED * _rounding(matrix, rhs, out, norm)):
+            return out
+        return self._solve_directly(matrix, rhs, norm, tolerance)
 
     def _solve_directly(self, matrix: Any, rhs: Array, norm: Any, tolerance: float) -> Array:
         trans = "N" if matrix is self._matrix else "T"
         out = self._factor.solve(rhs, trans=trans)
         out += self._factor.solve(rhs - (out - matrix @ out), trans=trans)
         reached = norm(rhs - (out - matrix @ out))
-        if not reached <= max(tolerance, _rounding(matrix, rhs, out, norm)):
+        if not reached <= max(tolerance, ACCEPTED * _rounding(matrix, rhs, out, norm)):
             raise ConvergenceError(
                 f"linear solve: expected a residual of at most {tolerance:.1e}, reached {reached:.1e}"
             )
@@ -160,6 +163,6 @@ def _sum(array: Array) -> float:
 
 
 def _rounding(matrix: Any, rhs: Array, out: Array, norm: Any) -> float:
-    """Return the residual that rounding alone leaves in rhs - (out - matrix @ out)."""
+    """Return one unit of rounding of the terms in the residual rhs - (out - matrix @ out)."""
     size = np.abs(out)
-    return ROUNDING * float(norm(np.abs(rhs) + size + matrix @ size))
+    return float(np.finfo(float).eps * norm(np.abs(rhs) + size + matrix @ size))
