@@ -9,6 +9,7 @@
     ├── PhaseError (RuntimeError)       a call in the wrong phase: step before reset, play before commitment
     ├── ArgumentError (ValueError)      any other argument out of range
     ├── UnknownNameError (KeyError)     an id, leader or follower nobody registered
+    ├── ConformityError (AssertionError) a game or environment breaks a clause of the public contract
     ├── ConvergenceError (RuntimeError) a solver that stopped short of its tolerance
     ├── InformationError (PermissionError)  a leader asks for more than its declared level allows
     ├── OutputError (OSError)           a folder or file that cannot be written or read
@@ -26,6 +27,7 @@ __all__ = [
     "ActionError",
     "ArgumentError",
     "CommitmentError",
+    "ConformityError",
     "ConvergenceError",
     "GameError",
     "InformationError",
@@ -68,6 +70,10 @@ class UnknownNameError(StackelbergError, KeyError):
     def __str__(self) -> str:
         """Return the message itself: KeyError would quote it."""
         return str(self.args[0]) if self.args else ""
+
+
+class ConformityError(StackelbergError, AssertionError):
+    """A game or environment breaks a clause of the contract that `check_game` and `check_env` hold it to."""
 
 
 class ConvergenceError(StackelbergError, RuntimeError):

@@ -197,9 +197,10 @@ class Canvas:
 
     def finish(self) -> Pixels:
         """Return the picture."""
-        height, width = self._pixels.shape[0] // SMOOTH, self._pixels.shape[1] // SMOOTH
-        blocks = self._pixels.reshape(height, SMOOTH, width, SMOOTH, 3)
-        return np.asarray(blocks.mean(axis=(1, 3)).round(), dtype=np.uint8)
+        total = np.zeros(self._pixels[::SMOOTH, ::SMOOTH].shape, dtype=np.uint16)
+        for i, j in np.ndindex(SMOOTH, SMOOTH):
+            total += self._pixels[i::SMOOTH, j::SMOOTH]
+        return np.asarray(total // SMOOTH**2, dtype=np.uint8)
 
 
 def _in_star(down: Array, right: Array) -> Any:

@@ -1,0 +1,485 @@
+"""The public conformity suite: what a game and its faces promise, clause by clause.
+
+It holds an environment to what PettingZoo's and Gymnasium's own tests do not see: determinism over whole
+episodes, that a follower sees the commitment it is paid under, that the leader's rewards are the game's.
+Run it on an environment of your own, beside the official tests.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import pickle
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stackelberg_envs import registration
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.commitments import finite_difference_vjp
+from stackelberg_envs.cotangents import Cotangents
+from stackelberg_envs.errors import ArgumentError, ConformityError
+from stackelberg_envs.games import Primitives, TabularGame
+
+__all__ = ["check_env", "check_game"]
+
+LEADER = "leader_0"
+#: Commitments a game is tried under.
+RANDOM_COMMITMENTS = 3
+#: Derivatives are compared up to these sizes: entries of x, and Z * A * B for the oracle.
+MAX_ENTRIES, MAX_SOLVED = 500, 20_000
+RELATIVE_TOLERANCE = 1e-5
+#: Rounds of an episode that is never over.
+MAX_ROUNDS = 100_000
+
+
+def _require(holds: Any, clause: str, detail: Any = "") -> None:
+    if not holds:
+        raise ConformityError(f"{clause}: {detail}" if detail != "" else clause)
+
+
+# ------------------------------------------------------------------------------------------------ games
+
+
+def check_game(game: TabularGame, *, seed: int = 0) -> None:
+    """Check that a game keeps its promises: shapes, distributions, derivatives.
+
+    Parameters
+    ----------
+    game
+        A tabular game.
+    seed
+        For the random commitments it is tried under.
+
+    Raises
+    ------
+    ConformityError
+        The first clause that does not hold, and where.
+
+    Examples
+    --------
+    >>> import stackelberg_envs as se
+    >>> se.check_game(se.make_game("stackelberg/DiscreteToy-v0"))
+    """
+    if not isinstance(game, TabularGame):
+        raise ArgumentError(f"game: expected a TabularGame, got {type(game).__name__}")
+    rng = np.random.default_rng(seed)
+    for _ in range(RANDOM_COMMITMENTS):
+        x = _random_commitment(game, rng)
+        _check_commitment(game, x)
+        _check_primitives(game, game.primitives(x))
+    _check_vjp(game, _random_commitment(game, rng), rng)
+    _check_gradient(game, _random_commitment(game, rng), _random_commitment(game, rng))
+
+
+def _random_commitment(game: TabularGame, rng: np.random.Generator) -> Array:
+    return game.commitment.project(rng.uniform(game.commitment.low, game.commitment.high))
+
+
+def _check_commitment(game: TabularGame, x: Array) -> None:
+    commitment = game.commitment
+    _require(x.shape == commitment.shape, "a projected commitment has the commitment's shape", x.shape)
+    _require(
+        np.allclose(commitment.project(x), x, atol=1e-12),
+        "projecting a commitment twice is projecting it once",
+    )
+    _require(
+        np.allclose(commitment.check(x), x, atol=1e-9), "a projected commitment passes the check unchanged"
+    )
+    _require(commitment.space.contains(x.astype(np.float32)), "a projected commitment lies in the space")
+    effect = vars(commitment.effect(x))
+    undeclared = [
+        name for name, value in effect.items() if value is not None and name not in commitment.changes
+    ]
+    _require(not undeclared, "a commitment changes only what it declares in `changes`", undeclared)
+    rows = commitment.local(x)
+    _require(rows is None or len(rows) == game.shape[0], "local(x) has a row per state")
+
+
+def _check_primitives(game: TabularGame, primitives: Primitives) -> None:
+    S, A, B = game.shape
+    Z = game.num_contexts * S
+    N = primitives.transition.successors.shape[-1]
+    shapes = {
+        "leader_policy": (Z, A),
+        "follower_reward": (Z, A, B),
+        "leader_reward": (Z, A, B),
+        "initial": (Z,),
+        "continuing": (Z,),
+    }
+    for name, shape in shapes.items():
+        array = getattr(primitives, name)
+        _require(array.shape == shape, f"primitives.{name} has shape {shape}", array.shape)
+        _require(np.isfinite(array).all(), f"primitives.{name} is finite")
+    rows = {
+        "leader_policy": primitives.leader_policy,
+        "initial": primitives.initial,
+        "transition": primitives.transition.probabilities,
+        "believed_transition": primitives.believed_transition.probabilities,
+    }
+    for name, array in rows.items():
+        _require((array >= 0).all(), f"primitives.{name} is not negative")
+        _require(np.allclose(array.sum(axis=-1), 1.0, atol=1e-9), f"the rows of primitives.{name} sum to one")
+    _require(primitives.transition.successors.shape == (Z, A, B, N), "successors have shape (Z, A, B, N)")
+    contexts = np.arange(Z).reshape(Z, 1, 1, 1) // S
+    possible = primitives.transition.probabilities > 0
+    stays = (primitives.transition.successors // S == contexts) | ~possible
+    _require(stays.all(), "a context never changes in play")
+    _require(np.isin(primitives.continuing, (0.0, 1.0)).all(), "continuing is 0 or 1")
+
+
+def _check_vjp(game: TabularGame, x: Array, rng: np.random.Generator) -> None:
+    """Compare the commitment's derivative with central differences, for random cotangents."""
+    if x.size > MAX_ENTRIES:
+        return
+    shape, S = game.array_shape, game.shape[0]
+    layout = game.primitives(x).transition
+    last = S if layout.dense else layout.successors.shape[-1]
+    cotangents = Cotangents(
+        follower_reward=rng.standard_normal(shape),
+        leader_reward=rng.standard_normal(shape),
+        leader_policy=rng.standard_normal(shape[:-1]),
+        transition=rng.standard_normal((*shape, last)),
+    )
+    exact = game.commitment.vjp(x, cotangents)
+    _require(exact.shape == x.shape, "commitment.vjp returns the shape of x", exact.shape)
+    differences = finite_difference_vjp(game.commitment, x, cotangents)
+    error = np.abs(exact - differences).max() / max(1.0, np.abs(differences).max())
+    _require(
+        error < RELATIVE_TOLERANCE, "commitment.vjp agrees with finite differences", f"error {error:.1e}"
+    )
+
+
+def _check_gradient(game: TabularGame, start: Array, end: Array) -> None:
+    """Compare the oracle's gradient with differences of J halfway between two commitments."""
+    if game.num_contexts * np.prod(game.shape) > MAX_SOLVED:
+        return
+    from stackelberg_envs.oracles import solve
+
+    step = 1e-5
+    ahead, behind = (
+        solve(game, start + (0.5 + sign * step) * (end - start), tolerance=1e-12).leader_value
+        for sign in (1, -1)
+    )
+    middle = solve(game, 0.5 * (start + end), tolerance=1e-12)
+    exact = float((middle.gradient * (end - start)).sum())
+    differences = (ahead - behind) / (2 * step)
+    # The difference of two values of this size carries this much rounding.
+    rounding = 1e-10 * max(1.0, abs(middle.leader_value)) / step
+    error = abs(exact - differences)
+    _require(
+        error <= 1e-4 * max(1.0, abs(exact)) + rounding,
+        "the oracle's gradient agrees with finite differences of J",
+        f"{exact:.8g} and {differences:.8g}",
+    )
+
+
+# ----------------------------------------------------------------------------------------- environments
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What one agent got from one round (parallel), turn (AEC) or step (Gymnasium)."""
+
+    round: int
+    agent: str
+    observation: Any
+    reward: Any
+    terminated: Any
+    truncated: Any
+    info: dict[str, Any]
+    action: Any
+
+
+def check_env(env: Any, *, seed: int = 0) -> None:
+    """Check that an environment keeps the contract of leader-follower faces.
+
+    Parameters
+    ----------
+    env
+        A registered id (all its faces are checked), or a ParallelEnv, AEC environment or Gymnasium
+        environment. Its state is left after the end of an episode.
+    seed
+        For the episodes it is tried on.
+
+    Raises
+    ------
+    ConformityError
+        The first clause that does not hold, and where.
+    UnknownNameError
+        An id nobody registered.
+
+    Examples
+    --------
+    >>> import stackelberg_envs as se
+    >>> se.check_env("stackelberg/DiscreteToy-v0")
+    """
+    if isinstance(env, str):
+        for make in (
+            registration.parallel_env,
+            registration.env,
+            registration.followers_env,
+            registration.follower_env,
+            registration.leader_env,
+        ):
+            check_env(make(env), seed=seed)
+        return
+    play = _driver(env)
+    _check_determinism(env, play, seed)
+    _check_twin(env, play, seed)
+    turns = list(play(env, seed))
+    _check_spaces(env, turns)
+    _check_turns(turns)
+    if play is _play_parallel:
+        _check_parallel(env, seed)
+        _check_payments(env, turns)
+
+
+def _driver(env: Any) -> Callable[[Any, int | None], Iterator[_Turn]]:
+    import gymnasium
+    import pettingzoo
+
+    if isinstance(env, pettingzoo.ParallelEnv):
+        return _play_parallel
+    if isinstance(env, pettingzoo.AECEnv):
+        return _play_aec
+    if isinstance(env, gymnasium.Env):
+        return _play_gymnasium
+    raise ArgumentError(
+        f"env: expected an id, a ParallelEnv, an AECEnv or a gymnasium.Env, got {type(env).__name__}"
+    )
+
+
+def _samplers(env: Any, agents: list[str], seed: int | None) -> dict[str, Any]:
+    """Return copies of the action spaces, seeded, so that the environment's own are left alone."""
+    spaces = {agent: copy.deepcopy(env.action_space(agent)) for agent in agents}
+    for i, space in enumerate(spaces.values()):
+        space.seed(1000 * (seed or 0) + i)
+    return spaces
+
+
+def _play_parallel(env: Any, seed: int | None) -> Iterator[_Turn]:
+    spaces = _samplers(env, env.possible_agents, seed)
+    observations, infos = env.reset(seed=seed)
+    for agent in env.agents:
+        yield _Turn(-1, agent, observations[agent], 0.0, False, False, infos[agent], None)
+    for number in range(MAX_ROUNDS):
+        if not env.agents:
+            return
+        actions = {agent: spaces[agent].sample() for agent in env.agents}
+        results = env.step(actions)
+        for agent in actions:
+            _require(all(agent in part for part in results), "every agent is in all five dicts", agent)
+            observation, reward, terminated, truncated, info = (part[agent] for part in results)
+            yield _Turn(number, agent, observation, reward, terminated, truncated, info, actions[agent])
+    raise ConformityError(f"an episode ends: not after {MAX_ROUNDS} rounds")
+
+
+def _play_aec(env: Any, seed: int | None) -> Iterator[_Turn]:
+    spaces = _samplers(env, env.possible_agents, seed)
+    env.reset(seed=seed)
+    for number, agent in enumerate(env.agent_iter(MAX_ROUNDS)):
+        observation, reward, terminated, truncated, info = env.last()
+        action = None if terminated or truncated else spaces[agent].sample()
+        yield _Turn(number - 1, agent, observation, reward, terminated, truncated, info, action)
+        env.step(action)
+    _require(not env.agents, f"an episode ends within {MAX_ROUNDS} turns")
+
+
+def _play_gymnasium(env: Any, seed: int | None) -> Iterator[_Turn]:
+    space = copy.deepcopy(env.action_space)
+    space.seed(1000 * (seed or 0))
+    observation, info = env.reset(seed=seed)
+    yield _Turn(-1, "agent", observation, 0.0, False, False, info, None)
+    for number in range(MAX_ROUNDS):
+        action = space.sample()
+        observation, reward, terminated, truncated, info = env.step(action)
+        yield _Turn(number, "agent", observation, reward, terminated, truncated, info, action)
+        if terminated or truncated:
+            return
+    raise ConformityError(f"an episode ends: not after {MAX_ROUNDS} steps")
+
+
+def _digest(turns: Iterator[_Turn]) -> str:
+    """Return a hash of everything an episode returned."""
+    digest = hashlib.sha256()
+    for turn in turns:
+        digest.update(np.asarray(turn.observation).tobytes())
+        rest = (turn.round, turn.agent, float(turn.reward), bool(turn.terminated), bool(turn.truncated))
+        digest.update(repr((rest, _plain(turn.info), _plain(turn.action))).encode())
+    return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as something whose repr shows all of it."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _check_determinism(env: Any, play: Any, seed: int) -> None:
+    first = _digest(play(env, seed))
+    _require(_digest(play(env, seed)) == first, "two episodes of one seed are equal, turn by turn")
+
+
+def _check_twin(env: Any, play: Any, seed: int) -> None:
+    """Check pickled and copied twins, in the middle of the random stream."""
+    list(play(env, seed))
+    for how, twin in (("pickled", pickle.loads(pickle.dumps(env))), ("copied", copy.deepcopy(env))):  # noqa: S301
+        # reset(seed=None) continues the stream; only the action samplers start anew.
+        original = copy.deepcopy(env)
+        _require(
+            _digest(play(twin, None)) == _digest(play(original, None)),
+            f"a {how} twin continues like the original",
+        )
+
+
+def _check_spaces(env: Any, turns: list[_Turn]) -> None:
+    from gymnasium.spaces import Box
+
+    agents = getattr(env, "possible_agents", None)
+    spaces: dict[str, Any] = {"agent": env.observation_space} if agents is None else {}
+    for agent in agents or []:
+        _require(
+            env.observation_space(agent) is env.observation_space(agent)
+            and env.action_space(agent) is env.action_space(agent),
+            "a space is the same object at every call",
+            agent,
+        )
+        spaces[agent] = env.observation_space(agent)
+    lengths = {agent: space.shape for agent, space in spaces.items()}
+    _require(len(set(lengths.values())) == 1, "observations of all agents have one length", lengths)
+    for agent, space in spaces.items():
+        _require(
+            isinstance(space, Box) and space.dtype == np.float32, "observations are float32 boxes", agent
+        )
+    for turn in turns:
+        _require(
+            spaces[turn.agent].contains(turn.observation),
+            "an observation lies in its space",
+            f"{turn.agent} in round {turn.round}",
+        )
+    layout = getattr(env.unwrapped, "observation_layout", None)
+    _require(isinstance(layout, dict), "observation_layout names the parts of an observation")
+    covered = sorted((part.start, part.stop) for part in (layout or {}).values())
+    ends = [0, *(stop for _, stop in covered)]
+    gapless = [start for start, _ in covered] == ends[:-1] and ends[-1] == next(iter(lengths.values()))[0]
+    _require(gapless, "observation_layout covers an observation without gaps", layout)
+
+
+def _check_turns(turns: list[_Turn]) -> None:
+    keys: dict[str, list[str]] = {}
+    for turn in turns:
+        where = f"{turn.agent} in round {turn.round}"
+        _require(type(turn.reward) is float, "rewards are Python floats", f"{where}: {turn.reward!r}")
+        flags = turn.terminated, turn.truncated
+        _require(all(type(flag) is bool for flag in flags), "flags are Python bools", f"{where}: {flags}")
+        _require(not all(flags), "an episode is terminated or truncated, not both", where)
+        known = keys.setdefault(turn.agent, sorted(turn.info))
+        _require(sorted(turn.info) == known, "info keys are the same at reset and every step", where)
+        for key, value in turn.info.items():
+            _require(_is_number(value), "infos hold numbers and fixed arrays", f"{where}: {key}={value!r}")
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return bool(value.dtype.kind in "biuf" and np.isfinite(value).all())
+    return isinstance(value, int | float) and bool(np.isfinite(value))
+
+
+def _check_parallel(env: Any, seed: int) -> None:
+    """Check fresh results, the first round, the shared end and what comes after it."""
+    spaces = _samplers(env, env.possible_agents, seed)
+    before: Any = env.reset(seed=seed)
+    first = LEADER in env.possible_agents
+    for _ in range(MAX_ROUNDS):
+        actions = {agent: spaces[agent].sample() for agent in env.agents}
+        after = env.step(actions)
+        _check_fresh(before, after)
+        rewards, terminations, truncations = after[1:4]
+        if first:
+            _require(set(rewards.values()) == {0.0}, "nobody is paid in round 0", rewards)
+            _require(
+                not any((*terminations.values(), *truncations.values())), "round 0 does not end an episode"
+            )
+        first, before = False, after
+        ends = set(zip(terminations.values(), truncations.values(), strict=True))
+        _require(len(ends) == 1, "all agents end in the same round with the same flags", ends)
+        if not env.agents:
+            break
+        _require(env.agents == env.possible_agents, "all agents stay until the end", env.agents)
+    _require(env.step({}) == ({}, {}, {}, {}, {}), "step({}) after the end returns five empty dicts")
+
+
+def _check_fresh(before: Any, after: Any) -> None:
+    old = {id(part) for part in before}
+    _require(not any(id(part) in old for part in after), "every step returns new dicts")
+    for agent, observation in after[0].items():
+        _require(
+            not np.shares_memory(observation, before[0][agent]),
+            "every step returns new observation arrays",
+            agent,
+        )
+        _require(after[-1][agent] is not before[-1][agent], "every step returns new infos", agent)
+
+
+def _check_payments(env: Any, turns: list[_Turn]) -> None:
+    """Check that followers saw what they were paid under, and that both sides were paid by the game."""
+    game = getattr(env.unwrapped, "game", None)
+    session = getattr(env.unwrapped, "session", None)
+    if not isinstance(game, TabularGame) or session is None or session.per_step:
+        return
+    x = _commitment_made(env, game, turns)
+    primitives = game.primitives(x)
+    shown = _expected_slice(env, game, x)
+    paid, owed = 0.0, 0.0
+    for turn in turns:
+        info, where = turn.info, f"{turn.agent} in round {turn.round}"
+        if turn.agent == LEADER:
+            paid += turn.reward
+            continue
+        if turn.round >= 0 and shown is not None:
+            seen = turn.observation[env.unwrapped.observation_layout["commitment"]]
+            _require(
+                np.array_equal(seen, shown(info["next_state"])),
+                "a follower sees the commitment in force",
+                where,
+            )
+        if not info["played"]:
+            _require(turn.reward == 0.0, "a follower that makes no move is paid nothing", where)
+            continue
+        action = max(info["leader_action"], 0)
+        z = info["context"] * game.shape[0] + info["state"], action, info["follower_action"]
+        owed += primitives.leader_reward[z] / session.num_followers
+        _require(
+            np.isclose(turn.reward, primitives.follower_reward[z]),
+            "a follower is paid under what it saw",
+            where,
+        )
+    if LEADER in env.possible_agents:
+        _require(np.isclose(paid, owed), "the leader's rewards sum to the game's", f"{paid} and {owed}")
+
+
+def _commitment_made(env: Any, game: TabularGame, turns: list[_Turn]) -> Array:
+    leading = [turn.action for turn in turns if turn.agent == LEADER and turn.round == 0]
+    if not leading:
+        x: Array = env.unwrapped.commitment
+        return x
+    menu = env.unwrapped.menu
+    return game.commitment.project(leading[0] if menu is None else menu[leading[0]])
+
+
+def _expected_slice(env: Any, game: TabularGame, x: Array) -> Callable[[int], NDArray[np.float32]] | None:
+    """Return state -> what the commitment slice must show there, or None where it is not observed."""
+    layout = env.unwrapped.observation_layout
+    if "commitment" not in layout:
+        return None
+    rows = game.commitment.local(x)
+    width = layout["commitment"].stop - layout["commitment"].start
+    local = env.unwrapped.observer.observes == "local"
+    if local and rows is not None and width == np.shape(rows)[1]:
+        return lambda state: np.asarray(rows[state], dtype=np.float32)
+    return lambda state: np.asarray(x, dtype=np.float32).ravel()
