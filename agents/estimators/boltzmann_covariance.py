@@ -20,7 +20,7 @@ import numpy as np
 
 from agents import kernels
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.transitions import Transition
 
@@ -157,7 +157,7 @@ def tabulate(
     """
     Z = int(np.prod(array_shape[:-2]))
     shape = (Z, *array_shape[-2:])
-    z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
+    z, a, b = _visited(trajectories)
     given: dict[str, Array] = {}
     for name in ("follower_reward", "leader_reward"):
         if name in wanted:
@@ -176,18 +176,27 @@ def _by_transition(
     values: Array, trajectories: Trajectories, transition: Transition, array_shape: tuple[int, ...]
 ) -> Array:
     """Return the sums of d log P coefficients, divided by P, in the layout of `transition`."""
-    z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
-    rows = transition.successors[z, a, b]
-    position = np.argmax((rows == trajectories.next_joint_state[:, None]) & (transition.probabilities[z, a, b] > 0), axis=1)
-    sums = np.zeros(transition.probabilities.shape)
-    np.add.at(sums, (z, a, b, position), values)
-    lists = _divide(sums, transition.probabilities)
+    Z = len(transition.successors)
+    z, a, b = (array.astype(np.int64) for array in _visited(trajectories))
+    shape = transition.probabilities.shape
+    # One key per (z, a, b, next state): a list may name a state twice, and visits cannot tell the places apart.
+    rows = np.arange(np.prod(shape[:-1])).reshape(*shape[:-1], 1)
+    keys, place = np.unique(rows * Z + transition.successors, return_inverse=True)
+    mass = np.bincount(place.ravel(), transition.probabilities.ravel())
+    visited = np.searchsorted(keys, ((z * shape[1] + a) * shape[2] + b) * Z + trajectories.next_joint_state)
+    # The last step of a terminated episode leads nowhere; its coefficient is zero, wherever it is put.
+    sums = np.bincount(np.minimum(visited, len(keys) - 1), values, minlength=len(keys))
+    lists = _divide(sums, mass)[place].reshape(shape)
     if not transition.dense:
         return lists.reshape(*array_shape, lists.shape[-1])
     S = array_shape[-3]
     dense = np.zeros((*lists.shape[:-1], S))
     np.put_along_axis(dense, transition.successors.astype(np.intp) % S, lists, axis=-1)
     return dense.reshape(*array_shape, S)
+
+
+def _visited(trajectories: Trajectories) -> tuple[IntArray, IntArray, IntArray]:
+    return trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
 
 
 def _divide(values: Array, by: Array) -> Array:

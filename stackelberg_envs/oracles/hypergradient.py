@@ -29,6 +29,8 @@ from stackelberg_envs.transitions import Transition
 
 __all__ = ["Flows", "Solution", "hypergradient", "solve"]
 
+EVERYTHING = frozenset({"follower_reward", "leader_reward", "leader_policy", "transition"})
+
 
 @dataclass(frozen=True, eq=False)
 class Flows:
@@ -139,12 +141,12 @@ class Solution:
     @cached_property
     def direct_cotangents(self) -> Cotangents:
         """The part that ignores the follower's response."""
-        return self._direct({"leader_reward", "leader_policy", "transition"})
+        return self._direct(EVERYTHING)
 
     @cached_property
     def response_cotangents(self) -> Cotangents:
         """The part that goes through the follower's response."""
-        return self._through_response({"follower_reward", "leader_policy", "transition"})
+        return self._through_response(EVERYTHING)
 
     @cached_property
     def direct_gradient(self) -> Array:
@@ -161,7 +163,7 @@ class Solution:
         """The hypergradient dJ/dx, the shape of x."""
         return self.direct_gradient + self.response_gradient
 
-    def _direct(self, wanted: set[str] | frozenset[str]) -> Cotangents:
+    def _direct(self, wanted: frozenset[str]) -> Cotangents:
         shape = self.game.array_shape
         d, leader = self.flows.occupancy, self.leader
         given: dict[str, Array] = {"follower_reward": np.zeros(shape)} if "follower_reward" in wanted else {}
@@ -176,7 +178,7 @@ class Solution:
             given["transition"] = self._by_transition(game.leader_discount * flow, leader.state_values)
         return Cotangents(**given)
 
-    def _through_response(self, wanted: set[str] | frozenset[str]) -> Cotangents:
+    def _through_response(self, wanted: frozenset[str]) -> Cotangents:
         shape = self.game.array_shape
         given: dict[str, Array] = {"leader_reward": np.zeros(shape)} if "leader_reward" in wanted else {}
         if "follower_reward" in wanted:

@@ -1,0 +1,393 @@
+"""Pictures of runs: learning curves, and what the leader learned.
+
+matplotlib is imported inside the functions, with figures of its own and no global state, so that drawing
+works without a display, in threads, and beside other users of matplotlib.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from agents.results import RunRecord
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError, StackelbergError
+from stackelberg_envs.games import TabularGame
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_learning_curve", "plot_run"]
+
+#: Okabe and Ito's palette, told apart by people with any kind of colour vision; yellow left out, too pale.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LEARNED, FINAL, BEST = PALETTE[0], PALETTE[1], PALETTE[2]
+SEEN, MUTED, WALL = PALETTE[5], "#6B6F76", "#3A3F47"
+DPI = 150
+#: Entries up to which a heatmap prints its numbers.
+MOST_NUMBERS = 40
+RETURN_LABEL = "leader return (discounted sum of rewards)"
+STEPS_LABEL = "follower steps the leader has observed"
+
+
+class _Curve(NamedTuple):
+    """Leader return of each commitment against the steps observed before it was chosen."""
+
+    steps: Array
+    values: Array
+
+
+def plot_learning_curve(records: RunRecord | Iterable[RunRecord], path: str | Path) -> Path:
+    """Draw learning curves: a thin line per run, a bold line for the median of each group.
+
+    Runs belong to one group when they differ in their seeds only. Horizontal lines show the best known
+    return where a record has one.
+
+    Parameters
+    ----------
+    records
+        One run or several.
+    path
+        Image file; its suffix chooses the format (.png, .pdf, .svg).
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ArgumentError
+        No record, a record without a single leader update, or a format matplotlib does not know.
+    OutputError
+        The file cannot be written.
+    MissingExtraError
+        matplotlib is not installed.
+    """
+    runs = [records] if isinstance(records, RunRecord) else list(records)
+    if not runs:
+        raise ArgumentError("records: expected at least one, got none")
+    curves = [_curve(record) for record in runs]
+    figure = _figure((8.0, 5.0))
+    axes = figure.add_subplot()
+    for colour, (label, members) in zip(_colours(), _groups(runs, curves).items(), strict=False):
+        _draw_group(axes, members, label, colour)
+    _draw_best_known(axes, runs)
+    games = sorted({record.game for record in runs})
+    axes.set_title("Learning on " + ", ".join(games) if len(games) < 3 else "Learning curves", loc="left")
+    _finish_curve(axes)
+    return _save(figure, path)
+
+
+def plot_run(record: RunRecord, path: str | Path, game: TabularGame | None = None) -> Path:
+    """Draw one run: its learning curve, and the commitment it ended with.
+
+    Parameters
+    ----------
+    record
+        The run.
+    path
+        Image file; its suffix chooses the format.
+    game
+        The game, if it is not one the record's id and arguments can make again. A game whose facts have
+        "cells" is drawn as a map.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ArgumentError
+        A record without a single leader update or without a commitment.
+    OutputError
+        The file cannot be written.
+    MissingExtraError
+        matplotlib is not installed.
+    """
+    curve = _curve(record)
+    if record.commitment is None:
+        raise ArgumentError("record: expected a final commitment, got none")
+    game = _remake(record) if game is None else game
+    figure = _figure((12.0, 5.2))
+    left, right = figure.subplots(1, 2, width_ratios=(1.15, 1.0))
+    name = record.game if game is None else game.name
+    figure.suptitle(f"{name}: {record.leader} against {record.follower}, seed {record.seed}", fontsize=13)
+    _draw_run_curve(left, record, curve)
+    _draw_commitment(right, np.asarray(record.commitment), game)
+    return _save(figure, path)
+
+
+def require_matplotlib() -> None:
+    """Refuse before work is done for a picture that cannot be drawn.
+
+    Raises
+    ------
+    MissingExtraError
+        matplotlib is not installed.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError:
+        raise MissingExtraError(
+            'pictures need matplotlib, which is not installed: pip install "stackelberg-envs[plots]"'
+        ) from None
+
+
+def _figure(size: tuple[float, float]) -> Figure:
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure: Figure, path: str | Path) -> Path:
+    path = Path(path)
+    known = figure.canvas.get_supported_filetypes()
+    if path.suffix.removeprefix(".").lower() not in known:
+        raise ArgumentError(f"picture: expected a file name ending in .png, .pdf or .svg, got {path.name!r}")
+    try:
+        figure.savefig(path)
+    except OSError as exc:
+        raise OutputError(f"picture {path}: expected a file that can be written, got {exc}") from exc
+    return path
+
+
+def _curve(record: RunRecord) -> _Curve:
+    """Return the exact leader values where they were computed, else the observed returns."""
+    steps = np.asarray(record.curve.get("observed_steps", ()), dtype=np.float64)
+    if not steps.size:
+        raise ArgumentError("record: expected at least one leader update in its curve, got none")
+    before = np.concatenate([[0.0], steps[:-1]])
+    for name in ("leader_value", "observed_return"):
+        values = np.asarray(record.curve.get(name, ()), dtype=np.float64)
+        if values.shape == steps.shape and np.isfinite(values).any():
+            known = np.isfinite(values)
+            return _Curve(before[known], values[known])
+    raise ArgumentError("record: expected a curve of leader_value or observed_return, got neither")
+
+
+def _groups(runs: list[RunRecord], curves: list[_Curve]) -> dict[str, list[_Curve]]:
+    """Return the curves by label; a label says what differs between the runs, seeds apart."""
+    labels = [[record.leader] for record in runs]
+    for field in (
+        "follower",
+        "game",
+        "game_arguments",
+        "leader_options",
+        "follower_options",
+        "steps_per_update",
+    ):
+        parts = [_describe(field, getattr(record, field)) for record in runs]
+        if len(set(parts)) > 1 and not (field == "leader_options" and _one_each(runs, parts)):
+            labels = [[*label, part] for label, part in zip(labels, parts, strict=True)]
+    groups: dict[str, list[_Curve]] = {}
+    for label, curve in zip(labels, curves, strict=True):
+        groups.setdefault(", ".join(part for part in label if part), []).append(curve)
+    return groups
+
+
+def _one_each(runs: list[RunRecord], parts: list[str]) -> bool:
+    """Whether each leader has one set of options: then its name says enough."""
+    return len({record.leader for record in runs}) == len(
+        {(r.leader, p) for r, p in zip(runs, parts, strict=True)}
+    )
+
+
+def _describe(field: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name}={item}" for name, item in sorted(value.items()))
+    return f"{value:,} steps per update" if field == "steps_per_update" else str(value)
+
+
+def _colours() -> Iterable[str]:
+    while True:
+        yield from PALETTE
+
+
+def _draw_group(axes: Axes, members: list[_Curve], label: str, colour: str) -> None:
+    count = len(members)
+    if count == 1:
+        axes.plot(*members[0], color=colour, linewidth=2.2, label=label)
+        return
+    for member in members:
+        axes.plot(*member, color=colour, linewidth=0.8, alpha=0.45)
+    axes.plot(*_median(members), color=colour, linewidth=2.6, label=f"{label}: median of {count} runs")
+
+
+def _median(members: list[_Curve]) -> _Curve:
+    """Return the median over runs, on the steps that all of them reached."""
+    first = max(member.steps[0] for member in members)
+    last = min(member.steps[-1] for member in members)
+    steps = np.unique(np.concatenate([member.steps for member in members]))
+    steps = steps[(steps >= first) & (steps <= last)]
+    return _Curve(steps, np.median([np.interp(steps, *member) for member in members], axis=0))
+
+
+def _draw_best_known(axes: Axes, runs: list[RunRecord]) -> None:
+    known = sorted({(record.best_known, record.game) for record in runs if record.best_known is not None})
+    many = len({game for _, game in known}) > 1
+    for value, game in known:
+        label = f"best known{f' on {game}' if many else ''}: {value:.3g}"
+        axes.axhline(value, color=BEST if len(runs) == 1 else MUTED, linestyle=(0, (6, 3)), label=label)
+
+
+def _draw_run_curve(axes: Axes, record: RunRecord, curve: _Curve) -> None:
+    seen = np.asarray(record.curve.get("observed_return", ()), dtype=np.float64)
+    total = np.asarray(record.curve["observed_steps"], dtype=np.float64)
+    if seen.shape == total.shape:
+        before = np.concatenate([[0.0], total[:-1]])
+        axes.plot(before, seen, color=SEEN, linewidth=0.9, alpha=0.55, label="what the leader observed")
+    axes.plot(*curve, color=LEARNED, linewidth=2.4, label="its exact value, under the follower's policy")
+    if record.start_value is not None:
+        axes.axhline(
+            record.start_value,
+            color=MUTED,
+            linestyle=":",
+            linewidth=1.6,
+            label=f"start: {record.start_value:.3g}",
+        )
+    _draw_best_known(axes, [record])
+    if record.leader_value is not None:
+        label = f"final commitment, exact best response: {record.leader_value:.3g}"
+        style = {"marker": "o", "markersize": 8, "color": FINAL, "markeredgecolor": "white", "clip_on": False}
+        axes.plot([total[-1]], [record.leader_value], linestyle="none", zorder=5, label=label, **style)
+    axes.set_title("How the leader learned", loc="left")
+    _finish_curve(axes)
+
+
+def _finish_curve(axes: Axes) -> None:
+    from matplotlib.ticker import EngFormatter
+
+    axes.set_xlabel(STEPS_LABEL)
+    axes.set_ylabel(RETURN_LABEL)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    axes.set_xlim(left=0.0)
+    axes.margins(y=0.08)
+    axes.grid(color="#E4E4E4", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="best", fontsize=9, framealpha=0.9)
+
+
+def _remake(record: RunRecord) -> TabularGame | None:
+    """Return the record's game, or None where it was no registered one."""
+    from stackelberg_envs.registration import make_game
+
+    try:
+        return make_game(record.game, **record.game_arguments)
+    except (StackelbergError, TypeError):
+        return None
+
+
+def _draw_commitment(axes: Axes, x: Array, game: TabularGame | None) -> None:
+    facts = {} if game is None else game.facts
+    cells = np.asarray(facts.get("cells", ()))
+    if cells.shape == (x.size, 2):
+        _draw_map(axes, x.ravel(), cells, facts)
+    elif x.ndim == 1:
+        _draw_bars(axes, x)
+    else:
+        _draw_table(axes, x.reshape(len(x), -1), game)
+
+
+def _draw_map(axes: Axes, x: Array, cells: Array, facts: dict[str, Any]) -> None:
+    """Draw incentives on the floor plan: walls dark, the stronger the incentive the deeper its colour."""
+    rows, columns = cells.max(axis=0) + 2
+    floor = np.full((rows, columns), np.nan)
+    floor[cells[:, 0], cells[:, 1]] = x
+    axes.set_facecolor(WALL)
+    image = axes.imshow(floor, **_incentive_colours(x))
+    axes.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="#D5D5D5", linewidth=0.5)
+    axes.tick_params(which="both", length=0, labelbottom=False, labelleft=False)
+    _add_bar(axes, image, "incentive: reward units per visit, paid to the follower")
+    _draw_places(axes, facts)
+    axes.set_title("What it learned: an incentive for each cell", loc="left")
+
+
+def _incentive_colours(x: Array) -> dict[str, Any]:
+    """Return colours in which zero is pale; both ends deep where incentives of both signs occur."""
+    low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
+    if low < 0.0 < high:
+        width = max(-low, high)
+        return {"cmap": "PuOr_r", "vmin": -width, "vmax": width}
+    if low == high:
+        high = 1.0
+    return {"cmap": "Oranges_r" if low < 0.0 else "Oranges", "vmin": low, "vmax": high}
+
+
+def _draw_places(axes: Axes, facts: dict[str, Any]) -> None:
+    from matplotlib.patches import Patch
+
+    goals = facts.get("goals", ())
+    places = [
+        ("start", "follower's start", "o", LEARNED, [facts["start"]] if "start" in facts else []),
+        ("target", "leader's target", "*", BEST, [facts["target"]] if "target" in facts else []),
+        ("goal", "follower's goal" if len(goals) == 1 else "follower's goals", "D", PALETTE[3], list(goals)),
+    ]
+    for _, label, marker, colour, cells in places:
+        if cells:
+            down, right = np.array(cells, dtype=float).T
+            size = 260 if marker == "*" else 110
+            axes.scatter(
+                right, down, s=size, c=colour, marker=marker, edgecolors="white", linewidths=1.4, label=label
+            )
+    handles, labels = axes.get_legend_handles_labels()
+    handles, labels = [*handles, Patch(color=WALL)], [*labels, "wall"]
+    axes.legend(
+        handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=4, frameon=False, fontsize=9
+    )
+
+
+def _draw_bars(axes: Axes, x: Array) -> None:
+    axes.bar(np.arange(len(x)), x, color=LEARNED, width=0.8)
+    axes.axhline(0.0, color=MUTED, linewidth=0.8)
+    axes.set_xlabel("entry of the commitment")
+    axes.set_ylabel("value")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title("What it learned: the final commitment", loc="left")
+
+
+def _draw_table(axes: Axes, x: Array, game: TabularGame | None) -> None:
+    is_policy = game is not None and game.commitment.changes == {"leader_policy"}
+    colours = {"cmap": "Blues", "vmin": 0.0, "vmax": 1.0} if is_policy else _incentive_colours(x)
+    image = axes.imshow(x, aspect="auto", **colours)
+    _add_bar(axes, image, "probability of the leader's action" if is_policy else "value")
+    axes.set_ylabel("state" if is_policy else "row of the commitment")
+    axes.set_xlabel("leader action" if is_policy else "column of the commitment")
+    _label_rows(axes, x, game)
+    if x.size <= MOST_NUMBERS:
+        for (row, column), value in np.ndenumerate(x):
+            shade = image.norm(value)
+            dark = shade < 0.4 if str(colours["cmap"]).endswith("_r") and not is_policy else shade > 0.6
+            axes.text(
+                column, row, f"{value:.3f}", ha="center", va="center", color="white" if dark else "black"
+            )
+    axes.set_title(f"What it learned: the final {'policy' if is_policy else 'commitment'}", loc="left")
+
+
+def _label_rows(axes: Axes, x: Array, game: TabularGame | None) -> None:
+    names = () if game is None else game.facts.get("states", ())
+    for axis, count in ((axes.xaxis, x.shape[1]), (axes.yaxis, x.shape[0])):
+        axis.get_major_locator().set_params(integer=True)
+        if count <= MOST_NUMBERS // 2:
+            axis.set_ticks(np.arange(count))
+    if len(names) == x.shape[0] <= MOST_NUMBERS // 2:
+        axes.set_yticks(np.arange(len(names)), [str(name) for name in names])
+
+
+def _add_bar(axes: Axes, image: Any, label: str) -> None:
+    figure = axes.get_figure()
+    if figure is not None:
+        figure.colorbar(image, ax=axes, shrink=0.85, label=label)
