@@ -1,4 +1,4 @@
-"""The exact hypergradient against finite differences of J with the follower solved anew, and against tables."""
+"""The exact hypergradient against finite differences of J, the follower solved anew, and against tables."""
 
 import json
 from pathlib import Path
@@ -365,10 +365,10 @@ def test_wrong_beliefs_leave_the_response_to_the_true_kernel_at_zero(cases):
     assert not cotangents.transition.any()
 
 
-def test_direct_part_of_the_follower_reward_is_zero(cases):
-    cotangents = cases["policy"].solution.direct_cotangents
-    assert cotangents.follower_reward is None
-    assert cases["policy"].solution.response_cotangents.leader_reward is None
+def test_each_reward_enters_one_of_the_two_terms_only(cases):
+    solution = cases["policy"].solution
+    assert not solution.direct_cotangents.follower_reward.any()
+    assert not solution.response_cotangents.leader_reward.any()
 
 
 # --- contexts ------------------------------------------------------------------------------------------

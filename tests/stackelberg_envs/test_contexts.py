@@ -1,0 +1,95 @@
+"""Combining games into contexts."""
+
+import numpy as np
+import pytest
+
+from stackelberg_envs.commitments import PolicyTable
+from stackelberg_envs.contexts import combine
+from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.errors import GameError
+from stackelberg_envs.oracles import solve
+from stackelberg_envs.transitions import Transition
+
+
+def game(seed=0, **changes):
+    plain = random_tabular_v0.make_game(S=4, A=2, B=2, seed=seed, commitment="policy")
+    return plain.replace(**({"leader_policy": None} | changes))
+
+
+def dense(seed):
+    return Transition.from_dense(np.random.default_rng(seed).dirichlet(np.ones(4), size=(4, 2, 2)))
+
+
+X = np.full((4, 2), 0.5)
+
+
+@pytest.mark.parametrize("K", [1, 2, 3])
+def test_the_combined_value_is_the_mean(K):
+    games = [game(seed) for seed in range(K)]
+    weights = np.arange(1, K + 1) / np.arange(1, K + 1).sum()
+    combined = solve(combine(games, weights), X)
+    expected = sum(w * solve(g, X).leader_value for w, g in zip(weights, games, strict=True))
+    assert combined.leader_value == pytest.approx(expected, abs=1e-9)
+    gradient = sum(w * solve(g, X).gradient for w, g in zip(weights, games, strict=True))
+    np.testing.assert_allclose(combined.gradient, gradient, atol=1e-8)
+
+
+def test_lists_of_different_length_are_padded_and_stay_lists():
+    games = [game(0), game(1, transition=random_tabular_v0.make_game(S=4, A=2, B=2, branching=2).transition)]
+    transition = combine(games, [0.5, 0.5]).transition
+    assert not transition.dense
+    assert transition.successors.shape == (2, 4, 2, 2, 4)
+    for k in range(2):
+        np.testing.assert_allclose(transition.to_dense()[k], games[k].transition.to_dense(), atol=1e-15)
+
+
+def test_dense_kernels_stay_dense():
+    combined = combine([game(0, transition=dense(0)), game(1, transition=dense(1))], [0.5, 0.5])
+    assert combined.transition.dense
+    assert solve(combined, X).cotangents.transition.shape == (2, 4, 2, 2, 4)
+
+
+def test_a_shared_kernel_is_kept_once():
+    shared = dense(0)
+    combined = combine([game(0, transition=shared), game(1, transition=shared)], [0.5, 0.5])
+    assert combined.transition is shared
+
+
+def test_beliefs_are_combined_too():
+    games = [game(k, transition=dense(k), believed_transition=dense(k + 5)) for k in range(2)]
+    combined = solve(combine(games, [0.5, 0.5]), X)
+    mean = np.mean([solve(g, X).leader_value for g in games])
+    assert combined.leader_value == pytest.approx(mean, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("games", "match"),
+    [
+        ([], "games: expected at least one game, got none"),
+        ([game(), game(temperature=0.9)], r"games\[1\]: expected temperature 0\.2, got 0\.9"),
+        ([game(), game(leader_discount=0.5)], r"games\[1\]: expected leader_discount 0\.95, got 0\.5"),
+        ([game(), random_tabular_v0.make_game(S=5)], r"games\[1\]: .* of shape \(4, 2, 2\), got \(5, 2, 3\)"),
+        ([game(), game(leader_policy=X)], r"games\[1\]: expected leader_policy None"),
+        (
+            [game(), game(believed_transition=dense(0))],
+            "believed_transition: expected one in every game or in none, got 1 of 2",
+        ),
+        (
+            [random_tabular_v0.make_game(S=4, A=2, B=2, K=2)],
+            r"games\[0\]: expected a game without contexts",
+        ),
+    ],
+)
+def test_games_that_differ_in_what_they_must_share_are_refused(games, match):
+    with pytest.raises(GameError, match=match):
+        combine(games, [1.0 / max(1, len(games))] * len(games))
+
+
+def test_probabilities_are_checked():
+    with pytest.raises(GameError, match="context_probabilities: expected rows that sum to one"):
+        combine([game(0), game(1)], [0.5, 0.6])
+
+
+def test_changes_are_applied():
+    combined = combine([game(0), game(1)], [0.5, 0.5], name="both", commitment=PolicyTable(4, 2))
+    assert combined.name == "both"

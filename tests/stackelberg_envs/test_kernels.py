@@ -1,0 +1,234 @@
+"""Each kernel against a few lines of NumPy, and rollouts against the distributions they draw from."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from stackelberg_envs import kernels
+from stackelberg_envs.envs import random_tabular_v0
+
+#: Each statistical test below rejects a correct sampler once in 10^5 seeds; the seeds are fixed.
+FALSE_ALARM = 1e-5
+
+
+@pytest.fixture
+def game():
+    parts = random_tabular_v0.make_game(S=6, A=2, B=3, K=2, terminal=1, commitment="policy", seed=4)
+    return parts.primitives(np.full((6, 2), 0.5))
+
+
+@pytest.fixture
+def lists(game):
+    return game.transition.successors, game.transition.probabilities
+
+
+@pytest.fixture
+def joint_policy(game):
+    rng = np.random.default_rng(0)
+    return game.leader_policy[:, :, None] * rng.dirichlet(np.ones(3), size=(12, 2))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1e-3, 0.3, 10.0])
+def test_soft_bellman_backup_equals_numpy(game, lists, temperature):
+    values = np.random.default_rng(1).standard_normal(12)
+    q, soft, out = np.empty((12, 2, 3)), np.empty((12, 2)), np.empty(12)
+    residual = kernels.soft_bellman_backup(
+        game.follower_reward,
+        *lists,
+        game.leader_policy,
+        game.continuing,
+        0.9,
+        temperature,
+        values,
+        q,
+        soft,
+        out,
+    )
+    ahead = game.continuing[:, None, None] * (game.transition.to_dense() @ values)
+    expected = game.follower_reward + 0.9 * ahead
+    np.testing.assert_allclose(q, expected, atol=1e-14)
+    top = expected.max(axis=2)
+    if temperature:
+        top = top + temperature * np.log(np.exp((expected - top[:, :, None]) / temperature).sum(axis=2))
+    np.testing.assert_allclose(soft, top, atol=1e-13)
+    np.testing.assert_allclose(out, (game.leader_policy * top).sum(axis=1), atol=1e-13)
+    assert residual == np.abs(out - values).max()
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 0.3, 10.0])
+def test_gibbs_policy_equals_a_softmax(temperature):
+    q = np.random.default_rng(2).standard_normal((4, 2, 3))
+    out = np.empty(q.shape)
+    values = q.max(axis=2)
+    kernels.gibbs_policy(q, values, temperature, out)
+    weights = np.exp((q - values[:, :, None]) / temperature)
+    np.testing.assert_allclose(out, weights / weights.sum(axis=2, keepdims=True), atol=1e-15)
+
+
+def test_policy_matrix_equals_numpy_block_by_block(game, lists, joint_policy):
+    out = np.full((2, 6, 6), np.nan)
+    kernels.policy_matrix(joint_policy, *lists, game.continuing, out)
+    full = np.einsum("sab,sabt->st", joint_policy, game.transition.to_dense()) * game.continuing[:, None]
+    np.testing.assert_allclose(out[0], full[:6, :6], atol=1e-15)
+    np.testing.assert_allclose(out[1], full[6:, 6:], atol=1e-15)
+    assert not full[:6, 6:].any()
+
+
+def test_policy_matrix_data_lists_the_same_entries(game, lists, joint_policy):
+    out = np.empty(lists[1].size)
+    kernels.policy_matrix_data(joint_policy, lists[1], game.continuing, out)
+    expected = game.continuing[:, None, None, None] * joint_policy[..., None] * lists[1]
+    np.testing.assert_allclose(out, expected.ravel(), atol=1e-16)
+
+
+def test_next_values_equals_numpy(game, lists):
+    values = np.random.default_rng(3).standard_normal(12)
+    out = np.empty((12, 2, 3))
+    kernels.next_values(*lists, values, out)
+    np.testing.assert_allclose(out, game.transition.to_dense() @ values, atol=1e-14)
+
+
+def test_push_flow_is_the_adjoint_of_next_values(game, lists):
+    rng = np.random.default_rng(4)
+    flow, values = rng.standard_normal((12, 2, 3)), rng.standard_normal(12)
+    pushed, ahead = np.empty(12), np.empty((12, 2, 3))
+    kernels.push_flow(flow, *lists, game.continuing, pushed)
+    kernels.next_values(*lists, values, ahead)
+    alive = game.continuing[:, None, None] * flow
+    assert pushed @ values == pytest.approx((alive * ahead).sum(), rel=1e-12)
+    np.testing.assert_allclose(
+        pushed, np.einsum("sab,sabt->t", alive, game.transition.to_dense()), atol=1e-14
+    )
+
+
+# --- rollouts ------------------------------------------------------------------------------------------
+
+
+class Rollout:
+    def __init__(self, game, response, steps, horizon=20, episodes=None, seed=0):
+        episodes = steps if episodes is None else episodes
+        self.states, self.a, self.b, self.next = (np.full(steps, -1, dtype=np.int32) for _ in range(4))
+        offsets = np.zeros(episodes + 1, dtype=np.int64)
+        self.steps, self.episodes = kernels.rollout(
+            np.random.default_rng(seed),
+            np.cumsum(game.initial),
+            game.leader_policy,
+            response,
+            game.transition.successors,
+            game.transition.probabilities,
+            game.continuing,
+            horizon,
+            episodes,
+            self.states,
+            self.a,
+            self.b,
+            self.next,
+            offsets,
+        )
+        self.offsets = offsets[: self.episodes + 1]
+        self.lengths = np.diff(self.offsets)
+
+    def returns(self, rewards, discount):
+        since = np.arange(self.steps) - np.repeat(self.offsets[:-1], self.lengths)
+        paid = discount**since * rewards[self.states, self.a, self.b][: self.steps]
+        return np.add.reduceat(paid, self.offsets[:-1])
+
+
+@pytest.fixture
+def response():
+    return np.random.default_rng(5).dirichlet(np.ones(3), size=(12, 2))
+
+
+def finite_horizon_value(game, response, horizon):
+    joint = game.leader_policy[:, :, None] * response
+    kernel = game.continuing[:, None] * np.einsum("sab,sabt->st", joint, game.transition.to_dense())
+    reward = (joint * game.leader_reward).sum(axis=(1, 2))
+    here, total = game.initial, 0.0
+    for t in range(horizon):
+        total += game.leader_discount**t * here @ reward
+        here = here @ kernel
+    return total
+
+
+def test_mean_return_is_the_finite_horizon_value(game, response):
+    play = Rollout(game, response, 300_000)
+    returns = play.returns(game.leader_reward, game.leader_discount)[:-1]
+    error = (returns.mean() - finite_horizon_value(game, response, 20)) / stats.sem(returns)
+    assert abs(error) < stats.norm.isf(FALSE_ALARM / 2)
+
+
+def assert_drawn_from(counts, probabilities):
+    """Chi-square at the stated false-alarm rate; impossible outcomes must not occur at all."""
+    assert not counts[probabilities == 0].any()
+    positive = probabilities > 0
+    if positive.sum() > 1:
+        expected = counts.sum() * probabilities[positive]
+        assert stats.chisquare(counts[positive], expected).pvalue > FALSE_ALARM
+
+
+def test_initial_states_actions_and_moves_follow_their_distributions(game, response):
+    play = Rollout(game, response, 200_000)
+    assert_drawn_from(np.bincount(play.states[play.offsets[:-1]], minlength=12), game.initial)
+    state = np.bincount(play.states).argmax()
+    here = play.states == state
+    assert_drawn_from(np.bincount(play.a[here], minlength=2), game.leader_policy[state])
+    chosen = here & (play.a == 1)
+    assert_drawn_from(np.bincount(play.b[chosen], minlength=3), response[state, 1])
+    alive = np.flatnonzero(game.continuing)
+    moved = np.isin(play.states, alive) & (play.b == 2) & (play.a == 0) & (play.states == alive[0])
+    kernel = game.transition.to_dense()[alive[0], 0, 2]
+    assert_drawn_from(np.bincount(play.next[moved], minlength=12), kernel)
+
+
+def test_each_state_follows_from_the_one_before(game, response):
+    play = Rollout(game, response, 5_000, horizon=7)
+    inside = np.ones(play.steps, dtype=bool)
+    inside[play.offsets[:-1]] = False
+    assert (play.states[1:][inside[1:]] == play.next[:-1][inside[1:]]).all()
+    assert play.lengths.max() == 7
+    assert (play.states // 6 == play.next // 6).all()  # the context stays
+
+
+def test_a_terminal_state_is_visited_once_and_ends_the_episode(game, response):
+    play = Rollout(game, response, 5_000, horizon=50)
+    ended = game.continuing[play.states] == 0
+    assert ended.any()
+    assert (play.next[ended] == play.states[ended]).all()
+    last = np.zeros(play.steps, dtype=bool)
+    last[play.offsets[1:] - 1] = True
+    assert last[ended].all()
+    assert (play.lengths[~ended[play.offsets[1:] - 1]][:-1] == 50).all()
+
+
+@pytest.mark.parametrize("steps", [1, 33, 1000])
+def test_the_last_episode_is_cut_when_the_arrays_are_full(game, response, steps):
+    play = Rollout(game, response, steps)
+    longer = Rollout(game, response, 2_000)
+    assert play.steps == play.offsets[-1] == steps
+    assert (play.states == longer.states[:steps]).all()
+
+
+def test_play_stops_after_the_wanted_number_of_episodes(game, response):
+    play = Rollout(game, response, 1_000, horizon=5, episodes=3)
+    assert play.episodes == 3
+    assert play.steps == play.offsets[-1] <= 15
+    assert (play.states[play.steps :] == -1).all()
+
+
+def test_a_horizon_of_one_plays_one_step_an_episode(game, response):
+    play = Rollout(game, response, 50, horizon=1)
+    assert (play.lengths == 1).all()
+
+
+def test_a_seed_gives_the_same_play_and_another_seed_another(game, response):
+    first, again, other = (Rollout(game, response, 500, seed=seed) for seed in (1, 1, 2))
+    assert (first.states == again.states).all()
+    assert (first.b == again.b).all()
+    assert (first.states != other.states).any()
+
+
+def test_actions_of_probability_zero_are_never_drawn(game):
+    sure = np.zeros((12, 2, 3))
+    sure[..., 1] = 1.0
+    play = Rollout(game, sure, 2_000)
+    assert (play.b == 1).all()
