@@ -44,6 +44,8 @@ READY, COMMITMENT, PLAY, DONE = "ready", "commitment", "play", "done"
 UNIFORMS_PER_DRAW = 1024
 #: Up to this many states an observation is one-hot, beyond it a number in [0, 1].
 MAX_ONE_HOT = 1000
+#: Tables up to this size are kept as Python lists.
+MAX_LISTED = 1 << 16
 #: In infos, where there was no state or action yet.
 NOTHING = -1
 
@@ -139,11 +141,11 @@ class TabularSimulator:
             return
         primitives = self.game.primitives(x)
         self._committed = np.array(x)
-        self._leader_reward = primitives.leader_reward.ravel()
-        self._follower_reward = primitives.follower_reward.ravel()
-        self._terminal = primitives.continuing == 0.0
+        self._leader_reward = _table(primitives.leader_reward)
+        self._follower_reward = _table(primitives.follower_reward)
+        self._terminal = _table(primitives.continuing == 0.0)
         if self._A > 1:
-            self._leader_policy = cumulative(primitives.leader_policy).ravel()
+            self._leader_policy = _table(cumulative(primitives.leader_policy))
         self._use_transition(primitives)
 
     def _use_transition(self, primitives: Primitives) -> None:
@@ -151,8 +153,8 @@ class TabularSimulator:
         if self._transition is primitives.transition:
             return
         self._transition = primitives.transition
-        self._successors = primitives.transition.successors.ravel()
-        self._cumulative = cumulative(primitives.transition.probabilities).ravel()
+        self._successors = _table(primitives.transition.successors)
+        self._cumulative = _table(cumulative(primitives.transition.probabilities))
         self._N = primitives.transition.successors.shape[-1]
 
     def reset(self, num_followers: int) -> tuple[int, list[int]]:
@@ -175,12 +177,14 @@ class TabularSimulator:
         u = self._uniform()
         row = (self._base + state) * self._A
         a = 0
-        while u >= self._leader_policy.item(row + a):
+        while u >= self._leader_policy[row + a]:
             a += 1
         return a
 
     def check_follower_action(self, action: Any) -> int:
         """Return the action as an integer in 0..B-1."""
+        if type(action) is int and 0 <= action < self._B:
+            return action
         return _checked_index(action, self._B, "follower action")
 
     def check_leader_action(self, action: Any) -> int:
@@ -191,15 +195,15 @@ class TabularSimulator:
         """Pay for the visit; a terminal state then keeps the follower, any other sends it on."""
         z = self._base + state
         i = (z * self._A + leader_action) * self._B + follower_action
-        leader_reward, follower_reward = self._leader_reward.item(i), self._follower_reward.item(i)
-        if self._terminal.item(z):
+        leader_reward, follower_reward = self._leader_reward[i], self._follower_reward[i]
+        if self._terminal[z]:
             return state, leader_reward, follower_reward, True
         u = self._uniforms.pop() if self._uniforms else self._uniform()
         n = i * self._N
         table = self._cumulative
-        while u >= table.item(n):
+        while u >= table[n]:
             n += 1
-        return self._successors.item(n) - self._base, leader_reward, follower_reward, False
+        return self._successors[n] - self._base, leader_reward, follower_reward, False
 
     def write_state(self, row: NDArray[np.float32], previous: int | None, state: int) -> None:
         """One-hot up to 1000 states, else the number of the state scaled to [0, 1]."""
@@ -218,6 +222,21 @@ class TabularSimulator:
             row[start + previous] = 0.0
         if action is not None:
             row[start + action] = 1.0
+
+
+class _Items:
+    """A flat array whose entries are read as Python numbers."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array.ravel()
+
+    def __getitem__(self, i: int) -> Any:
+        return self._array.item(i)
+
+
+def _table(array: NDArray[Any]) -> Any:
+    """Return a flat table of Python numbers: a list while that is small, since lists are read fastest."""
+    return array.ravel().tolist() if array.size <= MAX_LISTED else _Items(array)
 
 
 def _unit_bounds(width: int) -> Bounds:
@@ -413,6 +432,8 @@ class Session:
         self.leader_actions = [
             None if finished else action for action, finished in zip(checked, self.finished, strict=True)
         ]
+        if self.phase is COMMITMENT:
+            self.records = [self._idle_record(i) for i in range(self.num_followers)]
         self.phase = PLAY
         self._waits_for_leader = False
 
@@ -441,47 +462,53 @@ class Session:
         """
         if self.phase is not PLAY or self._waits_for_leader:
             self._require_play()
-        step, finished = self.simulator.step, self.finished
-        checked = [None if finished[i] else self._checked(i, action) for i, action in enumerate(actions)]
+        checked = self._checked(actions)
         self.played += 1
         total = 0.0
         for i, action in enumerate(checked):
-            if finished[i]:
-                self.records[i] = self._idle_record(i)
-                self.follower_rewards[i] = 0.0
-                continue
-            state, shown = self.states[i], self.leader_actions[i]
-            following, leader_reward, follower_reward, terminal = step(
-                state, 0 if shown is None else shown, action
-            )
-            self.states[i] = following
-            finished[i] = terminal
-            total += leader_reward
-            self.follower_rewards[i] = follower_reward
-            self.follower_returns[i] += follower_reward
-            record = {
-                "played": 1,
-                "step": self.played,
-                "context": self.context,
-                "state": state,
-                "leader_action": NOTHING if shown is None else shown,
-                "follower_action": action,
-                "next_state": following,
-                "terminal": int(terminal),
-                "leader_reward": leader_reward,
-            }
-            if self._observe_rewards:
-                record["follower_reward"] = follower_reward
-            self.records[i] = record
+            total += self._idle(i) if self.finished[i] else self._move(i, action)
         self.leader_reward = total * self._share
         self.leader_return += self.leader_reward
         self._end_round()
 
+    def _move(self, i: int, action: Any) -> float:
+        """Make follower i's transition, write its record and return what it earns the leader."""
+        states, shown = self.states, self.leader_actions[i]
+        state = states[i]
+        following, leader_reward, follower_reward, terminal = self.simulator.step(
+            state, 0 if shown is None else shown, action
+        )
+        states[i] = following
+        self.follower_rewards[i] = follower_reward
+        self.follower_returns[i] += follower_reward
+        record = {
+            "played": 1,
+            "step": self.played,
+            "context": self.context,
+            "state": state,
+            "leader_action": NOTHING if shown is None else shown,
+            "follower_action": action,
+            "next_state": following,
+            "terminal": 0,
+            "leader_reward": leader_reward,
+        }
+        if self._observe_rewards:
+            record["follower_reward"] = follower_reward
+        if terminal:
+            self.finished[i], record["terminal"] = True, 1
+        self.records[i] = record
+        return leader_reward
+
+    def _idle(self, i: int) -> float:
+        self.records[i] = self._idle_record(i)
+        self.follower_rewards[i] = 0.0
+        return 0.0
+
     def _end_round(self) -> None:
-        self.terminated = all(self.finished)
-        self.truncated = self.played >= self.horizon and not self.terminated
-        if self.terminated or self.truncated:
-            self.phase = DONE
+        if all(self.finished):
+            self.terminated, self.phase = True, DONE
+        elif self.played >= self.horizon:
+            self.truncated, self.phase = True, DONE
         if self.per_step:
             self.leader_actions = [None] * self.num_followers
             self._waits_for_leader = True
@@ -489,11 +516,18 @@ class Session:
             # Also after the last step: who bootstraps a truncated episode needs a whole observation.
             self._draw_leader_actions()
 
-    def _checked(self, i: int, action: Any) -> Any:
+    def _checked(self, actions: Sequence[Any]) -> list[Any]:
+        """Return legal actions, None for finished followers; nothing has moved when one is refused."""
+        if len(actions) != self.num_followers:
+            raise ActionError(f"play: expected {self.num_followers} actions, got {len(actions)}")
+        check, checked, finished = self.simulator.check_follower_action, [], self.finished
         try:
-            return self.simulator.check_follower_action(action)
+            for action in actions:
+                checked.append(None if finished[len(checked)] else check(action))
         except ActionError as error:
-            raise ActionError(f"follower_{i}: {error}") from None
+            # How many were legal is whose turn it was.
+            raise ActionError(f"follower_{len(checked)}: {error}") from None
+        return checked
 
     def _idle_record(self, i: int) -> dict[str, Any]:
         """Return the record of a round in which follower i made no transition."""

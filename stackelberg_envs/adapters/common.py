@@ -196,18 +196,19 @@ class TwoSides:
         else:
             session.commit(action if self.menu is None else self.menu[action])
 
-    def _leader_info(self) -> dict[str, Any]:
-        """Return one follower's record, or, of several, an array of shape (n,) per key."""
-        records = self.session.records
-        if len(records) == 1:
-            return dict(records[0])
-        return {key: np.array([record[key] for record in records]) for key in records[0]}
-
     def _infos(self) -> dict[str, dict[str, Any]]:
-        infos = {LEADER: self._leader_info()}
-        for agent, record in zip(self.followers, self.session.records, strict=True):
-            infos[agent] = dict(record)
+        """Return the followers' records; the leader gets a copy of the only one, or all of them stacked."""
+        records = self.session.records
+        infos = {LEADER: records[0].copy() if len(records) == 1 else _stacked(records)}
+        for i, agent in enumerate(self.followers):
+            # The session makes new records every round, so these can be handed out as they are.
+            infos[agent] = records[i]
         return infos
+
+
+def _stacked(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return several followers' records as one: an array of shape (n,) per key."""
+    return {key: np.array([record[key] for record in records]) for key in records[0]}
 
 
 def action_of(actions: dict[str, Any], agent: str) -> Any:

@@ -48,6 +48,8 @@ class Observer:
         Of every agent's observation.
     observes
         "all", "local" or "none": what became of `observe_commitment`.
+    rows
+        What each follower observes, kept up to date in place; copy before handing out.
     state_layout, state_space
         The same for :meth:`state`.
     """
@@ -66,6 +68,7 @@ class Observer:
         central = self._central_bounds(bounds)
         self.state_layout = _layout(central)
         self.state_space = _box(central)
+        self._several = session.num_followers > 1
         self._tick = 1.0 / session.horizon
         self._time = self.space.shape[0] - 1
         self._action_start = self.layout["leader_action"].start if "leader_action" in self.layout else 0
@@ -99,7 +102,7 @@ class Observer:
         """Write the observations of a session that was just reset."""
         session = self.session
         n, width = session.num_followers, self.space.shape[0]
-        self._rows: list[Row] = [np.zeros(width, np.float32) for _ in range(n)]
+        self.rows: list[Row] = [np.zeros(width, np.float32) for _ in range(n)]
         self._states = [None] * n
         self._actions = [None] * n
         self._x = np.zeros(session.game.commitment.low.size, np.float32)
@@ -119,7 +122,7 @@ class Observer:
         self.update()
 
     def _show_phase(self) -> None:
-        for row in self._rows:
+        for row in self.rows:
             row[self.layout["phase"]] = (1.0, 0.0) if self._committing else (0.0, 1.0)
 
     def _show_episode(self) -> None:
@@ -129,7 +132,7 @@ class Observer:
             self._x = session.x.astype(np.float32).ravel()
             if self.observes == "local":
                 self._local = local_rows(session.game, session.x)
-        for row in self._rows:
+        for row in self.rows:
             if "context" in self.layout:
                 row[self.layout["context"].start + session.context] = 1.0
             if self.observes == "all":
@@ -140,7 +143,7 @@ class Observer:
         session, simulator = self.session, self._simulator
         elapsed = session.played * self._tick
         shows_actions = session.has_leader_actions
-        for i, row in enumerate(self._rows):
+        for i, row in enumerate(self.rows):
             state = session.states[i]
             simulator.write_state(row, self._states[i], state)
             self._states[i] = state
@@ -154,20 +157,20 @@ class Observer:
 
     def follower(self, i: int) -> Row:
         """Return a new array: what follower i observes."""
-        return self._rows[i].copy()
+        return self.rows[i].copy()
 
     def leader(self) -> Row:
         """Return a new array: what the leader observes."""
-        row = self._rows[0].copy()
-        if len(self._rows) > 1:
+        row = self.rows[0].copy()
+        if self._several:
             # In float64, so that the mean of equal float32 numbers is that number and stays in bounds.
             end = self.layout["phase"].start
-            row[:end] = np.mean([other[:end] for other in self._rows], axis=0, dtype=np.float64)
+            row[:end] = np.mean([other[:end] for other in self.rows], axis=0, dtype=np.float64)
         return row
 
     def state(self) -> Row:
         """Return the global view: every state and shown action, context, phase, time, commitment."""
-        rows = self._rows
+        rows = self.rows
         parts = [row[self.layout["state"]] for row in rows]
         if "leader_action" in self.layout:
             parts += [row[self.layout["leader_action"]] for row in rows]

@@ -114,31 +114,34 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
         if session.phase is COMMITMENT:
             self._leader_acts(action_of(actions, LEADER))
             self.observer.begin_play()
+        elif session.per_step:
+            self._play_and_lead(actions)
         else:
-            self._play(actions)
-        rewards = dict(zip(agents, (session.leader_reward, *session.follower_rewards), strict=True))
-        terminations = dict.fromkeys(agents, session.terminated)
-        truncations = dict.fromkeys(agents, session.truncated)
-        if session.terminated or session.truncated:
+            # A missing action becomes None, which the session refuses unless that follower is finished.
+            session.play([actions.get(agent) for agent in self.followers])
+            self.observer.update()
+        terminated, truncated = session.terminated, session.truncated
+        results = (
+            self._observations(),
+            self._rewards(),
+            dict.fromkeys(agents, terminated),
+            dict.fromkeys(agents, truncated),
+            self._infos(),
+        )
+        if terminated or truncated:
             self.agents = []
         if self.render_mode == "human":
             self.render()
-        return self._observations(), rewards, terminations, truncations, self._infos()
+        return results
 
-    def _play(self, actions: dict[str, Any]) -> None:
+    def _play_and_lead(self, actions: dict[str, Any]) -> None:
+        """Play a round whose leader action is for the next one."""
         session = self.session
-        finished = session.finished
-        chosen = [
-            None if finished[i] else action_of(actions, agent) for i, agent in enumerate(self.followers)
-        ]
-        if session.per_step:
-            following = action_of(actions, LEADER)
-            self._check_leader(following)
-            session.play(chosen)
-            if not (session.terminated or session.truncated):
-                self._leader_acts(following)
-        else:
-            session.play(chosen)
+        following = action_of(actions, LEADER)
+        self._check_leader(following)
+        session.play([actions.get(agent) for agent in self.followers])
+        if not (session.terminated or session.truncated):
+            self._leader_acts(following)
         self.observer.update()
 
     def _check_leader(self, action: Any) -> None:
@@ -150,6 +153,14 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
     def _observations(self) -> dict[str, Any]:
         observer = self.observer
         observations = {LEADER: observer.leader()}
-        for i, agent in enumerate(self.followers):
-            observations[agent] = observer.follower(i)
+        for agent, row in zip(self.followers, observer.rows):  # noqa: B905 - as long by construction
+            observations[agent] = row.copy()
         return observations
+
+    def _rewards(self) -> dict[str, float]:
+        session = self.session
+        rewards = {LEADER: session.leader_reward}
+        paid = session.follower_rewards
+        for i, agent in enumerate(self.followers):
+            rewards[agent] = paid[i]
+        return rewards
