@@ -30,6 +30,8 @@ SEEN, MUTED, WALL = PALETTE[5], "#6B6F76", "#3A3F47"
 DPI = 150
 #: Entries up to which a heatmap prints its numbers.
 MOST_NUMBERS = 40
+#: What tells groups of runs apart in a legend, where it differs.
+LABELLED = ("follower", "game", "game_arguments", "leader_options", "follower_options", "steps_per_update")
 RETURN_LABEL = "leader return (discounted sum of rewards)"
 STEPS_LABEL = "follower steps the leader has observed"
 
@@ -72,7 +74,7 @@ def plot_learning_curve(records: RunRecord | Iterable[RunRecord], path: str | Pa
     if not runs:
         raise ArgumentError("records: expected at least one, got none")
     curves = [_curve(record) for record in runs]
-    figure = _figure((8.0, 5.0))
+    figure = _figure((8.0, 5.2))
     axes = figure.add_subplot()
     for colour, (label, members) in zip(_colours(), _groups(runs, curves).items(), strict=False):
         _draw_group(axes, members, label, colour)
@@ -114,7 +116,7 @@ def plot_run(record: RunRecord, path: str | Path, game: TabularGame | None = Non
     if record.commitment is None:
         raise ArgumentError("record: expected a final commitment, got none")
     game = _remake(record) if game is None else game
-    figure = _figure((12.0, 5.2))
+    figure = _figure((12.0, 5.8))
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1.0))
     name = record.game if game is None else game.name
     figure.suptitle(f"{name}: {record.leader} against {record.follower}, seed {record.seed}", fontsize=13)
@@ -178,14 +180,7 @@ def _curve(record: RunRecord) -> _Curve:
 def _groups(runs: list[RunRecord], curves: list[_Curve]) -> dict[str, list[_Curve]]:
     """Return the curves by label; a label says what differs between the runs, seeds apart."""
     labels = [[record.leader] for record in runs]
-    for field in (
-        "follower",
-        "game",
-        "game_arguments",
-        "leader_options",
-        "follower_options",
-        "steps_per_update",
-    ):
+    for field in LABELLED:
         parts = [_describe(field, getattr(record, field)) for record in runs]
         if len(set(parts)) > 1 and not (field == "leader_options" and _one_each(runs, parts)):
             labels = [[*label, part] for label, part in zip(labels, parts, strict=True)]
@@ -197,9 +192,8 @@ def _groups(runs: list[RunRecord], curves: list[_Curve]) -> dict[str, list[_Curv
 
 def _one_each(runs: list[RunRecord], parts: list[str]) -> bool:
     """Whether each leader has one set of options: then its name says enough."""
-    return len({record.leader for record in runs}) == len(
-        {(r.leader, p) for r, p in zip(runs, parts, strict=True)}
-    )
+    names = [record.leader for record in runs]
+    return len(set(names)) == len(set(zip(names, parts, strict=True)))
 
 
 def _describe(field: str, value: Any) -> str:
@@ -236,32 +230,40 @@ def _draw_best_known(axes: Axes, runs: list[RunRecord]) -> None:
     known = sorted({(record.best_known, record.game) for record in runs if record.best_known is not None})
     many = len({game for _, game in known}) > 1
     for value, game in known:
-        label = f"best known{f' on {game}' if many else ''}: {value:.3g}"
+        label = f"best known{f' on {game}' if many else ''}: {value:.4g}"
         axes.axhline(value, color=BEST if len(runs) == 1 else MUTED, linestyle=(0, (6, 3)), label=label)
 
 
 def _draw_run_curve(axes: Axes, record: RunRecord, curve: _Curve) -> None:
-    seen = np.asarray(record.curve.get("observed_return", ()), dtype=np.float64)
     total = np.asarray(record.curve["observed_steps"], dtype=np.float64)
+    seen = np.asarray(record.curve.get("observed_return", ()), dtype=np.float64)
     if seen.shape == total.shape:
         before = np.concatenate([[0.0], total[:-1]])
-        axes.plot(before, seen, color=SEEN, linewidth=0.9, alpha=0.55, label="what the leader observed")
-    axes.plot(*curve, color=LEARNED, linewidth=2.4, label="its exact value, under the follower's policy")
+        label = "as the leader saw it: mean of its episodes"
+        axes.plot(before, seen, color=SEEN, linewidth=0.9, alpha=0.55, label=label)
+    axes.plot(*curve, color=LEARNED, linewidth=2.4, label="exact, for the follower as it played")
     if record.start_value is not None:
-        axes.axhline(
-            record.start_value,
-            color=MUTED,
-            linestyle=":",
-            linewidth=1.6,
-            label=f"start: {record.start_value:.3g}",
-        )
+        label = f"start: {record.start_value:.4g}"
+        axes.axhline(record.start_value, color=MUTED, linestyle=":", linewidth=1.6, label=label)
     _draw_best_known(axes, [record])
     if record.leader_value is not None:
-        label = f"final commitment, exact best response: {record.leader_value:.3g}"
-        style = {"marker": "o", "markersize": 8, "color": FINAL, "markeredgecolor": "white", "clip_on": False}
-        axes.plot([total[-1]], [record.leader_value], linestyle="none", zorder=5, label=label, **style)
+        _draw_final(axes, total[-1], record.leader_value)
     axes.set_title("How the leader learned", loc="left")
     _finish_curve(axes)
+
+
+def _draw_final(axes: Axes, steps: float, value: float) -> None:
+    axes.plot(
+        [steps],
+        [value],
+        color=FINAL,
+        linestyle="none",
+        marker="o",
+        markersize=8,
+        markeredgecolor="white",
+        zorder=5,
+        label=f"final, for an exact best response: {value:.4g}",
+    )
 
 
 def _finish_curve(axes: Axes) -> None:
@@ -275,7 +277,8 @@ def _finish_curve(axes: Axes) -> None:
     axes.grid(color="#E4E4E4", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="best", fontsize=9, framealpha=0.9)
+    # Below the picture: inside, it would hide a line sooner or later.
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.05, -0.12), ncols=2, frameon=False, fontsize=9)
 
 
 def _remake(record: RunRecord) -> TabularGame | None:
@@ -301,16 +304,20 @@ def _draw_commitment(axes: Axes, x: Array, game: TabularGame | None) -> None:
 
 def _draw_map(axes: Axes, x: Array, cells: Array, facts: dict[str, Any]) -> None:
     """Draw incentives on the floor plan: walls dark, the stronger the incentive the deeper its colour."""
-    rows, columns = cells.max(axis=0) + 2
-    floor = np.full((rows, columns), np.nan)
-    floor[cells[:, 0], cells[:, 1]] = x
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
+
+    colours = _incentive_colours(x)
+    squares = [Rectangle((column - 0.5, row - 0.5), 1.0, 1.0) for row, column in cells]
+    floor = PatchCollection(squares, edgecolors="#DCDCDC", linewidths=0.5, cmap=colours["cmap"])
+    floor.set_array(x)
+    floor.set_clim(colours["vmin"], colours["vmax"])
+    axes.add_collection(floor)
     axes.set_facecolor(WALL)
-    image = axes.imshow(floor, **_incentive_colours(x))
-    axes.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="#D5D5D5", linewidth=0.5)
-    axes.tick_params(which="both", length=0, labelbottom=False, labelleft=False)
-    _add_bar(axes, image, "incentive: reward units per visit, paid to the follower")
+    rows, columns = cells.max(axis=0) + 1.5
+    axes.set(xlim=(-0.5, columns), ylim=(rows, -0.5), aspect="equal")
+    axes.tick_params(length=0, labelbottom=False, labelleft=False)
+    _add_bar(axes, floor, "incentive: what each visit pays the follower (reward units)")
     _draw_places(axes, facts)
     axes.set_title("What it learned: an incentive for each cell", loc="left")
 
@@ -329,23 +336,31 @@ def _incentive_colours(x: Array) -> dict[str, Any]:
 def _draw_places(axes: Axes, facts: dict[str, Any]) -> None:
     from matplotlib.patches import Patch
 
-    goals = facts.get("goals", ())
+    goals = list(facts.get("goals", ()))
     places = [
-        ("start", "follower's start", "o", LEARNED, [facts["start"]] if "start" in facts else []),
-        ("target", "leader's target", "*", BEST, [facts["target"]] if "target" in facts else []),
-        ("goal", "follower's goal" if len(goals) == 1 else "follower's goals", "D", PALETTE[3], list(goals)),
+        ("follower's start", "o", LEARNED, [facts["start"]] if "start" in facts else []),
+        ("leader's target", "*", BEST, [facts["target"]] if "target" in facts else []),
+        ("follower's goal" + "s" * (len(goals) > 1), "D", PALETTE[3], goals),
     ]
-    for _, label, marker, colour, cells in places:
+    for label, marker, colour, cells in places:
         if cells:
             down, right = np.array(cells, dtype=float).T
-            size = 260 if marker == "*" else 110
-            axes.scatter(
-                right, down, s=size, c=colour, marker=marker, edgecolors="white", linewidths=1.4, label=label
-            )
+            style: dict[str, Any] = {
+                "marker": marker,
+                "s": 260 if marker == "*" else 110,
+                "c": colour,
+                "label": label,
+            }
+            axes.scatter(right, down, edgecolors="white", linewidths=1.4, **style)
     handles, labels = axes.get_legend_handles_labels()
-    handles, labels = [*handles, Patch(color=WALL)], [*labels, "wall"]
     axes.legend(
-        handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=4, frameon=False, fontsize=9
+        [*handles, Patch(color=WALL)],
+        [*labels, "wall"],
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.02),
+        ncols=2,
+        frameon=False,
+        fontsize=9,
     )
 
 
@@ -354,7 +369,7 @@ def _draw_bars(axes: Axes, x: Array) -> None:
     axes.axhline(0.0, color=MUTED, linewidth=0.8)
     axes.set_xlabel("entry of the commitment")
     axes.set_ylabel("value")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    _whole_numbers(axes.xaxis, len(x))
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title("What it learned: the final commitment", loc="left")
 
@@ -365,29 +380,35 @@ def _draw_table(axes: Axes, x: Array, game: TabularGame | None) -> None:
     image = axes.imshow(x, aspect="auto", **colours)
     _add_bar(axes, image, "probability of the leader's action" if is_policy else "value")
     axes.set_ylabel("state" if is_policy else "row of the commitment")
-    axes.set_xlabel("leader action" if is_policy else "column of the commitment")
-    _label_rows(axes, x, game)
+    axes.set_xlabel("leader's action" if is_policy else "column of the commitment")
+    _whole_numbers(axes.xaxis, x.shape[1])
+    _whole_numbers(axes.yaxis, x.shape[0])
+    names = () if game is None else game.facts.get("states", ())
+    if len(names) == len(x) <= MOST_NUMBERS // 2:
+        axes.set_yticks(np.arange(len(names)), [str(name) for name in names])
     if x.size <= MOST_NUMBERS:
-        for (row, column), value in np.ndenumerate(x):
-            shade = image.norm(value)
-            dark = shade < 0.4 if str(colours["cmap"]).endswith("_r") and not is_policy else shade > 0.6
-            axes.text(
-                column, row, f"{value:.3f}", ha="center", va="center", color="white" if dark else "black"
-            )
+        _write_numbers(axes, image, x)
     axes.set_title(f"What it learned: the final {'policy' if is_policy else 'commitment'}", loc="left")
 
 
-def _label_rows(axes: Axes, x: Array, game: TabularGame | None) -> None:
-    names = () if game is None else game.facts.get("states", ())
-    for axis, count in ((axes.xaxis, x.shape[1]), (axes.yaxis, x.shape[0])):
-        axis.get_major_locator().set_params(integer=True)
-        if count <= MOST_NUMBERS // 2:
-            axis.set_ticks(np.arange(count))
-    if len(names) == x.shape[0] <= MOST_NUMBERS // 2:
-        axes.set_yticks(np.arange(len(names)), [str(name) for name in names])
+def _write_numbers(axes: Axes, image: Any, x: Array) -> None:
+    shades = image.to_rgba(x)[..., :3] @ (0.3, 0.59, 0.11)
+    for (row, column), value in np.ndenumerate(x):
+        colour = "black" if shades[row, column] > 0.5 else "white"
+        axes.text(column, row, f"{value:.3f}", ha="center", va="center", color=colour)
+
+
+def _whole_numbers(axis: Any, count: int) -> None:
+    """Label entries 0..count-1, all of them where there is room."""
+    from matplotlib.ticker import MaxNLocator
+
+    if count <= MOST_NUMBERS // 2:
+        axis.set_ticks(np.arange(count))
+    else:
+        axis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _add_bar(axes: Axes, image: Any, label: str) -> None:
     figure = axes.get_figure()
     if figure is not None:
-        figure.colorbar(image, ax=axes, shrink=0.85, label=label)
+        figure.colorbar(image, ax=axes, label=label, fraction=0.046, pad=0.03)

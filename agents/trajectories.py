@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -133,5 +134,5 @@ class Trajectories:
                 values = {name: archive[name] for name in archive.files}
             values["num_states"] = int(values["num_states"])
             return cls(**{"follower_reward": None, **values})
-        except (ValueError, KeyError, TypeError, OSError) as exc:
+        except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as exc:
             raise ArgumentError(f"trajectories: expected bytes written by to_bytes, got {exc}") from exc

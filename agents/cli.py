@@ -1,0 +1,584 @@
+"""The command line ``stackelberg``: list, show, run, plot, demo.
+
+Exit codes: 0 done, 2 refused (one line on standard error says why), 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import json
+import math
+import re
+import shlex
+import signal
+import sys
+import threading
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import MISSING, fields
+from functools import partial
+from pathlib import Path
+from types import FrameType, TracebackType, UnionType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rich.console import Console
+from rich.table import Table
+
+from agents.demo import DEMO, INTRODUCTION, command_of, words_of
+from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError
+
+if TYPE_CHECKING:
+    from agents.experiment import Progress
+    from agents.results import RunRecord
+    from stackelberg_envs.games import TabularGame
+    from stackelberg_envs.registration import EnvSpec
+
+__all__ = ["main"]
+
+REFUSED, INTERRUPTED = 2, 130
+PICTURE = "run.png"
+
+DESCRIPTION = """\
+Stackelberg Markov games: a leader announces a commitment (incentives, a policy, tolls ...),
+followers learn their best response to it, and the leader improves the commitment."""
+
+EPILOG = """\
+first steps:
+  stackelberg demo                             a leader learns in Four-Rooms, in well under a minute
+  stackelberg list                             what there is: environments, leaders, followers
+  stackelberg show stackelberg/FourRooms-v0    one environment, with a picture
+  stackelberg run stackelberg/DiscreteToy-v0 --updates 150 --output runs/toy
+  stackelberg plot runs/toy --output curve.png
+
+'stackelberg COMMAND --help' explains each command."""
+
+RUN_EPILOG = """\
+examples:
+  stackelberg run stackelberg/DiscreteToy-v0
+      BC-HG against a follower that responds exactly; prints a table
+  stackelberg run stackelberg/DiscreteToy-v0 --set reward=2 --leader naive --seed 3 --output runs/naive-3
+      another game argument, leader and seed; record.json and run.png are written to runs/naive-3
+  stackelberg run stackelberg/FourRooms-v0 --follower soft_q_learning --follower-option steps=100000 \\
+      --leader-option learning_rate=0.1 --updates 300 --steps-per-update 5000 --output runs/rooms
+      a follower that learns from its own play
+
+Values are numbers, words, true, false, none, or lists as in JSON: --set 'goals=[[1, 9], [11, 11]]'.
+Ctrl-C ends a run early and keeps what was learned."""
+
+PLOT_EPILOG = """\
+examples:
+  stackelberg plot runs/toy --output curve.png
+  stackelberg plot runs/bchg-* runs/naive-* --output comparison.png
+      one thin line per run, one bold median per leader"""
+
+SHOW_EPILOG = """\
+examples:
+  stackelberg show stackelberg/FourRooms-v0
+  stackelberg show stackelberg/FourRooms-v0 --set 'goals=[[1, 9], [11, 11]]' --set penalty=1"""
+
+#: What the levels of information mean, for people.
+LEVELS = {
+    "ACTIONS_ONLY": "states, actions and its own reward",
+    "REWARDS_OBSERVED": "also the follower's rewards",
+    "RESPONSE": "also the follower's policy and values",
+    "CONTROLS_TRAINING": "may also stop and restart the follower's training",
+    "MODEL": "the game itself",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments
+        The words after ``stackelberg``; default those the process was started with.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 2 refused, 130 stopped by Ctrl-C.
+    """
+    parser = _parser()
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as exc:
+        return int(exc.code or 0)
+    if options.command is None:
+        parser.print_help()
+        return 0
+    try:
+        return int(options.action(options, Console(highlight=False)))
+    except StackelbergError as exc:
+        _complain("error: " + " ".join(str(exc).split()))
+        return REFUSED
+    except KeyboardInterrupt:
+        _complain("stopped")
+        return INTERRUPTED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, and where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(REFUSED, f"error: {message} (see '{self.prog} --help')\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    import stackelberg_envs
+
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        "stackelberg", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw, allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"stackelberg-envs {stackelberg_envs.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    add = partial(commands.add_parser, formatter_class=raw, allow_abbrev=False)
+    _add_list(add)
+    _add_show(add)
+    _add_run(add)
+    _add_plot(add)
+    _add_demo(add)
+    return parser
+
+
+def _add_list(add: Callable[..., argparse.ArgumentParser]) -> None:
+    text = "list environments, leaders and followers"
+    add("list", help=text, description=text.capitalize() + ".").set_defaults(action=_list)
+
+
+def _add_show(add: Callable[..., argparse.ArgumentParser]) -> None:
+    text = "show one environment: story, arguments, numbers, picture"
+    show = add("show", help=text, description=text.capitalize() + ".", epilog=SHOW_EPILOG)
+    show.add_argument("id", metavar="ID", help="an id from 'stackelberg list'")
+    _add_pairs(show, "--set", "game", "an argument of the environment")
+    show.set_defaults(action=_show)
+
+
+def _add_run(add: Callable[..., argparse.ArgumentParser]) -> None:
+    text = "let a leader learn against a follower"
+    run = add("run", help=text, description=text.capitalize() + ", with a table at the end.", epilog=RUN_EPILOG)
+    run.add_argument("id", metavar="ID", help="an id from 'stackelberg list'")
+    run.add_argument("--leader", default="bchg", metavar="NAME", help="leader algorithm (default: %(default)s)")
+    run.add_argument(
+        "--follower",
+        default="soft_value_iteration",
+        metavar="NAME",
+        help="follower algorithm (default: %(default)s, which responds exactly)",
+    )
+    counts = {
+        "--updates": (500, "how often the leader revises its commitment"),
+        "--steps-per-update": (1_000, "follower steps the leader watches before each revision"),
+        "--seed": (0, "of everything random; equal seeds give equal runs"),
+    }
+    for name, (default, meaning) in counts.items():
+        run.add_argument(name, type=_count, default=default, metavar="N", help=f"{meaning} (default: {default})")
+    _add_pairs(run, "--set", "game", "an argument of the environment; 'stackelberg show ID' lists them")
+    _add_pairs(run, "--leader-option", "leader", "a hyperparameter of the leader; 'stackelberg list' shows them")
+    _add_pairs(run, "--follower-option", "follower", "a hyperparameter of the follower")
+    run.add_argument("--parametrisation", metavar="NAME", help="how the leader's parameters make a commitment")
+    run.add_argument(
+        "--output", metavar="FOLDER", help="write record.json and run.png here (an earlier record is replaced)"
+    )
+    run.add_argument("--quiet", action="store_true", help="only the table: no progress bar, no explanations")
+    run.set_defaults(action=_run)
+
+
+def _add_plot(add: Callable[..., argparse.ArgumentParser]) -> None:
+    text = "draw learning curves of one run or several"
+    plot = add("plot", help=text, description=text.capitalize() + ".", epilog=PLOT_EPILOG)
+    plot.add_argument("records", nargs="+", metavar="RECORD", help="a run's folder, or its record.json")
+    plot.add_argument(
+        "--output", default="curve.png", metavar="FILE", help=".png, .pdf or .svg (default: %(default)s)"
+    )
+    plot.set_defaults(action=_plot)
+
+
+def _add_demo(add: Callable[..., argparse.ArgumentParser]) -> None:
+    text = "watch a leader learn incentives in Four-Rooms, in well under a minute"
+    demo = add("demo", help=text, description=text.capitalize() + ".")
+    demo.add_argument(
+        "--output", default="runs/demo", metavar="FOLDER", help="for record.json and run.png (default: %(default)s)"
+    )
+    demo.set_defaults(action=_demo)
+
+
+def _add_pairs(parser: argparse.ArgumentParser, flag: str, name: str, meaning: str) -> None:
+    parser.add_argument(
+        flag,
+        dest=f"{name}_pairs",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"{meaning}; may be repeated",
+    )
+
+
+# Values from the command line.
+
+
+def _count(text: str) -> int:
+    """Read 5000, 5_000 or 5e3."""
+    try:
+        number = float(text)
+        if number != int(number):
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+    return int(number)
+
+
+def _read_pairs(pairs: Iterable[str], flag: str, hints: dict[str, Any]) -> dict[str, Any]:
+    """Read NAME=VALUE words; names that nobody knows are left to whoever takes the options."""
+    out: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name:
+            raise ArgumentError(f"{flag}: expected NAME=VALUE, got {pair!r}")
+        out[name] = _fitting(_value(text.strip(), f"{flag} {name}"), hints.get(name), f"{flag} {name}")
+    return out
+
+
+def _value(text: str, where: str) -> Any:
+    """Read a JSON or Python literal or a bare word; nothing is ever evaluated."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        if not _is_finite(value):
+            raise ArgumentError(f"{where}: expected finite numbers, got {text}")
+        return value
+    if not re.fullmatch(r"[A-Za-z][\w./-]*", text):
+        raise ArgumentError(f"{where}: expected a number, a word, or a list as in JSON, got {text!r}")
+    return None if text == "none" else text
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_is_finite(item) for item in value)
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _fitting(value: Any, hint: Any, where: str) -> Any:
+    """Return a value as the type an option declares; 1e5 is a whole number, 2 a fractional one."""
+    kinds = typing.get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    for kind in kinds:
+        if kind is int and isinstance(value, float) and value.is_integer():
+            return int(value)
+        if _is_a(value, kind):
+            return value
+    names = " or ".join(_word_for(kind) for kind in kinds)
+    raise ArgumentError(f"{where}: expected {names}, got {value!r}")
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    if isinstance(value, bool) or kind is bool:
+        return kind in (bool, None, Any) and (isinstance(value, bool) or kind is not bool)
+    if kind is float:
+        return isinstance(value, int | float)
+    if kind in (int, str, type(None)):
+        return isinstance(value, kind)
+    origin = typing.get_origin(kind)
+    return not (inspect.isclass(origin) and issubclass(origin, Sequence)) or isinstance(value, list | tuple)
+
+
+def _word_for(kind: Any) -> str:
+    plain = {int: "a whole number", float: "a number", str: "a word", bool: "true or false", type(None): "none"}
+    return plain.get(kind, "a list")
+
+
+def _hints(kind: Any) -> dict[str, Any]:
+    """Return the declared types of a function's arguments or a dataclass's fields; {} where none are to be had."""
+    try:
+        return typing.get_type_hints(kind)
+    except (TypeError, NameError):
+        return {}
+
+
+# list
+
+
+def _list(options: argparse.Namespace, console: Console) -> int:
+    del options
+    from stackelberg_envs.registration import registered_ids, spec
+
+    specs = [spec(name) for name in registered_ids()]
+    games = [entry.make() for entry in specs]
+    table = _table("Environments", "id", "what happens", "S", "A", "B", "K", "commitment")
+    for entry, game in zip(specs, games, strict=True):
+        sizes = [str(size) for size in (*game.shape, game.num_contexts)]
+        table.add_row(entry.id, entry.summary, *sizes, "x".join(map(str, game.commitment.shape)))
+    console.print(table)
+    console.print("S states, A leader actions, B follower actions, K contexts; sizes at default arguments.\n")
+    _list_agents(console, games)
+    console.print(
+        "\nNext: stackelberg show ID, stackelberg run ID --leader NAME --follower NAME", soft_wrap=True
+    )
+    return 0
+
+
+def _list_agents(console: Console, games: list[TabularGame]) -> None:
+    from agents.followers import follower_class, follower_names
+    from agents.leaders import leader_class, leader_names
+
+    table = _table("Leaders", "name", "what it does", "level of information", "options")
+    used = set()
+    for name in leader_names():
+        kind = leader_class(name)
+        levels = sorted({kind.information, *(kind.needs(game.commitment) for game in games)})
+        used.update(levels)
+        table.add_row(name, _summary(kind), " to ".join(level.name for level in levels), _defaults(kind.Config))
+    console.print(table)
+    for level in sorted(used):
+        console.print(f"  {level.name}: the leader sees {LEVELS[level.name]}", soft_wrap=True)
+    console.print()
+    table = _table("Followers", "name", "what it does", "options")
+    for name in follower_names():
+        table.add_row(name, _summary(follower_class(name)), _defaults(follower_class(name).Config))
+    console.print(table)
+
+
+def _summary(kind: type[Any]) -> str:
+    return (inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ")
+
+
+def _defaults(config: type[Any]) -> str:
+    pairs = []
+    for item in fields(config):
+        pairs.append(item.name if item.default is MISSING else f"{item.name}={_plain(item.default)}")
+    return ", ".join(pairs)
+
+
+def _plain(value: Any) -> str:
+    return "none" if value is None else str(value)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        whole = column in ("id", "name") or len(column) == 1
+        table.add_column(column, no_wrap=whole, overflow="fold", header_style="dim", justify="left")
+    return table
+
+
+# show
+
+
+def _show(options: argparse.Namespace, console: Console) -> int:
+    from stackelberg_envs.registration import spec
+
+    entry = spec(options.id)
+    given = _read_pairs(options.game_pairs, "--set", _hints(entry.make_game))
+    game = entry.make(**given)
+    doc = inspect.getdoc(sys.modules[entry.module]) or inspect.getdoc(entry.make_game) or ""
+    console.print(f"[bold]{entry.summary}[/bold]\n")
+    console.print(_facts_table(doc))
+    console.print(_story(doc), markup=False)
+    console.print(_arguments_table(entry, given))
+    console.print(_numbers_table(game))
+    picture = _picture(entry, game)
+    if picture:
+        console.print("\n[bold]Under the commitment nearest to zero[/bold]")
+        console.print(picture, markup=False, soft_wrap=True)
+    console.print(f"\nTry it: stackelberg run {entry.id}", soft_wrap=True)
+    return 0
+
+
+def _facts_table(doc: str) -> Table:
+    table = _table("", "", "")
+    table.show_header = False
+    table.title = None
+    for line in doc.splitlines():
+        cells = [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
+        if line.startswith("|") and len(cells) >= 2 and cells[0].strip("-"):
+            table.add_row(cells[0], " | ".join(cells[1:]).replace("`", ""))
+    return table
+
+
+def _story(doc: str) -> str:
+    """Return the sections of an environment's page that tell what happens."""
+    _, _, body = doc.partition("\n\n")
+    lines = [line for line in body.splitlines() if not line.startswith("|")]
+    kept, skipping = [], False
+    for line in lines:
+        if line and not line.startswith(" "):
+            skipping = line.strip() in ("Arguments", "Version history", "Parameters", "Returns", "Raises")
+        if not skipping:
+            kept.append(line)
+    return "\n".join(kept).rstrip() + "\n"
+
+
+def _arguments_table(entry: EnvSpec, given: dict[str, Any]) -> Table:
+    table = _table("Arguments (--set NAME=VALUE)", "name", "default", "now", "meaning")
+    meanings = _parameter_texts(inspect.getdoc(entry.make_game) or "")
+    for name, parameter in inspect.signature(entry.make_game).parameters.items():
+        default = "required" if parameter.default is parameter.empty else _plain(parameter.default)
+        now = _plain(given[name]) if name in given else ""
+        table.add_row(name, default, now, meanings.get(name, ""))
+    return table
+
+
+def _parameter_texts(doc: str) -> dict[str, str]:
+    """Return name -> text from the Parameters section of a NumPy docstring."""
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-{3,}$|\Z)", doc, re.DOTALL | re.MULTILINE)
+    out: dict[str, str] = {}
+    for block in re.split(r"\n(?=\S)", section[1] if section else ""):
+        names, _, text = block.partition("\n")
+        for name in names.partition(":")[0].split(","):
+            out[name.strip()] = " ".join(text.split())
+    return out
+
+
+def _numbers_table(game: TabularGame) -> Table:
+    table = _table("Numbers, with these arguments", "", "")
+    table.show_header = False
+    S, A, B = game.shape
+    space = game.commitment
+    known = game.facts.get("best_known")
+    rows = {
+        "states, actions": f"S = {S}, A = {A} (leader), B = {B} (follower), K = {game.num_contexts} contexts",
+        "discounts": f"leader {game.leader_discount:g}, follower {game.follower_discount:g}, per step",
+        "temperature": f"{game.temperature:g} reward units (weight of the follower's entropy)",
+        "horizon": f"{game.horizon} steps",
+        "commitment": f"shape {space.shape}, entries in [{space.low.min():g}, {space.high.max():g}]",
+        "it changes": ", ".join(sorted(name.replace("_", " ") for name in space.changes)),
+        "parametrisation": space.parametrisation,
+        "best known return": "not recorded" if known is None else f"{known:.6g}",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def _picture(entry: EnvSpec, game: TabularGame) -> str:
+    """Return the game as text under the commitment nearest to zero, or "" for a renderer without text."""
+    import numpy as np
+
+    from stackelberg_envs.rendering import draw
+    from stackelberg_envs.simulation import Session
+
+    session = Session(game)
+    session.reset(seed=0)
+    session.commit(game.commitment.project(np.zeros(game.commitment.shape)))
+    text = draw(session, entry.renderer, "ansi")
+    return text if isinstance(text, str) else ""
+
+
+# run and demo
+
+
+def _demo(options: argparse.Namespace, console: Console) -> int:
+    console.print(INTRODUCTION + "\n")
+    code = _run(_parser().parse_args(words_of(DEMO, options.output)), console)
+    console.print("The same run, to change as you like:")
+    console.print("  " + command_of(DEMO, options.output), markup=False, soft_wrap=True)
+    return code
+
+
+def _run(options: argparse.Namespace, console: Console) -> int:
+    game, arguments = _checked_run(options)
+    if not options.quiet:
+        level = arguments.pop("level")
+        console.print(f"{game.name}: leader {options.leader} ({level}) against {options.follower}; Ctrl-C stops early.")
+    arguments.pop("level", None)
+    with _Watch(console, options) as watch:
+        record = _run_and_report_failure(options, arguments, watch)
+        picture = _draw_run(record, options.output)
+        console.print(_result_table(record))
+        if not options.quiet:
+            console.print(_reading(record) + "\n")
+        _say_where(console, options, record, picture)
+    return INTERRUPTED if record.status == "interrupted" else 0
+
+
+def _checked_run(options: argparse.Namespace) -> tuple[TabularGame, dict[str, Any]]:
+    """Return the game and the arguments of :func:`agents.run`; everything is refused here, before any work."""
+    from agents.experiment import make_brief, make_config
+    from agents.followers import follower_class
+    from agents.leaders import leader_class
+    from agents.results import prepare_folder
+    from stackelberg_envs.registration import spec
+
+    entry, leader, follower = spec(options.id), leader_class(options.leader), follower_class(options.follower)
+    game_arguments = _read_pairs(options.game_pairs, "--set", _hints(entry.make_game))
+    leader_options = _read_pairs(options.leader_pairs, "--leader-option", _hints(leader.Config))
+    follower_options = _read_pairs(options.follower_pairs, "--follower-option", _hints(follower.Config))
+    game = entry.make(**game_arguments)
+    make_config(leader.Config, leader_options, f"leader {options.leader!r}")
+    make_config(follower.Config, follower_options, f"follower {options.follower!r}")
+    level = leader.needs(game.commitment)
+    make_brief(game, level, options.parametrisation, options.leader)
+    if options.output is not None:
+        prepare_folder(options.output)
+    return game, {
+        "level": f"sees {LEVELS[level.name]}",
+        "game_arguments": game_arguments,
+        "leader_options": leader_options,
+        "follower_options": follower_options,
+    }
+
+
+def _run_and_report_failure(
+    options: argparse.Namespace, arguments: dict[str, Any], watch: _Watch
+) -> RunRecord:
+    import agents
+
+    try:
+        return agents.run(
+            options.id,
+            leader=options.leader,
+            follower=options.follower,
+            updates=options.updates,
+            steps_per_update=options.steps_per_update,
+            seed=options.seed,
+            parametrisation=options.parametrisation,
+            output=options.output,
+            progress=watch,
+            **arguments,
+        )
+    except Exception:
+        if options.output is not None and watch.started:
+            _complain(f"the run failed; what it had is in {Path(options.output) / 'record.json'}")
+        raise
+
+
+class _Watch:
+    """Progress of a run, and Ctrl-C: the first ends it after the present update, the second at once."""
+
+    def __init__(self, console: Console, options: argparse.Namespace) -> None:
+        self.started = False
+        self._asked_to_stop = False
+        self._console = console
+        self._bar = nullcontext() if options.quiet else _progress_bar(console)
+        self._task: Any = None
+        self._updates = options.updates
+
+    def __enter__(self) -> _Watch:
+        self._mine = threading.current_thread() is threading.main_thread()
+        if self._mine:
+            self._before = signal.signal(signal.SIGINT, self._on_interrupt)
+        bar = self._bar.__enter__()
+        if bar is not None:
+            self._task = bar.add_task("getting ready", total=self._updates, value="...")
+        return self
+
+    def __call__(self, progress: Progress) -> None:
+        """Show one more update."""
+        self.started = True
+        self._show(progress)
+        if progress.update == self._updates:
+            self._end()
+        elif self._asked_to_stop:
+            self._stop()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+        if self._mine:
+            signal.signal(signal.SIGINT, self._before)

@@ -1,0 +1,136 @@
+"""The information barrier: leaders of the lower levels cannot reach the game or the follower.
+
+Three proofs: what their files import, what is reachable from the objects they are handed, and that they do
+the same when all that crosses between them and the game is bytes.
+"""
+
+import ast
+import gc
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import agents
+from agents.brief import Information
+from agents.experiment import make_brief, redact
+from agents.leaders import leader_class, leader_names
+from agents.trajectories import Trajectories
+from stackelberg_envs.commitments import Commitment
+from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from stackelberg_envs.games import Primitives, TabularGame
+from stackelberg_envs.oracles import solve
+from stackelberg_envs.transitions import Transition
+
+ROOT = Path(agents.__file__).parent
+BARRED = ("stackelberg_envs.games", "stackelberg_envs.oracles", "stackelberg_envs.simulation",
+          "stackelberg_envs.registration", "stackelberg_envs.adapters", "stackelberg_envs.envs",
+          "agents.collection", "agents.experiment", "agents.followers")  # fmt: skip
+GAMES = [discrete_toy_v0.make_game(), four_rooms_v0.make_game()]
+
+
+def imports(path):
+    """Yield the modules a file imports, from its syntax tree."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def reach(module, seen):
+    """Collect the modules of `agents` reachable by imports from one of its modules, and what they import."""
+    path = ROOT.parent / Path(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    if module in seen or not path.exists():
+        return seen
+    seen[module] = set(imports(path))
+    for name in seen[module]:
+        for candidate in (name, name.rpartition(".")[0]):
+            if candidate.startswith("agents.") and candidate != "agents.leaders":
+                reach(candidate, seen)
+    return seen
+
+
+def modest_leaders():
+    return [name for name in leader_names() if leader_class(name).information <= Information.REWARDS_OBSERVED]
+
+
+@pytest.mark.parametrize("name", modest_leaders())
+def test_nothing_a_modest_leader_imports_leads_to_a_game_or_a_follower(name):
+    for module, names in reach(leader_class(name).__module__, {}).items():
+        guilty = [imported for imported in names if imported.startswith(BARRED)]
+        assert not guilty, f"{module} imports {guilty}"
+
+
+def test_the_import_check_sees_what_the_exact_leader_imports():
+    names = set().union(*reach("agents.leaders.exact", {}).values())
+    assert any(name.startswith("stackelberg_envs.oracles") for name in names)
+
+
+def reachable(start):
+    """Return every object reachable from `start` through containers and attributes, short of classes and modules."""
+    seen, queue = {}, [start]
+    while queue:
+        item = queue.pop()
+        if id(item) in seen or isinstance(item, type | types.ModuleType | types.FunctionType | types.CodeType):
+            continue
+        seen[id(item)] = item
+        if isinstance(item, types.MethodType):
+            queue.append(item.__self__)
+        else:
+            queue.extend(gc.get_referents(item))
+    return list(seen.values())
+
+
+@pytest.mark.parametrize("game", GAMES, ids=lambda game: game.name)
+@pytest.mark.parametrize("level", [Information.ACTIONS_ONLY, Information.REWARDS_OBSERVED])
+def test_a_modest_brief_reaches_neither_dynamics_nor_follower_rewards(game, level):
+    brief = make_brief(game, level)
+    objects = reachable(brief)
+    assert any(isinstance(item, Commitment) for item in objects)  # the search does search
+    assert not any(isinstance(item, TabularGame | Primitives | Transition) for item in objects)
+    arrays = [item for item in objects if isinstance(item, np.ndarray)]
+    secrets = (game.follower_reward, game.leader_reward, game.transition.probabilities)
+    assert not any(np.shares_memory(array, secret) for array in arrays for secret in secrets)
+
+
+def test_the_search_finds_the_game_in_a_brief_of_level_model():
+    assert any(isinstance(item, TabularGame) for item in reachable(make_brief(GAMES[0], Information.MODEL)))
+
+
+def test_trajectories_carry_what_the_level_allows_and_no_more():
+    game = GAMES[0]
+    x = np.full((3, 2), 0.5)
+    seen = agents.collect(game, x, solve(game, x).response, steps=10, rng=0)
+
+    class Holder:
+        policy = np.ones((3, 2, 3)) / 3
+
+    carried = {
+        level: (redact(seen, level, Holder()).follower_reward is not None, redact(seen, level, Holder()).response is not None)
+        for level in Information
+    }
+    assert carried == {
+        Information.ACTIONS_ONLY: (False, False),
+        Information.REWARDS_OBSERVED: (True, False),
+        Information.RESPONSE: (True, True),
+        Information.CONTROLS_TRAINING: (True, True),
+        Information.MODEL: (True, True),
+    }
+
+
+@pytest.mark.parametrize("name", modest_leaders())
+def test_a_leader_that_receives_only_bytes_commits_bit_for_bit_the_same(name):
+    game = GAMES[0]
+    kind = leader_class(name)
+    level = kind.needs(game.commitment)
+    near, far = (kind(make_brief(game, level), kind.Config(), np.random.default_rng(0)) for _ in range(2))
+    for seed in range(5):
+        x = near.commit()
+        np.testing.assert_array_equal(x, far.commit())
+        seen = redact(agents.collect(game, x, solve(game, x).response, steps=500, rng=seed), level, None)
+        near.update(seen)
+        far.update(Trajectories.from_bytes(seen.to_bytes()))
