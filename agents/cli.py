@@ -10,6 +10,7 @@ import ast
 import inspect
 import json
 import math
+import os
 import re
 import shlex
 import signal
@@ -17,20 +18,23 @@ import sys
 import threading
 import typing
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import MISSING, fields
 from functools import partial
 from pathlib import Path
-from types import FrameType, TracebackType, UnionType
+from types import FrameType, UnionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 from agents.demo import DEMO, INTRODUCTION, command_of, words_of
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError
 
 if TYPE_CHECKING:
+    from agents.brief import Information
     from agents.experiment import Progress
     from agents.results import RunRecord
     from stackelberg_envs.games import TabularGame
@@ -82,9 +86,9 @@ examples:
 #: What the levels of information mean, for people.
 LEVELS = {
     "ACTIONS_ONLY": "states, actions and its own reward",
-    "REWARDS_OBSERVED": "also the follower's rewards",
-    "RESPONSE": "also the follower's policy and values",
-    "CONTROLS_TRAINING": "may also stop and restart the follower's training",
+    "REWARDS_OBSERVED": "states, actions, its own reward and the follower's",
+    "RESPONSE": "play, both rewards, and the follower's policy and values",
+    "CONTROLS_TRAINING": "all play and may stop or restart the follower's training",
     "MODEL": "the game itself",
 }
 
@@ -124,16 +128,14 @@ class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, and where help is."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(REFUSED, f"error: {message} (see '{self.prog} --help')\n")
+        self.exit(REFUSED, f"stackelberg: error: {message} (see '{self.prog} --help')\n")
 
 
 def _parser() -> argparse.ArgumentParser:
     import stackelberg_envs
 
     raw = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(
-        "stackelberg", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw, allow_abbrev=False
-    )
+    parser = _Parser("stackelberg", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"stackelberg-envs {stackelberg_envs.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     add = partial(commands.add_parser, formatter_class=raw, allow_abbrev=False)
@@ -191,9 +193,7 @@ def _add_plot(add: Callable[..., argparse.ArgumentParser]) -> None:
     text = "draw learning curves of one run or several"
     plot = add("plot", help=text, description=text.capitalize() + ".", epilog=PLOT_EPILOG)
     plot.add_argument("records", nargs="+", metavar="RECORD", help="a run's folder, or its record.json")
-    plot.add_argument(
-        "--output", default="curve.png", metavar="FILE", help=".png, .pdf or .svg (default: %(default)s)"
-    )
+    plot.add_argument("--output", default="curve.png", metavar="FILE", help=".png, .pdf or .svg (default: %(default)s)")
     plot.set_defaults(action=_plot)
 
 
@@ -316,9 +316,7 @@ def _list(options: argparse.Namespace, console: Console) -> int:
     console.print(table)
     console.print("S states, A leader actions, B follower actions, K contexts; sizes at default arguments.\n")
     _list_agents(console, games)
-    console.print(
-        "\nNext: stackelberg show ID, stackelberg run ID --leader NAME --follower NAME", soft_wrap=True
-    )
+    console.print("\nNext: stackelberg show ID, stackelberg run ID --leader NAME --follower NAME", soft_wrap=True)
     return 0
 
 
@@ -348,10 +346,9 @@ def _summary(kind: type[Any]) -> str:
 
 
 def _defaults(config: type[Any]) -> str:
-    pairs = []
-    for item in fields(config):
-        pairs.append(item.name if item.default is MISSING else f"{item.name}={_plain(item.default)}")
-    return ", ".join(pairs)
+    return ", ".join(
+        item.name if item.default is MISSING else f"{item.name}={_plain(item.default)}" for item in fields(config)
+    )
 
 
 def _plain(value: Any) -> str:
@@ -481,23 +478,28 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
 
 
 def _run(options: argparse.Namespace, console: Console) -> int:
-    game, arguments = _checked_run(options)
+    game, level, arguments = _checked_run(options)
     if not options.quiet:
-        level = arguments.pop("level")
-        console.print(f"{game.name}: leader {options.leader} ({level}) against {options.follower}; Ctrl-C stops early.")
-    arguments.pop("level", None)
-    with _Watch(console, options) as watch:
-        record = _run_and_report_failure(options, arguments, watch)
-        picture = _draw_run(record, options.output)
+        console.print(
+            f"{game.name}: leader {options.leader}, which sees {LEVELS[level.name]}, "
+            f"against follower {options.follower}. Ctrl-C stops early.\n"
+        )
+    with _Interrupts() as interrupts:
+        with _bar(console, options.quiet) as bar:
+            record = _run_or_say(options, arguments, _Watch(bar, options.updates, interrupts))
+        picture = _draw(record, options.output, game)
         console.print(_result_table(record))
         if not options.quiet:
-            console.print(_reading(record) + "\n")
+            console.print("\n" + _reading(record))
         _say_where(console, options, record, picture)
     return INTERRUPTED if record.status == "interrupted" else 0
 
 
-def _checked_run(options: argparse.Namespace) -> tuple[TabularGame, dict[str, Any]]:
-    """Return the game and the arguments of :func:`agents.run`; everything is refused here, before any work."""
+def _checked_run(options: argparse.Namespace) -> tuple[TabularGame, Information, dict[str, Any]]:
+    """Return the game, the leader's level and the arguments of :func:`agents.run`.
+
+    Whatever can be refused is refused here, before any work.
+    """
     from agents.experiment import make_brief, make_config
     from agents.followers import follower_class
     from agents.leaders import leader_class
@@ -515,70 +517,207 @@ def _checked_run(options: argparse.Namespace) -> tuple[TabularGame, dict[str, An
     make_brief(game, level, options.parametrisation, options.leader)
     if options.output is not None:
         prepare_folder(options.output)
-    return game, {
-        "level": f"sees {LEVELS[level.name]}",
-        "game_arguments": game_arguments,
-        "leader_options": leader_options,
-        "follower_options": follower_options,
-    }
+    return (
+        game,
+        level,
+        {
+            "leader": options.leader,
+            "follower": options.follower,
+            "updates": options.updates,
+            "steps_per_update": options.steps_per_update,
+            "seed": options.seed,
+            "parametrisation": options.parametrisation,
+            "game_arguments": game_arguments,
+            "leader_options": leader_options,
+            "follower_options": follower_options,
+        },
+    )
 
 
-def _run_and_report_failure(
-    options: argparse.Namespace, arguments: dict[str, Any], watch: _Watch
-) -> RunRecord:
+def _run_or_say(options: argparse.Namespace, arguments: dict[str, Any], watch: _Watch) -> RunRecord:
+    """Run; if that fails, say where the record of what there was lies."""
     import agents
 
     try:
-        return agents.run(
-            options.id,
-            leader=options.leader,
-            follower=options.follower,
-            updates=options.updates,
-            steps_per_update=options.steps_per_update,
-            seed=options.seed,
-            parametrisation=options.parametrisation,
-            output=options.output,
-            progress=watch,
-            **arguments,
-        )
+        return agents.run(options.id, output=options.output, progress=watch, **arguments)
     except Exception:
-        if options.output is not None and watch.started:
+        if options.output is not None and watch.interrupts.started:
             _complain(f"the run failed; what it had is in {Path(options.output) / 'record.json'}")
         raise
 
 
-class _Watch:
-    """Progress of a run, and Ctrl-C: the first ends it after the present update, the second at once."""
+class _Interrupts:
+    """Ctrl-C while a run lasts: the first ends it after the present update, the second at once.
 
-    def __init__(self, console: Console, options: argparse.Namespace) -> None:
-        self.started = False
-        self._asked_to_stop = False
-        self._console = console
-        self._bar = nullcontext() if options.quiet else _progress_bar(console)
-        self._task: Any = None
-        self._updates = options.updates
+    Before the first update there is nothing to wait for. Once the run is stopping, further ones are ignored
+    until what was learned has been written.
+    """
 
-    def __enter__(self) -> _Watch:
-        self._mine = threading.current_thread() is threading.main_thread()
-        if self._mine:
-            self._before = signal.signal(signal.SIGINT, self._on_interrupt)
-        bar = self._bar.__enter__()
-        if bar is not None:
-            self._task = bar.add_task("getting ready", total=self._updates, value="...")
+    def __init__(self) -> None:
+        self.started = self.asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> _Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._on_signal)
         return self
 
-    def __call__(self, progress: Progress) -> None:
-        """Show one more update."""
+    def __exit__(self, *exc: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def after_update(self) -> None:
+        """Stop here if that was asked for."""
         self.started = True
-        self._show(progress)
-        if progress.update == self._updates:
-            self._end()
-        elif self._asked_to_stop:
+        if self.asked:
             self._stop()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
-        if self._mine:
-            signal.signal(signal.SIGINT, self._before)
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self.asked or not self.started:
+            self._stop()
+        self.asked = True
+        # Not through rich: a signal may arrive while it holds its lock.
+        os.write(2, b"\nstopping after this update; Ctrl-C again stops at once\n")
+
+    def _stop(self) -> NoReturn:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+
+class _Watch:
+    """Called after each update: moves the bar, and lets Ctrl-C stop the run."""
+
+    def __init__(self, bar: ProgressBar | None, updates: int, interrupts: _Interrupts) -> None:
+        self.interrupts = interrupts
+        self._bar = bar
+        self._task = None if bar is None else bar.add_task("preparing", total=updates, value="...")
+
+    def __call__(self, progress: Progress) -> None:
+        if self._bar is not None and self._task is not None:
+            value = "..." if math.isnan(progress.leader_value) else f"{progress.leader_value:.3f}"
+            self._bar.update(self._task, completed=progress.update, description="learning", value=value)
+        if progress.update < progress.updates:
+            self.interrupts.after_update()
+
+
+def _bar(console: Console, quiet: bool) -> AbstractContextManager[ProgressBar | None]:
+    if quiet:
+        return nullcontext()
+    return ProgressBar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("leader return now {task.fields[value]}"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=console,
+    )
+
+
+def _draw(record: RunRecord, output: str | None, game: TabularGame) -> Path | None:
+    """Draw the picture beside the record; a run is never lost for want of one."""
+    if output is None or not record.curve:
+        return None
+    from agents.plotting import plot_run
+
+    try:
+        return plot_run(record, Path(output) / PICTURE, game)
+    except StackelbergError as exc:
+        _complain(f"no picture: {exc}")
+        return None
+
+
+def _result_table(record: RunRecord) -> Table:
+    table = _table("Result", "", "", "")
+    table.show_header = False
+    table.columns[1].justify = "right"
+    for name, value, meaning in _results(record):
+        table.add_row(name, value, f"[dim]{meaning}[/dim]")
+    return table
+
+
+def _results(record: RunRecord) -> list[tuple[str, str, str]]:
+    ended = [value for value in record.curve.get("leader_value", ()) if math.isfinite(value)]
+    done = len(record.curve.get("observed_steps", ()))
+    return [
+        ("leader return at start", _number(record.start_value), "first commitment, exact best response"),
+        ("leader return at end", _number(ended[-1] if ended else None), "against the follower as it played"),
+        ("leader return, exact", _number(record.leader_value), "final commitment, exact best response"),
+        ("best known", _number(record.best_known), "" if record.best_known is not None else "not recorded"),
+        ("follower's response gap", _number(record.response_gap), "reward units it loses by not responding exactly"),
+        ("leader updates", f"{done:,}", f"of {record.updates:,}"),
+        ("observed steps", f"{record.observed_steps:,}", "follower steps the leader saw"),
+        ("follower steps", f"{record.follower_steps:,}", "steps the follower learned from"),
+        ("time", f"{record.seconds:.1f} s", ""),
+    ]
+
+
+def _number(value: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        return "-"
+    return f"{value:.4f}"
+
+
+def _reading(record: RunRecord) -> str:
+    """Return one or two sentences that say what the table means."""
+    start, end, best = record.start_value, record.leader_value, record.best_known
+    if start is None or end is None:
+        return "Stopped before the first update was complete: there is nothing to read off yet."
+    text = f"In words: the leader's return went from {start:.3f} to {end:.3f}"
+    if best is not None and best > start:
+        text += f", {(end - start) / (best - start):.0%} of the way to the best known"
+    if end < start:
+        text += "; try more steps per update, or a smaller learning_rate"
+    if record.response_gap is not None:
+        text += f". The follower falls {record.response_gap:.2g} short of its own best response"
+    return text + "."
+
+
+def _say_where(console: Console, options: argparse.Namespace, record: RunRecord, picture: Path | None) -> None:
+    say = partial(console.print, markup=False, soft_wrap=True)
+    if record.status == "interrupted":
+        done = len(record.curve.get("observed_steps", ()))
+        kept = "what was learned is kept" if options.output else "nothing was written: --output FOLDER keeps it"
+        say(f"Stopped after update {done:,} of {record.updates:,}; {kept}.")
+    if options.output is None:
+        return
+    folder = Path(options.output)
+    say(f"Record: {folder / 'record.json'}")
+    if picture is not None:
+        say(f"Picture: {picture}")
+    if record.status == "interrupted" and record.curve:
+        command = shlex.join(["stackelberg", "plot", str(folder), "--output", str(folder / "curve.png")])
+        say(f"Look at it again with: {command}")
+
+
+# plot
+
+
+def _plot(options: argparse.Namespace, console: Console) -> int:
+    from agents.plotting import plot_learning_curve, require_matplotlib
+    from agents.results import prepare_folder
+
+    require_matplotlib()
+    records = [_load(path) for path in options.records]
+    path = Path(options.output)
+    prepare_folder(path.parent)
+    console.print(f"Picture: {plot_learning_curve(records, path)}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _load(path: str) -> RunRecord:
+    from agents.results import load_record
+
+    try:
+        return load_record(path)
+    except OutputError as exc:
+        raise OutputError(str(exc) if path in str(exc) else f"{path}: {exc}") from exc
+
+
+def _complain(message: str) -> None:
+    Console(stderr=True, highlight=False).print(f"stackelberg: {message}", markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
