@@ -53,7 +53,7 @@ class ExperimentConfig:
     evaluate_every
         The exact leader value is computed for the record at every such update (0: only at the end).
     best_known
-        Best known J, for tables and pictures.
+        Best known J, for tables and pictures; default the game's own fact, if it has one.
     """
 
     game: TabularGame | str
@@ -113,7 +113,7 @@ class Experiment:
             leader_options=asdict(leader_config),
             follower_options=asdict(follower_config),
             information=self.level.name,
-            best_known=config.best_known,
+            best_known=self.game.facts.get("best_known") if config.best_known is None else config.best_known,
             versions=_versions(),
         )
 
