@@ -26,9 +26,11 @@ from types import FrameType, UnionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from agents.demo import DEMO, INTRODUCTION, command_of, words_of
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError
@@ -82,6 +84,9 @@ SHOW_EPILOG = """\
 examples:
   stackelberg show stackelberg/FourRooms-v0
   stackelberg show stackelberg/FourRooms-v0 --set 'goals=[[1, 9], [11, 11]]' --set penalty=1"""
+
+#: Sections of an environment's page that `show` leaves out, or shows as a table.
+NOT_SHOWN = ("Arguments", "Version history")
 
 #: What the levels of information mean, for people.
 LEVELS = {
@@ -375,14 +380,19 @@ def _show(options: argparse.Namespace, console: Console) -> int:
     doc = inspect.getdoc(sys.modules[entry.module]) or inspect.getdoc(entry.make_game) or ""
     console.print(f"[bold]{entry.summary}[/bold]\n")
     console.print(_facts_table(doc))
-    console.print(_story(doc), markup=False)
+    for heading, text in _sections(doc):
+        console.print(heading, style="bold", markup=False)
+        console.print(Padding(Text(text.replace("`", "")), (0, 0, 0, 2)))
+    console.print()
     console.print(_arguments_table(entry, given))
+    console.print()
     console.print(_numbers_table(game))
     picture = _picture(entry, game)
     if picture:
         console.print("\n[bold]Under the commitment nearest to zero[/bold]")
         console.print(picture, markup=False, soft_wrap=True)
-    console.print(f"\nTry it: stackelberg run {entry.id}", soft_wrap=True)
+    words = ["stackelberg", "run", entry.id, *(word for pair in options.game_pairs for word in ("--set", pair))]
+    console.print(f"\nTry it: {shlex.join(words)}", soft_wrap=True, markup=False)
     return 0
 
 
@@ -397,17 +407,17 @@ def _facts_table(doc: str) -> Table:
     return table
 
 
-def _story(doc: str) -> str:
-    """Return the sections of an environment's page that tell what happens."""
-    _, _, body = doc.partition("\n\n")
-    lines = [line for line in body.splitlines() if not line.startswith("|")]
-    kept, skipping = [], False
-    for line in lines:
-        if line and not line.startswith(" "):
-            skipping = line.strip() in ("Arguments", "Version history", "Parameters", "Returns", "Raises")
-        if not skipping:
-            kept.append(line)
-    return "\n".join(kept).rstrip() + "\n"
+def _sections(doc: str) -> list[tuple[str, str]]:
+    """Return the sections of an environment's page that tell what happens: heading, text."""
+    sections: list[tuple[str, list[str]]] = []
+    for line in doc.partition("\n\n")[2].splitlines():
+        if not line.strip() or line.startswith("|"):
+            continue
+        if line.startswith(" ") and sections:
+            sections[-1][1].append(line.strip())
+        else:
+            sections.append((line.strip(), []))
+    return [(head, " ".join(text)) for head, text in sections if head not in NOT_SHOWN and text]
 
 
 def _arguments_table(entry: EnvSpec, given: dict[str, Any]) -> Table:

@@ -68,7 +68,7 @@ def collect(
     play = game.primitives(checked)
     response = _response_table(follower, play)
     if steps is None:
-        episodes = require_count(episodes, "episodes")  # type: ignore[arg-type]
+        episodes = require_count(episodes, "episodes")
         steps = episodes * game.horizon
     budget = require_count(steps, "steps")
     rng = np.random.default_rng(rng)

@@ -84,9 +84,7 @@ def trace_coefficients(
             trace = carried + scale * rationality * advantage[s, a, b]
             by_follower_reward[t] = weight * trace
             by_leader_reward[t] = weight * scale
-            by_leader_policy[t] = weight * (
-                scale * leader_action_values[s, a] + carried * follower_action_values[s, a]
-            )
+            by_leader_policy[t] = weight * (scale * leader_action_values[s, a] + carried * follower_action_values[s, a])
             by_transition[t] = 0.0
             if not ends[t]:
                 by_transition[t] = weight * (
@@ -240,10 +238,8 @@ def soft_q_learning(
             left = horizon
             episodes += 1
             _gibbs(q[s, a], temperature, policy)
-        if rng.random() < exploration:
-            b = min(int(rng.random() * B), B - 1)
-        else:
-            b = _pick(policy, rng.random())
+        explores = rng.random() < exploration
+        b = min(int(rng.random() * B), B - 1) if explores else _pick(policy, rng.random())
         target = reward[s, a, b]
         ended = continuing[s] == 0.0
         u, v = s, a

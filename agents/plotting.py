@@ -239,9 +239,9 @@ def _draw_run_curve(axes: Axes, record: RunRecord, curve: _Curve) -> None:
     seen = np.asarray(record.curve.get("observed_return", ()), dtype=np.float64)
     if seen.shape == total.shape:
         before = np.concatenate([[0.0], total[:-1]])
-        label = "as the leader saw it: mean of its episodes"
+        label = "as the leader saw it (mean of episodes)"
         axes.plot(before, seen, color=SEEN, linewidth=0.9, alpha=0.55, label=label)
-    axes.plot(*curve, color=LEARNED, linewidth=2.4, label="exact, for the follower as it played")
+    axes.plot(*curve, color=LEARNED, linewidth=2.4, label="exact, follower as it played")
     if record.start_value is not None:
         label = f"start: {record.start_value:.4g}"
         axes.axhline(record.start_value, color=MUTED, linestyle=":", linewidth=1.6, label=label)
@@ -262,7 +262,7 @@ def _draw_final(axes: Axes, steps: float, value: float) -> None:
         markersize=8,
         markeredgecolor="white",
         zorder=5,
-        label=f"final, for an exact best response: {value:.4g}",
+        label=f"final, exact best response: {value:.4g}",
     )
 
 

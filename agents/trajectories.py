@@ -72,7 +72,7 @@ class Trajectories:
 
     @cached_property
     def joint_state(self) -> IntArray:
-        """z = context * S + state, shape (T,)."""
+        """Z = context * S + state, shape (T,)."""
         return self._joint(self.state)
 
     @cached_property

@@ -15,8 +15,10 @@ size of theta, and no need to visit a state twice.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents import kernels
 from agents.trajectories import Trajectories
@@ -88,9 +90,7 @@ def boltzmann_covariance(
     return _coefficients(trajectories, values, leader_discount, follower_discount, 1.0 / temperature)
 
 
-def score_function(
-    trajectories: Trajectories, values: ValueEstimates, *, leader_discount: float
-) -> Coefficients:
+def score_function(trajectories: Trajectories, values: ValueEstimates, *, leader_discount: float) -> Coefficients:
     """Score-function coefficients of the direct term: the follower's response is taken as fixed.
 
     Parameters
@@ -102,7 +102,11 @@ def score_function(
 
 
 def _coefficients(
-    trajectories: Trajectories, values: ValueEstimates, leader_discount: float, follower_discount: float, beta: float
+    trajectories: Trajectories,
+    values: ValueEstimates,
+    leader_discount: float,
+    follower_discount: float,
+    beta: float,
 ) -> Coefficients:
     action_values = np.einsum("zab,zab->za", values.behaviour, values.leader_q)
     state_values = np.einsum("za,za->z", values.leader_policy, action_values)
@@ -178,7 +182,7 @@ def _by_transition(
     """Return the sums of d log P coefficients, divided by P, in the layout of `transition`."""
     Z = len(transition.successors)
     z, a, b = (array.astype(np.int64) for array in _visited(trajectories))
-    shape = transition.probabilities.shape
+    shape: tuple[int, ...] = transition.probabilities.shape
     # One key per (z, a, b, next state): a list may name a state twice, and visits cannot tell the places apart.
     rows = np.arange(np.prod(shape[:-1])).reshape(*shape[:-1], 1)
     keys, place = np.unique(rows * Z + transition.successors, return_inverse=True)
@@ -199,5 +203,6 @@ def _visited(trajectories: Trajectories) -> tuple[IntArray, IntArray, IntArray]:
     return trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
 
 
-def _divide(values: Array, by: Array) -> Array:
-    return np.divide(values, by, out=np.zeros_like(values), where=by > 0)
+def _divide(values: NDArray[Any], by: NDArray[Any]) -> Array:
+    out: Array = np.zeros(values.shape)
+    return np.divide(values, by, out=out, where=by > 0)

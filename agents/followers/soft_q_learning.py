@@ -62,7 +62,7 @@ class SoftQLearning(Follower):
         """Play and learn for the configured number of steps."""
         game = view.primitives
         shape = game.follower_reward.shape
-        steps = self.config.steps
+        steps = int(self.config.steps)
         if self._q is None or self.config.restart:
             steps = steps if self.config.first_steps is None else self.config.first_steps
             self._q = np.full(shape, self.config.initial_q)

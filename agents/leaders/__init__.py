@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from agents.leaders.base import LEADERS, GradientLeader, GradientConfig, Leader, register_leader
+from agents.leaders.base import LEADERS, GradientConfig, GradientLeader, Leader, register_leader
 from stackelberg_envs.errors import unknown_name
 
 __all__ = ["GradientConfig", "GradientLeader", "Leader", "leader_class", "leader_names", "register_leader"]

@@ -117,9 +117,7 @@ class Bchg(GradientLeader):
         """Whether V_F enters the gradient."""
         return self.needs(self.brief.commitment) >= Information.REWARDS_OBSERVED
 
-    def _follower_values(
-        self, trajectories: Trajectories, policy: Array, behaviour: Array
-    ) -> tuple[Array, float]:
+    def _follower_values(self, trajectories: Trajectories, policy: Array, behaviour: Array) -> tuple[Array, float]:
         """Estimate V_F(z, a) by evaluating the observed behaviour with its entropy."""
         if trajectories.follower_reward is None:
             raise InformationError("bchg: expected the follower's rewards, got none; this game keeps them private")

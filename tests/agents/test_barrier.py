@@ -110,7 +110,10 @@ def test_trajectories_carry_what_the_level_allows_and_no_more():
         policy = np.ones((3, 2, 3)) / 3
 
     carried = {
-        level: (redact(seen, level, Holder()).follower_reward is not None, redact(seen, level, Holder()).response is not None)
+        level: (
+            redact(seen, level, Holder()).follower_reward is not None,
+            redact(seen, level, Holder()).response is not None,
+        )
         for level in Information
     }
     assert carried == {

@@ -33,7 +33,14 @@ def test_the_record_holds_what_the_run_did(game):
 
 def test_equal_seeds_give_equal_runs_and_other_seeds_others(game):
     one, two, other = (
-        agents.run(game, leader="bchg", follower="soft_q_learning", follower_options={"steps": 200}, **SHORT, seed=seed)
+        agents.run(
+            game,
+            leader="bchg",
+            follower="soft_q_learning",
+            follower_options={"steps": 200},
+            **SHORT,
+            seed=seed,
+        )
         for seed in (5, 5, 6)
     )
     np.testing.assert_array_equal(one.commitment, two.commitment)
@@ -45,7 +52,11 @@ def test_equal_seeds_give_equal_runs_and_other_seeds_others(game):
 
 def test_games_can_be_named_by_id():
     record = agents.run(
-        "stackelberg/DiscreteToy-v0", game_arguments={"reward": 2.0}, leader="exact", updates=30, steps_per_update=1
+        "stackelberg/DiscreteToy-v0",
+        game_arguments={"reward": 2.0},
+        leader="exact",
+        updates=30,
+        steps_per_update=1,
     )
     assert record.game == "stackelberg/DiscreteToy-v0"
     assert record.leader_value == pytest.approx(39.940211, abs=1e-5)
@@ -129,7 +140,11 @@ def test_a_missing_record_is_named(tmp_path):
         ({"leader": "bcgh"}, UnknownNameError, "did you mean 'bchg'"),
         ({"follower": "soft_value"}, UnknownNameError, "did you mean 'soft_value_iteration'"),
         ({"updates": 0}, ArgumentError, "updates: expected an integer of at least 1, got 0"),
-        ({"steps_per_update": 1.5}, ArgumentError, "steps_per_update: expected an integer of at least 1, got 1.5"),
+        (
+            {"steps_per_update": 1.5},
+            ArgumentError,
+            "steps_per_update: expected an integer of at least 1, got 1.5",
+        ),
         ({"seed": -1}, ArgumentError, "seed: expected an integer of at least 0, got -1"),
         ({"sed": 1}, ArgumentError, "run: unknown option 'sed'; expected one of"),
         ({"leader_options": {"rate": 1}}, ArgumentError, "leader 'bchg': unknown option 'rate'"),

@@ -10,7 +10,16 @@ from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, CommitmentError
 from stackelberg_envs.oracles import solve
 
-FIELDS = ("state", "leader_action", "follower_action", "next_state", "leader_reward", "offsets", "terminated", "context")
+FIELDS = (
+    "state",
+    "leader_action",
+    "follower_action",
+    "next_state",
+    "leader_reward",
+    "offsets",
+    "terminated",
+    "context",
+)
 
 
 @pytest.fixture(scope="module")

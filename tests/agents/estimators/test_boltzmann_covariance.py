@@ -93,7 +93,6 @@ def expected(game, solution, exact, shift):
     d log f is estimated with a baseline, which changes dJ/df by one number per state that no policy that
     stays a distribution can feel; and no trajectory goes where P is zero.
     """
-    P = game.transition.to_dense() if game.transition.dense else game.transition.probabilities
     policy = exact.leader_policy - shift.reshape(*game.array_shape[:-2], 1)
     shifted = Cotangents(exact.follower_reward, exact.leader_reward, policy, exact.transition)
     return flat(by_log(game, solution, shifted))

@@ -16,7 +16,15 @@ X = np.zeros(4)
 @pytest.fixture(scope="module")
 def game():
     return random_tabular_v0.make_game(
-        S=5, A=2, B=2, terminal=1, leader_discount=0.8, follower_discount=0.7, temperature=1.0, horizon=60, seed=1
+        S=5,
+        A=2,
+        B=2,
+        terminal=1,
+        leader_discount=0.8,
+        follower_discount=0.7,
+        temperature=1.0,
+        horizon=60,
+        seed=1,
     )
 
 
@@ -48,9 +56,7 @@ def test_soft_follower_values_are_learned_from_its_rewards_and_entropy(game, sol
     critic = make_critic(name, solution.best.q.shape, game.follower_discount)
     bonus = -game.temperature * np.log(solution.best.policy)
     for _ in range(3):
-        critic.update(
-            seen, seen.follower_reward, solution.primitives.leader_policy, solution.best.policy, bonus=bonus
-        )
+        critic.update(seen, seen.follower_reward, solution.primitives.leader_policy, solution.best.policy, bonus=bonus)
     visited = solution.flows.occupancy > 0.05
     values = np.einsum("zab,zab->za", solution.best.policy, critic.q + bonus)
     np.testing.assert_allclose(values[visited], solution.follower_values[visited], atol=tolerance)

@@ -18,9 +18,7 @@ SEEDS = range(10)
 def toy_values(leader, reward, **options):
     game = discrete_toy_v0.make_game(reward=reward)
     records = [
-        agents.run(
-            game, leader=leader, updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0, **options
-        )  # fmt: skip
+        agents.run(game, leader=leader, updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0, **options)
         for seed in SEEDS
     ]
     assert all(record.observed_steps == 225_000 for record in records)
@@ -85,10 +83,7 @@ def test_with_contexts_the_leader_averages_over_them():
     solution = solve(game, x)
     leader = make_leader("bchg", game)
     estimates = np.array(
-        [
-            leader.gradient(agents.collect(game, x, solution.response, steps=100_000, rng=seed))[0]
-            for seed in range(20)
-        ]
+        [leader.gradient(agents.collect(game, x, solution.response, steps=100_000, rng=seed))[0] for seed in range(20)]
     )
     # Student's t with 19 degrees of freedom passes 5 once in 12,000, in four components: false alarms 0.03 %.
     error = estimates.std(axis=0, ddof=1) / np.sqrt(len(estimates))
