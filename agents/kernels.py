@@ -114,10 +114,11 @@ def evaluate_behaviour(
 ) -> float:
     """Expected SARSA over recorded steps, last to first, `sweeps` times.
 
-    `q` (Z, A, B), its average `state_values` (Z,) and `visits` (Z, A, B) are modified in place. The target is
-    reward + discount * sum_{a,b} f g (q + bonus) at the next state; the step is 1 / visits, at least
-    `least_step`. Backwards, because a reward then travels a whole episode in one sweep. Returns the mean
-    absolute temporal-difference error of the last sweep.
+    `q` (Z, A, B) and its average `state_values` (Z,) are modified in place; `visits` (Z, A, B) is scratch. The
+    target is reward + discount * sum_{a,b} f g (q + bonus) at the next state. The step is 1 / visits within the
+    sweep, at least `least_step`: each sweep averages its own targets, so those of the first sweeps, made with
+    values that had not converged, are forgotten. Backwards, because a reward then travels a whole episode in one
+    sweep. Returns the mean absolute temporal-difference error of the last sweep.
     """
     Z, A, B = q.shape
     for s in range(Z):
@@ -130,6 +131,7 @@ def evaluate_behaviour(
     T = states.shape[0]
     for _ in range(sweeps):
         error = 0.0
+        visits[:] = 0.0
         for t in range(T - 1, -1, -1):
             s, a, b = states[t], leader_actions[t], follower_actions[t]
             target = rewards[t]

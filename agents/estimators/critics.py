@@ -47,17 +47,16 @@ class ExpectedSarsa:
     discount
         Per play step.
     least_step
-        The step is 1 / visits, but at least this: the policies being evaluated move.
+        The step is 1 / visits within the sweep, but at least this.
     sweeps
         Passes over each batch.
     """
 
-    def __init__(self, shape: tuple[int, int, int], discount: float, least_step: float = 0.05, sweeps: int = 4) -> None:
+    def __init__(self, shape: tuple[int, int, int], discount: float, least_step: float = 0.05, sweeps: int = 10) -> None:
         self.q = np.zeros(shape)
         self.discount = discount
         self.least_step = least_step
         self.sweeps = sweeps
-        self._visits = np.zeros(shape)
 
     def update(
         self,
@@ -99,7 +98,7 @@ class ExpectedSarsa:
             self.discount,
             self.least_step,
             self.sweeps,
-            self._visits,
+            np.empty_like(self.q),
             self.q,
             np.empty(len(self.q)),
         )
