@@ -86,14 +86,10 @@ def _check_commitment(game: TabularGame, x: Array) -> None:
         np.allclose(commitment.project(x), x, atol=1e-12),
         "projecting a commitment twice is projecting it once",
     )
-    _require(
-        np.allclose(commitment.check(x), x, atol=1e-9), "a projected commitment passes the check unchanged"
-    )
+    _require(np.allclose(commitment.check(x), x, atol=1e-9), "a projected commitment passes the check unchanged")
     _require(commitment.space.contains(x.astype(np.float32)), "a projected commitment lies in the space")
     effect = vars(commitment.effect(x))
-    undeclared = [
-        name for name, value in effect.items() if value is not None and name not in commitment.changes
-    ]
+    undeclared = [name for name, value in effect.items() if value is not None and name not in commitment.changes]
     _require(not undeclared, "a commitment changes only what it declares in `changes`", undeclared)
     rows = commitment.local(x)
     _require(rows is None or len(rows) == game.shape[0], "local(x) has a row per state")
@@ -148,9 +144,7 @@ def _check_vjp(game: TabularGame, x: Array, rng: np.random.Generator) -> None:
     _require(exact.shape == x.shape, "commitment.vjp returns the shape of x", exact.shape)
     differences = finite_difference_vjp(game.commitment, x, cotangents)
     error = np.abs(exact - differences).max() / max(1.0, np.abs(differences).max())
-    _require(
-        error < RELATIVE_TOLERANCE, "commitment.vjp agrees with finite differences", f"error {error:.1e}"
-    )
+    _require(error < RELATIVE_TOLERANCE, "commitment.vjp agrees with finite differences", f"error {error:.1e}")
 
 
 def _check_gradient(game: TabularGame, start: Array, end: Array) -> None:
@@ -161,8 +155,7 @@ def _check_gradient(game: TabularGame, start: Array, end: Array) -> None:
 
     step = 1e-5
     ahead, behind = (
-        solve(game, start + (0.5 + sign * step) * (end - start), tolerance=1e-12).leader_value
-        for sign in (1, -1)
+        solve(game, start + (0.5 + sign * step) * (end - start), tolerance=1e-12).leader_value for sign in (1, -1)
     )
     middle = solve(game, 0.5 * (start + end), tolerance=1e-12)
     exact = float((middle.gradient * (end - start)).sum())
@@ -235,6 +228,7 @@ def check_env(env: Any, *, seed: int = 0) -> None:
     _check_turns(turns)
     if play is _play_parallel:
         _check_parallel(env, seed)
+        _check_twin_midway(env, seed)
         _check_payments(env, turns)
 
 
@@ -248,9 +242,7 @@ def _driver(env: Any) -> Callable[[Any, int | None], Iterator[_Turn]]:
         return _play_aec
     if isinstance(env, gymnasium.Env):
         return _play_gymnasium
-    raise ArgumentError(
-        f"env: expected an id, a ParallelEnv, an AECEnv or a gymnasium.Env, got {type(env).__name__}"
-    )
+    raise ArgumentError(f"env: expected an id, a ParallelEnv, an AECEnv or a gymnasium.Env, got {type(env).__name__}")
 
 
 def _samplers(env: Any, agents: list[str], seed: int | None) -> dict[str, Any]:
@@ -317,6 +309,8 @@ def _plain(value: Any) -> Any:
     """Return a value as something whose repr shows all of it."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
@@ -353,9 +347,7 @@ def _check_spaces(env: Any, turns: list[_Turn]) -> None:
     lengths = {agent: space.shape for agent, space in spaces.items()}
     _require(len(set(lengths.values())) == 1, "observations of all agents have one length", lengths)
     for agent, space in spaces.items():
-        _require(
-            isinstance(space, Box) and space.dtype == np.float32, "observations are float32 boxes", agent
-        )
+        _require(isinstance(space, Box) and space.dtype == np.float32, "observations are float32 boxes", agent)
     for turn in turns:
         _require(
             spaces[turn.agent].contains(turn.observation),
@@ -402,9 +394,7 @@ def _check_parallel(env: Any, seed: int) -> None:
         rewards, terminations, truncations = after[1:4]
         if first:
             _require(set(rewards.values()) == {0.0}, "nobody is paid in round 0", rewards)
-            _require(
-                not any((*terminations.values(), *truncations.values())), "round 0 does not end an episode"
-            )
+            _require(not any((*terminations.values(), *truncations.values())), "round 0 does not end an episode")
         first, before = False, after
         ends = set(zip(terminations.values(), truncations.values(), strict=True))
         _require(len(ends) == 1, "all agents end in the same round with the same flags", ends)
@@ -412,6 +402,21 @@ def _check_parallel(env: Any, seed: int) -> None:
             break
         _require(env.agents == env.possible_agents, "all agents stay until the end", env.agents)
     _require(env.step({}) == ({}, {}, {}, {}, {}), "step({}) after the end returns five empty dicts")
+
+
+def _check_twin_midway(env: Any, seed: int) -> None:
+    """Check that a pickled twin plays a begun episode to the same end."""
+    spaces = _samplers(env, env.possible_agents, seed)
+    env.reset(seed=seed)
+    for _ in range(3):
+        if env.agents:
+            env.step({agent: spaces[agent].sample() for agent in env.agents})
+    twin = pickle.loads(pickle.dumps(env))  # noqa: S301
+    while env.agents and twin.agents:
+        actions = {agent: spaces[agent].sample() for agent in env.agents}
+        results = [repr(_plain(list(each.step(actions)))) for each in (env, twin)]
+        _require(results[0] == results[1], "a pickled twin continues a begun episode like the original")
+    _require(env.agents == twin.agents, "a pickled twin ends a begun episode when the original does")
 
 
 def _check_fresh(before: Any, after: Any) -> None:

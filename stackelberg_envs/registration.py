@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stackelberg_envs.errors import ArgumentError, unknown_name
+from stackelberg_envs.rendering import GENERIC_RENDERER
 
 if TYPE_CHECKING:
     from gymnasium import Env
@@ -52,7 +53,6 @@ NAMESPACE = "stackelberg"
 ENVS = "stackelberg_envs.envs"
 ID_PATTERN = re.compile(r"[\w.-]+/[\w.-]+-v\d+")
 MODULE_PATTERN = re.compile(r"(?P<name>[a-z][a-z0-9_]*)_v(?P<version>\d+)")
-GENERIC_RENDERER = "stackelberg_envs.rendering:generic"
 
 _SPECS: dict[str, EnvSpec] = {}
 
@@ -158,7 +158,7 @@ def declare(make_game: Callable[..., TabularGame], *, renderer: str = GENERIC_RE
 
 def register(
     id: str,  # noqa: A002 - the name both registries use
-    make_game: Callable[..., TabularGame],
+    make_game: Callable[..., TabularGame] | str,
     *,
     renderer: str = GENERIC_RENDERER,
 ) -> EnvSpec:
@@ -169,7 +169,8 @@ def register(
     id
         ``namespace/Name-v<int>``.
     make_game
-        Returns a :class:`stackelberg_envs.TabularGame` for its keyword arguments.
+        Returns a :class:`stackelberg_envs.TabularGame` for its keyword arguments; or ``"module:name"`` of
+        such a function.
     renderer
         ``"module:name"`` of a :class:`stackelberg_envs.rendering.Renderer`.
 
@@ -182,8 +183,9 @@ def register(
         raise ArgumentError(f"id: expected 'namespace/Name-v<int>', got {id!r}")
     if id in _SPECS or id in _own_ids():
         raise ArgumentError(f"id: {id!r} is already registered; raise the version or choose another name")
-    doc = inspect.getdoc(make_game) or ""
-    _SPECS[id] = EnvSpec(id, make_game, make_game.__module__, doc.partition("\n")[0], renderer)
+    function = _load(make_game) if isinstance(make_game, str) else make_game
+    module, doc = getattr(function, "__module__", ""), inspect.getdoc(function) or ""
+    _SPECS[id] = EnvSpec(id, function, module, doc.partition("\n")[0], renderer)
     _register_with_clients(id, {name: functools.partial(_face, name, id) for name in Faces._fields})
     return _SPECS[id]
 
@@ -241,14 +243,23 @@ def _own_ids() -> dict[str, str]:
 def _face(face: str, spec_id: str, *, game: TabularGame | None = None, **kwargs: Any) -> Any:
     """Make one face: its own arguments are taken out of `kwargs`, the rest makes the game."""
     entry = spec(spec_id)
-    module, _, name = FACE_ENTRY_POINTS[face].partition(":")
-    constructor = getattr(importlib.import_module(module), name)
+    constructor = _load(FACE_ENTRY_POINTS[face])
     options = {key: kwargs.pop(key) for key in list(kwargs) if key in _options(constructor)}
     if game is None:
         game = entry.make(**kwargs)
     elif kwargs:
         raise ArgumentError(f"{face}: expected no game arguments beside game=, got {', '.join(kwargs)}")
     return constructor(game, renderer=entry.renderer, name=module_name(spec_id), **options)
+
+
+def _load(entry_point: str) -> Callable[..., Any]:
+    """Return what ``"module:name"`` names."""
+    module, _, name = entry_point.partition(":")
+    try:
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ArgumentError(f"entry point: expected 'module:name', got {entry_point!r} ({error})") from error
+    return found
 
 
 @functools.cache
@@ -319,7 +330,7 @@ def _register_with_clients(spec_id: str, faces: dict[str, Any]) -> None:
     # PettingZoo has registries from 1.27 on.
     if hasattr(pettingzoo, "register"):
         for kind, face in (("aec", "env"), ("parallel", "parallel_env")):
-            if not _known_to_pettingzoo(kind, spec_id):
+            if spec_id not in _pettingzoo_registry(kind):
                 pettingzoo.register(kind, spec_id, entry_point=faces[face])
     base, _, version = spec_id.rpartition("-")
     views = (("Follower", "follower_env", faces["vector_env"]), ("Leader", "leader_env", None))
@@ -329,7 +340,8 @@ def _register_with_clients(spec_id: str, faces: dict[str, Any]) -> None:
             gymnasium.register(name, entry_point=faces[face], vector_entry_point=vector)
 
 
-def _known_to_pettingzoo(kind: str, spec_id: str) -> bool:
+def _pettingzoo_registry(kind: str) -> dict[str, Any]:
     from pettingzoo.env_registry import registration as registries
 
-    return spec_id in registries._get_registry(kind)
+    registry: dict[str, Any] = registries._get_registry(kind)
+    return registry

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from stackelberg_envs.games import TabularGame
     from stackelberg_envs.simulation import Session
 
-__all__ = ["Frame", "Renderer", "draw", "four_rooms", "generic"]
+__all__ = ["GENERIC_RENDERER", "Frame", "Renderer", "draw", "four_rooms", "generic"]
+
+GENERIC_RENDERER = "stackelberg_envs.rendering:generic"
 
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -253,7 +255,7 @@ FONT = {
     ")": "08040202020408", "=": "00001F001F0000", "_": "0000000000001F", "%": "18190204081303",
     "|": "04040404040404", "?": "0E110102040004", "'": "0C040800000000", "<": "02040810080402",
     ">": "08040201020408", "*": "00150E1F0E1500", "#": "0A0A1F0A1F0A0A", "[": "0E08080808080E",
-    "]": "0E02020202020E", ";": "000C0C000C0C0408",
+    "]": "0E02020202020E", ";": "000C0C00000C0C0408",
 }  # fmt: skip
 
 
@@ -397,9 +399,7 @@ def _draw_colour_bar(canvas: Canvas, top: float, left: float, frame: Frame) -> N
     if frame.x is None:
         canvas.text(top + 36 + height + 12, left, "not announced yet", MUTED, size=SMALL)
     else:
-        canvas.text(
-            top + 36 + height + 12, left, f"sum of |x| {np.abs(frame.x).sum():.3f}", MUTED, size=SMALL
-        )
+        canvas.text(top + 36 + height + 12, left, f"sum of |x| {np.abs(frame.x).sum():.3f}", MUTED, size=SMALL)
 
 
 def _four_rooms_text(frame: Frame) -> str:

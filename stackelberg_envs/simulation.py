@@ -390,9 +390,7 @@ class Session:
         """
         self._require(COMMITMENT, "commit")
         if self.per_step:
-            raise PhaseError(
-                "commit: expected lead(), because in this session the leader chooses at every step"
-            )
+            raise PhaseError("commit: expected lead(), because in this session the leader chooses at every step")
         self._begin(self.game.commitment.project(x))
         self.phase = PLAY
         if self.has_leader_actions:
@@ -407,8 +405,7 @@ class Session:
     def _draw_leader_actions(self) -> None:
         draw = self.simulator.leader_action
         self.leader_actions = [
-            None if finished else draw(state)
-            for state, finished in zip(self.states, self.finished, strict=True)
+            None if finished else draw(state) for state, finished in zip(self.states, self.finished, strict=True)
         ]
 
     def lead(self, actions: Sequence[Any]) -> None:
@@ -424,15 +421,13 @@ class Session:
         if not self.per_step:
             raise PhaseError("lead: expected a per-step session; here the leader's policy was committed")
         if self.phase not in (COMMITMENT, PLAY):
-            raise PhaseError(
-                f"lead: expected a running episode, got phase {self.phase!r}; call reset() first"
-            )
+            raise PhaseError(f"lead: expected a running episode, got phase {self.phase!r}; call reset() first")
         check = self.simulator.check_leader_action
         checked = [check(action) for action in actions]
         self.leader_actions = [
             None if finished else action for action, finished in zip(checked, self.finished, strict=True)
         ]
-        if self.phase is COMMITMENT:
+        if self.phase == COMMITMENT:
             self.records = [self._idle_record(i) for i in range(self.num_followers)]
         self.phase = PLAY
         self._waits_for_leader = False
@@ -460,7 +455,7 @@ class Session:
         the game keeps it private), ``next_state``, ``terminal`` (1 if `state` was terminal), ``context`` and
         ``step``, the number of play steps made. States and actions that do not exist are -1.
         """
-        if self.phase is not PLAY or self._waits_for_leader:
+        if self.phase != PLAY or self._waits_for_leader:
             self._require_play()
         checked = self._checked(actions)
         self.played += 1
@@ -520,7 +515,8 @@ class Session:
         """Return legal actions, None for finished followers; nothing has moved when one is refused."""
         if len(actions) != self.num_followers:
             raise ActionError(f"play: expected {self.num_followers} actions, got {len(actions)}")
-        check, checked, finished = self.simulator.check_follower_action, [], self.finished
+        check, finished = self.simulator.check_follower_action, self.finished
+        checked: list[Any] = []
         try:
             for action in actions:
                 checked.append(None if finished[len(checked)] else check(action))

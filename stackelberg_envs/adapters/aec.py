@@ -17,7 +17,7 @@ from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWr
 from stackelberg_envs.adapters.common import LEADER, TwoSides
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.games import Game
-from stackelberg_envs.registration import GENERIC_RENDERER
+from stackelberg_envs.rendering import GENERIC_RENDERER
 from stackelberg_envs.simulation import READY
 
 __all__ = ["RawEnv", "wrapped_env"]
@@ -94,7 +94,7 @@ class RawEnv(TwoSides, AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZ
         CommitmentError, ActionError
             An action outside its space.
         """
-        if self.session.phase is READY:
+        if self.session.phase == READY:
             raise PhaseError("step: expected reset() first")
         if not self.agents:
             return

@@ -11,11 +11,12 @@ import numpy as np
 from gymnasium.spaces import Discrete, MultiDiscrete, Space
 from numpy.typing import ArrayLike
 
+from stackelberg_envs import rendering
 from stackelberg_envs.adapters.observations import Observer
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, PhaseError
 from stackelberg_envs.games import Game
-from stackelberg_envs.registration import GENERIC_RENDERER
+from stackelberg_envs.rendering import GENERIC_RENDERER
 from stackelberg_envs.simulation import Session, neutral_commitment
 
 __all__ = ["LEADER", "RENDER_MODES", "Menu", "TwoSides", "follower_names", "metadata", "require_render_mode"]
@@ -52,8 +53,6 @@ def render(session: Session, renderer: str, mode: str | None) -> Any:
     """Return the picture or text of a session; in mode "human" the text goes to standard output."""
     if mode is None:
         return None
-    from stackelberg_envs import rendering
-
     picture = rendering.draw(session, renderer, "rgb_array" if mode == "rgb_array" else "ansi")
     if mode == "human":
         sys.stdout.write(f"{picture}\n")
@@ -216,9 +215,7 @@ def action_of(actions: dict[str, Any], agent: str) -> Any:
     try:
         return actions[agent]
     except KeyError:
-        raise PhaseError(
-            f"step: expected an action of {agent!r} in this round, got {sorted(actions)}"
-        ) from None
+        raise PhaseError(f"step: expected an action of {agent!r} in this round, got {sorted(actions)}") from None
 
 
 def copy_of(space: Space[Any]) -> Space[Any]:

@@ -18,7 +18,7 @@ from stackelberg_envs.adapters.parallel import Dicts
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.games import Game
-from stackelberg_envs.registration import GENERIC_RENDERER
+from stackelberg_envs.rendering import GENERIC_RENDERER
 from stackelberg_envs.simulation import READY, Session, neutral_commitment
 
 __all__ = ["FollowersEnv", "given_commitment"]
@@ -58,9 +58,7 @@ class FollowersEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Petting
         name: str | None = None,
     ) -> None:
         self.game = game
-        self.commitment = (
-            neutral_commitment(game) if commitment is None else game.commitment.check(commitment)
-        )
+        self.commitment = neutral_commitment(game) if commitment is None else game.commitment.check(commitment)
         self.session = Session(game)
         self.observer = Observer(self.session, observe_commitment)
         self.render_mode = common.require_render_mode(render_mode)
@@ -125,13 +123,11 @@ class FollowersEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Petting
         """
         agents, session = self.agents, self.session
         if not agents:
-            if session.phase is READY:
+            if session.phase == READY:
                 raise PhaseError("step: expected reset() first")
             return {}, {}, {}, {}, {}
         finished = session.finished
-        session.play(
-            [None if finished[i] else common.action_of(actions, agent) for i, agent in enumerate(agents)]
-        )
+        session.play([None if finished[i] else common.action_of(actions, agent) for i, agent in enumerate(agents)])
         self.observer.update()
         rewards = dict(zip(agents, session.follower_rewards, strict=True))
         terminations = dict.fromkeys(agents, session.terminated)

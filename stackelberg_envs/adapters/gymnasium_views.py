@@ -15,11 +15,12 @@ from stackelberg_envs.adapters.observations import Observer
 from stackelberg_envs.arrays import Array, require_rows_sum_to_one, require_shape
 from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.games import Game, TabularGame
-from stackelberg_envs.registration import GENERIC_RENDERER
+from stackelberg_envs.rendering import GENERIC_RENDERER
 from stackelberg_envs.simulation import DONE, PLAY, READY, Session, cumulative, neutral_commitment
 
 __all__ = ["FollowerEnv", "LeaderEnv", "Response"]
 
+RESPONSE_AXES = ("context", "state", "leader action")
 #: (game, x) -> follower policy of shape ([K,] S, A, B).
 Response = Callable[[TabularGame, Array], ArrayLike]
 
@@ -80,9 +81,7 @@ class FollowerEnv(gymnasium.Env[Any, Any]):
     def commitment(self, x: ArrayLike) -> None:
         self._commitment = self.game.commitment.check(x)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode, in the play phase.
 
         Parameters
@@ -195,9 +194,7 @@ class LeaderEnv(gymnasium.Env[Any, Any]):
         self.observation_layout = dict(self.observer.layout)
         self._answered: tuple[Array, Array] | None = None
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode, in the commitment phase.
 
         Parameters
@@ -230,7 +227,7 @@ class LeaderEnv(gymnasium.Env[Any, Any]):
         self.observer.begin_play()
         policy = self._policy()
         discounted, weight = 0.0, 1.0
-        while session.phase is PLAY:
+        while session.phase == PLAY:
             session.play(self._draw(policy))
             discounted += weight * session.leader_reward
             weight *= self.game.leader_discount
@@ -248,7 +245,7 @@ class LeaderEnv(gymnasium.Env[Any, Any]):
         if self._answered is None or not np.array_equal(self._answered[0], x):
             policy = np.asarray(self.response(self.game, x), dtype=np.float64)
             require_shape(policy, [self.game.array_shape], "response", ArgumentError)
-            policy = require_rows_sum_to_one(policy, "response", ArgumentError)
+            policy = require_rows_sum_to_one(policy, "response", ArgumentError, RESPONSE_AXES)
             self._answered = (x.copy(), cumulative(policy.reshape(-1, *self.game.shape[1:])))
         return self._answered[1]
 
@@ -257,12 +254,8 @@ class LeaderEnv(gymnasium.Env[Any, Any]):
         base = (session.context or 0) * self.game.shape[0]
         random = self.np_random.random
         return [
-            None
-            if finished
-            else int(np.searchsorted(policy[base + state, shown or 0], random(), side="right"))
-            for state, shown, finished in zip(
-                session.states, session.leader_actions, session.finished, strict=True
-            )
+            None if finished else int(np.searchsorted(policy[base + state, shown or 0], random(), side="right"))
+            for state, shown, finished in zip(session.states, session.leader_actions, session.finished, strict=True)
         ]
 
     def _info(self, discounted: float) -> dict[str, Any]:

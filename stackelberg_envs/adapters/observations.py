@@ -56,9 +56,7 @@ class Observer:
 
     def __init__(self, session: Session, observe_commitment: str = "all") -> None:
         if observe_commitment not in OBSERVE_COMMITMENT:
-            raise ArgumentError(
-                f"observe_commitment: expected 'all', 'local' or 'none', got {observe_commitment!r}"
-            )
+            raise ArgumentError(f"observe_commitment: expected 'all', 'local' or 'none', got {observe_commitment!r}")
         self.session = session
         self._simulator = session.simulator
         self.observes = _observed_part(session, observe_commitment)

@@ -16,7 +16,7 @@ from pettingzoo import ParallelEnv
 from stackelberg_envs.adapters.common import LEADER, TwoSides, action_of
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.games import Game
-from stackelberg_envs.registration import GENERIC_RENDERER
+from stackelberg_envs.rendering import GENERIC_RENDERER
 from stackelberg_envs.simulation import COMMITMENT, READY
 
 __all__ = ["ParallelFace"]
@@ -107,11 +107,11 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
         """
         agents = self.agents
         if not agents:
-            if self.session.phase is READY:
+            if self.session.phase == READY:
                 raise PhaseError("step: expected reset() first")
             return {}, {}, {}, {}, {}
         session = self.session
-        if session.phase is COMMITMENT:
+        if session.phase == COMMITMENT:
             self._leader_acts(action_of(actions, LEADER))
             self.observer.begin_play()
         elif session.per_step:

@@ -20,7 +20,7 @@ from stackelberg_envs.adapters.observations import Observer, local_rows
 from stackelberg_envs.arrays import Array, IntArray, require_count
 from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
 from stackelberg_envs.games import TabularGame
-from stackelberg_envs.registration import GENERIC_RENDERER
+from stackelberg_envs.rendering import GENERIC_RENDERER
 from stackelberg_envs.simulation import MAX_ONE_HOT, NOTHING, Session, cumulative, neutral_commitment
 
 __all__ = ["FollowerVectorEnv"]
@@ -82,9 +82,7 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any]):
             raise ArgumentError(f"game: expected a TabularGame, got {type(game).__name__}")
         self.game = game
         self.num_envs = require_count(num_envs, "num_envs")
-        self.commitment = (
-            neutral_commitment(game) if commitment is None else game.commitment.check(commitment)
-        )
+        self.commitment = neutral_commitment(game) if commitment is None else game.commitment.check(commitment)
         self.copy = copy
         self.metadata = {
             **common.metadata(name, game, is_parallelizable=False),
@@ -160,16 +158,13 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any]):
         array = np.asarray(actions)
         if array.shape != (self.num_envs,) or array.dtype.kind not in "iu":
             raise ActionError(
-                f"actions: expected {self.num_envs} integers, "
-                f"got an array of {array.dtype} and shape {array.shape}"
+                f"actions: expected {self.num_envs} integers, got an array of {array.dtype} and shape {array.shape}"
             )
         B = self.game.shape[2]
         illegal = (array < 0) | (array >= B)
         if illegal.any():
             where = int(illegal.argmax())
-            raise ActionError(
-                f"actions: expected integers in 0..{B - 1}, got {array[where]} at index {where}"
-            )
+            raise ActionError(f"actions: expected integers in 0..{B - 1}, got {array[where]} at index {where}")
         return array.astype(np.int32, copy=False)
 
     def _advance(self, actions: IntArray) -> Step:
@@ -207,9 +202,7 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any]):
     def _observe(self, before: IntArray) -> None:
         S, A, _ = self.game.shape
         layout, K = self.observation_layout, self.game.num_contexts
-        starts = [
-            layout[part].start if part in layout else 0 for part in ("leader_action", "context", "commitment")
-        ]
+        starts = [layout[part].start if part in layout else 0 for part in ("leader_action", "context", "commitment")]
         kernels.vector_observe(
             before,
             self._states,
@@ -227,9 +220,7 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any]):
             self._observations,
         )
 
-    def _infos(
-        self, before: IntArray, shown: IntArray, actions: IntArray, began: NDArray[np.bool_]
-    ) -> dict[str, Any]:
+    def _infos(self, before: IntArray, shown: IntArray, actions: IntArray, began: NDArray[np.bool_]) -> dict[str, Any]:
         S, A, _ = self.game.shape
         infos: dict[str, Any] = {
             "played": (~began).astype(np.int32),

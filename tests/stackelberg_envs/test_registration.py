@@ -1,0 +1,104 @@
+"""Ids: what is registered where, what unknown names and arguments get, and games of third parties."""
+
+import gymnasium
+import numpy as np
+import pettingzoo
+import pytest
+
+import stackelberg_envs as se
+from stackelberg_envs import registration
+from stackelberg_envs.errors import ArgumentError, UnknownNameError
+
+
+@pytest.fixture
+def leave_no_trace():
+    """Forget, after the test, whatever it registered."""
+    kept = dict(registration._SPECS), dict(gymnasium.registry)
+    registries = [registration._pettingzoo_registry(kind) for kind in ("aec", "parallel")]
+    before = [dict(registry) for registry in registries]
+    yield
+    for registry, old in zip((registration._SPECS, gymnasium.registry, *registries), (*kept, *before), strict=True):
+        registry.clear()
+        registry.update(old)
+
+
+def my_game(*, reward: float = 1.0) -> se.TabularGame:
+    """One state in which the leader is paid for the second action."""
+    return se.TabularGame(
+        transition=np.ones((1, 2, 2, 1)),
+        leader_reward=[[[0.0, reward], [0.0, 0.0]]],
+        follower_reward=np.zeros((1, 2, 2)),
+        initial=[1.0],
+        leader_discount=0.5,
+        follower_discount=0.5,
+        temperature=0.1,
+        commitment=se.PolicyTable(1, 2),
+        horizon=5,
+    )
+
+
+def test_every_env_file_has_an_id_a_summary_and_all_faces():
+    for module in registration.env_modules():
+        spec_id = registration.id_of(module)
+        spec = se.spec(spec_id)
+        assert spec.module == f"stackelberg_envs.envs.{module}"
+        assert spec.summary.endswith(".")
+        assert registration.module_name(spec_id) == module
+        for face in registration.Faces._fields:
+            assert callable(getattr(getattr(se, module), face))
+        assert f"`{spec_id}`" in getattr(se, module).__doc__
+
+
+def test_ids_follow_from_file_names():
+    assert registration.id_of("four_rooms_v0") == "stackelberg/FourRooms-v0"
+    with pytest.raises(ArgumentError, match="four_rooms_v0"):
+        registration.id_of("FourRooms")
+
+
+def test_module_and_id_make_the_same_environment():
+    by_module = se.four_rooms_v0.parallel_env(penalty=2.0)
+    by_id = se.parallel_env("stackelberg/FourRooms-v0", penalty=2.0)
+    assert by_module.metadata == by_id.metadata
+    assert by_module.metadata["name"] == "four_rooms_v0"
+    assert str(by_module) == "four_rooms_v0"
+
+
+def test_an_unknown_id_gets_the_nearest_ones():
+    with pytest.raises(UnknownNameError, match="did you mean 'stackelberg/FourRooms-v0'"):
+        se.make_game("stackelberg/FourRoms-v0")
+
+
+def test_an_unknown_argument_gets_the_known_ones():
+    with pytest.raises(ArgumentError, match=r"among goals, .*penalty.*; got gaols"):
+        se.make_game("stackelberg/FourRooms-v0", gaols=1)
+    with pytest.raises(ArgumentError, match="beside game="):
+        se.env("stackelberg/FourRooms-v0", game=my_game(), penalty=1.0)
+
+
+def test_a_third_party_registers_its_own(leave_no_trace):
+    spec = se.register("mine/Game-v0", my_game)
+    assert spec.summary == "One state in which the leader is paid for the second action."
+    assert "mine/Game-v0" in se.registered_ids()
+    assert se.make_game("mine/Game-v0", reward=3.0).leader_reward.max() == 3.0
+    se.check_game(se.make_game("mine/Game-v0"))
+    se.check_env("mine/Game-v0")
+    assert gymnasium.make("mine/GameFollower-v0", reward=2.0).unwrapped.game.leader_reward.max() == 2.0
+    if hasattr(pettingzoo, "make"):
+        assert pettingzoo.make("parallel", "mine/Game-v0").metadata["name"] == "game_v0"
+
+
+def test_a_third_party_may_name_its_function_as_text(leave_no_trace):
+    se.register("mine/Text-v0", "stackelberg_envs.envs.discrete_toy_v0:make_game")
+    assert se.make_game("mine/Text-v0", reward=2.0).shape == (3, 2, 3)
+
+
+@pytest.mark.parametrize("bad", ["Game-v0", "mine/Game", "mine/Game-vX", "stackelberg/FourRooms-v0"])
+def test_malformed_and_taken_ids_are_refused(bad, leave_no_trace):
+    with pytest.raises(ArgumentError, match="id"):
+        se.register(bad, my_game)
+
+
+def test_importing_again_registers_nothing_twice():
+    before = set(gymnasium.registry)
+    registration.register_with_clients()  # a second registration would warn, and warnings are errors
+    assert set(gymnasium.registry) == before
