@@ -46,6 +46,8 @@ __all__ = ["main"]
 
 REFUSED, INTERRUPTED = 2, 130
 PICTURE = "run.png"
+#: A response gap up to this, in reward units, is not worth a sentence.
+RESPONDS_EXACTLY = 1e-6
 
 DESCRIPTION = """\
 Stackelberg Markov games: a leader announces a commitment (incentives, a policy, tolls ...),
@@ -182,7 +184,8 @@ def _add_run(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--seed": (0, "of everything random; equal seeds give equal runs"),
     }
     for name, (default, meaning) in counts.items():
-        run.add_argument(name, type=_count, default=default, metavar="N", help=f"{meaning} (default: {default})")
+        kind = partial(_count, minimum=0) if name == "--seed" else _count
+        run.add_argument(name, type=kind, default=default, metavar="N", help=f"{meaning} (default: {default})")
     _add_pairs(run, "--set", "game", "an argument of the environment; 'stackelberg show ID' lists them")
     _add_pairs(run, "--leader-option", "leader", "a hyperparameter of the leader; 'stackelberg list' shows them")
     _add_pairs(run, "--follower-option", "follower", "a hyperparameter of the follower")
@@ -225,14 +228,14 @@ def _add_pairs(parser: argparse.ArgumentParser, flag: str, name: str, meaning: s
 # Values from the command line.
 
 
-def _count(text: str) -> int:
+def _count(text: str, minimum: int = 1) -> int:
     """Read 5000, 5_000 or 5e3."""
     try:
         number = float(text)
-        if number != int(number):
+        if number != int(number) or number < minimum:
             raise ValueError
     except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least {minimum}, got {text!r}") from None
     return int(number)
 
 
@@ -289,10 +292,15 @@ def _is_a(value: Any, kind: Any) -> bool:
     if kind in (int, str, type(None)):
         return isinstance(value, kind)
     origin = typing.get_origin(kind)
-    return not (inspect.isclass(origin) and issubclass(origin, Sequence)) or isinstance(value, list | tuple)
+    if not (inspect.isclass(origin) and issubclass(origin, Sequence)):
+        return True
+    items = typing.get_args(kind)
+    return isinstance(value, list | tuple) and all(_is_a(item, items[0]) for item in value)
 
 
 def _word_for(kind: Any) -> str:
+    if typing.get_args(kind) == (float,):
+        return "a list of numbers"
     plain = {int: "a whole number", float: "a number", str: "a word", bool: "true or false", type(None): "none"}
     return plain.get(kind, "a list")
 
@@ -550,7 +558,8 @@ def _run_or_say(options: argparse.Namespace, arguments: dict[str, Any], watch: _
 
     try:
         return agents.run(options.id, output=options.output, progress=watch, **arguments)
-    except Exception:
+    except BaseException:
+        watch.hide()
         if options.output is not None and watch.interrupts.started:
             _complain(f"the run failed; what it had is in {Path(options.output) / 'record.json'}")
         raise
@@ -578,7 +587,6 @@ class _Interrupts:
 
     def after_update(self) -> None:
         """Stop here if that was asked for."""
-        self.started = True
         if self.asked:
             self._stop()
 
@@ -604,7 +612,13 @@ class _Watch:
         self._bar = bar
         self._task = None if bar is None else bar.add_task("preparing", total=updates, value="...")
 
+    def hide(self) -> None:
+        """Take the bar away if the run ended before its first update."""
+        if self._bar is not None and self._task is not None and not self.interrupts.started:
+            self._bar.remove_task(self._task)
+
     def __call__(self, progress: Progress) -> None:
+        self.interrupts.started = True
         if self._bar is not None and self._task is not None:
             value = "..." if math.isnan(progress.leader_value) else f"{progress.leader_value:.3f}"
             self._bar.update(self._task, completed=progress.update, description="learning", value=value)
@@ -655,7 +669,7 @@ def _results(record: RunRecord) -> list[tuple[str, str, str]]:
         ("leader return at end", _number(ended[-1] if ended else None), "against the follower as it played"),
         ("leader return, exact", _number(record.leader_value), "final commitment, exact best response"),
         ("best known", _number(record.best_known), "" if record.best_known is not None else "not recorded"),
-        ("follower's response gap", _number(record.response_gap), "reward units it loses by not responding exactly"),
+        ("follower's response gap", _number(record.response_gap), "what it loses against its best response"),
         ("leader updates", f"{done:,}", f"of {record.updates:,}"),
         ("observed steps", f"{record.observed_steps:,}", "follower steps the leader saw"),
         ("follower steps", f"{record.follower_steps:,}", "steps the follower learned from"),
@@ -679,7 +693,7 @@ def _reading(record: RunRecord) -> str:
         text += f", {(end - start) / (best - start):.0%} of the way to the best known"
     if end < start:
         text += "; try more steps per update, or a smaller learning_rate"
-    if record.response_gap is not None:
+    if record.response_gap is not None and record.response_gap > RESPONDS_EXACTLY:
         text += f". The follower falls {record.response_gap:.2g} short of its own best response"
     return text + "."
 
@@ -720,9 +734,12 @@ def _load(path: str) -> RunRecord:
     from agents.results import load_record
 
     try:
-        return load_record(path)
+        record = load_record(path)
     except OutputError as exc:
         raise OutputError(str(exc) if path in str(exc) else f"{path}: {exc}") from exc
+    if not len(record.curve.get("observed_steps", ())):
+        raise OutputError(f"{path}: expected at least one leader update, but this run ({record.status}) had none")
+    return record
 
 
 def _complain(message: str) -> None:

@@ -5,11 +5,12 @@ Apart from :mod:`agents.trajectories`, so that what leaders import cannot reach 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from agents.env_collection import Policy, collect_from_env, table_policy
 from agents.trajectories import Trajectories
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, require_count, require_shape
@@ -27,9 +28,9 @@ class HasPolicy(Protocol):
 
 
 def collect(
-    game: TabularGame,
+    game: TabularGame | Any,
     x: ArrayLike,
-    follower: HasPolicy | ArrayLike,
+    follower: HasPolicy | ArrayLike | Policy,
     *,
     steps: int | None = None,
     episodes: int | None = None,
@@ -40,11 +41,13 @@ def collect(
     Parameters
     ----------
     game
-        A tabular game.
+        A tabular game (its fast path is used), or a PettingZoo environment, parallel or AEC, whose infos tell an
+        observer what happened, as those of this suite do.
     x
         The commitment.
     follower
-        A follower, or its response as an array of shape ([K,] S, A, B).
+        A follower, or its response as an array of shape ([K,] S, A, B); for environments also a function
+        (observation, info, rng) -> action.
     steps
         Follower steps in all; the last episode is cut when they are used up.
     episodes
@@ -64,6 +67,9 @@ def collect(
     """
     if (steps is None) == (episodes is None):
         raise ArgumentError(f"collect: expected either steps or episodes, got steps={steps}, episodes={episodes}")
+    rng = np.random.default_rng(rng)
+    if not isinstance(game, TabularGame):
+        return _collect_from_env(game, x, follower, steps, episodes, rng)
     checked = game.commitment.check(x)
     play = game.primitives(checked)
     response = _response_table(follower, play)
@@ -71,11 +77,35 @@ def collect(
         episodes = require_count(episodes, "episodes")
         steps = episodes * game.horizon
     budget = require_count(steps, "steps")
-    rng = np.random.default_rng(rng)
     return _record(game, checked, play, response, budget, episodes or budget, rng)
 
 
-def _response_table(follower: HasPolicy | ArrayLike, play: Primitives) -> Array:
+def _collect_from_env(
+    env: Any,
+    x: ArrayLike,
+    follower: HasPolicy | ArrayLike | Policy,
+    steps: int | None,
+    episodes: int | None,
+    rng: np.random.Generator,
+) -> Trajectories:
+    if not (hasattr(env, "action_space") and hasattr(env, "possible_agents")):
+        raise ArgumentError(f"collect: expected a TabularGame or a PettingZoo environment, got {type(env).__name__}")
+    game = getattr(env.unwrapped, "game", None)
+    if callable(follower):
+        num_states = 1 if game is None else game.shape[0]
+        policy = follower
+    elif game is None:
+        raise ArgumentError("follower: expected a function for an environment that is not of this suite, got a table")
+    else:
+        num_states = game.shape[0]
+        policy = table_policy(env, _response_table(follower, game.primitives(game.commitment.project(x))), num_states)
+    budget = require_count(2**62 if steps is None else steps, "steps")
+    if episodes is not None:
+        require_count(episodes, "episodes")
+    return collect_from_env(env, x, policy, num_states=num_states, steps=budget, episodes=episodes, rng=rng)
+
+
+def _response_table(follower: HasPolicy | ArrayLike | Policy, play: Primitives) -> Array:
     policy = getattr(follower, "policy", follower)
     table = np.ascontiguousarray(policy, dtype=np.float64)
     if table.ndim == play.leader_reward.ndim + 1:

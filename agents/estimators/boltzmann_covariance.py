@@ -205,4 +205,5 @@ def _visited(trajectories: Trajectories) -> tuple[IntArray, IntArray, IntArray]:
 
 def _divide(values: NDArray[Any], by: NDArray[Any]) -> Array:
     out: Array = np.zeros(values.shape)
-    return np.divide(values, by, out=out, where=by > 0)
+    np.divide(values, by, out=out, where=by > 0)
+    return out

@@ -52,7 +52,9 @@ class ExpectedSarsa:
         Passes over each batch.
     """
 
-    def __init__(self, shape: tuple[int, int, int], discount: float, least_step: float = 0.05, sweeps: int = 10) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], discount: float, least_step: float = 0.05, sweeps: int = 10
+    ) -> None:
         self.q = np.zeros(shape)
         self.discount = discount
         self.least_step = least_step
