@@ -90,9 +90,7 @@ def _is_real(value: object) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and bool(np.isfinite(value))
 
 
-def require_count(
-    value: object, name: str, minimum: int = 1, error: type[StackelbergError] = ArgumentError
-) -> int:
+def require_count(value: object, name: str, minimum: int = 1, error: type[StackelbergError] = ArgumentError) -> int:
     """Return an integer of at least `minimum`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
         raise error(f"{name}: expected an integer of at least {minimum}, got {value!r}")

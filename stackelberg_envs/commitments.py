@@ -109,9 +109,7 @@ class Commitment(ABC):
         above = self.low > self.high
         if above.any():
             where = first_index(above)
-            raise GameError(
-                f"low: expected at most high, got {self.low[where]} > {self.high[where]} at index {where}"
-            )
+            raise GameError(f"low: expected at most high, got {self.low[where]} > {self.high[where]} at index {where}")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -317,9 +315,7 @@ class StateIncentive(Commitment):
 
     changes = frozenset({"follower_reward"})
 
-    def __init__(
-        self, low: ArrayLike, high: ArrayLike, where: ArrayLike, parametrisation: str = "sigmoid"
-    ) -> None:
+    def __init__(self, low: ArrayLike, high: ArrayLike, where: ArrayLike, parametrisation: str = "sigmoid") -> None:
         self.where = frozen(as_float(where, "where"))
         super().__init__(low, high, self.where.shape[-1:])
         self.parametrisation = parametrisation
@@ -460,9 +456,7 @@ class TransitionMixture(_SimplexRows):
     def effect(self, x: Array) -> Effect:
         """Return the mixed transition."""
         weights = x[self.groups].T[:, :, None, None, None]
-        return Effect(
-            transition=Transition(self.successors, (weights * self.kernels).sum(axis=0), self._dense)
-        )
+        return Effect(transition=Transition(self.successors, (weights * self.kernels).sum(axis=0), self._dense))
 
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return the inner product of dJ/dP with each kernel, group by group."""

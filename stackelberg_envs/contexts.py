@@ -40,14 +40,10 @@ def combine(games: list[TabularGame], probabilities: ArrayLike, **changes: Any) 
     first = games[0]
     for k, game in enumerate(games):
         if game.context_probabilities is not None or game.shape != first.shape:
-            raise GameError(
-                f"games[{k}]: expected a game without contexts of shape {first.shape}, got {game.shape}"
-            )
+            raise GameError(f"games[{k}]: expected a game without contexts of shape {first.shape}, got {game.shape}")
         for name in SHARED:
             if not np.array_equal(getattr(game, name), getattr(first, name)):
-                raise GameError(
-                    f"games[{k}]: expected {name} {getattr(first, name)}, got {getattr(game, name)}"
-                )
+                raise GameError(f"games[{k}]: expected {name} {getattr(first, name)}, got {getattr(game, name)}")
     arrays: dict[str, Any] = {
         name: np.stack([getattr(game, name) for game in games])
         for name in ("leader_reward", "follower_reward", "initial", "terminal")
@@ -62,9 +58,7 @@ def _stacked(transitions: list[Transition | None], name: str) -> Transition | No
     if not given:
         return None
     if len(given) < len(transitions):
-        raise GameError(
-            f"{name}: expected one in every game or in none, got {len(given)} of {len(transitions)}"
-        )
+        raise GameError(f"{name}: expected one in every game or in none, got {len(given)} of {len(transitions)}")
     if all(transition is given[0] for transition in given):
         return given[0]
     # Rows padded to one length: densifying would cost S entries a row.

@@ -256,9 +256,7 @@ class TabularGame:
         K = self.num_contexts
         changed: dict[str, Any] = {}
         if effect.leader_policy is not None:
-            changed["leader_policy"] = (
-                np.tile(effect.leader_policy, (K, 1)) if K > 1 else effect.leader_policy
-            )
+            changed["leader_policy"] = np.tile(effect.leader_policy, (K, 1)) if K > 1 else effect.leader_policy
         for name in ("follower_reward", "leader_reward"):
             extra = getattr(effect, name)
             if extra is not None:
@@ -291,16 +289,12 @@ class TabularGame:
         for name in ("follower_reward", "leader_reward"):
             array = getattr(effect, name)
             if array is not None and not _broadcasts(array.shape, full):
-                raise GameError(
-                    f"commitment: its {name} has shape {array.shape}, which does not broadcast to {full}"
-                )
+                raise GameError(f"commitment: its {name} has shape {array.shape}, which does not broadcast to {full}")
         if effect.leader_policy is not None:
             require_shape(effect.leader_policy, [(S, A)], "commitment: its leader_policy")
             require_rows_sum_to_one(effect.leader_policy, "commitment: its leader_policy")
         elif A > 1 and self.leader_policy is None:
-            raise GameError(
-                f"leader_policy: expected shape ({S}, {A}), got None, and the commitment does not set it"
-            )
+            raise GameError(f"leader_policy: expected shape ({S}, {A}), got None, and the commitment does not set it")
         contexts = None if self.context_probabilities is None else self.num_contexts
         _checked_transition(effect.transition, "commitment: its transition", (S, A, B), contexts)
         if effect.transition is None and self.transition is None:
@@ -357,9 +351,7 @@ def _checked_contexts(value: Any) -> tuple[int | None, Array | None]:
     return len(probabilities), frozen(require_rows_sum_to_one(probabilities, "context_probabilities"))
 
 
-def _checked_transition(
-    value: Any, name: str, shape: tuple[int, int, int], K: int | None
-) -> Transition | None:
+def _checked_transition(value: Any, name: str, shape: tuple[int, int, int], K: int | None) -> Transition | None:
     if value is None:
         return None
     if isinstance(value, Transition):

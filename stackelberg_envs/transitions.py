@@ -58,9 +58,7 @@ class Transition:
         return cls(frozen(order.astype(np.int32)), frozen(probabilities), dense=True)
 
     @classmethod
-    def from_lists(
-        cls, successors: ArrayLike, probabilities: ArrayLike, name: str = "transition"
-    ) -> Transition:
+    def from_lists(cls, successors: ArrayLike, probabilities: ArrayLike, name: str = "transition") -> Transition:
         """Check successor lists of shape ([K,] S, A, B, N) given by the user.
 
         Raises
@@ -111,9 +109,7 @@ class Transition:
             successors = np.broadcast_to(self.successors, shape) + offsets
             probabilities = np.broadcast_to(self.probabilities, shape)
         flat = (K * S, A, B, N)
-        return Transition(
-            frozen(successors.reshape(flat)), frozen(np.asarray(probabilities).reshape(flat)), self.dense
-        )
+        return Transition(frozen(successors.reshape(flat)), frozen(np.asarray(probabilities).reshape(flat)), self.dense)
 
     def to_dense(self) -> Array:
         """Return the kernel as an array of shape ([K,] S, A, B, S)."""
@@ -138,6 +134,4 @@ def _require_lists(successors: NDArray[Any], probabilities: Array, name: str) ->
     outside = (successors < 0) | (successors >= S)
     if outside.any():
         where = first_index(outside)
-        raise GameError(
-            f"{name}.successors: expected states in 0..{S - 1}, got {successors[where]} at index {where}"
-        )
+        raise GameError(f"{name}.successors: expected states in 0..{S - 1}, got {successors[where]} at index {where}")

@@ -81,14 +81,10 @@ def response_gap(game: Primitives, response: Array, best_state_values: Array) ->
         Difference of the entropy-regularised follower values at the initial distribution, at least 0 up to
         rounding, reward units.
     """
-    entropy = -np.where(response > 0, response * np.log(np.where(response > 0, response, 1.0)), 0.0).sum(
-        axis=2
-    )
+    entropy = -np.where(response > 0, response * np.log(np.where(response > 0, response, 1.0)), 0.0).sum(axis=2)
     reward = np.einsum("sa,sab,sab->s", game.leader_policy, response, game.follower_reward)
     reward += game.temperature * (game.leader_policy * entropy).sum(axis=1)
     joint = game.leader_policy[:, :, None] * response
-    system = resolvent(
-        joint, game.believed_transition, game.continuing, game.follower_discount, game.num_contexts
-    )
+    system = resolvent(joint, game.believed_transition, game.continuing, game.follower_discount, game.num_contexts)
     values = system.solve(reward, EVALUATION_TOLERANCE * float(np.abs(reward).max()))
     return float(game.initial @ (best_state_values - values))

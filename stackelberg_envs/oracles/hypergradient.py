@@ -72,9 +72,7 @@ def hypergradient(game: Primitives, best: BestResponse, leader: LeaderEvaluation
     inflow *= game.follower_discount
     system = leader.system
     if believed is not game.transition or game.follower_discount != game.leader_discount:
-        system = resolvent(
-            leader.joint_policy, believed, game.continuing, game.follower_discount, game.num_contexts
-        )
+        system = resolvent(leader.joint_policy, believed, game.continuing, game.follower_discount, game.num_contexts)
     m = system.solve_transposed(inflow, EVALUATION_TOLERANCE * float(np.abs(inflow).sum()))
     return Flows(d, w + m[:, None, None] * leader.joint_policy, m)
 

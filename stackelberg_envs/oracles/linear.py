@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse
 import scipy.sparse.linalg
+from scipy.linalg import lapack
 
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
@@ -21,9 +21,10 @@ from stackelberg_envs.transitions import Transition
 
 __all__ = ["Resolvent", "resolvent"]
 
-#: Up to this many states a block, one dense LU serves every right-hand side; measured break-even with the
-#: Krylov solver on random games and on grids lies between 500 and 1,000 (benchmarks/speed_oracle.py).
-DENSE_LIMIT = 700
+#: Up to this many states a block, one dense LU serves every right-hand side. Measured break-even with the
+#: Krylov solver on one core: 350 states on random games, 450 on grids (benchmarks/speed_oracle.py). It is
+#: set lower because dense LU uses the threads of BLAS, which stall where the other cores are busy.
+DENSE_LIMIT = 300
 KRYLOV_ITERATIONS = 2_000
 #: A run of the Krylov solver that lowers the residual by less than this factor is its last.
 LEAST_PROGRESS = 0.1
@@ -68,20 +69,16 @@ def resolvent(
 
 
 class _Dense:
-    def __init__(
-        self, joint_policy: Array, transition: Transition, continuing: Array, discount: float, K: int
-    ) -> None:
+    def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float, K: int) -> None:
         S = len(continuing) // K
         matrix = np.empty((K, S, S))
         kernels.policy_matrix(
-            joint_policy, transition.successors, transition.probabilities, continuing, matrix
+            -discount * joint_policy, transition.successors, transition.probabilities, continuing, matrix
         )
-        matrix *= -discount
-        matrix[:, np.arange(S), np.arange(S)] += 1.0
+        matrix.reshape(K, S * S)[:, :: S + 1] += 1.0
         # LU of each block's transpose: the transposed view is in LAPACK's own order and is not copied.
-        self._factors: list[Any] = [
-            scipy.linalg.lu_factor(block.T, overwrite_a=True, check_finite=False) for block in matrix
-        ]
+        # LAPACK is called directly: SciPy's wrappers cost as much as the solve itself at a hundred states.
+        self._factors: list[Any] = [lapack.dgetrf(block.T, overwrite_a=True)[:2] for block in matrix]
         self._blocks = (K, S)
 
     def solve(self, rhs: Array, tolerance: float) -> Array:
@@ -92,24 +89,18 @@ class _Dense:
 
     def _apply(self, rhs: Array, trans: Literal[0, 1]) -> Array:
         parts = zip(self._factors, rhs.reshape(self._blocks), strict=True)
-        return np.concatenate(
-            [scipy.linalg.lu_solve(f, part, trans=trans, check_finite=False) for f, part in parts]
-        )
+        return np.concatenate([lapack.dgetrs(lu, pivots, b, trans=trans)[0] for (lu, pivots), b in parts])
 
 
 class _Krylov:
-    def __init__(
-        self, joint_policy: Array, transition: Transition, continuing: Array, discount: float
-    ) -> None:
+    def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float) -> None:
         Z = len(continuing)
         data = np.empty(transition.probabilities.size)
         kernels.policy_matrix_data(joint_policy, transition.probabilities, continuing, data)
         data *= discount
         indptr = np.arange(0, data.size + 1, data.size // Z)
         # gamma P_pi; a successor that is listed twice stays two entries, which products add up.
-        self._matrix: Any = scipy.sparse.csr_array(
-            (data, transition.successors.reshape(-1), indptr), shape=(Z, Z)
-        )
+        self._matrix: Any = scipy.sparse.csr_array((data, transition.successors.reshape(-1), indptr), shape=(Z, Z))
 
     def solve(self, rhs: Array, tolerance: float) -> Array:
         return self._solve(self._matrix, rhs, _largest, tolerance, tolerance)
@@ -120,9 +111,7 @@ class _Krylov:
 
     def _solve(self, matrix: Any, rhs: Array, norm: Any, tolerance: float, euclidean: float) -> Array:
         """Solve by BiCGSTAB, restarted on the true residual; where that stalls, by a direct solve."""
-        operator = scipy.sparse.linalg.LinearOperator(
-            matrix.shape, matvec=lambda v: v - matrix @ v, dtype=np.float64
-        )
+        operator = scipy.sparse.linalg.LinearOperator(matrix.shape, matvec=lambda v: v - matrix @ v, dtype=np.float64)
         out, residual = np.zeros_like(rhs), rhs
         while norm(residual) > max(tolerance, AIMED_AT * _rounding(matrix, rhs, out, norm)):
             step, _ = scipy.sparse.linalg.bicgstab(

@@ -206,6 +206,13 @@ def test_a_follower_without_preference_decides_by_the_rule(tie_break, leader):
     assert best.state_values[0] == pytest.approx(10.0)
 
 
+def test_values_equal_up_to_rounding_are_ties():
+    assert 0.1 + 0.2 > 0.3
+    game = one_state([0.1 + 0.2, 0.3], [0.0, 1.0], discount=0.0)
+    assert leader_value(game, hard_best_response(game).policy) == 1.0
+    assert leader_value(game, hard_best_response(game, tie_break="pessimistic").policy) == 0.0
+
+
 @pytest.mark.parametrize("discount", [0.9, 0.999])
 @pytest.mark.parametrize("limit", [0, 10**6], ids=["krylov", "dense"])
 def test_breaking_ties_never_cycles_between_equals(discount, limit, monkeypatch):
@@ -241,9 +248,7 @@ def test_soft_response_tends_to_the_hard_one_as_temperature_falls():
 
 
 def test_unknown_tie_rule_is_refused():
-    with pytest.raises(
-        ArgumentError, match=r"tie_break: expected 'optimistic' or 'pessimistic', got 'lucky'"
-    ):
+    with pytest.raises(ArgumentError, match=r"tie_break: expected 'optimistic' or 'pessimistic', got 'lucky'"):
         hard_best_response(primitives(), tie_break="lucky")
 
 
@@ -260,6 +265,14 @@ def test_response_gap_is_zero_at_the_best_response_and_positive_elsewhere():
         assert response_gap(game, other, best.state_values) > 1e-3
         greedy = hard_best_response(game).policy
         assert response_gap(game, greedy, best.state_values) > 0
+
+
+def test_response_gap_is_measured_by_what_the_follower_believes():
+    belief = random_tabular_v0.make_game(**SIZES, seed=9).transition
+    game = random_tabular_v0.make_game(**SIZES, seed=1).replace(believed_transition=belief)
+    parts = game.primitives(np.full((5, 2), 0.5))
+    best = soft_best_response(parts)
+    assert response_gap(parts, best.policy, best.state_values) == pytest.approx(0.0, abs=1e-10)
 
 
 def test_response_gap_in_one_state_is_the_scaled_divergence():

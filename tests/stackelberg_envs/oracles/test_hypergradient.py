@@ -215,9 +215,7 @@ def priced(z):
 
 
 def two_sided_price(z):
-    return Joint(
-        StateIncentive(-1, 1, where=np.ones(z.S)), IncentiveCost(-np.ones(z.S), 1, 0.7, np.ones(z.S))
-    )
+    return Joint(StateIncentive(-1, 1, where=np.ones(z.S)), IncentiveCost(-np.ones(z.S), 1, 0.7, np.ones(z.S)))
 
 
 def features(z):
@@ -253,7 +251,8 @@ def function(z):
 
 
 def believes(z):
-    return {"believed_transition": z.kernels(*z.lead)}
+    """With equal discounts a solver may be tempted to reuse the leader's matrix for the follower."""
+    return {"believed_transition": z.kernels(*z.lead), "leader_discount": 0.8, "follower_discount": 0.8}
 
 
 def believes_lists(z):
@@ -295,9 +294,7 @@ class Case:
         changes = {} if more is None else more(sizes)
         self.game = sizes.game(commitment, terminal, **changes)
         simplex = isinstance(commitment, SIMPLEX)
-        self.to_x, self.pull_back = (
-            (softmax, through_softmax) if simplex else (identity_map, through_identity)
-        )
+        self.to_x, self.pull_back = (softmax, through_softmax) if simplex else (identity_map, through_identity)
         middle, width = 0.5 * (commitment.low + commitment.high), commitment.high - commitment.low
         noise = sizes.rng.uniform(-0.3, 0.3, commitment.shape)
         self.theta = 3 * noise if simplex else middle + width * noise
@@ -423,9 +420,7 @@ def test_one_context_with_its_axis_equals_the_game_without():
 @pytest.mark.parametrize("discount", [0.0, 0.9, 0.999])
 def test_extreme_temperatures_and_discounts_stay_finite(temperature, discount):
     z = Sizes(11, 2, 2)
-    game = z.game(
-        policy(z), True, temperature=temperature, leader_discount=discount, follower_discount=discount
-    )
+    game = z.game(policy(z), True, temperature=temperature, leader_discount=discount, follower_discount=discount)
     solution = solve(game, np.full((z.S, 2), 0.5))
     cotangents = solution.cotangents
     for array in (cotangents.follower_reward, cotangents.leader_policy, cotangents.transition):

@@ -124,10 +124,7 @@ def test_a_large_grid_is_solved_alike_by_both_solvers(discount, terminal, accura
     scale = np.abs(dense.gradient).max()
     np.testing.assert_allclose(sparse.gradient, dense.gradient, rtol=0, atol=accuracy * scale)
     assert sparse.leader_value == pytest.approx(dense.leader_value, rel=1e-9)
-    assert (
-        np.abs(sparse.best.state_values - dense.best.state_values).max()
-        <= sparse.best.error + dense.best.error
-    )
+    assert np.abs(sparse.best.state_values - dense.best.state_values).max() <= sparse.best.error + dense.best.error
 
 
 def test_krylov_solves_a_grid_where_mixing_is_slow(monkeypatch):
