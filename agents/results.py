@@ -120,11 +120,9 @@ class RunRecord:
             The folder cannot be written.
         """
         path = prepare_folder(folder) / FILE_NAME
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".record-", suffix=".json")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(self.to_json())
-        Path(temporary).replace(path)
-        return path
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(self.to_json(), encoding="utf-8")
+        return temporary.replace(path)
 
 
 def load_record(path: str | Path) -> RunRecord:
