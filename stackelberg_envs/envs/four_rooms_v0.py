@@ -25,8 +25,8 @@ End
     The goal is terminal: it pays when it is visited. Otherwise after 200 steps.
 What is known
     Without incentives the leader earns almost nothing. Plain gradient ascent from random logits, exact or
-    not, drifts back there; temperature continuation and many starts end higher (docs/tasks.md has the best
-    known values).
+    not, drifts back there; temperature continuation and many starts end higher (``BEST_KNOWN`` below has the
+    best values found).
 Arguments
     ``goals``, ``goal_probabilities``, ``slip``, ``follower_slip``, ``temperature``, ``penalty``,
     ``discount``, ``horizon``.
@@ -75,6 +75,25 @@ TWO_GOALS = ((1, 9), (11, 11))
 #: Up, right, down, left.
 MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
 LOWEST_INCENTIVE = -0.2
+#: Best known leader values with one goal, slip 0.33, discount 0.99, by (temperature, penalty); no upper bounds.
+#: Rounded, from docs/tables/best_known_four_rooms.md, which benchmarks/best_known_four_rooms.py makes.
+BEST_KNOWN = {
+    (0.001, 1.0): 1.0379,
+    (0.001, 3.0): 0.8114,
+    (0.001, 5.0): 0.6054,
+    (0.003, 1.0): 0.9620,
+    (0.003, 3.0): 0.7170,
+    (0.003, 5.0): 0.4876,
+    (0.005, 1.0): 0.9942,
+    (0.005, 3.0): 0.7944,
+    (0.005, 5.0): 0.6151,
+    (0.007, 1.0): 4.7981,
+    (0.007, 3.0): 4.7708,
+    (0.007, 5.0): 4.7442,
+    (0.01, 1.0): 5.6559,
+    (0.01, 3.0): 5.6541,
+    (0.01, 5.0): 5.6522,
+}
 
 
 def make_game(
@@ -115,9 +134,7 @@ def make_game(
     states = [_state_of(goal) for goal in goals]
     if not states:
         raise GameError("goals: expected at least one (row, column), got none")
-    probabilities = (
-        np.full(len(states), 1.0 / len(states)) if goal_probabilities is None else goal_probabilities
-    )
+    probabilities = np.full(len(states), 1.0 / len(states)) if goal_probabilities is None else goal_probabilities
     S = len(CELLS)
     at_goal = np.zeros((len(states), S))
     at_goal[np.arange(len(states)), states] = 1.0
@@ -126,6 +143,10 @@ def make_game(
     on_target = np.zeros((S, 1, 4))
     on_target[STATE_OF[TARGET]] = 1.0
     low = np.full(S, LOWEST_INCENTIVE)
+    facts = {"cells": CELLS, "goals": tuple(goals), "target": TARGET, "start": START}
+    as_tabulated = (tuple(goals), slip, follower_slip or slip, discount) == (ONE_GOAL, 0.33, 0.33, 0.99)
+    if as_tabulated and (temperature, penalty) in BEST_KNOWN:
+        facts["best_known"] = BEST_KNOWN[temperature, penalty]
     return TabularGame(
         transition=_walk(slip, "slip"),
         believed_transition=None if follower_slip in (None, slip) else _walk(follower_slip, "follower_slip"),
@@ -143,7 +164,7 @@ def make_game(
         context_probabilities=as_float(probabilities, "goal_probabilities") if len(states) > 1 else None,
         horizon=horizon,
         name="Four-Rooms",
-        facts={"cells": CELLS, "goals": tuple(goals), "target": TARGET, "start": START},
+        facts=facts,
     )
 
 
