@@ -90,10 +90,7 @@ def inside(commitment):
 
 
 WITH_AND_WITHOUT_CONTEXTS = [
-    (name, contexts)
-    for name in COMMITMENTS
-    for contexts in (False, True)
-    if contexts or "by context" not in name
+    (name, contexts) for name in COMMITMENTS for contexts in (False, True) if contexts or "by context" not in name
 ]
 
 

@@ -35,9 +35,7 @@ def test_discrete_toy_values(reward, q, value):
     assert solve(game, table(q)).leader_value == pytest.approx(value, abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("reward", "best_q", "best_value"), [(1.0, 0.166456, 34.992641), (2.0, 0.502638, 39.940211)]
-)
+@pytest.mark.parametrize(("reward", "best_q", "best_value"), [(1.0, 0.166456, 34.992641), (2.0, 0.502638, 39.940211)])
 def test_discrete_toy_optimum(reward, best_q, best_value):
     game = discrete_toy_v0.make_game(reward=reward)
     found = minimize_scalar(
@@ -101,9 +99,7 @@ def test_discrete_toy_dynamics():
     np.testing.assert_array_equal(landing[2], [[0, 2, 2], [0, 2, 2]])
     np.testing.assert_array_equal(game.leader_reward[0], [[0, 1, 0]] * 2)
     assert not game.leader_reward[1:].any()
-    np.testing.assert_array_equal(
-        game.follower_reward, [[[0, 1, 1]] * 2, [[0, 0, 2], [-1] * 3], [[0] * 3] * 2]
-    )
+    np.testing.assert_array_equal(game.follower_reward, [[[0, 1, 1]] * 2, [[0, 0, 2], [-1] * 3], [[0] * 3] * 2])
     assert (game.horizon, game.temperature, game.leader_discount) == (150, 0.05, 0.99)
     assert not game.terminal.any()
 
