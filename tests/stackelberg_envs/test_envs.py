@@ -1,5 +1,7 @@
 """The tasks' own facts: maps, rows, and every reference value known independently of this library."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -253,3 +255,12 @@ def test_random_tabular_has_the_shapes_asked_for():
 def test_random_tabular_refuses_what_makes_no_game(changes, match):
     with pytest.raises(ArgumentError, match=match):
         random_tabular_v0.make_game(**changes)
+
+
+def test_best_known_values_of_four_rooms_are_those_of_the_committed_table():
+    table = Path(__file__).parents[2] / "docs" / "tables" / "best_known_four_rooms.md"
+    rows = [line.strip("|").split("|") for line in table.read_text(encoding="utf-8").splitlines()[2:]]
+    assert {(float(row[0]), float(row[1])): float(row[-1]) for row in rows} == four_rooms_v0.BEST_KNOWN
+    assert four_rooms_v0.make_game(temperature=0.007).facts["best_known"] == 4.7442
+    for other in ({"slip": 0.44}, {"follower_slip": 0.44}, {"goals": four_rooms_v0.TWO_GOALS}, {"penalty": 2.0}):
+        assert "best_known" not in four_rooms_v0.make_game(**other).facts
