@@ -30,9 +30,7 @@ class Empty(ParallelEnv[str, Any, Any]):
     def __init__(self) -> None:
         self.like = se.parallel_env(ID)
         self.possible_agents = self.like.possible_agents
-        self.zeros = {
-            a: np.zeros(self.like.observation_space(a).shape, np.float32) for a in self.possible_agents
-        }
+        self.zeros = {a: np.zeros(self.like.observation_space(a).shape, np.float32) for a in self.possible_agents}
 
     def observation_space(self, agent: str) -> Any:
         """Return the space of Four-Rooms."""

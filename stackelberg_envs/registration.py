@@ -108,7 +108,8 @@ class EnvSpec:
 class Faces(NamedTuple):
     """The seven constructors every environment module offers; each takes the game's and its own arguments.
 
-    ``game=`` passes a finished game instead of its arguments.
+    ``game=`` passes a finished game instead of its arguments: for games of one's own, for changes by
+    ``game.replace(...)``, and where the game has an argument of the same name as the face (then the face's is meant).
     """
 
     raw_env: Callable[..., AECEnv[str, Any, Any]]

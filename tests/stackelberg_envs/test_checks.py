@@ -32,6 +32,23 @@ def test_variants_conform(arguments):
     se.check_env(se.env(TOY, **arguments))
 
 
+@pytest.mark.parametrize("spec_id", ["stackelberg/RandomTabular-v0", "stackelberg/FourRooms-v0"])
+def test_games_with_contexts_pay_by_the_context(spec_id):
+    arguments = {"K": 3} if "Random" in spec_id else {"goals": ((1, 9), (11, 11), (1, 1))}
+    for seed in range(4):  # in which every context is drawn
+        for face in (se.parallel_env, se.followers_env):
+            se.check_env(face(spec_id, **arguments), seed=seed)
+
+
+def test_a_gradient_that_is_not_the_derivative_of_j_is_caught(monkeypatch):
+    from stackelberg_envs.oracles.hypergradient import Solution
+
+    right = Solution.gradient.fget
+    monkeypatch.setattr(Solution, "gradient", property(lambda solution: 1.05 * right(solution)))
+    with pytest.raises(ConformityError, match="finite differences of J"):
+        se.check_game(se.make_game(TOY))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

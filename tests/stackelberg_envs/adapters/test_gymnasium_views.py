@@ -60,6 +60,21 @@ def test_the_leader_is_paid_what_its_response_earns_it():
         env.step(PURE)
 
 
+def test_the_response_is_the_one_to_the_context():
+    game = se.random_tabular(K=3, A=1, B=3, horizon=4)
+    by_context = np.zeros(game.array_shape)
+    for k in range(3):
+        by_context[k, ..., k] = 1.0
+    env = se.leader_env("stackelberg/RandomTabular-v0", game=game, response=lambda game, x: by_context)
+    seen = set()
+    for seed in range(12):
+        env.reset(seed=seed)
+        context = env.step(np.zeros(4))[-1]["context"]
+        assert env.session.records[0]["follower_action"] == context
+        seen.add(context)
+    assert seen == {0, 1, 2}
+
+
 def test_a_response_that_is_no_policy_is_refused():
     for wrong in (np.ones((3, 2, 3)), np.ones((2, 3))):
         env = se.leader_env(TOY, response=lambda game, x, wrong=wrong: wrong)

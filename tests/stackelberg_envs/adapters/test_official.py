@@ -15,8 +15,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Action space for each agent probably should be:UserWarning"),
     # Incentives lie in [-0.2, 0]: their unit is the follower's reward, and rescaling is the learner's affair.
     pytest.mark.filterwarnings("ignore:.*we recommend using a symmetric and normalized space:UserWarning"),
-    # gymnasium.make's checker calls step() once more than the check itself does.
-    pytest.mark.filterwarnings("ignore:.*not within the observation space:UserWarning"),
 ]
 
 

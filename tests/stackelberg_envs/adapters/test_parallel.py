@@ -187,6 +187,15 @@ def test_the_menu_offers_commitments_by_number():
     np.testing.assert_array_equal(*same)
 
 
+def test_each_agent_samples_from_a_stream_of_its_own():
+    env = se.parallel_env(TOY, game=se.make_game(TOY).replace(num_followers=2))
+    env.action_space("follower_0").seed(1)
+    before = [int(env.action_space("follower_0").sample()) for _ in range(20)]
+    env.action_space("follower_0").seed(1)
+    env.action_space("follower_1").seed(2)
+    assert [int(env.action_space("follower_0").sample()) for _ in range(20)] == before
+
+
 def test_private_rewards_stay_out_of_the_infos():
     game = se.make_game(TOY).replace(observe_rewards=False)
     env = se.parallel_env(TOY, game=game)
