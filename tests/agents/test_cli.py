@@ -1,0 +1,372 @@
+"""The command line, as people use it: words in, exit code, text and files out."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from agents import cli, demo
+from agents.cli import main
+from agents.followers.soft_value_iteration import SoftValueIteration
+from agents.results import load_record
+
+TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
+SHORT = ["--updates", "3", "--steps-per-update", "100"]
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """A wide terminal, so that no line is broken."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def small_demo(monkeypatch):
+    options = {**demo.DEMO, "follower_options": {**demo.DEMO["follower_options"], "first_steps": 2_000}}
+    options["follower_options"]["steps"] = 1_000
+    monkeypatch.setattr(cli, "DEMO", {**options, "updates": 3, "steps_per_update": 200})
+
+
+def refused(capsys, *words):
+    """Run, expect a refusal in one line on standard error, and return that line."""
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("stackelberg: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+# help
+
+
+def test_without_a_command_the_help_is_shown(capsys):
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    assert "first steps:" in out
+    assert "stackelberg demo" in out
+
+
+@pytest.mark.parametrize("command", ["list", "show", "run", "plot", "demo"])
+def test_each_command_explains_itself(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert f"stackelberg {command}" in capsys.readouterr().out
+
+
+def test_examples_of_the_help_are_valid_commands():
+    text = "\n".join([cli.EPILOG, cli.RUN_EPILOG, cli.PLOT_EPILOG, cli.SHOW_EPILOG]).replace("\\\n", " ")
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith("stackelberg ")]
+    assert len(lines) >= 10
+    for line in lines:
+        cli._parser().parse_args(shlex.split(line.partition("   ")[0])[1:])
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("stackelberg-envs ")
+
+
+# list, show
+
+
+def test_list_names_environments_leaders_with_their_levels_and_followers(capsys):
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    for word in (TOY, ROOMS, "bchg", "naive", "exact", "soft_q_learning", "ACTIONS_ONLY to REWARDS_OBSERVED"):
+        assert word in out
+    row = next(line for line in out.splitlines() if line.startswith(ROOMS))
+    assert row.split()[-5:] == ["104", "1", "4", "1", "104"]
+
+
+def test_show_tells_what_an_environment_is(capsys):
+    assert main(["show", ROOMS, "--set", "penalty=1.5"]) == 0
+    out = capsys.readouterr().out
+    assert "1 per step on the target cell" in out
+    assert "temperature" in out
+    assert "# # # #" in out
+    row = next(line for line in out.splitlines() if line.startswith("penalty"))
+    assert row.split()[1:3] == ["5.0", "1.5"]
+    assert out.rstrip().endswith(f"stackelberg run {ROOMS} --set penalty=1.5")
+
+
+def test_show_works_for_every_environment(capsys):
+    from stackelberg_envs.registration import registered_ids
+
+    for name in registered_ids():
+        assert main(["show", name]) == 0
+        assert "Under the commitment nearest to zero" in capsys.readouterr().out
+
+
+# run
+
+
+def test_run_ends_in_a_table_and_writes_record_and_picture(tmp_path, capsys):
+    folder = tmp_path / "toy"
+    words = ["--set", "reward=2", "--leader-option", "learning_rate=0.1", "--seed", "7", "--output", str(folder)]
+    assert main(["run", TOY, *SHORT, *words]) == 0
+    out = capsys.readouterr().out
+    for row in ("leader return at start", "at end", "exact", "best known", "response gap", "observed steps", "time"):
+        assert row in out
+    assert "In words: the leader's return went from" in out
+    record = load_record(folder)
+    assert (record.status, record.seed, record.observed_steps) == ("finished", 7, 300)
+    assert record.game_arguments == {"reward": 2}
+    assert record.leader_options["learning_rate"] == 0.1
+    assert f"{record.leader_value:.4f}" in out
+    assert (folder / "run.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_quiet_prints_the_table_alone(capsys):
+    assert main(["run", TOY, *SHORT, "--quiet"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("Result")
+    assert "In words" not in captured.out
+    assert captured.err == ""
+
+
+def test_equal_seeds_give_equal_runs(tmp_path):
+    for name in ("one", "two"):
+        assert main(["run", TOY, *SHORT, "--quiet", "--output", str(tmp_path / name)]) == 0
+    one, two = load_record(tmp_path / "one"), load_record(tmp_path / "two")
+    np.testing.assert_array_equal(one.commitment, two.commitment)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["show", "stackelberg/FourRoom-v0"], "did you mean 'stackelberg/FourRooms-v0'"),
+        (["run", TOY, "--leader", "bcgh"], "did you mean 'bchg'"),
+        (["run", TOY, "--follower", "soft_q"], "did you mean 'soft_q_learning'"),
+        (["run", TOY, "--parametrisation", "sigmod"], "did you mean 'sigmoid'"),
+        (["run", TOY, "--set", "rewrad=2"], "expected arguments among reward"),
+        (["run", TOY, "--set", "reward"], "expected NAME=VALUE, got 'reward'"),
+        (["run", TOY, "--set", "reward=much"], "--set reward: expected a number, got 'much'"),
+        (["run", TOY, "--set", "reward=__import__('os')"], "expected a number, a word, or a list"),
+        (["run", TOY, "--set", "temperature=0"], "temperature: expected a number greater than 0"),
+        (["run", TOY, "--leader-option", "rate=1"], "unknown option 'rate'"),
+        (["run", TOY, "--leader-option", "learning_rate=NaN"], "expected finite numbers"),
+        (["run", TOY, "--leader-option", "start=[0, 'a']"], "expected a word or a list of numbers"),
+        (["run", TOY, "--leader-option", "optimizer=newton"], "unknown optimizer 'newton'"),
+        (["run", TOY, "--follower-option", "tolerance=true"], "expected a number, got True"),
+        (["run", ROOMS, "--set", "goals=[[0, 0]]"], "expected free cells"),
+        (["run", ROOMS, "--set", "goals=5"], "--set goals: expected a list, got 5"),
+        (["run", TOY, "--updates", "0"], "--updates: expected a whole number of at least 1"),
+        (["run", TOY, "--seed", "1.5"], "--seed: expected a whole number of at least 0"),
+        (["run"], "the following arguments are required: ID"),
+        (["frobnicate"], "invalid choice: 'frobnicate'"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(words, message, capsys):
+    assert message in refused(capsys, *words)
+
+
+def test_values_are_read_without_being_evaluated():
+    read = {text: cli._value(text, "") for text in ("1e5", "-2", "adam", "true", "none", "(1, 2)", "[[1, 9]]", "'a b'")}
+    assert list(read.values()) == [1e5, -2, "adam", True, None, (1, 2), [[1, 9]], "a b"]
+    pairs = cli._read_pairs(["steps=1e5", "first-steps=none"], "", {"steps": int, "first_steps": int | None})
+    assert pairs == {"steps": 100_000, "first_steps": None}
+    assert isinstance(pairs["steps"], int)
+
+
+def test_an_unwritable_folder_is_refused_before_any_work(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("agents.experiment.Experiment", lambda config: pytest.fail("work was done"))
+    (tmp_path / "file").write_text("")
+    line = refused(capsys, "run", TOY, "--output", str(tmp_path / "file" / "out"))
+    assert "expected a folder that can be written" in line
+
+
+def test_a_refused_run_leaves_no_folder(tmp_path, capsys):
+    refused(capsys, "run", TOY, "--leader", "nobody", "--output", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failing_run_leaves_a_readable_record(tmp_path, capsys, monkeypatch):
+    fail_after(monkeypatch, 3, RuntimeError("the sky fell"))
+    with pytest.raises(RuntimeError, match="the sky fell"):
+        main(["run", TOY, "--updates", "9", "--steps-per-update", "100", "--output", str(tmp_path)])
+    assert f"what it had is in {tmp_path / 'record.json'}" in capsys.readouterr().err
+    record = load_record(tmp_path)
+    assert (record.status, record.error) == ("failed", "RuntimeError: the sky fell")
+    assert len(record.curve["leader_value"]) == 2
+
+
+def test_without_matplotlib_the_run_succeeds_and_one_sentence_names_the_extra(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["run", TOY, *SHORT, "--output", str(tmp_path)]) == 0
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert 'pip install "stackelberg-envs[plots]"' in err
+    assert load_record(tmp_path).status == "finished"
+    assert not (tmp_path / "run.png").exists()
+
+
+# Ctrl-C
+
+
+def fail_after(monkeypatch, calls, error):
+    """Make the follower raise, or call, `error` at its n-th commitment."""
+    learn, seen = SoftValueIteration.learn, []
+
+    def counted(self, view):
+        seen.append(1)
+        if len(seen) == calls:
+            if callable(error):
+                error()
+            else:
+                raise error
+        return learn(self, view)
+
+    monkeypatch.setattr(SoftValueIteration, "learn", counted)
+
+
+def check_interrupted(code, updates, folder, capsys):
+    assert code == 130
+    out = capsys.readouterr().out
+    assert f"Stopped after update {updates} of 50; what was learned is kept." in out
+    assert "Result" in out
+    record = load_record(folder)
+    assert record.status == "interrupted"
+    assert len(record.curve["leader_value"]) == updates
+    assert record.commitment is not None
+    assert (folder / "run.png").exists()
+    command = next(line for line in out.splitlines() if "Look at it again with:" in line).partition(": ")[2]
+    assert main(shlex.split(command)[1:]) == 0
+    assert (folder / "curve.png").exists()
+
+
+FIFTY = ["--updates", "50", "--steps-per-update", "100"]
+
+
+def test_an_interrupt_at_any_point_keeps_what_was_learned(tmp_path, capsys, monkeypatch):
+    fail_after(monkeypatch, 4, KeyboardInterrupt())
+    code = main(["run", TOY, *FIFTY, "--output", str(tmp_path)])
+    check_interrupted(code, 3, tmp_path, capsys)
+
+
+def test_an_interrupt_from_the_progress_display_keeps_what_was_learned(tmp_path, capsys, monkeypatch):
+    show = cli._Watch.__call__
+
+    def interrupt(self, progress):
+        show(self, progress)
+        if progress.update == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli._Watch, "__call__", interrupt)
+    code = main(["run", TOY, *FIFTY, "--output", str(tmp_path)])
+    check_interrupted(code, 5, tmp_path, capsys)
+
+
+def test_the_first_ctrl_c_lets_the_update_finish(tmp_path, capsys, monkeypatch):
+    before = signal.getsignal(signal.SIGINT)
+    fail_after(monkeypatch, 4, lambda: os.kill(os.getpid(), signal.SIGINT))
+    code = main(["run", TOY, *FIFTY, "--output", str(tmp_path)])
+    check_interrupted(code, 4, tmp_path, capsys)
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_the_second_ctrl_c_stops_at_once(tmp_path, capsys, monkeypatch):
+    fail_after(monkeypatch, 4, lambda: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)])
+    code = main(["run", TOY, *FIFTY, "--output", str(tmp_path)])
+    check_interrupted(code, 3, tmp_path, capsys)
+
+
+def test_ctrl_c_before_the_first_update_still_leaves_a_record(tmp_path, capsys, monkeypatch):
+    fail_after(monkeypatch, 1, KeyboardInterrupt())
+    assert main(["run", TOY, *FIFTY, "--output", str(tmp_path)]) == 130
+    assert "Stopped after update 0 of 50" in capsys.readouterr().out
+    assert load_record(tmp_path).status == "interrupted"
+    assert "had none" in refused(capsys, "plot", str(tmp_path), "--output", str(tmp_path / "x.png"))
+
+
+def test_ctrl_c_without_an_output_folder_says_how_to_keep_it(capsys, monkeypatch):
+    fail_after(monkeypatch, 4, KeyboardInterrupt())
+    assert main(["run", TOY, *FIFTY]) == 130
+    assert "nothing was written: --output FOLDER keeps it" in capsys.readouterr().out
+
+
+def test_a_real_signal_to_a_real_process(tmp_path):
+    script = (
+        "import sys, agents.experiment, agents.cli; agents.experiment.SAVE_INTERVAL = 0.0; "
+        "sys.exit(agents.cli.main(sys.argv[1:]))"
+    )
+    words = ["run", TOY, "--updates", "1000000", "--steps-per-update", "100", "--output", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "record.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "what was learned is kept" in out
+    record = load_record(tmp_path)
+    assert record.status == "interrupted"
+    assert len(record.curve["leader_value"]) >= 1
+    assert (tmp_path / "run.png").exists()
+
+
+# plot
+
+
+def test_plot_draws_files_and_folders(tmp_path, capsys):
+    for seed in ("0", "1"):
+        assert main(["run", TOY, *SHORT, "--seed", seed, "--quiet", "--output", str(tmp_path / seed)]) == 0
+    picture = tmp_path / "pictures" / "curve.png"
+    records = [str(tmp_path / "0"), str(tmp_path / "1" / "record.json")]
+    assert main(["plot", *records, "--output", str(picture)]) == 0
+    assert f"Picture: {picture}" in capsys.readouterr().out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "3", '{"format": 99}', '{"format": 1, "game": "x"}'])
+def test_bad_record_files_are_named(text, tmp_path, capsys):
+    path = tmp_path / "record.json"
+    path.write_text(text)
+    assert str(path) in refused(capsys, "plot", str(path), "--output", str(tmp_path / "x.png"))
+
+
+def test_plot_refuses_missing_records_unknown_formats_and_missing_matplotlib(tmp_path, capsys, monkeypatch):
+    assert "expected a run's record.json" in refused(capsys, "plot", str(tmp_path / "none"))
+    assert main(["run", TOY, *SHORT, "--quiet", "--output", str(tmp_path)]) == 0
+    assert "ending in .png" in refused(capsys, "plot", str(tmp_path), "--output", str(tmp_path / "x.txt"))
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert "[plots]" in refused(capsys, "plot", str(tmp_path), "--output", str(tmp_path / "x.png"))
+
+
+# demo
+
+
+def test_the_demo_explains_itself_and_prints_a_command_that_repeats_it(tmp_path, capsys, small_demo):
+    assert main(["demo", "--output", str(tmp_path / "demo")]) == 0
+    out = capsys.readouterr().out
+    assert "sees only trajectories" in out
+    assert "Leader return is what the leader earns" in out
+    assert (tmp_path / "demo" / "run.png").exists()
+    command = out.strip().splitlines()[-1].strip()
+    assert command.startswith(f"stackelberg run {ROOMS} ")
+    again = command.replace(str(tmp_path / "demo"), str(tmp_path / "again"))
+    assert main(shlex.split(again)[1:]) == 0
+    first, second = (json.loads((tmp_path / name / "record.json").read_text()) for name in ("demo", "again"))
+    for part in (first, second):
+        del part["seconds"]
+    assert first == second
+
+
+def test_the_demo_is_the_run_it_declares():
+    options = cli._parser().parse_args(demo.words_of(demo.DEMO))
+    _, _, arguments = cli._checked_run(options)
+    assert options.id == demo.DEMO["game"]
+    for name, value in demo.DEMO.items():
+        if name != "game":
+            assert arguments[name] == value

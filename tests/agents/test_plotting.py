@@ -1,0 +1,176 @@
+"""Pictures: written, of sane size, with what a reader needs, and never through global state."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from agents import plotting
+from agents.experiment import run
+from agents.plotting import plot_learning_curve, plot_run
+from agents.results import RunRecord
+from stackelberg_envs.commitments import PolicyTable
+from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
+from stackelberg_envs.games import TabularGame
+
+PNG = b"\x89PNG\r\n\x1a\n"
+TOY, ROOMS, RANDOM = (f"stackelberg/{name}-v0" for name in ("DiscreteToy", "FourRooms", "RandomTabular"))
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that were saved."""
+    figures = []
+    save = plotting._save
+
+    def keep(figure, path):
+        figures.append(figure)
+        return save(figure, path)
+
+    monkeypatch.setattr(plotting, "_save", keep)
+    return figures
+
+
+def record_of(leader="bchg", seed=0, values=(0.0, 1.0, 2.0), **changes):
+    steps = 100.0 * np.arange(1, len(values) + 1)
+    record = RunRecord(TOY, leader, "soft_value_iteration", len(values), 100, seed, status="finished")
+    record.curve = {"observed_steps": steps, "leader_value": np.array(values, dtype=float)}
+    for name, value in changes.items():
+        setattr(record, name, value)
+    return record
+
+
+def legend_of(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def size_in_pixels(path):
+    data = path.read_bytes()
+    assert data.startswith(PNG)
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+@pytest.mark.parametrize("game", [TOY, ROOMS, RANDOM])
+def test_a_run_gives_a_picture_of_sane_size(game, tmp_path):
+    record = run(game, updates=3, steps_per_update=200)
+    path = plot_run(record, tmp_path / "run.png")
+    width, height = size_in_pixels(path)
+    assert 1000 <= width <= 2400
+    assert 500 <= height <= 1600
+    assert 10_000 < path.stat().st_size < 1_000_000
+
+
+def test_a_grid_game_is_drawn_as_its_map(tmp_path, drawn):
+    arguments = {"goals": [[1, 9], [11, 11]]}
+    record = run(ROOMS, game_arguments=arguments, updates=2, steps_per_update=200, best_known=5.0)
+    plot_run(record, tmp_path / "run.png")
+    curve, floor, bar = drawn[0].axes
+    (cells,) = (item for item in floor.collections if item.get_array() is not None and item.get_label()[0] == "_")
+    np.testing.assert_array_equal(cells.get_array(), record.commitment)
+    assert legend_of(floor) == ["follower's start", "leader's target", "follower's goals", "wall"]
+    assert "reward units" in bar.get_ylabel()
+    assert curve.get_xlabel() == "follower steps the leader has observed"
+    assert "best known: 5" in legend_of(curve)
+
+
+def test_places_are_drawn_where_they_are(tmp_path, drawn):
+    plot_run(run(ROOMS, updates=1, steps_per_update=200), tmp_path / "run.png")
+    places = {item.get_label(): item.get_offsets().tolist() for item in drawn[0].axes[1].collections}
+    assert places["follower's start"] == [[1.0, 4.0]]
+    assert places["leader's target"] == [[4.0, 8.0]]
+    assert places["follower's goal"] == [[9.0, 1.0]]
+
+
+def test_a_policy_is_drawn_as_a_table_of_probabilities(tmp_path, drawn):
+    record = run(TOY, updates=2, steps_per_update=200)
+    plot_run(record, tmp_path / "run.png")
+    table = drawn[0].axes[1]
+    assert [label.get_text() for label in table.get_yticklabels()] == ["S", "A", "B"]
+    assert [text.get_text() for text in table.texts] == [f"{value:.3f}" for value in record.commitment.ravel()]
+
+
+def test_the_record_of_an_unregistered_game_can_be_drawn(tmp_path):
+    game = TabularGame(
+        transition=np.ones((1, 2, 1, 1)),
+        leader_reward=[[[0.0], [1.0]]],
+        follower_reward=np.zeros((1, 2, 1)),
+        initial=[1.0],
+        leader_discount=0.5,
+        follower_discount=0.5,
+        temperature=0.1,
+        commitment=PolicyTable(1, 2),
+        name="mine",
+    )
+    record = run(game, updates=2, steps_per_update=20)
+    assert size_in_pixels(plot_run(record, tmp_path / "by_record.png"))
+    assert size_in_pixels(plot_run(record, tmp_path / "by_game.png", game))
+
+
+def test_incentives_of_both_signs_get_a_palette_with_a_middle():
+    colours = plotting._incentive_colours(np.array([-1.0, 0.5]))
+    assert (colours["vmin"], colours["vmax"]) == (-1.0, 1.0)
+    assert plotting._incentive_colours(np.zeros(3))["vmax"] > 0.0
+
+
+def test_each_leader_has_thin_lines_and_one_bold_median(tmp_path, drawn):
+    runs = [record_of("bchg", seed, (0.0, seed, 2.0 * seed)) for seed in range(3)]
+    runs.append(record_of("naive", best_known=7.5))
+    plot_learning_curve(runs, tmp_path / "curve.png")
+    (axes,) = drawn[0].axes
+    assert legend_of(axes) == ["bchg: median of 3 runs", "naive", "best known: 7.5"]
+    median = next(line for line in axes.lines if line.get_label().startswith("bchg"))
+    np.testing.assert_array_equal(median.get_xdata(), [0.0, 100.0, 200.0])
+    np.testing.assert_array_equal(median.get_ydata(), [0.0, 1.0, 2.0])
+    assert sum(line.get_linewidth() < 1.0 for line in axes.lines) == 3
+
+
+def test_what_differs_besides_the_seed_is_in_the_legend(tmp_path, drawn):
+    runs = [record_of(game_arguments={"reward": 1.0}), record_of(game_arguments={"reward": 2.0})]
+    plot_learning_curve(runs, tmp_path / "curve.png")
+    assert legend_of(drawn[0].axes[0]) == ["bchg, reward=1.0", "bchg, reward=2.0"]
+
+
+def test_updates_without_an_exact_value_are_left_out(tmp_path, drawn):
+    plot_learning_curve(record_of(values=(1.0, np.nan, 3.0)), tmp_path / "curve.png")
+    np.testing.assert_array_equal(drawn[0].axes[0].lines[0].get_xdata(), [0.0, 200.0])
+
+
+def test_without_any_exact_value_the_observed_return_is_drawn(tmp_path, drawn):
+    record = record_of(values=(np.nan, np.nan))
+    record.curve["observed_return"] = np.array([4.0, 5.0])
+    plot_learning_curve(record, tmp_path / "curve.png")
+    np.testing.assert_array_equal(drawn[0].axes[0].lines[0].get_ydata(), [4.0, 5.0])
+
+
+def test_medians_of_runs_of_different_length_end_where_the_shortest_does():
+    long = plotting._Curve(np.array([0.0, 10.0, 20.0]), np.array([0.0, 1.0, 2.0]))
+    short = plotting._Curve(np.array([0.0, 15.0]), np.array([0.0, 3.0]))
+    median = plotting._median([long, short])
+    np.testing.assert_array_equal(median.steps, [0.0, 10.0, 15.0])
+    np.testing.assert_allclose(median.values, [0.0, 1.5, 2.25])
+
+
+def test_pictures_that_cannot_be_drawn_are_refused(tmp_path):
+    with pytest.raises(ArgumentError, match="at least one, got none"):
+        plot_learning_curve([], tmp_path / "curve.png")
+    with pytest.raises(ArgumentError, match="at least one leader update"):
+        plot_learning_curve(record_of(curve={}), tmp_path / "curve.png")
+    with pytest.raises(ArgumentError, match="got neither"):
+        plot_learning_curve(record_of(values=(np.nan,)), tmp_path / "curve.png")
+    with pytest.raises(ArgumentError, match="final commitment"):
+        plot_run(record_of(), tmp_path / "run.png")
+    with pytest.raises(ArgumentError, match=r"ending in \.png"):
+        plot_learning_curve(record_of(), tmp_path / "curve.txt")
+    with pytest.raises(OutputError, match="can be written"):
+        plot_learning_curve(record_of(), tmp_path / "nowhere" / "curve.png")
+
+
+def test_without_matplotlib_the_error_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "stackelberg-envs\[plots\]"'):
+        plot_learning_curve(record_of(), tmp_path / "curve.png")
+
+
+def test_drawing_leaves_pyplot_alone(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    assert plot_learning_curve(record_of(), tmp_path / "curve.svg").read_text().startswith("<?xml")
