@@ -680,7 +680,8 @@ def _results(record: RunRecord) -> list[tuple[str, str, str]]:
 def _number(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "-"
-    return f"{value:.4f}"
+    # Adding zero turns the minus zero of a rounded small number into zero.
+    return f"{round(value, 4) + 0.0:.4f}"
 
 
 def _reading(record: RunRecord) -> str:
