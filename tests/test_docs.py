@@ -1,0 +1,244 @@
+"""The documentation is true: its code runs, its links lead somewhere, its lists are complete."""
+
+import doctest
+import functools
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import agents
+import stackelberg_envs as se
+from agents.followers import FOLLOWERS
+from agents.leaders import LEADERS
+from stackelberg_envs import registration
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+GENERATED = "% Written by docs/conf.py"
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+INCLUDE = re.compile(r"^```\{include\} (\S+)", re.MULTILINE)
+
+
+def pages():
+    """Return the written pages: README and docs, without what builds and benchmarks write."""
+    found = [path for path in DOCS.rglob("*.md") if not {"_build", "tables"} & set(path.relative_to(DOCS).parts)]
+    written = [path for path in found if not path.read_text(encoding="utf-8").startswith(GENERATED)]
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(written)]
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+PAGES = pages()
+
+
+# --- code ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_registries():
+    """Undo what a page registers."""
+    # Whatever is loaded on first use is loaded first, so that it stays.
+    known = [agents.leader_names(), agents.follower_names(), [se.spec(name) for name in se.registered_ids()]]
+    assert all(known)
+    registries = [LEADERS, FOLLOWERS, registration._SPECS, *client_registries()]
+    before = [set(registry) for registry in registries]
+    yield
+    for registry, names in zip(registries, before, strict=True):
+        for name in set(registry) - names:
+            del registry[name]
+
+
+def client_registries():
+    import gymnasium
+
+    found = [gymnasium.registry]
+    try:
+        from pettingzoo.env_registry import registration as pettingzoo_registration
+    except ImportError:
+        return found
+    return [*found, *(pettingzoo_registration._get_registry(kind) for kind in ("aec", "parallel"))]
+
+
+@pytest.mark.filterwarnings("ignore:.*we recommend using a symmetric and normalized space:UserWarning")
+@pytest.mark.parametrize("path", [page for page in PAGES if BLOCK.search(page.read_text("utf-8"))], ids=name_of)
+def test_every_python_block_runs(path, tmp_path, monkeypatch, own_registries):
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "page"}
+    text = path.read_text(encoding="utf-8")
+    # Dataclasses look their module up by name.
+    monkeypatch.setitem(sys.modules, "page", type(sys)("page"))
+    for block in BLOCK.finditer(text):
+        line = text.count("\n", 0, block.start(1))
+        code = compile("\n" * line + block[1], str(path), "exec")
+        exec(code, namespace)  # noqa: S102 - running the documentation is the point
+
+
+def test_the_readme_prints_what_it_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    exec(BLOCK.search(text)[1], {})  # noqa: S102
+    printed = re.findall(r"\d+\.\d{4}", capsys.readouterr().out)
+    assert len(printed) == 4
+    said = text.partition("The program prints")[2].partition("\n\n")[0]
+    for number in printed:
+        # Another platform may round otherwise; two decimals are the claim.
+        assert any(abs(float(number) - float(word)) < 0.02 for word in re.findall(r"\d+\.\d{4}", said)), number
+
+
+@functools.cache
+def modules():
+    names = []
+    for package in (se, agents):
+        names.append(package.__name__)
+        names += [module.name for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
+    return tuple(names)
+
+
+@pytest.mark.parametrize("name", modules())
+def test_every_doctest_runs(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+def test_there_are_doctests():
+    finder = doctest.DocTestFinder()
+    tests = [test for name in modules() for test in finder.find(importlib.import_module(name)) if test.examples]
+    assert len(tests) >= 4
+
+
+# --- links -----------------------------------------------------------------------------------------------
+
+
+def links(path):
+    text = path.read_text(encoding="utf-8")
+    yield from INCLUDE.findall(text)
+    yield from LINK.findall(FENCE.sub("", text))
+
+
+def local_links():
+    found = [(path, link) for path in PAGES for link in links(path) if not re.match(r"[a-z]+:", link)]
+    return [pytest.param(path, link, id=f"{name_of(path)}: {link}") for path, link in found]
+
+
+@pytest.mark.parametrize(("path", "link"), local_links())
+def test_every_relative_link_leads_somewhere(path, link):
+    target, _, anchor = link.partition("#")
+    there = (path.parent / target).resolve() if target else path
+    assert there.is_relative_to(ROOT), f"{link} leads out of the repository"
+    assert there.exists(), f"{name_of(path)} refers to {link}, which does not exist"
+    if anchor:
+        assert anchor in anchors(there), f"{link}: known are {sorted(anchors(there))}"
+
+
+def anchors(path):
+    """Return the anchors of a page's headings, as GitHub and MyST make them."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_is_in_a_table_of_contents():
+    listed = {DOCS / "index.md", *DOCS.glob("environments/*.md")}
+    for name in re.findall(r"^[a-z][\w/-]*$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE):
+        listed.add(DOCS / f"{name}.md")
+    missing = [name_of(path) for path in PAGES if path.is_relative_to(DOCS) and path not in listed]
+    assert not missing
+
+
+# --- lists -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spec_id", [i for i in se.registered_ids() if i.startswith("stackelberg/")])
+def test_every_environment_is_documented(spec_id):
+    conf = runpy.run_path(str(DOCS / "conf.py"))
+    generated = "".join(conf["environment_page"](module) for module in registration.env_modules())
+    assert f"Id `{spec_id}`" in generated
+    for page in (DOCS / "environments" / "index.md", ROOT / "README.md"):
+        assert f"`{spec_id}`" in page.read_text(encoding="utf-8"), name_of(page)
+
+
+HEADINGS = ("What x changes", "Dynamics", "End", "What is known", "Arguments", "Sources", "Version history")
+
+
+@pytest.mark.parametrize("module", registration.env_modules())
+def test_an_environment_page_has_its_sections(module):
+    page = runpy.run_path(str(DOCS / "conf.py"))["environment_page"](module)
+    for heading in HEADINGS:
+        assert f"\n## {heading}\n" in page, heading
+    assert not re.search(r"^ {4}\S", page, re.MULTILINE), "indented text would be shown as code"
+
+
+@pytest.mark.parametrize(
+    ("names", "page"), [(agents.leader_names(), "leaders.md"), (agents.follower_names(), "followers.md")]
+)
+def test_every_agent_is_documented_with_its_options(names, page):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    registry = LEADERS if page == "leaders.md" else FOLLOWERS
+    for name in names:
+        assert f"\n## {name}\n" in text
+        assert f"| `{name}` |" in text
+        assert f"| `{name}` |" in (ROOT / "README.md").read_text(encoding="utf-8")
+        for option in inspect.signature(registry[name].Config).parameters:
+            assert f"`{option}`" in text, f"{name}: {option}"
+
+
+def test_the_api_page_has_every_public_name():
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    modules_of_envs = set(registration.env_modules())
+    for package in (se, agents):
+        for name in set(package.__all__) - modules_of_envs - {"errors"}:
+            assert re.search(rf"^\.\. auto(class|function):: {name}$", text, re.MULTILINE), name
+
+
+def test_every_make_target_exists():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    existing = set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE)) - {"help"}
+    named = set(re.findall(r"^\| `make ([a-z-]+)` \|", readme, re.MULTILINE))
+    assert named == existing
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        assert set(re.findall(r"(?:`|\$ )make ([a-z-]+)", text)) <= {*existing, "help"}, name_of(path)
+
+
+def test_every_script_named_exists():
+    for path in PAGES:
+        for script in re.findall(r"(?:benchmarks|tests|agents|stackelberg_envs)/[\w/]+\.\w+", path.read_text("utf-8")):
+            assert (ROOT / script).exists(), f"{name_of(path)} names {script}"
+
+
+def test_nothing_private_to_the_machine_is_told():
+    secrets = {str(ROOT), str(Path.home()), os.uname().nodename} - {"/", ""}
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        assert not [secret for secret in secrets if secret in text], name_of(path)
+
+
+def test_version_and_citation_agree():
+    version = se.__version__
+    assert f'\nversion: "{version}"' in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"version {version}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.deep
+def test_the_pages_build_without_a_warning(tmp_path):
+    pytest.importorskip("sphinx")
+    pytest.importorskip("myst_parser")
+    pytest.importorskip("furo")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(DOCS), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
