@@ -113,6 +113,7 @@ class Experiment:
             leader_options=asdict(leader_config),
             follower_options=asdict(follower_config),
             information=self.level.name,
+            parametrisation=brief.parametrisation.name,
             best_known=self.game.facts.get("best_known") if config.best_known is None else config.best_known,
             versions=_versions(),
         )
@@ -214,8 +215,8 @@ def run(
     34.9926
     """
     _refuse_unknown(ExperimentConfig, {"game": game, **options}, "run")
-    experiment = Experiment(ExperimentConfig(game=game, **options))
     folder = None if output is None else prepare_folder(output)
+    experiment = Experiment(ExperimentConfig(game=game, **options))
     try:
         _loop(experiment, folder, progress)
         record = experiment.close("finished")

@@ -94,6 +94,11 @@ class SoftmaxTable(_Unconstrained):
 
     name = "softmax_table"
 
+    def __init__(self, commitment: Commitment) -> None:
+        super().__init__(commitment)
+        if len(self.shape) != 2 or np.any(self.low != 0) or np.any(self.high != 1):
+            raise ArgumentError(f"softmax_table: expected rows of probabilities in [0, 1], got shape {self.shape}")
+
     def __call__(self, theta: Array) -> Array:
         """Return the table."""
         return np.asarray(softmax(theta.reshape(self.shape), axis=-1))

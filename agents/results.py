@@ -33,6 +33,8 @@ class RunRecord:
         Names and hyperparameters, defaults included.
     information
         The leader's declared level for this game.
+    parametrisation
+        Name of the map from theta to commitments.
     updates, steps_per_update, seed
         As asked for.
     status
@@ -70,6 +72,7 @@ class RunRecord:
     leader_options: dict[str, Any] = field(default_factory=dict)
     follower_options: dict[str, Any] = field(default_factory=dict)
     information: str = ""
+    parametrisation: str = ""
     status: str = "running"
     error: str | None = None
     commitment: Array | None = None

@@ -3,8 +3,8 @@
     python benchmarks/speed_oracle.py [--quick]
 
 Table 1: Four-Rooms, against a dense NumPy soft value iteration to the same tolerance (target: 20 times
-faster, cold). Table 2: where dense LU and the Krylov solver break even; ``DENSE_LIMIT`` in
-``stackelberg_envs/oracles/linear.py`` comes from it. Set OPENBLAS_NUM_THREADS=1 to see one core.
+faster, cold). Table 2: where the three linear solvers break even; ``choose`` in ``stackelberg_envs/linear.py``
+comes from it. Set OPENBLAS_NUM_THREADS=1 to see one core.
 """
 
 from __future__ import annotations
@@ -17,15 +17,18 @@ from typing import Any
 
 import numpy as np
 
+from stackelberg_envs import linear
 from stackelberg_envs.commitments import StateIncentive
 from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
 from stackelberg_envs.games import Primitives, TabularGame
-from stackelberg_envs.oracles import linear, soft_best_response, solve
+from stackelberg_envs.oracles import soft_best_response, solve
 from stackelberg_envs.oracles.best_response import DEFAULT_TOLERANCE
 from stackelberg_envs.transitions import Transition
 
 TOLERANCE = DEFAULT_TOLERANCE
 TARGET = 20.0
+LARGEST_DENSE = 2_100
+METHODS = ("band", "dense", "krylov")
 
 
 def milliseconds(function: Callable[[], Any], repetitions: int) -> float:
@@ -111,24 +114,27 @@ def random_game(states: int) -> TabularGame:
 
 def break_even_row(name: str, game: TabularGame, repetitions: int) -> None:
     x = 0.0 * game.commitment.low
-    times = []
-    for limit in (10**9, 0):
-        linear.DENSE_LIMIT = limit
-        times.append(milliseconds(lambda: solve(game, x, tolerance=TOLERANCE).gradient, repetitions))
-    print(f"{name:>18s}{game.shape[0]:8d}{times[0]:12.2f}{times[1]:12.2f}{times[0] / times[1]:14.2f}")
+    times = {}
+    chosen = linear.choose(game.transition, 1)
+    for method in METHODS:
+        if game.shape[0] > LARGEST_DENSE and method != "krylov" and (name == "random" or method == "dense"):
+            times[method] = float("nan")
+            continue
+        linear.choose, original = (lambda *_, m=method: m), linear.choose
+        times[method] = milliseconds(lambda: solve(game, x, tolerance=TOLERANCE).gradient, repetitions)
+        linear.choose = original
+    cells = "".join(f"{time:10.2f}" for time in times.values())
+    print(f"{name:>14s}{game.shape[0]:8d}{cells}{chosen:>10s}")
 
 
 def break_even_table(sizes: tuple[int, ...], repetitions: int) -> None:
-    print("\nSolve + gradient by dense LU and by Krylov, milliseconds")
-    print(f"{'game':>18s}{'states':>8s}{'dense':>12s}{'Krylov':>12s}{'dense/Krylov':>14s}")
-    limit = linear.DENSE_LIMIT
+    print("\nSolve + gradient by each linear solver, milliseconds, and the one chosen")
+    print(f"{'game':>14s}{'states':>8s}" + "".join(f"{method:>10s}" for method in METHODS) + f"{'chosen':>10s}")
     for states in sizes:
         side = round(states**0.5)
         break_even_row("random", random_game(states), repetitions)
         break_even_row("grid, 0.99", grid_world(side, 0.99), repetitions)
         break_even_row("grid, 0.999", grid_world(side, 0.999), repetitions)
-    linear.DENSE_LIMIT = limit
-    print(f"DENSE_LIMIT is {limit}")
 
 
 def main() -> None:
@@ -136,7 +142,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer sizes and repetitions")
     quick = parser.parse_args().quick
     four_rooms_table(3 if quick else 20)
-    break_even_table((100, 400) if quick else (100, 200, 300, 400, 500, 700, 1000, 2000), 2 if quick else 5)
+    break_even_table(
+        (100, 400) if quick else (100, 200, 300, 400, 500, 700, 1000, 2000, 5000, 10000), 2 if quick else 5
+    )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from stackelberg_envs.arrays import Array, IntArray
 __all__ = [
     "gibbs_policy",
     "next_values",
+    "policy_band",
     "policy_matrix",
     "policy_matrix_data",
     "push_flow",
@@ -24,6 +25,10 @@ __all__ = [
     "vector_observe",
     "vector_step",
 ]
+
+
+#: exp of this is a thousandth of the unit of rounding.
+LEAST_EXPONENT = -43.0
 
 
 @njit(cache=True)
@@ -39,37 +44,42 @@ def soft_bellman_backup(
     q: Array,
     soft_values: Array,
     out: Array,
-) -> float:
+) -> tuple[float, float]:
     """Soft Bellman backup of `values`; temperature 0 takes the maximum instead.
 
-    `q` (Z, A, B), `soft_values` (Z, A) and `out` (Z,) are overwritten. Returns the largest |out - values|.
+    `q` (Z, A, B), `soft_values` (Z, A) and `out` (Z,) are overwritten. Returns the largest |out - values| and
+    the largest |out|.
     """
     Z, A, B = q.shape
     N = successors.shape[3]
-    residual = 0.0
+    residual, largest = 0.0, 0.0
     for s in range(Z):
         scale = discount * continuing[s]
         total = 0.0
         for a in range(A):
-            top = -np.inf
+            best = 0
             for b in range(B):
                 ahead = 0.0
                 if scale != 0.0:
                     for n in range(N):
                         ahead += probabilities[s, a, b, n] * values[successors[s, a, b, n]]
                 q[s, a, b] = reward[s, a, b] + scale * ahead
-                top = max(top, q[s, a, b])
-            soft = top
+                if q[s, a, b] > q[s, a, best]:
+                    best = b
+            soft = q[s, a, best]
             if temperature > 0.0:
-                mass = 0.0
+                mass = 1.0
                 for b in range(B):
-                    mass += np.exp((q[s, a, b] - top) / temperature)
-                soft = top + temperature * np.log(mass)
+                    # The best action's own term is 1; terms below rounding are not worth an exponential.
+                    if b != best and q[s, a, b] - soft > LEAST_EXPONENT * temperature:
+                        mass += np.exp((q[s, a, b] - soft) / temperature)
+                soft += temperature * np.log(mass)
             soft_values[s, a] = soft
             total += leader_policy[s, a] * soft
         out[s] = total
         residual = max(residual, abs(total - values[s]))
-    return residual
+        largest = max(largest, abs(total))
+    return residual, largest
 
 
 @njit(cache=True)
@@ -103,6 +113,25 @@ def policy_matrix(
                 weight = joint_policy[z, a, b]
                 for n in range(N):
                     out[k, z - k * S, successors[z, a, b, n] - k * S] += weight * probabilities[z, a, b, n]
+
+
+@njit(cache=True)
+def policy_band(
+    joint_policy: Array, successors: IntArray, probabilities: Array, continuing: Array, diagonal: int, out: Array
+) -> None:
+    """Write P_pi[s, t] into `out[t, diagonal + s - t]`: LAPACK's band storage, transposed, (Z, rows)."""
+    Z, A, B, N = successors.shape
+    out[:] = 0.0
+    for s in range(Z):
+        if continuing[s] == 0.0:
+            continue
+        for a in range(A):
+            for b in range(B):
+                weight = joint_policy[s, a, b]
+                for n in range(N):
+                    if probabilities[s, a, b, n] > 0.0:
+                        t = successors[s, a, b, n]
+                        out[t, diagonal + s - t] += weight * probabilities[s, a, b, n]
 
 
 @njit(cache=True)

@@ -7,6 +7,7 @@ takes 96 MB instead of 1.3 TB. Arrays may carry a leading axis of contexts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,13 @@ class Transition:
         """(S, A, B)."""
         S, A, B = self.successors.shape[-4:-1]
         return S, A, B
+
+    @cached_property
+    def band(self) -> tuple[int, int]:
+        """How far a step leads at most, in state numbers: (backwards, forwards). Small for maps read row by row."""
+        own = np.arange(self.shape[0], dtype=np.int32).reshape(-1, 1, 1, 1)
+        jump = np.where(self.probabilities > 0, self.successors - own, 0)
+        return max(0, -int(jump.min())), max(0, int(jump.max()))
 
     def joint(self, K: int) -> Transition:
         """Return the lists over joint states ``k * S + s``, shape (K*S, A, B, N).

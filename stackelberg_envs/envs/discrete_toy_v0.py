@@ -35,6 +35,8 @@ Version history
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from stackelberg_envs.commitments import PolicyTable
@@ -44,6 +46,8 @@ from stackelberg_envs.transitions import Transition
 
 STATES = ("S", "A", "B")
 S, A, B = range(3)
+#: Exact optima by `reward`, at discounts 0.99 and temperature 0.05.
+OPTIMA = {1.0: 34.992641, 2.0: 39.940211}
 
 
 def make_game(
@@ -76,6 +80,9 @@ def make_game(
     follower_reward[S, :, A] = follower_reward[S, :, B] = 1.0
     follower_reward[A, 0, B] = reward
     follower_reward[A, 1] = -1.0
+    facts: dict[str, Any] = {"states": STATES}
+    if (leader_discount, follower_discount, temperature) == (0.99, 0.99, 0.05) and reward in OPTIMA:
+        facts["best_known"] = OPTIMA[reward]
     return TabularGame(
         transition=Transition.from_dense(np.eye(3)[landing]),
         leader_reward=leader_reward,
@@ -87,7 +94,7 @@ def make_game(
         commitment=PolicyTable(3, 2),
         horizon=horizon,
         name="Discrete toy",
-        facts={"states": STATES},
+        facts=facts,
     )
 
 

@@ -44,7 +44,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stackelberg_envs.arrays import Array, as_float
+from stackelberg_envs.arrays import Array, as_float, require_rows_sum_to_one, require_shape
 from stackelberg_envs.commitments import IncentiveCost, Joint, StateIncentive
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games import TabularGame
@@ -134,7 +134,10 @@ def make_game(
     states = [_state_of(goal) for goal in goals]
     if not states:
         raise GameError("goals: expected at least one (row, column), got none")
-    probabilities = np.full(len(states), 1.0 / len(states)) if goal_probabilities is None else goal_probabilities
+    even = np.full(len(states), 1.0 / len(states))
+    probabilities = as_float(even if goal_probabilities is None else goal_probabilities, "goal_probabilities")
+    require_shape(probabilities, [even.shape], "goal_probabilities")
+    probabilities = require_rows_sum_to_one(probabilities, "goal_probabilities")
     S = len(CELLS)
     at_goal = np.zeros((len(states), S))
     at_goal[np.arange(len(states)), states] = 1.0
@@ -161,7 +164,7 @@ def make_game(
             StateIncentive(low, 0.0, where=1.0 - at_goal, parametrisation="softmax_budget"),
             IncentiveCost(low, 0.0, price=penalty, where=at_goal),
         ),
-        context_probabilities=as_float(probabilities, "goal_probabilities") if len(states) > 1 else None,
+        context_probabilities=probabilities if len(states) > 1 else None,
         horizon=horizon,
         name="Four-Rooms",
         facts=facts,

@@ -23,12 +23,14 @@ from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError
 from stackelberg_envs.games import Primitives
-from stackelberg_envs.oracles.linear import Resolvent, resolvent
+from stackelberg_envs.linear import Resolvent, resolvent
 
 __all__ = ["BestResponse", "hard_best_response", "soft_best_response"]
 
 DEFAULT_TOLERANCE = 1e-10
 MAX_NEWTON_STEPS = 200
+#: Of one backup, relative to the values.
+ROUNDING = 16 * float(np.finfo(np.float64).eps)
 #: A step that leaves less than this part of the residual is followed by one with the same matrix.
 CHORD_PROGRESS = 0.05
 #: Two actions count as tied when their values differ by less than this many units of rounding.
@@ -69,7 +71,7 @@ class _Backup:
         self.values, self.out = np.empty(shape[:2]), np.empty(shape[0])
         self.game, self.temperature = game, temperature
 
-    def __call__(self, state_values: Array) -> float:
+    def __call__(self, state_values: Array) -> tuple[float, float]:
         game = self.game
         return kernels.soft_bellman_backup(
             game.follower_reward,
@@ -134,8 +136,8 @@ def _fixed_point(game: Primitives, temperature: float, tolerance: float, start: 
     best = last = np.inf
     system: Resolvent | None = None
     for _ in range(MAX_NEWTON_STEPS):
-        residual = backup(values)
-        floor = 16 * np.finfo(float).eps * max(1.0, float(np.abs(backup.out).max()))
+        residual, largest = backup(values)
+        floor = ROUNDING * max(1.0, largest)
         # At rounding the residual stalls; another Newton step would not lower it.
         if gain * residual <= tolerance or (residual <= 64 * floor and residual >= 0.5 * best):
             error = gain * residual + floor / (1.0 - game.follower_discount)

@@ -22,9 +22,9 @@ from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.games import Primitives, TabularGame
+from stackelberg_envs.linear import resolvent
 from stackelberg_envs.oracles.best_response import DEFAULT_TOLERANCE, BestResponse, soft_best_response
 from stackelberg_envs.oracles.evaluation import EVALUATION_TOLERANCE, LeaderEvaluation, evaluate
-from stackelberg_envs.oracles.linear import resolvent
 from stackelberg_envs.transitions import Transition
 
 __all__ = ["Flows", "Solution", "hypergradient", "solve"]

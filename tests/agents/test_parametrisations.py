@@ -64,3 +64,8 @@ def test_a_budget_needs_a_bound_at_zero():
 def test_an_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(UnknownNameError, match="unknown parametrisation 'sigmoidd'; did you mean 'sigmoid'"):
         make_parametrisation(PolicyTable(2, 2), "sigmoidd")
+
+
+def test_a_softmax_table_needs_rows_of_probabilities():
+    with pytest.raises(ArgumentError, match="softmax_table: expected rows of probabilities in"):
+        make_parametrisation(StateIncentive(-1.0, 0.0, where=np.ones(2)), "softmax_table")

@@ -223,7 +223,7 @@ def test_four_rooms_values_at_the_goal_are_what_a_visit_pays():
         ({"temperature": 0.0}, "temperature: expected a number greater than 0"),
         (
             {"goals": four_rooms_v0.TWO_GOALS, "goal_probabilities": (0.5, 0.6)},
-            "context_probabilities: expected rows that sum to one",
+            "goal_probabilities: expected rows that sum to one",
         ),
     ],
 )
@@ -264,3 +264,15 @@ def test_best_known_values_of_four_rooms_are_those_of_the_committed_table():
     assert four_rooms_v0.make_game(temperature=0.007).facts["best_known"] == 4.7442
     for other in ({"slip": 0.44}, {"follower_slip": 0.44}, {"goals": four_rooms_v0.TWO_GOALS}, {"penalty": 2.0}):
         assert "best_known" not in four_rooms_v0.make_game(**other).facts
+
+
+@pytest.mark.parametrize("probabilities", [["a"], [0.5, 0.5], [0.7]])
+def test_goal_probabilities_are_checked_for_one_goal_too(probabilities):
+    with pytest.raises(GameError, match="goal_probabilities: expected"):
+        four_rooms_v0.make_game(goal_probabilities=probabilities)
+
+
+def test_the_toy_knows_its_optimum_where_it_is_known():
+    for reward, optimum in discrete_toy_v0.OPTIMA.items():
+        assert discrete_toy_v0.make_game(reward=reward).facts["best_known"] == optimum
+    assert "best_known" not in discrete_toy_v0.make_game(temperature=0.1).facts

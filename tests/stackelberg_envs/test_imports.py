@@ -20,6 +20,7 @@ FLOORS = {
     "kernels": 2,
     "commitments": 3,
     "games": 4,
+    "linear": 4,
     "contexts": 5,
     "oracles": 6,
     "simulation": 6,

@@ -32,7 +32,7 @@ def joint_policy(game):
 def test_soft_bellman_backup_equals_numpy(game, lists, temperature):
     values = np.random.default_rng(1).standard_normal(12)
     q, soft, out = np.empty((12, 2, 3)), np.empty((12, 2)), np.empty(12)
-    residual = kernels.soft_bellman_backup(
+    residual, largest = kernels.soft_bellman_backup(
         game.follower_reward,
         *lists,
         game.leader_policy,
@@ -53,6 +53,19 @@ def test_soft_bellman_backup_equals_numpy(game, lists, temperature):
     np.testing.assert_allclose(soft, top, atol=1e-13)
     np.testing.assert_allclose(out, (game.leader_policy * top).sum(axis=1), atol=1e-13)
     assert residual == np.abs(out - values).max()
+    assert largest == np.abs(out).max()
+
+
+def test_policy_band_is_the_matrix_in_band_storage(game, lists, joint_policy):
+    lower, upper = game.transition.band
+    rows = np.full((12, 2 * lower + upper + 1), np.nan)
+    kernels.policy_band(joint_policy, *lists, game.continuing, lower + upper, rows)
+    matrix = game.continuing[:, None] * np.einsum("sab,sabt->st", joint_policy, game.transition.to_dense())
+    expected = [
+        [rows[t, lower + upper + s - t] if -upper <= s - t <= lower else 0.0 for t in range(12)] for s in range(12)
+    ]
+    np.testing.assert_allclose(expected, matrix, atol=1e-15)
+    assert rows.sum() == pytest.approx(matrix.sum())
 
 
 @pytest.mark.parametrize("temperature", [1e-3, 0.3, 10.0])

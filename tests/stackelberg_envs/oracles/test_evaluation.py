@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
+from stackelberg_envs import linear
 from stackelberg_envs.envs import random_tabular_v0
-from stackelberg_envs.oracles import evaluate, leader_value, linear, occupancy, soft_best_response
+from stackelberg_envs.oracles import evaluate, leader_value, occupancy, soft_best_response
 
 
 @pytest.fixture(params=[0, 10**6], ids=["krylov", "dense"], autouse=True)
 def both_solvers(request, monkeypatch):
-    monkeypatch.setattr(linear, "DENSE_LIMIT", request.param)
+    monkeypatch.setattr(linear, "choose", lambda *_: "dense" if request.param else "krylov")
 
 
 def game_and_response(seed=0, **changes):

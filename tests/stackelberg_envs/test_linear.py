@@ -1,12 +1,13 @@
-"""Both linear solvers against NumPy, and where they are hard."""
+"""All linear solvers against NumPy, and where they are hard."""
 
 import numpy as np
 import pytest
 
+from stackelberg_envs import linear
 from stackelberg_envs.commitments import StateIncentive
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
 from stackelberg_envs.games import TabularGame
-from stackelberg_envs.oracles import linear, occupancy, solve
+from stackelberg_envs.oracles import occupancy, solve
 from stackelberg_envs.transitions import Transition
 
 
@@ -43,15 +44,15 @@ def system(seed=0, K=2, discount=0.95, terminal=1, S=9):
     return (joint, parts.transition, parts.continuing, discount, K), matrix, rng.standard_normal(K * S)
 
 
-@pytest.fixture(params=[0, 10**6], ids=["krylov", "dense"])
+@pytest.fixture(params=["krylov", "dense", "band"])
 def resolvent(request, monkeypatch):
-    monkeypatch.setattr(linear, "DENSE_LIMIT", request.param)
+    monkeypatch.setattr(linear, "choose", lambda *_: request.param)
     return linear.resolvent
 
 
 @pytest.mark.parametrize("K", [1, 2, 3])
 @pytest.mark.parametrize("discount", [0.0, 0.9, 0.999, 0.999999])
-def test_both_solvers_agree_with_numpy(resolvent, K, discount):
+def test_all_solvers_agree_with_numpy(resolvent, K, discount):
     arguments, matrix, rhs = system(K, K, discount)
     found = resolvent(*arguments)
     expected = np.linalg.solve(matrix, rhs)
@@ -96,7 +97,7 @@ def test_right_hand_sides_are_not_modified(resolvent):
 
 @pytest.mark.parametrize("failure", ["gives up", "overflows"])
 def test_where_krylov_fails_a_direct_solve_steps_in(failure, monkeypatch):
-    monkeypatch.setattr(linear, "DENSE_LIMIT", 0)
+    monkeypatch.setattr(linear, "choose", lambda *_: "krylov")
 
     def useless(operator, rhs, **_):
         return (np.zeros_like(rhs) if failure == "gives up" else np.full_like(rhs, np.nan)), 1
@@ -117,8 +118,8 @@ def test_a_large_grid_is_solved_alike_by_both_solvers(discount, terminal, accura
     game = grid_world(24, discount, terminal=terminal)
     x = np.random.default_rng(0).uniform(-0.01, 0.01, 24 * 24)
     solutions = []
-    for limit in (0, 10**6):
-        monkeypatch.setattr(linear, "DENSE_LIMIT", limit)
+    for method in ("krylov", "dense"):
+        monkeypatch.setattr(linear, "choose", lambda *_, chosen=method: chosen)
         solutions.append(solve(game, x))
     sparse, dense = solutions
     scale = np.abs(dense.gradient).max()
@@ -128,10 +129,29 @@ def test_a_large_grid_is_solved_alike_by_both_solvers(discount, terminal, accura
 
 
 def test_krylov_solves_a_grid_where_mixing_is_slow(monkeypatch):
-    monkeypatch.setattr(linear, "DENSE_LIMIT", 0)
+    monkeypatch.setattr(linear, "choose", lambda *_: "krylov")
     game = grid_world(40, 0.999)
     solution = solve(game, np.zeros(1600))
     assert np.isfinite(solution.gradient).all()
     d = occupancy(solution.primitives, solution.best.policy)
     expected = np.einsum("s,sab,sab->", d, solution.best.policy, solution.primitives.leader_reward)
     assert solution.leader_value == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_method_follows_from_size_and_band():
+    def method(game):
+        return linear.choose(game.transition.joint(game.num_contexts), game.num_contexts)
+
+    assert method(four_rooms_v0.make_game()) == "band"
+    assert method(four_rooms_v0.make_game(goals=four_rooms_v0.TWO_GOALS)) == "band"
+    assert method(random_tabular_v0.make_game(S=20)) == "dense"
+    assert method(random_tabular_v0.make_game(S=1_000)) == "krylov"
+    assert method(grid_world(40, 0.9)) == "band"
+    assert method(grid_world(110, 0.9)) == "krylov"
+    assert method(random_tabular_v0.make_game(S=100_000, A=1, B=1, branching=1, D=1)) == "krylov"
+
+
+def test_the_band_is_how_far_states_lead():
+    transition = Transition.from_lists([[[[1, 2]]], [[[0, 2]]], [[[2, 0]]]], [[[[0.5, 0.5]]], [[[1, 0]]], [[[1, 0]]]])
+    assert transition.band == (1, 2)  # padding does not count
+    assert four_rooms_v0.make_game().transition.band == (11, 11)

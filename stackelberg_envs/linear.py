@@ -1,4 +1,4 @@
-"""Linear systems (I - discount P_pi) v = r and their transposes: dense blocks if small, else Krylov.
+"""Linear systems (I - discount P_pi) v = r and their transposes: band or dense LU if small, else Krylov.
 
 Errors are measured where the matrix contracts: values v by their largest entry, occupancies d by their sum.
 In these norms a residual of e means an error of at most e / (1 - discount).
@@ -19,12 +19,16 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError
 from stackelberg_envs.transitions import Transition
 
-__all__ = ["Resolvent", "resolvent"]
+__all__ = ["Resolvent", "choose", "resolvent"]
 
 #: Up to this many states a block, one dense LU serves every right-hand side. Measured break-even with the
 #: Krylov solver on one core: 350 states on random games, 450 on grids (benchmarks/speed_oracle.py). It is
 #: set lower because dense LU uses the threads of BLAS, which stall where the other cores are busy.
 DENSE_LIMIT = 300
+#: Band LU is used where the band is this much narrower than the block and the work, states * band^2, at most
+#: this: measured break-even with the Krylov solver on square grids (benchmarks/speed_oracle.py). Discounts near
+#: one do not trouble it. The band of a game with more states is not looked for: that would cost memory.
+LEAST_NARROWNESS, BAND_WORK, BAND_STATES = 4, 400_000_000, 100_000
 KRYLOV_ITERATIONS = 2_000
 #: A run of the Krylov solver that lowers the residual by less than this factor is its last.
 LEAST_PROGRESS = 0.1
@@ -63,9 +67,23 @@ def resolvent(
     -----
     No tolerance is taken to be finer than rounding.
     """
-    if len(continuing) // num_contexts <= DENSE_LIMIT:
+    method = choose(transition, num_contexts)
+    if method == "band":
+        return _Banded(joint_policy, transition, continuing, discount)
+    if method == "dense":
         return _Dense(joint_policy, transition, continuing, discount, num_contexts)
     return _Krylov(joint_policy, transition, continuing, discount)
+
+
+def choose(transition: Transition, num_contexts: int) -> Literal["band", "dense", "krylov"]:
+    """Return the method for a game's systems: by the size of a context's block and the width of its band."""
+    Z = len(transition.successors)
+    S = Z // num_contexts
+    if Z < BAND_STATES:
+        width = sum(transition.band)
+        if LEAST_NARROWNESS * width <= S and Z * width**2 <= BAND_WORK:
+            return "band"
+    return "dense" if S <= DENSE_LIMIT else "krylov"
 
 
 class _Dense:
@@ -90,6 +108,35 @@ class _Dense:
     def _apply(self, rhs: Array, trans: Literal[0, 1]) -> Array:
         parts = zip(self._factors, rhs.reshape(self._blocks), strict=True)
         return np.concatenate([lapack.dgetrs(lu, pivots, b, trans=trans)[0] for (lu, pivots), b in parts])
+
+
+class _Banded:
+    def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float) -> None:
+        upper, lower = transition.band[1], transition.band[0]
+        self._widths = (lower, upper)
+        # LAPACK's rows: `lower` more for the fill-in of pivoting, then the band. Stored transposed, so that
+        # its transpose is in Fortran's order and is not copied.
+        rows = np.empty((len(continuing), 2 * lower + upper + 1))
+        kernels.policy_band(
+            -discount * joint_policy,
+            transition.successors,
+            transition.probabilities,
+            continuing,
+            lower + upper,
+            rows,
+        )
+        rows[:, lower + upper] += 1.0
+        self._factor, self._pivots, _ = lapack.dgbtrf(rows.T, lower, upper, overwrite_ab=True)
+
+    def solve(self, rhs: Array, tolerance: float) -> Array:
+        return self._apply(rhs, trans=0)
+
+    def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
+        return self._apply(rhs, trans=1)
+
+    def _apply(self, rhs: Array, trans: Literal[0, 1]) -> Array:
+        lower, upper = self._widths
+        return np.asarray(lapack.dgbtrs(self._factor, lower, upper, rhs, self._pivots, trans=trans)[0])
 
 
 class _Krylov:
