@@ -17,9 +17,9 @@ DEMO: dict[str, Any] = {
     "follower": "soft_q_learning",
     "follower_options": {
         "steps": 100_000,
-        "first_steps": 2_000_000,
-        "least_step": 0.01,
-        "exploration": 0.2,
+        "first_steps": 5_000_000,
+        "least_step": 0.02,
+        "exploration": 0.3,
     },
     "updates": 300,
     "steps_per_update": 5_000,
