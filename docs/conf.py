@@ -43,6 +43,9 @@ napoleon_use_rtype = False
 #: |x| in a docstring is an absolute value, not a substitution.
 BAR = re.compile(r"(``.*?``|`.*?`)|\|")
 
+#: A row of the table at the top of a docstring: two cells.
+ROW = re.compile(r"^\|(?P<name>[^|\n]+[^|\s-][^|\n]*)\|(?P<text>[^\n]+)\|$", re.MULTILINE)
+
 ENVIRONMENTS = Path(__file__).with_name("environments")
 #: Written into each generated page, and what tells a generated page from a written one.
 MARK = "% Written by docs/conf.py from the docstring of the module; edit it there."
@@ -57,11 +60,17 @@ def environment_page(module):
     title, _, body = doc.partition("\n")
     title, _, summary = title.partition(":")
     body = HEADING.sub(_section, ROLE.sub(r"{py:\1}`\2`", body.strip() + "\n"))
+    body = ROW.sub(_row, body)
     return (
         f"{MARK}\n\n# {title}\n\n{summary.strip().capitalize() if summary else title}\n\n"
         f"Id `{id_of(module)}`, module `stackelberg_envs.{module}`.\n\n{body}\n"
         f"## Make the game\n\n```{{eval-rst}}\n.. autofunction:: {name}.make_game\n```\n"
     )
+
+
+def _row(match):
+    """Keep the bars of f(a | s) inside their cell."""
+    return f"| {match['name'].strip()} | {match['text'].strip().replace('|', chr(92) + '|')} |"
 
 
 def _section(match):
