@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from stackelberg_envs.games import Game as Game
     from stackelberg_envs.games import TabularGame as TabularGame
     from stackelberg_envs.oracles import Solution as Solution
-    from stackelberg_envs.oracles import hard_best_response as hard_best_response
-    from stackelberg_envs.oracles import occupancy as occupancy
-    from stackelberg_envs.oracles import soft_best_response as soft_best_response
     from stackelberg_envs.oracles import solve as solve
+    from stackelberg_envs.planning import hard_best_response as hard_best_response
+    from stackelberg_envs.planning import occupancy as occupancy
+    from stackelberg_envs.planning import soft_best_response as soft_best_response
     from stackelberg_envs.registration import EnvSpec as EnvSpec
     from stackelberg_envs.registration import env as env
     from stackelberg_envs.registration import follower_env as follower_env
@@ -78,16 +78,16 @@ _EXPORTS = {
     "env": "registration",
     "follower_env": "registration",
     "followers_env": "registration",
-    "hard_best_response": "oracles",
+    "hard_best_response": "planning",
     "leader_env": "registration",
     "make_game": "registration",
-    "occupancy": "oracles",
+    "occupancy": "planning",
     "parallel_env": "registration",
     "random_tabular": "envs.random_tabular_v0:make_game",
     "raw_env": "registration",
     "register": "registration",
     "registered_ids": "registration",
-    "soft_best_response": "oracles",
+    "soft_best_response": "planning",
     "solve": "oracles",
     "spec": "registration",
     "vector_env": "registration",

@@ -27,6 +27,7 @@ from stackelberg_envs.arrays import (
 )
 from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import GameError
+from stackelberg_envs.primitives import Primitives
 from stackelberg_envs.transitions import Transition
 
 __all__ = ["Game", "Primitives", "TabularGame"]
@@ -74,43 +75,6 @@ class Game(Protocol):
     def num_followers(self) -> int: ...  # noqa: D102
     @property
     def facts(self) -> dict[str, Any]: ...  # noqa: D102
-
-
-@dataclass(frozen=True, eq=False)
-class Primitives:
-    """A tabular game under one commitment: the arrays solvers and simulators read, over joint states.
-
-    Attributes
-    ----------
-    leader_policy
-        f(a | s), shape (Z, A).
-    follower_reward, leader_reward
-        Shape (Z, A, B), reward units per play step.
-    transition
-        The true dynamics, lists of shape (Z, A, B, N).
-    believed_transition
-        What the follower plans with; the same object unless the game says otherwise.
-    initial
-        Shape (Z,), sums to one: context probability times the context's initial distribution.
-    continuing
-        0 at terminal states, else 1; shape (Z,).
-    leader_discount, follower_discount, temperature
-        As in the game.
-    num_contexts
-        K; the first S joint states belong to context 0, and so on.
-    """
-
-    leader_policy: Array
-    follower_reward: Array
-    leader_reward: Array
-    transition: Transition
-    believed_transition: Transition
-    initial: Array
-    continuing: Array
-    leader_discount: float
-    follower_discount: float
-    temperature: float
-    num_contexts: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

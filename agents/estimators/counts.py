@@ -8,7 +8,7 @@ from agents import kernels
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.kernels import next_values
-from stackelberg_envs.linear import resolvent
+from stackelberg_envs.planning.linear import resolvent
 from stackelberg_envs.transitions import Transition
 
 __all__ = ["TransitionCounts"]

@@ -1,8 +1,16 @@
-"""Exact solvers: the follower's best response, values, occupancies and the leader's hypergradient."""
+"""Exact solvers of games: the planning functions, and `solve`, which applies them to a game and a commitment."""
 
-from stackelberg_envs.oracles.best_response import BestResponse, hard_best_response, soft_best_response
-from stackelberg_envs.oracles.evaluation import evaluate, leader_value, occupancy, response_gap
-from stackelberg_envs.oracles.hypergradient import Solution, hypergradient, solve
+from stackelberg_envs.oracles.solution import Solution, solve
+from stackelberg_envs.planning import (
+    BestResponse,
+    evaluate,
+    hard_best_response,
+    hypergradient,
+    leader_value,
+    occupancy,
+    response_gap,
+    soft_best_response,
+)
 
 __all__ = [
     "BestResponse",

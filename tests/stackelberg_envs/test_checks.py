@@ -41,7 +41,7 @@ def test_games_with_contexts_pay_by_the_context(spec_id):
 
 
 def test_a_gradient_that_is_not_the_derivative_of_j_is_caught(monkeypatch):
-    from stackelberg_envs.oracles.hypergradient import Solution
+    from stackelberg_envs.oracles import Solution
 
     right = Solution.gradient.fget
     monkeypatch.setattr(Solution, "gradient", property(lambda solution: 1.05 * right(solution)))

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stackelberg_envs import linear
 from stackelberg_envs.commitments import (
     Effect,
     FunctionCommitment,
@@ -22,6 +21,7 @@ from stackelberg_envs.contexts import combine
 from stackelberg_envs.envs import four_rooms_v0
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.oracles import leader_value, solve
+from stackelberg_envs.planning import linear
 from stackelberg_envs.transitions import Transition
 
 REFERENCE = json.loads((Path(__file__).parents[2] / "data" / "tabular_games.json").read_text())["games"]

@@ -8,8 +8,8 @@ import numpy as np
 
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.games import Primitives
-from stackelberg_envs.linear import Resolvent, resolvent
+from stackelberg_envs.planning.linear import Resolvent, resolvent
+from stackelberg_envs.primitives import Primitives
 
 __all__ = ["LeaderEvaluation", "evaluate", "leader_value", "occupancy", "response_gap"]
 

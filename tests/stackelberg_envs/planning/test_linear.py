@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from stackelberg_envs import linear
 from stackelberg_envs.commitments import StateIncentive
 from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.oracles import occupancy, solve
+from stackelberg_envs.planning import linear
 from stackelberg_envs.transitions import Transition
 
 

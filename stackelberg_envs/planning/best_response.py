@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError
-from stackelberg_envs.games import Primitives
-from stackelberg_envs.linear import Resolvent, resolvent
+from stackelberg_envs.planning.linear import Resolvent, resolvent
+from stackelberg_envs.primitives import Primitives
 
 __all__ = ["BestResponse", "hard_best_response", "soft_best_response"]
 

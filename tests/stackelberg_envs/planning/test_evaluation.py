@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stackelberg_envs import linear
 from stackelberg_envs.envs import random_tabular_v0
 from stackelberg_envs.oracles import evaluate, leader_value, occupancy, soft_best_response
+from stackelberg_envs.planning import linear
 
 
 @pytest.fixture(params=[0, 10**6], ids=["krylov", "dense"], autouse=True)

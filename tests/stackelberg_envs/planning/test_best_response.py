@@ -6,7 +6,6 @@ import itertools
 import numpy as np
 import pytest
 
-from stackelberg_envs import linear
 from stackelberg_envs.commitments import PolicyTable
 from stackelberg_envs.envs import random_tabular_v0
 from stackelberg_envs.errors import ArgumentError
@@ -18,6 +17,7 @@ from stackelberg_envs.oracles import (
     response_gap,
     soft_best_response,
 )
+from stackelberg_envs.planning import linear
 
 SIZES = {"S": 5, "A": 2, "B": 3, "commitment": "policy"}
 

@@ -1,0 +1,149 @@
+"""`solve`: everything exact about one commitment to a game."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from numpy.typing import ArrayLike
+
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.cotangents import Cotangents
+from stackelberg_envs.games import TabularGame
+from stackelberg_envs.planning import BestResponse, Flows, LeaderEvaluation, Plan, Primitives, make_plan
+from stackelberg_envs.planning.best_response import DEFAULT_TOLERANCE
+from stackelberg_envs.planning.hypergradient import EVERYTHING
+
+__all__ = ["Solution", "solve"]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Everything exact about one commitment.
+
+    Arrays over joint states are in `best`, `leader` and `flows`; the properties give them in the game's own
+    shape, which has a leading axis K when the game has contexts.
+    """
+
+    game: TabularGame
+    x: Array
+    plan: Plan
+
+    @property
+    def primitives(self) -> Primitives:
+        """The game's arrays under the commitment."""
+        return self.plan.primitives
+
+    @property
+    def best(self) -> BestResponse:
+        """The follower's soft best response."""
+        return self.plan.best
+
+    @property
+    def leader(self) -> LeaderEvaluation:
+        """The leader's values of it."""
+        return self.plan.leader
+
+    @property
+    def leader_value(self) -> float:
+        """J(x), reward units."""
+        return self.leader.value
+
+    @property
+    def follower_value(self) -> float:
+        """The follower's entropy-regularised value at the initial distribution, reward units."""
+        return float(self.primitives.initial @ self.best.state_values)
+
+    @property
+    def follower_q(self) -> Array:
+        """Q_F, shape ([K,] S, A, B)."""
+        return self.best.q.reshape(self.game.array_shape)
+
+    @property
+    def follower_values(self) -> Array:
+        """V_F(s, a), shape ([K,] S, A)."""
+        return self.best.values.reshape(self.game.array_shape[:-1])
+
+    @property
+    def leader_q(self) -> Array:
+        """Q_L, shape ([K,] S, A, B)."""
+        return self.leader.q.reshape(self.game.array_shape)
+
+    @property
+    def response(self) -> Array:
+        """g(b | s, a), shape ([K,] S, A, B); the last axis sums to one."""
+        return self.best.policy.reshape(self.game.array_shape)
+
+    @property
+    def occupancy(self) -> Array:
+        """Leader's discounted occupancy d(s), shape ([K,] S), unnormalised."""
+        return self.flows.occupancy.reshape(self.game.array_shape[:-2])
+
+    @property
+    def flows(self) -> Flows:
+        """The three solves; done on first use."""
+        return self.plan.flows
+
+    @property
+    def cotangents(self) -> Cotangents:
+        """dJ/dr_F, dJ/dr_L, dJ/df, dJ/dP, the follower's response included (theory, section 4)."""
+        return self.direct_cotangents + self.response_cotangents
+
+    @cached_property
+    def direct_cotangents(self) -> Cotangents:
+        """The part that ignores the follower's response."""
+        return self.plan.direct(EVERYTHING, self.game.array_shape)
+
+    @cached_property
+    def response_cotangents(self) -> Cotangents:
+        """The part that goes through the follower's response."""
+        return self.plan.through_response(EVERYTHING, self.game.array_shape)
+
+    @cached_property
+    def direct_gradient(self) -> Array:
+        """The direct term of dJ/dx, the shape of x."""
+        return self._pull_back(self.plan.direct(self.game.commitment.changes, self.game.array_shape))
+
+    @cached_property
+    def response_gradient(self) -> Array:
+        """The response term of dJ/dx, the shape of x."""
+        return self._pull_back(self.plan.through_response(self.game.commitment.changes, self.game.array_shape))
+
+    @property
+    def gradient(self) -> Array:
+        """The hypergradient dJ/dx, the shape of x."""
+        return self.direct_gradient + self.response_gradient
+
+    def _pull_back(self, cotangents: Cotangents) -> Array:
+        return self.game.commitment.vjp(self.x, cotangents)
+
+
+def solve(
+    game: TabularGame, x: ArrayLike, *, tolerance: float = DEFAULT_TOLERANCE, start: Array | None = None
+) -> Solution:
+    """Solve a game exactly for one commitment.
+
+    Parameters
+    ----------
+    game
+        A tabular game.
+    x
+        The commitment, the shape of ``game.commitment.space``.
+    tolerance
+        Bound on the error of the follower's values, reward units.
+    start
+        ``solution.best.state_values`` of a nearby commitment, to save Newton steps.
+
+    Returns
+    -------
+    Solution
+        ``leader_value``, ``follower_q``, ``response``, ``cotangents``, ``gradient`` and the rest; derivatives
+        are computed on first use.
+
+    Raises
+    ------
+    CommitmentError
+        x lies outside its space.
+    """
+    checked = game.commitment.check(x)
+    return Solution(game, checked, make_plan(game.primitives(checked), tolerance=tolerance, start=start))

@@ -1,0 +1,22 @@
+"""Planning on plain arrays: best responses, evaluation, hypergradients. Nothing here knows a game."""
+
+from stackelberg_envs.planning.best_response import BestResponse, hard_best_response, soft_best_response
+from stackelberg_envs.planning.evaluation import LeaderEvaluation, evaluate, leader_value, occupancy, response_gap
+from stackelberg_envs.planning.hypergradient import Flows, Plan, hypergradient, make_plan
+from stackelberg_envs.primitives import Primitives
+
+__all__ = [
+    "BestResponse",
+    "Flows",
+    "LeaderEvaluation",
+    "Plan",
+    "Primitives",
+    "evaluate",
+    "hard_best_response",
+    "hypergradient",
+    "leader_value",
+    "make_plan",
+    "occupancy",
+    "response_gap",
+    "soft_best_response",
+]
