@@ -15,6 +15,7 @@ __all__ = [
     "count_actions",
     "discounted_returns",
     "evaluate_behaviour",
+    "expected_sarsa",
     "record_successors",
     "scatter_add",
     "soft_q_learning",
@@ -255,4 +256,67 @@ def soft_q_learning(
         if u == s and v == a:
             _gibbs(q[s, a], temperature, policy)
         s, a = u, v
+    return episodes
+
+
+@njit(cache=True)
+def _mixed_gibbs(q: Array, temperature: float, exploration: float, out: Array) -> float:
+    """Write the Gibbs policy of `q` (B,) mixed with an even draw into `out`; return its entropy-regularised value."""
+    B = q.shape[0]
+    _gibbs(q, temperature, out)
+    value = 0.0
+    for b in range(B):
+        out[b] = (1.0 - exploration) * out[b] + exploration / B
+        if out[b] > 0.0:
+            value += out[b] * (q[b] - temperature * np.log(out[b]))
+    return value
+
+
+@njit(cache=True)
+def expected_sarsa(
+    rng: np.random.Generator,
+    initial: Array,
+    leader_policy: Array,
+    reward: Array,
+    successors: IntArray,
+    probabilities: Array,
+    continuing: Array,
+    horizon: int,
+    discount: float,
+    temperature: float,
+    least_step: float,
+    exploration: float,
+    steps: int,
+    visits: Array,
+    q: Array,
+) -> int:
+    """Tabular expected SARSA with entropy in a simulator; the arguments are those of :func:`soft_q_learning`.
+
+    The target averages over the leader's next action by its announced policy, and over the follower's by what
+    it plays: its Gibbs policy, mixed with an even draw. Returns the number of episodes.
+    """
+    A, B = q.shape[1], q.shape[2]
+    policy = np.empty(B)
+    left = 0
+    s, episodes = 0, 0
+    for _ in range(steps):
+        if left == 0:
+            s = min(np.searchsorted(initial, rng.random(), side="right"), initial.shape[0] - 1)
+            left = horizon
+            episodes += 1
+        a = _pick(leader_policy[s], rng.random()) if A > 1 else 0
+        _mixed_gibbs(q[s, a], temperature, exploration, policy)
+        b = _pick(policy, rng.random())
+        target = reward[s, a, b]
+        u = s
+        ended = continuing[s] == 0.0
+        if not ended:
+            u = successors[s, a, b, _pick(probabilities[s, a, b], rng.random())]
+            for v in range(A):
+                if leader_policy[u, v] > 0.0:
+                    target += discount * leader_policy[u, v] * _mixed_gibbs(q[u, v], temperature, exploration, policy)
+        visits[s, a, b] += 1.0
+        q[s, a, b] += max(least_step, 1.0 / visits[s, a, b]) * (target - q[s, a, b])
+        left = 0 if ended else left - 1
+        s = u
     return episodes

@@ -1,19 +1,35 @@
-"""What a follower is: it learns its own best response in its own view of the game."""
+"""What a follower is: it learns its own best response in its own view of the game.
+
+:class:`Follower` is all that the outer loop asks for. :class:`RestartingFollower` adds what every follower of
+this package can do: keep or reset what it has learned, and respond to a commitment of some updates ago.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games import Primitives, TabularGame
 
-__all__ = ["FOLLOWERS", "Follower", "FollowerView", "register_follower"]
+__all__ = [
+    "FOLLOWERS",
+    "Follower",
+    "FollowerConfig",
+    "FollowerView",
+    "RestartingFollower",
+    "TableFollower",
+    "gibbs",
+    "register_follower",
+    "require_flag",
+]
 
 FOLLOWERS: dict[str, type[Follower]] = {}
 Kind = TypeVar("Kind", bound="type[Follower]")
@@ -66,6 +82,118 @@ class Follower(ABC):
     @abstractmethod
     def learn(self, view: FollowerView) -> int:
         """Adapt to the commitment; return the number of environment steps this took (0 for planners)."""
+
+
+@dataclass(frozen=True)
+class FollowerConfig:
+    """What every follower of this package can be told.
+
+    Attributes
+    ----------
+    restart
+        Whether it forgets all it has learned at each new commitment.
+    delay
+        It responds to the commitment of this many leader updates ago; to the first one until there are as many.
+    """
+
+    restart: bool = False
+    delay: int = 0
+
+
+class RestartingFollower(Follower):
+    """A follower with the options of :class:`FollowerConfig`.
+
+    Subclasses say how to begin with nothing learned and how to adapt from what they have.
+
+    Attributes
+    ----------
+    fresh
+        Whether nothing was learned before the commitment at hand.
+    """
+
+    Config: ClassVar[type[Any]] = FollowerConfig
+
+    def __init__(self, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(config, rng)
+        require_flag(config.restart, "restart")
+        self._announced: deque[Array] = deque(maxlen=require_count(config.delay, "delay", minimum=0) + 1)
+        self.fresh = True
+
+    def learn(self, view: FollowerView) -> int:
+        """Adapt to the commitment of `delay` updates ago, from nothing if this is the first or with `restart`."""
+        self._announced.append(view.commitment)
+        seen = view if len(self._announced) == 1 else FollowerView(view.game, self._announced[0])
+        self.fresh = self.config.restart or not hasattr(self, "policy")
+        if self.fresh:
+            self.begin(seen)
+        return self.adapt(seen)
+
+    @abstractmethod
+    def begin(self, view: FollowerView) -> None:
+        """Forget all that was learned."""
+
+    @abstractmethod
+    def adapt(self, view: FollowerView) -> int:
+        """Set ``policy`` and return the number of environment steps this took."""
+
+
+class TableFollower(RestartingFollower):
+    """A follower that is a table Q(z, a, b) and improves it one iteration after the other.
+
+    Attributes
+    ----------
+    q
+        The table, shape (Z, A, B), reward units.
+    """
+
+    q: Array
+
+    @abstractmethod
+    def iterate(self, view: FollowerView, iterations: int) -> None:
+        """Improve the table by a number of iterations and set ``policy``."""
+
+    def iterates(self, view: FollowerView, counts: Sequence[int]) -> list[Array]:
+        """Begin anew and return the policy after each number of iterations.
+
+        Parameters
+        ----------
+        view
+            The commitment to respond to; `delay` plays no part.
+        counts
+            Rising numbers of iterations, at least 1.
+
+        Returns
+        -------
+        list of Array
+            Policies of shape (Z, A, B). Equal generators give equal policies for equal beginnings of `counts`.
+
+        Raises
+        ------
+        ArgumentError
+            Counts that do not rise.
+        """
+        self.begin(view)
+        done, out = 0, []
+        for count in counts:
+            if count <= done:
+                raise ArgumentError(f"iterations: expected rising numbers of at least 1, got {list(counts)}")
+            self.iterate(view, count - done)
+            out.append(self.policy.copy())
+            done = count
+        return out
+
+
+def gibbs(q: Array, temperature: float) -> Array:
+    """Return exp(q / temperature), normalised over the last axis, shape (Z, A, B)."""
+    weights = np.exp((q - q.max(axis=-1, keepdims=True)) / temperature)
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
+def require_flag(value: object, name: str) -> bool:
+    """Return True or False; anything else is refused: "no" is true in Python."""
+    if not isinstance(value, bool | np.bool_):
+        raise ArgumentError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
 
 
 def register_follower(name: str) -> Callable[[Kind], Kind]:

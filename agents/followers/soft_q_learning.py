@@ -2,91 +2,97 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from agents import kernels
-from agents.followers.base import Follower, FollowerView, register_follower
+from agents.followers.base import gibbs, register_follower
+from agents.followers.tabular import TabularLearner
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ArgumentError
 
-__all__ = ["SoftQLearning", "SoftQLearningConfig"]
+__all__ = ["SoftQLearning"]
 
-
-@dataclass(frozen=True)
-class SoftQLearningConfig:
-    """Hyperparameters of soft Q-learning.
-
-    Attributes
-    ----------
-    steps
-        Follower steps after each commitment.
-    first_steps
-        Follower steps after the first commitment, when the table is still empty; None takes `steps`.
-    least_step
-        The step size is 1 / visits since the last commitment, but at least this.
-    exploration
-        Probability of an even draw instead of the Gibbs policy.
-    initial_q
-        Value of untried actions, reward units; optimistic values make the follower explore.
-    restart
-        Whether the table is emptied at each new commitment.
-    """
-
-    steps: int = 20_000
-    first_steps: int | None = None
-    least_step: float = 0.05
-    exploration: float = 0.1
-    initial_q: float = 0.0
-    restart: bool = False
+#: Of the infos of a follower's environment, what learning from it needs.
+NEEDED = ("state", "next_state", "leader_action", "context", "terminal")
 
 
 @register_follower("soft_q_learning")
-class SoftQLearning(Follower):
-    """Learns in its own copy of the environment; its table stays when the commitment changes."""
+class SoftQLearning(TabularLearner):
+    """Bootstraps with the soft value of the next state and of the leader's next action, which it is shown."""
 
-    Config = SoftQLearningConfig
+    @staticmethod
+    def kernel(*arguments: Any) -> int:
+        """Play and learn in arrays."""
+        return int(kernels.soft_q_learning(*arguments))
 
-    def __init__(self, config: Any, rng: np.random.Generator) -> None:
-        super().__init__(config, rng)
-        require_count(config.steps, "steps")
-        if not 0.0 < config.least_step <= 1.0:
-            raise ArgumentError(f"least_step: expected a number in (0, 1], got {config.least_step!r}")
-        if not 0.0 <= config.exploration <= 1.0:
-            raise ArgumentError(f"exploration: expected a probability, got {config.exploration!r}")
-        self._q: Array | None = None
+    def learn_from_env(self, env: Any, steps: int) -> int:
+        """Learn by stepping an environment, by nothing but what it shows; `q` and `policy` are as after :meth:`learn`.
 
-    def learn(self, view: FollowerView) -> int:
-        """Play and learn for the configured number of steps."""
-        game = view.primitives
-        shape = game.follower_reward.shape
-        steps = int(self.config.steps)
-        if self._q is None or self.config.restart:
-            steps = steps if self.config.first_steps is None else self.config.first_steps
-            self._q = np.full(shape, self.config.initial_q)
-        kernels.soft_q_learning(
-            self.rng,
-            np.cumsum(game.initial),
-            game.leader_policy,
-            game.follower_reward,
-            game.transition.successors,
-            game.transition.probabilities,
-            game.continuing,
-            view.game.horizon,
-            game.follower_discount,
-            game.temperature,
-            self.config.least_step,
-            self.config.exploration,
-            steps,
-            np.zeros(shape),
-            self._q,
-        )
-        self.policy = _gibbs(self._q, game.temperature)
+        Parameters
+        ----------
+        env
+            A Gymnasium environment of one follower, as :func:`stackelberg_envs.follower_env` makes it. States,
+            contexts and rewards are read from what it returns; sizes, discount and temperature from its game. Its
+            commitment is the one in force.
+        steps
+            Environment steps.
+
+        Returns
+        -------
+        int
+            `steps`.
+
+        Raises
+        ------
+        ArgumentError
+            Infos that lack what a learner has to be told.
+        """
+        require_count(steps, "steps")
+        game = env.unwrapped.game
+        if not hasattr(self, "policy") or self.config.restart:
+            S, A, B = game.shape
+            self.q = np.full((game.num_contexts * S, A, B), self.config.initial_q, dtype=np.float64)
+        self.visits = np.zeros_like(self.q)
+        place = self._reset(env)
+        for _ in range(steps):
+            b = self._draw(self.q[place], game.temperature)
+            observation, reward, terminated, truncated, info = env.step(b)
+            following = self._place(env, observation, info)
+            target = float(reward)
+            if not terminated:
+                target += game.follower_discount * _soft_value(self.q[following], game.temperature)
+            self._update((*place, b), target)
+            place = self._reset(env) if terminated or truncated else following
+        self.policy = gibbs(self.q, game.temperature)
         return steps
 
+    def _reset(self, env: Any) -> tuple[int, int]:
+        # Each episode has a seed of this learner's own, so that equal generators learn equal tables.
+        observation, info = env.reset(seed=int(self.rng.integers(2**31)))
+        missing = [name for name in NEEDED if name not in info]
+        if missing:
+            raise ArgumentError(f"env: expected {', '.join(NEEDED)} in its infos; missing {missing}")
+        return self._place(env, observation, info)
 
-def _gibbs(q: Array, temperature: float) -> Array:
-    weights = np.exp((q - q.max(axis=-1, keepdims=True)) / temperature)
-    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+    def _place(self, env: Any, observation: Any, info: dict[str, Any]) -> tuple[int, int]:
+        """Return the joint state it is in and the leader's action it is shown."""
+        shown = env.unwrapped.observation_layout.get("leader_action")
+        a = 0 if shown is None else int(np.argmax(observation[shown]))
+        return max(info["context"], 0) * env.unwrapped.game.shape[0] + info["next_state"], a
+
+    def _draw(self, row: Array, temperature: float) -> int:
+        if self.rng.random() < self.config.exploration:
+            return int(self.rng.integers(len(row)))
+        return int(self.rng.choice(len(row), p=gibbs(row, temperature)))
+
+    def _update(self, visited: tuple[int, int, int], target: float) -> None:
+        self.visits[visited] += 1.0
+        rate = max(self.config.least_step, 1.0 / self.visits[visited])
+        self.q[visited] += rate * (target - self.q[visited])
+
+
+def _soft_value(row: Array, temperature: float) -> float:
+    top = float(row.max())
+    return top + temperature * float(np.log(np.exp((row - top) / temperature).sum()))

@@ -1,4 +1,4 @@
-"""Exact soft best response, warm-started from the last commitment's."""
+"""Soft value iteration: a follower that plans, to the end or for a few sweeps."""
 
 from __future__ import annotations
 
@@ -7,38 +7,88 @@ from typing import Any
 
 import numpy as np
 
-from agents.followers.base import Follower, FollowerView, register_follower
-from stackelberg_envs.arrays import Array
-from stackelberg_envs.oracles import soft_best_response
+from agents.followers.base import FollowerConfig, FollowerView, TableFollower, gibbs, register_follower
+from stackelberg_envs import kernels
+from stackelberg_envs.arrays import Array, require_count, require_positive
+from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.planning import soft_best_response
 
 __all__ = ["SoftValueIteration", "SoftValueIterationConfig"]
 
 
 @dataclass(frozen=True)
-class SoftValueIterationConfig:
-    """Options of the exact follower.
+class SoftValueIterationConfig(FollowerConfig):
+    """Options of the planning follower.
 
     Attributes
     ----------
     tolerance
         Bound on the error of its values, reward units.
+    sweeps
+        Plain soft Bellman sweeps of its table after each commitment; None solves to `tolerance`.
     """
 
     tolerance: float = 1e-8
+    sweeps: int | None = None
 
 
 @register_follower("soft_value_iteration")
-class SoftValueIteration(Follower):
-    """Plans in the game as it believes it to be, to a stated tolerance."""
+class SoftValueIteration(TableFollower):
+    """Plans in the game as it believes it to be.
+
+    Without `sweeps` it solves by Newton's method, warm-started; `restart` then changes nothing. With `sweeps` it
+    starts from a table of zeros, or from where it was at the last commitment.
+    """
 
     Config = SoftValueIterationConfig
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
         super().__init__(config, rng)
+        require_positive(config.tolerance, "tolerance", ArgumentError)
+        if config.sweeps is not None:
+            require_count(config.sweeps, "sweeps")
         self._state_values: Array | None = None
 
-    def learn(self, view: FollowerView) -> int:
-        """Solve for the soft best response."""
+    def begin(self, view: FollowerView) -> None:
+        """Start with zeros."""
+        self.q = np.zeros_like(view.primitives.follower_reward)
+        self._state_values = None
+
+    def adapt(self, view: FollowerView) -> int:
+        """Solve for the soft best response, or come closer to it."""
+        if self.config.sweeps is not None:
+            self.iterate(view, self.config.sweeps)
+            return 0
         best = soft_best_response(view.primitives, tolerance=self.config.tolerance, start=self._state_values)
-        self._state_values, self.policy = best.state_values, best.policy
+        self._state_values, self.q, self.policy = best.state_values, best.q, best.policy
         return 0
+
+    def iterate(self, view: FollowerView, iterations: int) -> None:
+        """Make soft Bellman sweeps: Q <- r_F + discount (1 - terminal) P sum_a f lambda logsumexp(Q / lambda)."""
+        game = view.primitives
+        ahead = _state_values(self.q, game.leader_policy, game.temperature)
+        q, soft = np.empty_like(self.q), np.empty(self.q.shape[:2])
+        for _ in range(iterations):
+            following = np.empty_like(ahead)
+            kernels.soft_bellman_backup(
+                game.follower_reward,
+                game.believed_transition.successors,
+                game.believed_transition.probabilities,
+                game.leader_policy,
+                game.continuing,
+                game.follower_discount,
+                game.temperature,
+                ahead,
+                q,
+                soft,
+                following,
+            )
+            ahead = following
+        self.q, self.policy = q, gibbs(q, game.temperature)
+
+
+def _state_values(q: Array, leader_policy: Array, temperature: float) -> Array:
+    """Return sum_a f(a | z) lambda logsumexp_b(q / lambda), shape (Z,)."""
+    top = q.max(axis=2)
+    soft = top + temperature * np.log(np.exp((q - top[:, :, None]) / temperature).sum(axis=2))
+    return np.asarray((leader_policy * soft).sum(axis=1))

@@ -1,0 +1,55 @@
+"""Hard best response: the follower of the classical Stackelberg game, with a rule for ties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
+from stackelberg_envs.arrays import require_positive
+from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.planning import hard_best_response
+
+__all__ = ["HardBestResponse", "HardBestResponseConfig"]
+
+
+@dataclass(frozen=True)
+class HardBestResponseConfig(FollowerConfig):
+    """Options of the follower without entropy.
+
+    Attributes
+    ----------
+    tie_break
+        "optimistic": among its optimal actions it takes the leader's best; "pessimistic": the leader's worst.
+    tolerance
+        Bound on the error of its values, reward units; actions within it count as tied.
+    """
+
+    tie_break: str = "optimistic"
+    tolerance: float = 1e-10
+
+
+@register_follower("hard_best_response")
+class HardBestResponse(RestartingFollower):
+    """Plans without entropy, whatever the game's temperature. It keeps nothing: `restart` changes nothing."""
+
+    Config = HardBestResponseConfig
+
+    def __init__(self, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(config, rng)
+        require_positive(config.tolerance, "tolerance", ArgumentError)
+        if config.tie_break not in ("optimistic", "pessimistic"):
+            raise ArgumentError(f"tie_break: expected 'optimistic' or 'pessimistic', got {config.tie_break!r}")
+
+    def begin(self, view: FollowerView) -> None:
+        """There is nothing to forget."""
+
+    def adapt(self, view: FollowerView) -> int:
+        """Solve for the hard best response."""
+        options = self.config
+        self.policy = hard_best_response(
+            view.primitives, tie_break=options.tie_break, tolerance=options.tolerance
+        ).policy
+        return 0
