@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents.parametrisations import Parametrisation
+from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.commitments import Commitment
 
@@ -54,6 +56,9 @@ class Brief:
         The leader's own policy f(a | s), shape (S, A), in force where the commitment does not set it.
     model
         The game, at level MODEL; None below.
+    uniform_play
+        At level CONTROLS_TRAINING and above, in a run: a number of steps -> play of so many follower steps under
+        the last commitment and the follower's present policy, from uniformly drawn states. None below.
     """
 
     information: Information
@@ -69,6 +74,7 @@ class Brief:
     horizon: int
     leader_policy: Array
     model: Any = None
+    uniform_play: Callable[[int], Trajectories] | None = None
 
     @property
     def num_joint_states(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,8 @@ class Experiment:
         follower_kind = follower_class(config.follower)
         follower_config = make_config(follower_kind.Config, config.follower_options, f"follower {config.follower!r}")
         brief = make_brief(self.game, self.level, config.parametrisation, leader=config.leader)
+        if self.level >= Information.CONTROLS_TRAINING:
+            brief = replace(brief, uniform_play=self._uniform_play)
         self.leader: Leader = kind(brief, leader_config, leader_rng)
         self.follower: Follower = follower_kind(follower_config, follower_rng)
         self._columns: dict[str, list[float]] = {}
@@ -121,6 +123,7 @@ class Experiment:
     def step(self, update: int) -> Progress:
         """Do one leader update."""
         x = self.game.commitment.check(self.leader.commit())
+        self._announced = x
         view = FollowerView(self.game, x)
         self.record.follower_steps += self.follower.learn(view)
         seen = collect(self.game, x, self.follower, steps=self.config.steps_per_update, rng=self._play_rng)
@@ -159,6 +162,14 @@ class Experiment:
         self.record.theta = None if theta is None else np.array(theta)
         self.record.curve = {name: np.array(column) for name, column in self._columns.items()}
         return self.record
+
+    def _uniform_play(self, steps: int) -> Trajectories:
+        """Return play from uniformly drawn states under the last commitment; it counts as observed."""
+        S = self.game.shape[0]
+        anywhere = self.game.replace(initial=np.full(S, 1.0 / S))
+        seen = collect(anywhere, self._announced, self.follower, steps=steps, rng=self._play_rng)
+        self.record.observed_steps += seen.num_steps
+        return redact(seen, self.level, self.follower)
 
     def _evaluate(self, update: int, view: FollowerView) -> float:
         """Return the exact J under the follower's actual policy, or NaN where that was not asked for."""

@@ -20,6 +20,7 @@ __all__ = [
     "scatter_add",
     "soft_q_learning",
     "trace_coefficients",
+    "visit_trace",
 ]
 
 
@@ -257,6 +258,40 @@ def soft_q_learning(
             _gibbs(q[s, a], temperature, policy)
         s, a = u, v
     return episodes
+
+
+@njit(cache=True)
+def visit_trace(
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    offsets: NDArray[np.int64],
+    terminated: NDArray[np.bool_],
+    per_visit: Array,
+    arriving: Array,
+    discount: float,
+    carried: Array,
+    trace: Array,
+    leftover: Array,
+) -> None:
+    """Spread weights per visit over the steps that follow each visit, one forward pass.
+
+    Every visit of (s, a, b) starts with weight `per_visit` (Z, A, B), every visit of s with `arriving` (Z,) before
+    its actions are drawn. Adds to `carried` (T,) the weight that reached a step from earlier ones, to `trace`
+    (T,) that plus the step's own; overwrites `leftover` (Z,) with what was carried past the ends of cut episodes.
+    """
+    leftover[:] = 0.0
+    for i in range(offsets.shape[0] - 1):
+        weight = 0.0
+        for t in range(offsets[i], offsets[i + 1]):
+            s = states[t]
+            reached = discount * weight + arriving[s]
+            weight = reached + per_visit[s, leader_actions[t], follower_actions[t]]
+            carried[t] += reached
+            trace[t] += weight
+        if not terminated[i]:
+            leftover[next_states[offsets[i + 1] - 1]] += discount * weight
 
 
 @njit(cache=True)

@@ -97,7 +97,8 @@ class Bchg(GradientLeader):
     def temperature(self) -> float:
         """Return the follower's temperature, reward units; it has to be public."""
         if self.brief.temperature is None:
-            raise InformationError("bchg: expected a public temperature, got None; this game keeps it private")
+            name = type(self).__name__.lower()
+            raise InformationError(f"{name}: expected a public temperature, got None; this game keeps it private")
         return self.brief.temperature
 
     def estimate_values(self, trajectories: Trajectories) -> tuple[ValueEstimates, dict[str, float]]:
@@ -120,7 +121,8 @@ class Bchg(GradientLeader):
     def _follower_values(self, trajectories: Trajectories, policy: Array, behaviour: Array) -> tuple[Array, float]:
         """Estimate V_F(z, a) by evaluating the observed behaviour with its entropy."""
         if trajectories.follower_reward is None:
-            raise InformationError("bchg: expected the follower's rewards, got none; this game keeps them private")
+            name = type(self).__name__.lower()
+            raise InformationError(f"{name}: expected the follower's rewards, got none; this game keeps them private")
         bonus = -self.temperature() * np.log(np.where(behaviour > 0, behaviour, 1.0))
         own = self.brief.own_reward(trajectories.commitment, "follower_reward")
         rewards = trajectories.follower_reward

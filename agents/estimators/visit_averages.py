@@ -1,0 +1,187 @@
+r"""HPGD's response term: derivatives of Q_F and V_F as averages over visits (theory, section 6).
+
+Thoma et al., "Contextual Bilevel Reinforcement Learning for Incentive Alignment", NeurIPS 2024, arXiv 2406.01575:
+the response term is the average over episodes of
+
+.. math::
+    \sum_t \frac{\gamma_L^t}{\lambda} A_L(s_t,a_t,b_t) \big(dQ_F(s_t,a_t,b_t) - dV_F(s_t,a_t)\big) ,
+
+with dQ_F and dV_F the averages, over the batch's visits of (s, a, b) and of (s, a), of
+
+.. math::
+    G_\tau = \sum_{k\ge\tau} \gamma_F^{k-\tau} \big(dr_F(s_k,a_k,b_k) + \gamma_F \bar V_F(s_{k+1})\, d\log P_k
+    + \gamma_F V_F(s_{k+1},a_{k+1})\, d\log f_{k+1}\big) .
+
+Nothing here is as long as theta. Let W be the sum of the first factors over the visits of a cell and N the
+number of visits. G at one visit then enters the estimate with the weight per visit
+
+.. math::
+    c(s,a,b) = W(s,a,b)/N(s,a,b) - W(s,a)/N(s,a) ,
+
+and one forward pass with a trace :math:`e_k = \gamma_F e_{k-1} + c_k` gives the coefficients of every later step:
+O(T) time whatever the size of theta. What an episode cut at state s has left over continues as the average of
+the visits of s does: it becomes a weight per visit of s, for another pass.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from agents import kernels
+from agents.estimators.boltzmann_covariance import Coefficients
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array
+
+__all__ = ["advantage_weights", "cell_weights", "concatenate", "follow_visits", "weights_per_visit"]
+
+#: Passes over the batch end when what is left over is this small, relative to the weights it came from.
+LEFTOVER = 1e-9
+
+
+def advantage_weights(
+    trajectories: Trajectories, advantage: Array, *, leader_discount: float, temperature: float
+) -> Array:
+    """Sum gamma_L^t A_L / temperature over the visits of each cell, per episode.
+
+    Parameters
+    ----------
+    trajectories
+        What was observed under one commitment.
+    advantage
+        A_L, reward units, shape (Z, A, B).
+    leader_discount
+        In [0, 1), per play step.
+    temperature
+        Weight of the follower's entropy, reward units.
+
+    Returns
+    -------
+    Array
+        W, shape (Z, A, B).
+    """
+    time = _time(trajectories)
+    z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
+    scale = trajectories.step_weights[time] * leader_discount**time / temperature
+    return cell_weights(trajectories, scale * advantage[z, a, b], advantage.shape)
+
+
+def cell_weights(trajectories: Trajectories, weights: Array, shape: tuple[int, ...]) -> Array:
+    """Sum `weights`, shape (T,), over the visits of each cell, shape (Z, A, B)."""
+    out = np.zeros(shape)
+    kernels.scatter_add(
+        trajectories.joint_state, trajectories.leader_action, trajectories.follower_action, weights, out
+    )
+    return out
+
+
+def weights_per_visit(weights: Array, trajectories: Trajectories, behaviour: Array | None = None) -> Array:
+    """Weight c of one visit of each cell, shape (Z, A, B).
+
+    Parameters
+    ----------
+    weights
+        W, shape (Z, A, B).
+    trajectories
+        The visits to average over.
+    behaviour
+        g(b | z, a), shape (Z, A, B), where it is known: dV_F is then the average of dQ_F under g instead of
+        the average over the visits of (z, a).
+    """
+    visits = np.zeros(weights.shape)
+    kernels.count_actions(trajectories.joint_state, trajectories.leader_action, trajectories.follower_action, visits)
+    pairs = weights.sum(axis=2, keepdims=True)
+    if behaviour is not None:
+        return _divide(weights - pairs * behaviour, visits)
+    return np.asarray(_divide(weights, visits) - _divide(pairs, visits.sum(axis=2, keepdims=True)))
+
+
+def follow_visits(
+    per_visit: Array,
+    trajectories: Trajectories,
+    leader_policy: Array,
+    *,
+    follower_discount: float,
+    follower_values: Array | None = None,
+    bootstrap: bool = True,
+) -> Coefficients:
+    """Coefficients of every recorded step, when G at each visit has a given weight.
+
+    Parameters
+    ----------
+    per_visit
+        c, shape (Z, A, B).
+    trajectories
+        The visits.
+    leader_policy
+        f, shape (Z, A).
+    follower_discount
+        In [0, 1), per play step.
+    follower_values
+        V_F, reward units, shape (Z, A); None where the commitment changes neither f nor P.
+    bootstrap
+        Whether a cut episode goes on as the average visit of its last state does; otherwise it just ends, which
+        biases G near the cut.
+
+    Returns
+    -------
+    Coefficients
+        Of the response term alone; that of d r_L is zero.
+    """
+    soft = np.zeros_like(leader_policy) if follower_values is None else follower_values
+    soft_states = np.einsum("za,za->z", leader_policy, soft)
+    carried, trace = _passes(per_visit, trajectories, follower_discount, bootstrap)
+    z, a = trajectories.joint_state, trajectories.leader_action
+    ahead = np.where(trajectories.ends, 0.0, follower_discount * soft_states[trajectories.next_joint_state])
+    # A state's value is subtracted as a baseline: E[d log f | s] = 0.
+    return Coefficients(trace, np.zeros_like(trace), carried * (soft[z, a] - soft_states[z]), trace * ahead)
+
+
+def _passes(per_visit: Array, trajectories: Trajectories, discount: float, bootstrap: bool) -> tuple[Array, Array]:
+    """Return the weights carried to each step from earlier ones, and these plus its own, each of shape (T,)."""
+    carried, trace = np.zeros((2, trajectories.num_steps))
+    Z = len(per_visit)
+    visits = np.bincount(trajectories.joint_state, minlength=Z)
+    arriving, leftover = np.zeros((2, Z))
+    limit = None
+    while True:
+        kernels.visit_trace(
+            trajectories.joint_state,
+            trajectories.leader_action,
+            trajectories.follower_action,
+            trajectories.next_joint_state,
+            trajectories.offsets,
+            trajectories.terminated,
+            per_visit if limit is None else np.zeros_like(per_visit),
+            arriving,
+            discount,
+            carried,
+            trace,
+            leftover,
+        )
+        # Each pass shrinks what is left over by the discount at least, so this ends.
+        total = float(np.abs(leftover).sum())
+        limit = LEFTOVER * total if limit is None else limit
+        if not bootstrap or total <= limit:
+            return carried, trace
+        arriving = np.where(visits > 0, leftover / np.maximum(visits, 1), 0.0)
+
+
+def concatenate(first: Trajectories, second: Trajectories) -> Trajectories:
+    """Return the episodes of both, played under one commitment; what one of them lacks is left out."""
+    names = ("state", "leader_action", "follower_action", "next_state", "leader_reward", "terminated", "context")
+    joined: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
+    one, other = first.follower_reward, second.follower_reward
+    joined["follower_reward"] = None if one is None or other is None else np.concatenate([one, other])
+    joined["offsets"] = np.concatenate([first.offsets, first.num_steps + second.offsets[1:]])
+    return Trajectories(commitment=first.commitment, num_states=first.num_states, response=first.response, **joined)
+
+
+def _time(trajectories: Trajectories) -> Array:
+    """Return how many steps into its episode each step is, shape (T,)."""
+    return np.asarray(np.arange(trajectories.num_steps) - np.repeat(trajectories.offsets[:-1], trajectories.lengths))
+
+
+def _divide(values: Array, by: Array) -> Array:
+    return np.divide(values, by, out=np.zeros(values.shape), where=by > 0)

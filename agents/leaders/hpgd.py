@@ -1,0 +1,148 @@
+"""HPGD: hyper policy gradient descent, with the follower's derivatives averaged over visits.
+
+Thoma et al., "Contextual Bilevel Reinforcement Learning for Incentive Alignment", NeurIPS 2024, arXiv 2406.01575.
+Deviations from the paper and its code: docs/leaders.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agents.brief import Brief, Information
+from agents.estimators import Coefficients, ValueEstimates, score_function, tabulate
+from agents.estimators.visit_averages import advantage_weights, concatenate, follow_visits, weights_per_visit
+from agents.leaders.base import register_leader
+from agents.leaders.bchg import Bchg, BchgConfig
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.commitments import Commitment
+from stackelberg_envs.cotangents import Cotangents
+from stackelberg_envs.errors import InformationError
+
+__all__ = ["Hpgd", "HpgdConfig", "HpgdOracle", "HpgdOracleConfig"]
+
+
+@dataclass(frozen=True)
+class HpgdConfig(BchgConfig):
+    """Hyperparameters of HPGD.
+
+    Attributes
+    ----------
+    critic
+        The leader's critic: "monte_carlo" as published, "expected_sarsa" or "lstd".
+    bootstrap
+        Whether a cut episode goes on as the average visit of its last state does; the published code lets it end.
+    """
+
+    critic: str = "monte_carlo"
+    bootstrap: bool = True
+
+
+@register_leader("hpgd")
+class Hpgd(Bchg):
+    """HPGD with tabular critics: sees what `bchg` sees, and averages over repeated visits instead of tracing.
+
+    For configurations it uses actions only. For policy or transition commitments it also evaluates the
+    follower from its observed rewards, with the entropy bonus.
+    """
+
+    information = Information.REWARDS_OBSERVED
+    Config = HpgdConfig
+
+    def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
+        """Return the coefficients of the direct term and of the response term."""
+        weights = self.weights(trajectories, values)
+        direct = score_function(trajectories, values, leader_discount=self.brief.leader_discount)
+        return added(direct, self.response(weights, trajectories, values))
+
+    def weights(self, trajectories: Trajectories, values: ValueEstimates) -> Array:
+        """Return W(z, a, b): gamma_L^t A_L / temperature, summed over visits, per episode."""
+        advantage = values.leader_q - np.einsum("zab,zab->za", values.behaviour, values.leader_q)[:, :, None]
+        return advantage_weights(
+            trajectories, advantage, leader_discount=self.brief.leader_discount, temperature=self.temperature()
+        )
+
+    def response(self, weights: Array, visits: Trajectories, values: ValueEstimates) -> Coefficients:
+        """Return the coefficients of the response term on the steps that are averaged over."""
+        return follow_visits(
+            weights_per_visit(weights, visits),
+            visits,
+            values.leader_policy,
+            follower_discount=self.brief.follower_discount,
+            follower_values=values.follower_values,
+            bootstrap=self.config.bootstrap,
+        )
+
+
+@dataclass(frozen=True)
+class HpgdOracleConfig(HpgdConfig):
+    """Hyperparameters of HPGD with extra play.
+
+    Attributes
+    ----------
+    extra_steps
+        Follower steps from uniformly drawn states, per update.
+    """
+
+    extra_steps: int = 1_000
+
+
+@register_leader("hpgd_oracle")
+class HpgdOracle(Hpgd):
+    """HPGD that may also start the follower wherever it wants: averages and critics use extra play.
+
+    Every update asks for play from uniformly drawn states under the present commitment. It fills the tables
+    where the game's own starts seldom lead; the states' weights remain those of the observed play.
+    """
+
+    information = Information.CONTROLS_TRAINING
+    Config = HpgdOracleConfig
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        require_count(config.extra_steps, "extra_steps")
+
+    @classmethod
+    def needs(cls, commitment: Commitment) -> Information:
+        """Play from chosen states, whatever the commitment changes."""
+        del commitment
+        return cls.information
+
+    def uses_follower_values(self) -> bool:
+        """Whether V_F enters the gradient."""
+        return Hpgd.needs(self.brief.commitment) >= Information.REWARDS_OBSERVED
+
+    def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
+        """Ask for extra play, update the critics with all of it, then estimate dJ/dx."""
+        if self.brief.uniform_play is None:
+            raise InformationError("hpgd_oracle: expected a brief with uniform_play (level CONTROLS_TRAINING)")
+        everything = concatenate(trajectories, self.brief.uniform_play(self.config.extra_steps))
+        values, diagnostics = self.estimate_values(everything)
+        response = self.response(self.weights(trajectories, values), everything, values)
+        direct = score_function(trajectories, values, leader_discount=self.brief.leader_discount)
+        cotangents = self._tabulated(direct, trajectories, values) + self._tabulated(response, everything, values)
+        return self.brief.commitment.vjp(trajectories.commitment, cotangents), diagnostics
+
+    def _tabulated(self, coefficients: Coefficients, steps: Trajectories, values: ValueEstimates) -> Cotangents:
+        transition = self.brief.commitment.effect(steps.commitment).transition
+        return tabulate(
+            coefficients,
+            steps,
+            self.brief.array_shape,
+            wanted=self.brief.commitment.changes,
+            leader_policy=values.leader_policy,
+            transition=None if transition is None else transition.joint(self.brief.num_contexts),
+        )
+
+
+def added(one: Coefficients, other: Coefficients) -> Coefficients:
+    """Return the sum of two sets of coefficients of the same steps."""
+    return Coefficients(
+        one.follower_reward + other.follower_reward,
+        one.leader_reward + other.leader_reward,
+        one.leader_policy + other.leader_policy,
+        one.transition + other.transition,
+    )
