@@ -1,0 +1,63 @@
+"""AMD: adaptive model design, the hypergradient by a fixed number of inner sweeps through the known game.
+
+Chen et al., "Adaptive Model Design for Markov Decision Process", ICML 2022. Declared MODEL: the designer predicts the
+agent's reaction by solving its decision process. Deviations from the paper: docs/leaders.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agents.brief import Brief, Information
+from agents.estimators.unrolled import WarmStart, unrolled_plan
+from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.errors import InformationError
+
+__all__ = ["Amd", "AmdConfig"]
+
+
+@dataclass(frozen=True)
+class AmdConfig(GradientConfig):
+    """Hyperparameters of AMD.
+
+    Attributes
+    ----------
+    inner_iterations
+        Sweeps of each recursion per update.
+    warm
+        Whether an update goes on where the last one ended; otherwise it starts from zeros.
+    """
+
+    inner_iterations: int = 200
+    warm: bool = True
+
+
+@register_leader("amd")
+class Amd(GradientLeader):
+    """Plans in the game itself, by sweeps; of the trajectories it reads which commitment was in force."""
+
+    information = Information.MODEL
+    Config = AmdConfig
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        if brief.model is None:
+            raise InformationError("amd: expected the game itself (level MODEL), got a brief without it")
+        require_count(config.inner_iterations, "inner_iterations")
+        self._start = WarmStart.zeros(brief.num_joint_states)
+
+    def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
+        """Return dJ/dx as the sweeps find it, and a bound on the error of the follower's values."""
+        x = trajectories.commitment
+        plan = unrolled_plan(self.brief.model.primitives(x), self.config.inner_iterations, self._start)
+        if self.config.warm:
+            self._start = plan.warm_start
+        commitment = self.brief.commitment
+        wanted, shape = commitment.changes, self.brief.array_shape
+        cotangents = plan.direct(wanted, shape) + plan.through_response(wanted, shape)
+        return commitment.vjp(x, cotangents), {"response_error": plan.best.error}
