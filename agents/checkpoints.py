@@ -35,12 +35,12 @@ from numpy.typing import NDArray
 
 from stackelberg_envs.errors import ArgumentError, OutputError
 
-__all__ = ["PACKAGES", "digest", "pack", "unpack", "write_atomically"]
+__all__ = ["PACKAGES", "attributes", "digest", "pack", "unpack", "write_atomically"]
 
 #: Classes and functions of these packages may be looked up by name.
 PACKAGES = frozenset({"agents", "stackelberg_envs"})
 
-#: Flag of classes that were defined in Python.
+#: Flag of classes that were made while Python runs.
 HEAP_TYPE = 1 << 9
 SEQUENCES: dict[type[Any], str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset", deque: "deque"}
 
@@ -159,9 +159,18 @@ def _is_cached(kind: type[Any], name: str) -> bool:
     return isinstance(getattr(kind, name, None), functools.cached_property)
 
 
+@functools.cache
 def _is_plain(kind: type[Any]) -> bool:
     """Whether all there is to an object of this class are its attributes: no base of it is written in C."""
-    return all(base is object or base.__module__ == "typing" or base.__flags__ & HEAP_TYPE for base in kind.__mro__)
+    return all(base is object or base.__module__ == "typing" or _is_written_in_python(base) for base in kind.__mro__)
+
+
+def _is_written_in_python(kind: type[Any]) -> bool:
+    """Whether a class has what a class statement gives it; static and heap types of C lack one or the other."""
+    parents = (base for base in kind.__mro__ if base is not object)
+    has_place = any("__dict__" in vars(base) or "__slots__" in vars(base) for base in parents)
+    makes_itself = isinstance(vars(kind).get("__new__"), types.BuiltinMethodType)
+    return bool(kind.__flags__ & HEAP_TYPE) and has_place and not makes_itself
 
 
 def _reachable(given: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -180,6 +189,10 @@ def _reachable(given: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             queue.extend((f"{path}[{key!r}]", item) for key, item in value.items())
         elif not isinstance(value, np.ndarray) and _is_plain(type(value)):
             queue.extend((f"{path}.{name}", item) for name, item in attributes(value).items())
+
+
+def _way(path: str) -> str:
+    return path.strip(".") or "value"
 
 
 def _name(kind: Any) -> str:
@@ -302,7 +315,7 @@ class _Encoder:
         if not self.strict:
             return {"kind": "foreign", "what": what.partition(" at 0x")[0]}
         raise ArgumentError(
-            f"checkpoint: {path.strip('.')}: expected numbers, strings, arrays, generators, or lists, dicts and "
+            f"checkpoint: {_way(path)}: expected numbers, strings, arrays, generators, or lists, dicts and "
             f"objects of those, got {what}; give its owner a checkpoint_state() and a restore_checkpoint_state()"
         )
 
@@ -329,7 +342,7 @@ class _Decoder:
 
     def _read_given(self, node: Any, twin: Any, path: str) -> Any:
         if node["path"] not in self._given:
-            raise OutputError(f"{path.strip('.')}: expected {node['path']}, which this run does not have")
+            raise OutputError(f"{_way(path)}: expected {node['path']}, which this run does not have")
         return self._given[node["path"]]
 
     def _read_same(self, node: Any, twin: Any, path: str) -> Any:
@@ -406,7 +419,7 @@ class _Decoder:
 
     def _read_custom(self, node: Any, twin: Any, path: str) -> Any:
         if not self._is_free(twin, object) or _name(type(twin)) != node["class"]:
-            raise OutputError(f"{path.strip('.')}: expected an object of {node['class']}, got {type(twin).__name__}")
+            raise OutputError(f"{_way(path)}: expected an object of {node['class']}, got {type(twin).__name__}")
         self._take(node, twin)
         twin.restore_checkpoint_state(self.decode(node["state"], None, path))
         return twin
@@ -426,7 +439,7 @@ class _Decoder:
     def _blank(self, name: str, path: str) -> Any:
         kind = self._look_up(name, path)
         if not (isinstance(kind, type) and _is_plain(kind)):
-            raise OutputError(f"{path.strip('.')}: expected a class of plain objects, got {name}")
+            raise OutputError(f"{_way(path)}: expected a class of plain objects, got {name}")
         return object.__new__(kind)
 
     def _is_free(self, twin: Any, kind: type[Any]) -> bool:
@@ -440,10 +453,10 @@ class _Decoder:
     def _look_up(self, name: str, path: str) -> Any:
         module, _, qualname = name.partition(":")
         if module.partition(".")[0] not in self.packages:
-            raise OutputError(f"{path.strip('.')}: expected a name from {', '.join(sorted(self.packages))}, got {name}")
+            raise OutputError(f"{_way(path)}: expected a name from {', '.join(sorted(self.packages))}, got {name}")
         value = functools.reduce(getattr, qualname.split("."), importlib.import_module(module))
         if _name(value) != name:
-            raise OutputError(f"{path.strip('.')}: expected a function or class of {module}, got {name}")
+            raise OutputError(f"{_way(path)}: expected a function or class of {module}, got {name}")
         return value
 
 

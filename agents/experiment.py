@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from agents.brief import Brief, Information
+from agents.checkpoints import PACKAGES, attributes, digest, pack, unpack, write_atomically
 from agents.collection import collect
 from agents.followers import Follower, FollowerView, follower_class
+from agents.followers.training import Trainer
 from agents.leaders import Leader, leader_class
 from agents.parametrisations import make_parametrisation
-from agents.results import RunRecord, prepare_folder
+from agents.results import FILE_NAME, RunRecord, load_record, prepare_folder
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, require_count
-from stackelberg_envs.errors import ArgumentError, InformationError
+from stackelberg_envs.arrays import Array, first_index, require_count
+from stackelberg_envs.errors import ArgumentError, ConvergenceError, InformationError, OutputError
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.oracles import leader_value, response_gap, soft_best_response
 
@@ -26,6 +30,9 @@ __all__ = ["ExperimentConfig", "Progress", "make_brief", "run"]
 
 #: Seconds between two saves of an unfinished record.
 SAVE_INTERVAL = 5.0
+CHECKPOINT_NAME, CHECKPOINT_FORMAT = "checkpoint.npz", 1
+#: Attributes of an experiment that have a state of their own.
+PLAYERS = ("leader", "follower", "_play_rng")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +59,8 @@ class ExperimentConfig:
         Name; default the one the commitment suggests.
     evaluate_every
         The exact leader value is computed for the record at every such update (0: only at the end).
+    leader_process
+        Whether the leader runs in a process of its own, which receives nothing but bytes.
     best_known
         Best known J, for tables and pictures; default the game's own fact, if it has one.
     """
@@ -67,6 +76,7 @@ class ExperimentConfig:
     follower_options: dict[str, Any] = field(default_factory=dict)
     parametrisation: str | None = None
     evaluate_every: int = 1
+    leader_process: bool = False
     best_known: float | None = None
 
 
@@ -90,19 +100,28 @@ class Experiment:
         require_count(config.steps_per_update, "steps_per_update")
         require_count(config.seed, "seed", minimum=0)
         kind = leader_class(config.leader)
-        self.level = kind.needs(self.game.commitment)
         leader_rng, follower_rng, self._play_rng = (
             np.random.default_rng(seed) for seed in np.random.SeedSequence(config.seed).spawn(3)
         )
         leader_config = make_config(kind.Config, config.leader_options, f"leader {config.leader!r}")
+        self.level = level_of(kind, self.game, leader_config)
         follower_kind = follower_class(config.follower)
         follower_config = make_config(follower_kind.Config, config.follower_options, f"follower {config.follower!r}")
         brief = make_brief(self.game, self.level, config.parametrisation, leader=config.leader)
         if self.level >= Information.CONTROLS_TRAINING:
-            brief = replace(brief, uniform_play=self._uniform_play)
-        self.leader: Leader = kind(brief, leader_config, leader_rng)
+            train = Trainer(self.game, follower_kind, follower_config)
+            brief = replace(brief, uniform_play=self._uniform_play, train=train)
+        self.leader = _start_leader(kind, brief, leader_config, leader_rng, config)
         self.follower: Follower = follower_kind(follower_config, follower_rng)
+        self.updates_done = 0
+        self._given = {"game": self.game, "brief": brief, "config": leader_config, "habits": follower_config}
+        self._packages = PACKAGES | {_package(kind) for kind in (kind, follower_kind, type(self.game.commitment))}
         self._columns: dict[str, list[float]] = {}
+        # The last commitment and theta that were announced, and the last to which the follower responded soundly.
+        self._latest: tuple[Array, Array | None] | None = None
+        self._sound: tuple[Array, Array | None] | None = None
+        self._between_updates = True
+        self._before = 0.0
         self._started = time.perf_counter()
         self.record = RunRecord(
             game=name,
@@ -120,12 +139,23 @@ class Experiment:
             versions=_versions(),
         )
 
-    def step(self, update: int) -> Progress:
-        """Do one leader update."""
+    def step(self) -> Progress:
+        """Do one leader update.
+
+        Raises
+        ------
+        ConvergenceError
+            The follower diverged.
+        """
+        self._between_updates = False
+        update = self.updates_done
         x = self.game.commitment.check(self.leader.commit())
+        self._latest = x, _theta_of(self.leader)
         self._announced = x
         view = FollowerView(self.game, x)
         self.record.follower_steps += self.follower.learn(view)
+        require_sound(self.follower, f"follower {self.config.follower!r}: at leader update {update + 1}")
+        self._sound = self._latest
         seen = collect(self.game, x, self.follower, steps=self.config.steps_per_update, rng=self._play_rng)
         self.record.observed_steps += seen.num_steps
         value = self._evaluate(update, view)
@@ -136,32 +166,119 @@ class Experiment:
             observed_return=float(seen.returns(self.game.leader_discount).mean()),
             **diagnostics,
         )
-        self.record.seconds = time.perf_counter() - self._started
-        return Progress(update + 1, self.config.updates, value, self.record.seconds)
+        self.record.seconds = self._seconds()
+        self.updates_done += 1
+        self._between_updates = True
+        return Progress(self.updates_done, self.config.updates, value, self.record.seconds)
 
     def close(self, status: str, error: str | None = None) -> RunRecord:
         """Evaluate the final commitment exactly and complete the record."""
-        self.update_record()
-        record = self.record
+        if self._between_updates:
+            x = self.leader.recommend()
+            # A leader that has lost its way is not asked about again: its last commitment stands.
+            if np.isfinite(x).all():
+                self._latest = self._sound = self.game.commitment.check(x), _theta_of(self.leader)
+        record = self.update_record(self._sound if status == "failed" else self._latest)
         record.status, record.error = status, error
         if record.commitment is not None:
             play = self.game.primitives(record.commitment)
             best = soft_best_response(play)
             record.leader_value = leader_value(play, best.policy)
-            if hasattr(self.follower, "policy"):
+            if np.isfinite(getattr(self.follower, "policy", np.nan)).all():
                 record.response_gap = response_gap(play, self.follower.policy, best.state_values)
-        record.seconds = time.perf_counter() - self._started
+        record.seconds = self._seconds()
         return record
 
-    def update_record(self) -> RunRecord:
-        """Bring the record up to date with what has been learned so far."""
-        x = self.leader.commit()
-        if np.isfinite(x).all():
-            self.record.commitment = self.game.commitment.check(x)
-        theta = getattr(self.leader, "theta", None)
-        self.record.theta = None if theta is None else np.array(theta)
+    def shut(self) -> None:
+        """End the leader's process, if it has one."""
+        close = getattr(self.leader, "close", None)
+        if close is not None:
+            close()
+
+    def update_record(self, final: tuple[Array, Array | None] | None = None) -> RunRecord:
+        """Bring the record up to date with what has been learned so far.
+
+        The leader is not asked for a commitment, because that may draw random numbers: saving would change the run.
+        """
+        final = self._sound if final is None else final
+        if final is not None:
+            self.record.commitment, self.record.theta = final
         self.record.curve = {name: np.array(column) for name, column in self._columns.items()}
         return self.record
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the state is that between two updates; only that can be stored."""
+        return self._between_updates
+
+    def save(self, folder: Path) -> Path:
+        """Write a checkpoint into a folder.
+
+        Raises
+        ------
+        ArgumentError
+            A player holds something that cannot be stored.
+        OutputError
+            The folder cannot be written.
+        """
+        game = None if isinstance(self.config.game, TabularGame) else self.config.game
+        options = {item.name: getattr(self.config, item.name) for item in fields(self.config)}
+        content = {
+            "format": CHECKPOINT_FORMAT,
+            "config": {**options, "game": game},
+            "game_digest": self._game_digest,
+            "versions": self.record.versions,
+            "state": pack(self._state(), given=self._given, packages=self._packages),
+        }
+        return write_atomically(folder / CHECKPOINT_NAME, pack(content))
+
+    def restore(self, content: dict[str, Any], where: str) -> None:
+        """Go on from where a checkpoint was written; this has to be a fresh experiment of the same configuration.
+
+        Raises
+        ------
+        OutputError
+            The checkpoint belongs to another game, or is damaged.
+        """
+        if content["game_digest"] != self._game_digest:
+            raise OutputError(f"{where}: expected the game {self.record.game!r} the run was started with, got another")
+        old = content["versions"]
+        if old != self.record.versions:
+            changed = ", ".join(f"{name} {was}" for name, was in old.items() if self.record.versions.get(name) != was)
+            warnings.warn(f"{where}: written with {changed}; the run may differ in the last digits", stacklevel=3)
+        twin = self._state()
+        state = unpack(content["state"], twin, given=self._given, packages=self._packages, where=where)
+        for name in PLAYERS:
+            if state[name] is not twin[name]:
+                raise OutputError(f"{where}: expected the state of {type(twin[name]).__name__}, got another")
+        for name, value in state["progress"].items():
+            setattr(self, name, value)
+        for name, value in state["record"].items():
+            setattr(self.record, name, value)
+        self._started = time.perf_counter()
+
+    def _state(self) -> dict[str, Any]:
+        """Return all that changes from one update to the next."""
+        return {
+            **{name: getattr(self, name) for name in PLAYERS},
+            "progress": {
+                "updates_done": self.updates_done,
+                "_columns": self._columns,
+                "_latest": self._latest,
+                "_sound": self._sound,
+                "_before": self._seconds(),
+            },
+            "record": {
+                name: getattr(self.record, name) for name in ("start_value", "observed_steps", "follower_steps")
+            },
+        }
+
+    @cached_property
+    def _game_digest(self) -> str:
+        return digest(self.game)
+
+    def _seconds(self) -> float:
+        return self._before + time.perf_counter() - self._started
 
     def _uniform_play(self, steps: int) -> Trajectories:
         """Return play from uniformly drawn states under the last commitment; it counts as observed."""
@@ -187,10 +304,12 @@ class Experiment:
 
 
 def run(
-    game: TabularGame | str,
+    game: TabularGame | str | None = None,
     *,
     output: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
+    checkpoint_every: int | None = None,
+    resume: str | Path | None = None,
     **options: Any,
 ) -> RunRecord:
     """Run one leader against one follower.
@@ -200,12 +319,18 @@ def run(
     game
         A game, or the id of a registered one.
     output
-        Folder for ``record.json``; written every few seconds and at the end, whatever ends the run.
+        Folder for ``record.json``; written every few seconds and at the end, whatever ends the run. Until the run
+        is finished ``checkpoint.npz`` is beside it.
     progress
         Called with a :class:`Progress` after each leader update.
+    checkpoint_every
+        Leader updates between two checkpoints; default one every few seconds.
+    resume
+        Folder of a run that was stopped, even by force: it goes on from its last checkpoint, in the same folder, and
+        ends with the same numbers as if it had not been stopped. Only a game that has no id is passed again.
     options
         The other fields of :class:`ExperimentConfig`: leader, follower, updates, steps_per_update, seed,
-        game_arguments, leader_options, follower_options, parametrisation, evaluate_every, best_known.
+        game_arguments, leader_options, follower_options, parametrisation, evaluate_every, leader_process, best_known.
 
     Returns
     -------
@@ -217,6 +342,8 @@ def run(
     ------
     UnknownNameError, ArgumentError, InformationError, OutputError
         Before any work is done, with what was expected and what came.
+    ConvergenceError
+        The follower diverged; the record has status "failed" and the last commitment it responded soundly to.
 
     Examples
     --------
@@ -225,32 +352,180 @@ def run(
     >>> round(record.leader_value, 4)
     34.9926
     """
-    _refuse_unknown(ExperimentConfig, {"game": game, **options}, "run")
-    folder = None if output is None else prepare_folder(output)
-    experiment = Experiment(ExperimentConfig(game=game, **options))
+    if resume is not None:
+        folder: Path | None = Path(resume)
+        if _is_finished(Path(resume)):
+            return load_record(resume)
+        experiment = _resumed(Path(resume), game, {**options, **({} if output is None else {"output": output})})
+    else:
+        _refuse_unknown(ExperimentConfig, {"game": game, **options}, "run")
+        if checkpoint_every is not None and output is None:
+            raise ArgumentError("checkpoint_every: expected a folder for the checkpoints, got output=None")
+        folder = None if output is None else prepare_folder(output)
+        experiment = Experiment(ExperimentConfig(game=game, **options))  # type: ignore[arg-type]
     try:
-        _loop(experiment, folder, progress)
-        record = experiment.close("finished")
+        return _watched(experiment, _Saver(experiment, folder, checkpoint_every), progress)
+    finally:
+        experiment.shut()
+
+
+def _watched(experiment: Experiment, saver: _Saver, progress: Callable[[Progress], None] | None) -> RunRecord:
+    """Do what is left of a run; whatever ends it, its record is written."""
+    saver.checkpoint()
+    try:
+        while experiment.updates_done < experiment.config.updates:
+            state = experiment.step()
+            if progress is not None:
+                progress(state)
+            saver.after_update()
+        return experiment.close("finished")
     except KeyboardInterrupt:
-        record = experiment.close("interrupted")
+        saver.checkpoint()
+        return experiment.close("interrupted")
     except Exception as exc:
-        record = experiment.close("failed", f"{type(exc).__name__}: {exc}")
+        experiment.close("failed", f"{type(exc).__name__}: {exc}")
         raise
     finally:
-        if folder is not None:
-            experiment.record.save(folder)
-    return record
+        saver.end()
 
 
-def _loop(experiment: Experiment, folder: Path | None, progress: Callable[[Progress], None] | None) -> None:
-    saved = time.perf_counter()
-    for update in range(experiment.config.updates):
-        state = experiment.step(update)
-        if progress is not None:
-            progress(state)
-        if folder is not None and time.perf_counter() - saved > SAVE_INTERVAL:
-            experiment.update_record().save(folder)
-            saved = time.perf_counter()
+class _Saver:
+    """Writes record and checkpoints of a run; without a folder it does nothing."""
+
+    def __init__(self, experiment: Experiment, folder: Path | None, every: int | None) -> None:
+        self._experiment, self._folder = experiment, folder
+        self._every = None if every is None else require_count(every, "checkpoint_every")
+        self._saved = time.perf_counter()
+        self._storable = folder is not None
+
+    def after_update(self) -> None:
+        """Write what is due."""
+        due = self._folder is not None and time.perf_counter() - self._saved > SAVE_INTERVAL
+        if due and self._folder is not None:
+            self._experiment.update_record().save(self._folder)
+            self._saved = time.perf_counter()
+        if due if self._every is None else self._experiment.updates_done % self._every == 0:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Write a checkpoint, unless an update is under way; players that cannot be stored go on without."""
+        if self._folder is None or not self._storable or not self._experiment.resumable:
+            return
+        try:
+            self._experiment.save(self._folder)
+        except ArgumentError as exc:
+            self._storable = False
+            self._remove()
+            if self._every is not None:
+                raise
+            warnings.warn(f"this run cannot be resumed: {exc}", stacklevel=4)
+
+    def end(self) -> None:
+        """Write the record; a finished run needs no checkpoint any more."""
+        if self._folder is None:
+            return
+        self._experiment.record.save(self._folder)
+        if self._experiment.record.status == "finished":
+            self._remove()
+
+    def _remove(self) -> None:
+        if self._folder is not None:
+            (self._folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+
+
+def _is_finished(folder: Path) -> bool:
+    has_checkpoint = (folder / CHECKPOINT_NAME).exists()
+    return not has_checkpoint and (folder / FILE_NAME).exists() and load_record(folder).status == "finished"
+
+
+def load_checkpoint(folder: str | Path) -> dict[str, Any]:
+    """Return the content of a folder's checkpoint: "config", "versions", "game_digest", and "state" as bytes.
+
+    Raises
+    ------
+    OutputError
+        There is none, or it is damaged.
+    """
+    path = Path(folder) / CHECKPOINT_NAME
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise OutputError(f"{path}: expected the checkpoint of a run that was stopped, got {exc}") from exc
+    content = unpack(data, where=str(path))
+    if not (isinstance(content, dict) and {"format", "config", "game_digest", "versions", "state"} <= content.keys()):
+        raise OutputError(f"{path}: expected the checkpoint of a run, got something else")
+    if content["format"] != CHECKPOINT_FORMAT:
+        raise OutputError(f"{path}: expected format {CHECKPOINT_FORMAT}, got {content['format']!r}")
+    return content
+
+
+def _resumed(folder: Path, game: TabularGame | str | None, options: dict[str, Any]) -> Experiment:
+    """Return the experiment as it was at its last checkpoint."""
+    if options:
+        raise ArgumentError(
+            f"resume: expected no other options, since the checkpoint has them; got {', '.join(options)}"
+        )
+    content = load_checkpoint(folder)
+    stored = content["config"]["game"]
+    if stored is None and not isinstance(game, TabularGame):
+        raise ArgumentError("game: expected the TabularGame that the run was started with; only ids are remembered")
+    if stored is not None and game not in (None, stored):
+        raise ArgumentError(f"game: expected nothing or {stored!r}, the game of the run, got {game!r}")
+    where = str(folder / CHECKPOINT_NAME)
+    experiment = Experiment(_config_of(content["config"], game if stored is None else stored, where))
+    try:
+        experiment.restore(content, where)
+    except BaseException:
+        experiment.shut()
+        raise
+    return experiment
+
+
+def _config_of(options: dict[str, Any], game: TabularGame | str | None, where: str) -> ExperimentConfig:
+    try:
+        return ExperimentConfig(**{**options, "game": game})
+    except TypeError as exc:
+        raise OutputError(f"{where}: expected the configuration of a run, got {exc}") from exc
+
+
+def _start_leader(
+    kind: type[Leader], brief: Brief, config: Any, rng: np.random.Generator, options: ExperimentConfig
+) -> Leader:
+    if not options.leader_process:
+        return kind(brief, config, rng)
+    from agents.remote import RemoteLeader
+
+    return RemoteLeader(kind, brief, config, rng)
+
+
+def level_of(kind: type[Leader], game: TabularGame, config: Any) -> Information:
+    """Return the level of information a leader works at in a game, with its options."""
+    return kind.declared(game.commitment, config, public_temperature=game.publish_temperature)
+
+
+def require_sound(follower: Follower, owner: str) -> None:
+    """Raise unless the follower's policy and tables hold finite numbers.
+
+    Raises
+    ------
+    ConvergenceError
+        With the first table that does not, and where.
+    """
+    for name, value in attributes(follower).items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
+            where = first_index(~np.isfinite(value))
+            raise ConvergenceError(
+                f"{owner}: expected finite numbers in {name.strip('_')}, got {value[where]} at index {where}"
+            )
+
+
+def _theta_of(leader: Leader) -> Array | None:
+    theta = getattr(leader, "theta", None)
+    return None if theta is None else np.array(theta)
+
+
+def _package(kind: type[Any]) -> str:
+    return kind.__module__.partition(".")[0]
 
 
 def make_brief(
@@ -283,6 +558,7 @@ def make_brief(
         horizon=game.horizon,
         leader_policy=np.full((S, A), 1.0 / A) if game.leader_policy is None else game.leader_policy,
         model=game if level >= Information.MODEL else None,
+        train=Trainer(game) if level >= Information.CONTROLS_TRAINING else None,
     )
 
 

@@ -40,10 +40,13 @@ class Leader(ABC):
         The level it works at; see :class:`agents.Information`.
     Config
         Dataclass of its hyperparameters.
+    off_policy
+        Whether it can learn from play under other commitments than its last one.
     """
 
     information: ClassVar[Information]
     Config: ClassVar[type[Any]]
+    off_policy: ClassVar[bool] = False
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         self.brief = brief
@@ -56,6 +59,12 @@ class Leader(ABC):
         del commitment
         return cls.information
 
+    @classmethod
+    def declared(cls, commitment: Commitment, config: Any, *, public_temperature: bool = True) -> Information:
+        """Return the level it declares with these options; by default what :meth:`needs` says."""
+        del config, public_temperature
+        return cls.needs(commitment)
+
     @abstractmethod
     def commit(self) -> Array:
         """Return the commitment to announce next, in ``brief.commitment.space``."""
@@ -63,6 +72,10 @@ class Leader(ABC):
     @abstractmethod
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Learn from play under the last commitment; return diagnostics for the record."""
+
+    def recommend(self) -> Array:
+        """Return the commitment it ends with; by default what it would announce next."""
+        return self.commit()
 
 
 def register_leader(name: str) -> Callable[[Kind], Kind]:

@@ -1,0 +1,473 @@
+"""A run that was stopped anywhere goes on as if it had not been."""
+
+import enum
+import functools
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+import pytest
+
+import agents
+from agents.checkpoints import PACKAGES, digest, pack, unpack, write_atomically
+from agents.experiment import CHECKPOINT_NAME, Experiment, ExperimentConfig, load_checkpoint
+from agents.followers import follower_names
+from agents.leaders import leader_class, leader_names
+from agents.leaders.base import LEADERS
+from agents.results import FILE_NAME, load_record
+from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from stackelberg_envs.errors import ArgumentError, OutputError
+
+TOY = "stackelberg/DiscreteToy-v0"
+HERE = PACKAGES | {__name__.partition(".")[0]}
+
+
+def content(record):
+    """What has to be equal: all but the wall clock."""
+    values = json.loads(record.to_json())
+    del values["seconds"]
+    return values
+
+
+def stop_after(update):
+    def progress(state):
+        if state.update == update:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+# What can be stored.
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+@dataclass(frozen=True)
+class Point:
+    x: float
+    y: tuple[int, ...] = ()
+
+
+class Slotted:
+    __slots__ = ("here",)
+
+
+class Player:
+    """One of everything, shared and circular references included."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng(1)
+        self.old_rng = np.random.RandomState(1)
+        self.table = np.arange(6.0).reshape(2, 3)
+        self.same_table = self.table
+        self.fortran = np.asfortranarray(np.arange(6).reshape(2, 3))
+        self.frozen = np.ones(2)
+        self.frozen.flags.writeable = False
+        self.point = Point(np.nan, (1, 2))
+        self.colour = Colour.RED
+        self.words = ["a", None, True, 2**100, -0.0, np.inf, np.float32(0.1), np.int64(3), b"bytes"]
+        self.curve = [0.1, np.inf]
+        self.tables = {(0, 1): {1.5}, "k": frozenset({2}), 3: deque([np.zeros(0)], maxlen=4)}
+        self.slotted = Slotted()
+        self.slotted.here = self
+        self.method = self.double
+        self.kind = Point
+
+    def double(self):
+        return 2 * self.table
+
+    @cached_property
+    def derived(self):
+        return self.table.sum()
+
+
+def copied(value, twin=None):
+    return unpack(pack(value, packages=HERE), twin, packages=HERE)
+
+
+def test_everything_a_player_may_hold_comes_back():
+    player, twin = Player(), Player()
+    player.rng.random(3), player.old_rng.random(3)
+    player.table += player.derived
+    twin.stray = 1
+    assert twin.derived == 15.0
+    rng = twin.rng
+    back = copied(player, twin)
+    assert back is twin
+    assert back.rng is rng
+    assert back.rng.random() == player.rng.random()
+    assert back.old_rng.random() == player.old_rng.random()
+    np.testing.assert_array_equal(back.table, player.table)
+    assert back.same_table is back.table
+    assert back.fortran.flags.f_contiguous
+    assert back.fortran.dtype == player.fortran.dtype
+    assert not back.frozen.flags.writeable
+    assert np.isnan(back.point.x)
+    assert back.point.y == (1, 2)
+    assert back.colour is Colour.RED
+    assert back.words == player.words
+    assert str(back.words[4]) == "-0.0"
+    assert [type(word) for word in back.words] == [type(word) for word in player.words]
+    assert back.curve == [0.1, np.inf]
+    assert back.tables.keys() == player.tables.keys()
+    assert back.tables[3].maxlen == 4
+    assert back.tables[3][0].shape == (0,)
+    assert back.slotted.here is back
+    np.testing.assert_array_equal(back.method(), 2 * back.table)
+    assert back.kind is Point
+    assert not hasattr(back, "stray")
+    assert back.derived == player.table.sum()  # what follows from the rest is worked out again
+
+
+def test_two_objects_that_were_one_when_constructed_come_back_as_two():
+    class Pair:
+        def __init__(self):
+            self.left = self.right = Player()
+
+    pair, twin = Pair(), Pair()
+    pair.right = Player()
+    pair.right.table[:] = 7.0
+    values, twins = [pair.left, pair.right], [twin.left, twin.right]
+    left, right = copied(values, twins)
+    assert left is twin.left
+    assert right is not left
+    assert left.table[0, 0] == 0.0
+    assert right.table[0, 0] == 7.0
+
+
+def test_what_both_sides_have_is_stored_as_the_way_to_it():
+    game = discrete_toy_v0.make_game()
+    held = {"c": game.commitment, "low": game.commitment.low, "project": game.commitment.project}
+    data = pack(held, given={"game": game})
+    assert len(data) < 2_000
+    other = discrete_toy_v0.make_game()
+    back = unpack(data, given={"game": other})
+    assert back["c"] is other.commitment
+    assert back["low"] is other.commitment.low
+    assert back["project"].__self__ is other.commitment
+    with pytest.raises(OutputError, match=r"expected game.commitment, which this run does not have"):
+        unpack(data, given={})
+
+
+class WithLock:
+    def __init__(self):
+        self.deep = [{"lock": threading.Lock()}]
+
+
+@pytest.mark.parametrize(
+    ("value", "way", "what"),
+    [
+        (WithLock(), r"deep\[0\]\['lock'\]", "an object of _thread:lock"),
+        (lambda: 0, "value", "<lambda>"),
+        (np.array([object()]), "value", "an array of object"),
+        (os, "value", "module"),
+        ({"a": np.matrix([1])}, r"\['a'\]", "matrix"),
+        (functools.partial(int), "value", "an object of functools:partial"),
+        (json.dumps, "value", "which no other process could look up"),
+    ],
+)
+def test_what_cannot_be_stored_is_named_with_the_way_to_it(value, way, what):
+    with pytest.raises(ArgumentError, match=rf"checkpoint: {way}: expected numbers") as caught:
+        pack(value, packages=HERE)
+    assert what in str(caught.value)
+
+
+class Guarded:
+    """Holds something that cannot be stored, and says what to store instead."""
+
+    def __init__(self, level=0):
+        self.lock = threading.Lock()
+        self.level = level
+
+    def checkpoint_state(self):
+        return {"level": self.level}
+
+    def restore_checkpoint_state(self, state):
+        self.level = state["level"]
+
+
+def test_an_object_may_say_itself_what_to_store():
+    twin = Guarded()
+    assert copied([Guarded(3)], [twin]) == [twin]
+    assert twin.level == 3
+    with pytest.raises(OutputError, match="expected an object of"):
+        copied([Guarded(3)], [])
+
+
+def test_names_from_other_packages_are_not_looked_up():
+    data = pack([Point(1.0)], packages=HERE)
+    with pytest.raises(OutputError, match="expected a name from agents, stackelberg_envs"):
+        unpack(data)
+    tree = json.dumps({"kind": "global", "name": "agents.cli:os.system"}).encode()
+    buffer = io.BytesIO()
+    np.savez(buffer, tree=np.frombuffer(tree, dtype=np.uint8))
+    with pytest.raises(OutputError, match=r"expected a function or class of agents\.cli"):
+        unpack(buffer.getvalue())
+
+
+def test_a_digest_is_of_the_content():
+    one, two = discrete_toy_v0.make_game(), discrete_toy_v0.make_game()
+    assert one.primitives(np.full((3, 2), 0.5)) is not None  # fills caches, which do not count
+    assert digest(one) == digest(two)
+    assert digest(one) != digest(discrete_toy_v0.make_game(reward=2.0))
+    assert digest([threading.Lock(), len]) == digest([threading.Lock(), len])  # foreign things count by type
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(OutputError, match="expected a file that can be written"):
+        write_atomically(tmp_path / "none" / "file", b"")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match="expected a file that can be written"):
+        write_atomically(tmp_path / "folder", b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+# Runs.
+
+
+def test_a_run_stopped_at_any_update_ends_with_the_same_bits(tmp_path):
+    options = {"follower": "soft_q_learning", "follower_options": {"steps": 300}, "updates": 20}
+    options |= {"steps_per_update": 100, "seed": 4, "evaluate_every": 3}
+    whole = content(agents.run(TOY, **options))
+    for update in range(1, 20):
+        agents.run(TOY, **options, output=tmp_path, progress=stop_after(update))
+        assert load_checkpoint(tmp_path)["config"]["updates"] == 20
+        updates = []
+        record = agents.run(resume=tmp_path, progress=lambda state: updates.append(state.update))  # noqa: B023
+        assert updates == list(range(update + 1, 21))
+        assert content(record) == whole
+        assert content(load_record(tmp_path)) == whole
+        assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+
+
+def check_resumes(tmp_path, updates=6, **options):
+    options = {"updates": updates, "steps_per_update": 200, "seed": 1, **options}
+    whole = content(agents.run(TOY, **options))
+    for update in (1, updates // 2, updates - 1):
+        agents.run(TOY, **options, output=tmp_path, progress=stop_after(update))
+        assert content(agents.run(resume=tmp_path)) == whole
+
+
+@pytest.mark.parametrize("leader", leader_names())
+def test_every_leader_can_be_resumed(leader, tmp_path):
+    # Where a leader explores first, what it does afterwards is to be seen too.
+    explores = "explore" in [item.name for item in fields(leader_class(leader).Config)]
+    check_resumes(tmp_path, leader=leader, updates=4, leader_options={"explore": 2} if explores else {})
+
+
+@pytest.mark.parametrize("follower", [name for name in follower_names() if name != "sb3"])
+def test_every_follower_can_be_resumed(follower, tmp_path):
+    check_resumes(tmp_path, follower=follower)
+
+
+def test_a_follower_of_stable_baselines3_runs_without_checkpoints(tmp_path):
+    pytest.importorskip("stable_baselines3", reason="the extra sb3 is not installed")
+    with pytest.warns(UserWarning, match="this run cannot be resumed"):
+        agents.run(TOY, follower="sb3", follower_options={"steps": 100}, updates=2, output=tmp_path)
+
+
+@pytest.mark.parametrize("critic", ["lstd", "expected_sarsa", "monte_carlo"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_every_critic_and_optimizer_can_be_resumed(critic, optimizer, tmp_path):
+    check_resumes(tmp_path, leader_options={"critic": critic, "optimizer": optimizer})
+
+
+def test_a_run_can_be_stopped_and_resumed_again_and_again(tmp_path):
+    whole = content(agents.run(TOY, updates=6, steps_per_update=100))
+    agents.run(TOY, updates=6, steps_per_update=100, output=tmp_path, progress=stop_after(1))
+    for update in range(2, 6):
+        assert agents.run(resume=tmp_path, progress=stop_after(update)).status == "interrupted"
+    record = agents.run(resume=tmp_path)
+    assert content(record) == whole
+    assert content(agents.run(resume=tmp_path)) == whole  # nothing is left to do
+
+
+def test_seconds_add_up(tmp_path):
+    def slow(state):
+        time.sleep(0.02)
+        if state.update == 5:
+            raise KeyboardInterrupt
+
+    agents.run(TOY, updates=6, steps_per_update=10, output=tmp_path, progress=slow)
+    assert agents.run(resume=tmp_path).seconds > 0.1
+
+
+def test_games_without_an_id_are_passed_again_and_compared(tmp_path):
+    game = four_rooms_v0.make_game(temperature=0.1)
+    options = {"updates": 4, "steps_per_update": 300}
+    whole = content(agents.run(game, **options))
+    agents.run(game, **options, output=tmp_path, progress=stop_after(2))
+    with pytest.raises(ArgumentError, match="game: expected the TabularGame that the run was started with"):
+        agents.run(resume=tmp_path)
+    with pytest.raises(
+        OutputError, match=r"checkpoint.npz: expected the game .* the run was started with, got another"
+    ):
+        agents.run(four_rooms_v0.make_game(), resume=tmp_path)
+    assert content(agents.run(game, resume=tmp_path)) == whole
+
+
+def test_other_options_are_refused_on_resuming(tmp_path):
+    agents.run(TOY, updates=4, steps_per_update=10, output=tmp_path, progress=stop_after(2))
+    with pytest.raises(ArgumentError, match=r"resume: expected no other options.* got updates"):
+        agents.run(resume=tmp_path, updates=9)
+    with pytest.raises(ArgumentError, match="game: expected nothing or 'stackelberg/DiscreteToy-v0'"):
+        agents.run("stackelberg/FourRooms-v0", resume=tmp_path)
+    with pytest.raises(ArgumentError, match="checkpoint_every: expected an integer of at least 1, got 0"):
+        agents.run(resume=tmp_path, checkpoint_every=0)
+    with pytest.raises(ArgumentError, match="checkpoint_every: expected a folder"):
+        agents.run(TOY, checkpoint_every=1)
+
+
+def test_a_folder_without_a_checkpoint_is_named(tmp_path):
+    with pytest.raises(OutputError, match=r"checkpoint.npz: expected the checkpoint of a run that was stopped"):
+        agents.run(resume=tmp_path)
+
+
+def interrupted(folder):
+    agents.run(TOY, updates=4, steps_per_update=50, output=folder, progress=stop_after(2))
+    return folder / CHECKPOINT_NAME
+
+
+def test_a_damaged_checkpoint_is_refused_wherever_the_damage_is(tmp_path):
+    path = interrupted(tmp_path)
+    data, rng = path.read_bytes(), np.random.default_rng(0)
+    whole = content(agents.run(resume=tmp_path))
+    refused = 0
+    for damage in range(120):
+        spoiled = bytearray(data)
+        if damage % 4:
+            spoiled[int(rng.integers(len(data)))] ^= int(rng.integers(1, 256))
+        else:
+            del spoiled[int(rng.integers(len(data))) :]
+        path.write_bytes(spoiled)
+        try:
+            assert content(agents.run(resume=tmp_path)) == whole  # a byte that means nothing
+        except OutputError as exc:
+            refused += 1
+            assert CHECKPOINT_NAME in str(exc)
+    assert refused > 100
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: None, "expected the checkpoint of a run, got something else"),
+        (lambda c: {**c, "format": 99}, "expected format 1, got 99"),
+        (
+            lambda c: {**c, "game_digest": "0"},
+            "expected the game 'stackelberg/DiscreteToy-v0' the run was started with",
+        ),
+        (lambda c: {**c, "state": b"no archive"}, "got damaged data"),
+        (lambda c: {**c, "config": {**c["config"], "speed": 1}}, "expected the configuration of a run"),
+        (lambda c: {**c, "config": {**c["config"], "leader": "exact"}}, "expected|which this run does not have"),
+    ],
+)
+def test_a_foreign_checkpoint_is_refused_by_name(change, message, tmp_path):
+    path = interrupted(tmp_path)
+    path.write_bytes(pack(change(load_checkpoint(tmp_path))))
+    with pytest.raises(OutputError, match=message):
+        agents.run(resume=tmp_path)
+
+
+def test_other_versions_are_warned_of(tmp_path):
+    path = interrupted(tmp_path)
+    found = load_checkpoint(tmp_path)
+    path.write_bytes(pack({**found, "versions": {**found["versions"], "numpy": "0.1"}}))
+    with pytest.warns(UserWarning, match=r"written with numpy 0.1; the run may differ in the last digits"):
+        agents.run(resume=tmp_path)
+
+
+def test_a_player_that_cannot_be_stored_runs_without_checkpoints_unless_they_were_asked_for(tmp_path, monkeypatch):
+    kind = leader_class("bchg")
+    start = kind.__init__
+
+    def with_lock(self, *arguments):
+        start(self, *arguments)
+        self.lock = threading.Lock()
+
+    monkeypatch.setattr(kind, "__init__", with_lock)
+    options = {"updates": 2, "steps_per_update": 10, "output": tmp_path}
+    with pytest.warns(UserWarning, match=r"this run cannot be resumed: checkpoint: .*leader'\].lock: expected numbers"):
+        assert agents.run(TOY, **options).status == "finished"
+    with pytest.raises(ArgumentError, match="got an object of _thread:lock"):
+        agents.run(TOY, **options, checkpoint_every=1)
+
+
+def test_checkpoints_are_written_as_often_as_asked_for(tmp_path, monkeypatch):
+    saved = []
+    save = Experiment.save
+    monkeypatch.setattr(Experiment, "save", lambda self, folder: saved.append(self.updates_done) or save(self, folder))
+    agents.run(TOY, updates=7, steps_per_update=10, output=tmp_path, checkpoint_every=3)
+    assert saved == [0, 3, 6]
+
+
+class Wanderer(leader_class("naive")):
+    """Announces something random each time it is asked."""
+
+    def commit(self):
+        return self.rng.dirichlet(np.ones(2), size=3)
+
+
+def test_saving_draws_no_random_numbers(tmp_path, monkeypatch):
+    monkeypatch.setitem(LEADERS, "wanderer", Wanderer)
+    options = {"updates": 6, "steps_per_update": 50, "leader": "wanderer"}
+    plain = content(agents.run(TOY, **options))
+    monkeypatch.setattr("agents.experiment.SAVE_INTERVAL", 0.0)
+    assert content(agents.run(TOY, **options, output=tmp_path)) == plain
+
+
+SCRIPT = """
+import sys, time, agents
+def show(state):
+    print(state.update, flush=True)
+    time.sleep(0.005)
+agents.run({game!r}, leader="bchg", follower="soft_q_learning", follower_options={{"steps": 500}}, updates=60,
+           steps_per_update=100, output=sys.argv[1], checkpoint_every=1, progress=show)
+"""
+
+
+@pytest.mark.parametrize("update", [3, 17, 41])
+def test_a_killed_process_leaves_a_run_that_goes_on(update, tmp_path):
+    command = [sys.executable, "-c", SCRIPT.format(game=TOY), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if int(line) >= update:
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / FILE_NAME).exists()
+    record = agents.run(resume=tmp_path)
+    whole = agents.run(
+        TOY,
+        leader="bchg",
+        follower="soft_q_learning",
+        follower_options={"steps": 500},
+        updates=60,
+        steps_per_update=100,
+    )
+    assert content(record) == content(whole)
+
+
+@pytest.mark.parametrize("leader", leader_names())
+def test_a_checkpoint_of_four_rooms_takes_less_than_five_milliseconds(leader, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda file: None)  # how long the disk takes is not ours to promise
+    experiment = Experiment(ExperimentConfig("stackelberg/FourRooms-v0", leader=leader, steps_per_update=1_000))
+    for _ in range(3):
+        experiment.step()
+    seconds = []
+    for _ in range(20):
+        start = time.perf_counter()
+        experiment.save(tmp_path)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.005
