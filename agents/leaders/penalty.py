@@ -1,0 +1,118 @@
+r"""Penalty: the value penalty of bilevel reinforcement learning.
+
+Shen, Yang, Chen, "Principled Penalty-based Methods for Bilevel Reinforcement Learning and RLHF", ICML 2024,
+arXiv 2402.06886. The follower's optimality becomes a penalty on what its values fall short of:
+
+.. math::
+    F(x) = \max_\pi \; J(x, \pi) + \tfrac{1}{\varepsilon} \big( V_F^\pi(x) - \max_{\pi'} V_F^{\pi'}(x) \big) .
+
+With equal discounts the inner maximum is one soft decision problem, with reward r_F + eps r_L, and so
+
+.. math::
+    F = (V^*_{r_F + \varepsilon r_L} - V^*_{r_F}) / \varepsilon, \qquad
+    dF = \partial_x J|_{\pi_\varepsilon} + (\partial_x V_F|_{\pi_\varepsilon} - \partial_x V_F|_{\pi^*}) / \varepsilon
+
+by the envelope theorem: two soft best responses, no derivative of either. F is a difference quotient of the soft
+value, so dF differs from dJ by a multiple of eps. Deviations from the paper: docs/leaders.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from agents.brief import Brief, Information
+from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.cotangents import Cotangents
+from stackelberg_envs.errors import ArgumentError, InformationError
+from stackelberg_envs.planning import Plan, Primitives, evaluate, soft_best_response
+
+__all__ = ["Penalty", "PenaltyConfig"]
+
+#: Bound on the error of the follower's values: the penalty multiplies what is left of it.
+TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class PenaltyConfig(GradientConfig):
+    """Hyperparameters of the penalty method.
+
+    Attributes
+    ----------
+    penalty
+        Weight of what the follower's value falls short of its best, 1 / eps; no unit.
+    """
+
+    penalty: float = 1_000.0
+
+
+@register_leader("penalty")
+class Penalty(GradientLeader):
+    """Ascends the penalised value; of the trajectories it reads which commitment was in force.
+
+    Declared MODEL: it solves the follower's decision process for rewards that the follower itself never has.
+    """
+
+    information = Information.MODEL
+    Config = PenaltyConfig
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        if brief.model is None:
+            raise InformationError("penalty: expected the game itself (level MODEL), got a brief without it")
+        if not (np.isfinite(config.penalty) and config.penalty > 0):
+            raise ArgumentError(f"penalty: expected a number greater than 0, got {config.penalty!r}")
+        if brief.leader_discount != brief.follower_discount:
+            raise ArgumentError(
+                f"penalty: expected equal discounts, got {brief.leader_discount} for the leader and "
+                f"{brief.follower_discount} for the follower; supports games where both rewards add up to one problem"
+            )
+        if brief.model.believed_transition is not None:
+            raise ArgumentError("penalty: expected a follower that knows the dynamics; supports no believed_transition")
+        Z = brief.num_joint_states
+        self._own, self._bent = np.zeros(Z), np.zeros(Z)
+
+    def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
+        """Return dF/dx and F itself, reward units."""
+        x = trajectories.commitment
+        game: Primitives = self.brief.model.primitives(x)
+        eps = 1.0 / self.config.penalty
+        own = soft_value_plan(game, game.follower_reward, self._own)
+        bent = soft_value_plan(game, game.follower_reward + eps * game.leader_reward, self._bent)
+        self._own, self._bent = own.best.state_values, bent.best.state_values
+        wanted, shape = self.brief.commitment.changes, self.brief.array_shape
+        cotangents = penalised(value_cotangents(bent, shape), value_cotangents(own, shape), eps, wanted)
+        value = (bent.leader.value - own.leader.value) / eps
+        return self.brief.commitment.vjp(x, cotangents), {"penalised_value": value}
+
+
+def soft_value_plan(game: Primitives, reward: Array, start: Array) -> Plan:
+    """Plan for the soft optimum of `reward`, shape (Z, A, B), with the soft value in the leader's place.
+
+    The leader's reward becomes reward - temperature log g at the optimal g: its value is then the soft value, and
+    its direct term the derivative of the soft value, because at an optimum g need not be moved.
+    """
+    best = soft_best_response(replace(game, follower_reward=reward), tolerance=TOLERANCE, start=start)
+    log_policy = (best.q - best.values[:, :, None]) / game.temperature
+    valued = replace(game, follower_reward=reward, leader_reward=reward - game.temperature * log_policy)
+    return Plan(valued, best, evaluate(valued, best.policy))
+
+
+def value_cotangents(plan: Plan, shape: tuple[int, ...]) -> Cotangents:
+    """Return the derivatives of a soft value by its reward (as `leader_reward`), the leader's policy and P."""
+    return plan.direct(frozenset({"leader_reward", "leader_policy", "transition"}), shape)
+
+
+def penalised(bent: Cotangents, own: Cotangents, eps: float, wanted: frozenset[str]) -> Cotangents:
+    """Return dF: difference quotients, and for r_L, which enters the bent problem alone, its visits."""
+    pairs = {"follower_reward": "leader_reward", "leader_policy": "leader_policy", "transition": "transition"}
+    given = {
+        name: (getattr(bent, source) - getattr(own, source)) / eps for name, source in pairs.items() if name in wanted
+    }
+    if "leader_reward" in wanted and bent.leader_reward is not None:
+        given["leader_reward"] = bent.leader_reward
+    return Cotangents(**given)
