@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -59,6 +59,9 @@ class Brief:
     uniform_play
         At level CONTROLS_TRAINING and above, in a run: a number of steps -> play of so many follower steps under
         the last commitment and the follower's present policy, from uniformly drawn states. None below.
+    train
+        At level CONTROLS_TRAINING and above: (x, rising numbers of iterations, generator) -> the policies, each of
+        shape (Z, A, B), of a follower trained from the start under x, after so many iterations. None below.
     """
 
     information: Information
@@ -75,6 +78,7 @@ class Brief:
     leader_policy: Array
     model: Any = None
     uniform_play: Callable[[int], Trajectories] | None = None
+    train: Callable[[Array, Sequence[int], np.random.Generator], list[Array]] | None = None
 
     @property
     def num_joint_states(self) -> int:
