@@ -1,0 +1,69 @@
+"""What leaders share that only try commitments: one candidate per leader update, judged by its observed value."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from agents.brief import Brief, Information
+from agents.leaders.base import Leader, starting_point
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array
+
+__all__ = ["BlackBoxLeader", "observed_value"]
+
+
+class BlackBoxLeader(Leader):
+    """Announces one candidate after the other and recommends the one with the highest observed value.
+
+    Each candidate costs one best response of the follower. The observed value is noisy, so the recommended one is
+    in part the luckiest one.
+
+    Attributes
+    ----------
+    theta
+        Of the last commitment.
+    best_theta, best_value
+        The best candidate so far and its observed value, reward units.
+    """
+
+    information = Information.ACTIONS_ONLY
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        self.theta = starting_point(config.start, brief.parametrisation.size, rng)
+        self.best_theta, self.best_value = self.theta, -np.inf
+
+    def commit(self) -> Array:
+        """Return the present candidate's commitment."""
+        return self.brief.parametrisation(self.theta)
+
+    def recommend(self) -> Array:
+        """Make the best candidate the present one and return its commitment."""
+        self.theta = self.best_theta
+        return self.commit()
+
+    def update(self, trajectories: Trajectories) -> dict[str, float]:
+        """Judge the present candidate and choose the next."""
+        value = observed_value(trajectories, self.brief.leader_discount)
+        if value > self.best_value:
+            self.best_theta, self.best_value = self.theta, value
+        self.theta, diagnostics = self.following(value)
+        return {"observed_value": value, "best_observed_value": self.best_value, **diagnostics}
+
+    @abstractmethod
+    def following(self, value: float) -> tuple[Array, dict[str, float]]:
+        """Return the theta to try next, given the present one's value, and diagnostics."""
+
+
+def observed_value(trajectories: Trajectories, discount: float) -> float:
+    """Return the mean discounted leader return per episode, reward units.
+
+    Steps are averaged over the episodes not cut before them, so that an episode cut by the step budget does not
+    count as one that earned nothing more.
+    """
+    starts = np.repeat(trajectories.offsets[:-1], trajectories.lengths)
+    t = np.arange(trajectories.num_steps) - starts
+    return float(discount**t * trajectories.step_weights[t] @ trajectories.leader_reward)

@@ -1,0 +1,111 @@
+"""Zero order: gradient ascent on differences of observed values at randomly perturbed parameters.
+
+The one-sided form is the zero-order baseline of Thoma et al., "Contextual Bilevel Reinforcement Learning for Incentive
+Alignment", NeurIPS 2024, arXiv 2406.01575. Smoothing by a Gaussian: Nesterov and Spokoiny, "Random Gradient-Free
+Minimization of Convex Functions", Foundations of Computational Mathematics 17 (2017).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agents.brief import Brief
+from agents.leaders.base import GradientConfig, register_leader
+from agents.leaders.black_box import BlackBoxLeader
+from agents.optimizers import clip_norm, make_optimizer
+from stackelberg_envs.arrays import Array, require_positive
+from stackelberg_envs.errors import ArgumentError
+
+__all__ = ["ZeroOrder", "ZeroOrderConfig"]
+
+#: Where the commitments of one estimate lie, in units of the perturbation u: the baseline first.
+PROBES = {"two_point": (-1.0, 1.0), "unperturbed": (0.0, 1.0), "running": (1.0,)}
+
+
+@dataclass(frozen=True)
+class ZeroOrderConfig(GradientConfig):
+    """Hyperparameters of the zero-order leader, besides those of gradient leaders.
+
+    Attributes
+    ----------
+    perturbation
+        Standard deviation sigma of the perturbation of theta.
+    two_point
+        Whether to take the symmetric difference (J(theta + sigma u) - J(theta - sigma u)) / (2 sigma) u, from two
+        commitments, instead of a one-sided one.
+    baseline
+        What the one-sided difference (J(theta + sigma u) - baseline) / sigma u is taken from: "unperturbed", the value
+        at theta (two commitments per step), or "running", an average of earlier values (one per step).
+    memory
+        Weight of the past in the running average.
+    """
+
+    perturbation: float = 0.3
+    two_point: bool = False
+    baseline: str = "unperturbed"
+    memory: float = 0.9
+
+
+@register_leader("zero_order")
+class ZeroOrder(BlackBoxLeader):
+    """Sees nothing but its own returns.
+
+    Its estimates are unbiased for the gradient of J smoothed by the perturbation, up to the noise of the returns.
+    """
+
+    Config = ZeroOrderConfig
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        require_positive(config.perturbation, "perturbation", ArgumentError)
+        if not isinstance(config.two_point, bool):
+            raise ArgumentError(f"two_point: expected True or False, got {config.two_point!r}")
+        if config.baseline not in ("unperturbed", "running"):
+            raise ArgumentError(f"baseline: expected 'unperturbed' or 'running', got {config.baseline!r}")
+        if not 0.0 <= config.memory < 1.0:
+            raise ArgumentError(f"memory: expected a number in [0, 1), got {config.memory!r}")
+        self.optimizer = make_optimizer(config.optimizer, config.learning_rate)
+        self._probes = PROBES["two_point" if config.two_point else config.baseline]
+        self._centre = self.theta
+        self._values: list[float] = []
+        self._running: float | None = None
+        self._steps = 0
+        self._turn()
+
+    def _turn(self) -> None:
+        """Draw a new direction and begin with its first probe."""
+        self._direction = self.rng.standard_normal(self._centre.size)
+        self._values = []
+        self.theta = self._probe()
+
+    def _probe(self) -> Array:
+        offset = self._probes[len(self._values)] * self.config.perturbation
+        return np.asarray(self._centre + offset * self._direction)
+
+    def following(self, value: float) -> tuple[Array, dict[str, float]]:
+        """Go on to the next probe, or step along the estimate when all are known."""
+        self._values.append(value)
+        if len(self._values) < len(self._probes):
+            return self._probe(), {"gradient_norm": float("nan")}
+        gradient = self.estimate(self._values)
+        step = self.optimizer.step(clip_norm(gradient, self.config.max_norm))
+        step /= 1.0 + self.config.decay * self._steps
+        self._steps += 1
+        self._centre = self.brief.parametrisation.retract(self._centre + step)
+        self._turn()
+        return self.theta, {"gradient_norm": float(np.linalg.norm(gradient))}
+
+    def estimate(self, values: list[float]) -> Array:
+        """Return the estimate of dJ/dtheta, shape (P,), from the values at the probes."""
+        baseline = self._running_value(values[-1]) if len(values) == 1 else values[0]
+        distance = self._probes[-1] - (self._probes[0] if len(values) == 2 else 0.0)
+        return np.asarray((values[-1] - baseline) / (distance * self.config.perturbation) * self._direction)
+
+    def _running_value(self, value: float) -> float:
+        """Return the average of the values before this one, and take this one in."""
+        before = value if self._running is None else self._running
+        self._running = self.config.memory * before + (1.0 - self.config.memory) * value
+        return before
