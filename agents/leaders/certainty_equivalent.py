@@ -1,0 +1,114 @@
+"""Certainty equivalence: a model of the observed play, and the exact hypergradient in that model.
+
+From the trajectories alone the leader counts the dynamics and averages both players' rewards; inside that model it
+plans at no cost in follower steps: the follower's soft best response is solved again for every commitment it
+thinks about, from many starts and with temperature continuation. What the model does not know it goes and
+finds out: the first commitments pay the follower for going where little was seen.
+
+Theory, section 6; the method is this project's own. Off-policy: play under old commitments stays useful.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from agents.brief import Brief, Information
+from agents.estimators.model import ObservedModel
+from agents.leaders.base import GradientConfig, Leader, register_leader, starting_point
+from agents.search import Objective, SearchConfig, ascend, search
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.cotangents import Cotangents
+from stackelberg_envs.errors import InformationError
+
+__all__ = ["CertaintyEquivalent", "CertaintyEquivalentConfig"]
+
+
+@dataclass(frozen=True)
+class CertaintyEquivalentConfig(GradientConfig):
+    """Options of the certainty-equivalent leader; of the common ones only ``start`` matters.
+
+    Attributes
+    ----------
+    explore
+        Updates whose commitments are chosen to learn about the game.
+    replan
+        A new search from many starts whenever the observed steps have grown by this factor.
+    refine
+        L-BFGS iterations from the present theta after every other update.
+    shrinkage
+        See :class:`agents.estimators.model.ObservedModel`.
+    search
+        How hard to search; see :class:`agents.search.SearchConfig`.
+    """
+
+    explore: int = 20
+    replan: float = 2.0
+    refine: int = 5
+    shrinkage: float = 1.0
+    search: SearchConfig = field(default_factory=SearchConfig)
+
+
+@register_leader("certainty_equivalent")
+class CertaintyEquivalent(Leader):
+    """Plans in a model of what it has seen."""
+
+    information = Information.REWARDS_OBSERVED
+    Config = CertaintyEquivalentConfig
+    off_policy: ClassVar[bool] = True
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        if brief.temperature is None:
+            raise InformationError("certainty_equivalent: expected a public temperature; this game keeps it private")
+        self.theta = starting_point(config.start, brief.parametrisation.size, rng)
+        self.model = ObservedModel(brief, config.shrinkage)
+        self._updates = 0
+        self._planned_at = 0.0
+
+    def commit(self) -> Array:
+        """Return a commitment that explores, for the first updates; then the best one known."""
+        if 0 < self._updates < self.config.explore:
+            return self._exploring
+        return self.brief.parametrisation(self.theta)
+
+    def update(self, trajectories: Trajectories) -> dict[str, float]:
+        """Add the play to the model, then plan."""
+        self.model.observe(trajectories)
+        self._updates += 1
+        steps = float(self.model.visits.sum())
+        diagnostics = {"seen_pairs": float((self.model.visits > 0).mean())}
+        if self._updates < self.config.explore:
+            self._exploring = self.explore()
+            return diagnostics
+        objective = Objective(self.brief, self.model.primitives)
+        if steps >= self.config.replan * self._planned_at:
+            self._planned_at = steps
+            given = [self.theta, np.zeros_like(self.theta)]
+            found = search(objective, len(self.theta), self.config.search, self.rng, given)
+        else:
+            found = ascend(objective, self.theta, iterations=self.config.refine)
+        self.theta = found.theta
+        return {"model_value": found.value, "model_evaluations": float(objective.evaluations), **diagnostics}
+
+    def explore(self) -> Array:
+        """Return an extreme commitment that bars the ways known best.
+
+        The entries that pay the follower for what was seen most stand at the bound that pays less, all others at
+        the one that pays more, so that it has to find another way. How many is drawn log-uniformly. (Measured
+        on Four-Rooms against random vertices, random subsets and rewards for the unknown: docs/leaders.md.)
+        A leader's own policy is drawn at random instead: whatever it does, it sees the consequences.
+        """
+        commitment = self.brief.commitment
+        if "follower_reward" not in commitment.changes:
+            rows = self.rng.dirichlet(np.full(commitment.shape[-1], 0.5), size=commitment.shape[:-1])
+            return commitment.project(rows)
+        visits = self.model.visits.reshape(self.brief.array_shape)
+        weight = Cotangents(visits, np.zeros_like(visits), np.zeros(visits.shape[:-1]))
+        paid = commitment.vjp(0.5 * (commitment.low + commitment.high), weight)
+        count = int(np.exp(self.rng.uniform(0.0, np.log(paid.size))))
+        barred = np.abs(paid) >= np.sort(np.abs(paid), axis=None)[-count]
+        return np.where(barred == (paid > 0), commitment.low, commitment.high)
