@@ -15,7 +15,7 @@ from agents.brief import Information
 from agents.experiment import make_brief
 from agents.leaders import leader_class
 from agents.trajectories import Trajectories
-from stackelberg_envs.commitments import LinearFeatures, PolicyTable, TransitionMixture
+from stackelberg_envs.commitments import IncentiveCost, Joint, LinearFeatures, PolicyTable, TransitionMixture
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.oracles import solve
 
@@ -71,7 +71,7 @@ def thirds(rng, *shape):
 
 
 def make_exact_play(kind, seed=0, K=1):
-    """Return a game of the given kind of commitment ("policy", "features", "transition") and its exact batch."""
+    """Return a game and its exact batch; the commitment is "features", "costly features", "policy" or "transition"."""
     rng = np.random.default_rng(seed)
     f, g = thirds(rng, S), thirds(rng, K, S, A)
     kernels = np.stack([layered_kernel(rng) for _ in range(2)])
@@ -83,32 +83,29 @@ def make_exact_play(kind, seed=0, K=1):
     reward = values[..., None] + TEMPERATURE * np.log(g) - FOLLOWER_DISCOUNT * states
     features = rng.standard_normal((K, S, A, B, 3))
     weights = rng.standard_normal(3)
-    commitments = {
+    incentive = LinearFeatures(features if K > 1 else features[0], -1.0, 1.0)
+    commitment, theta = {
         "policy": (PolicyTable(S, A), np.log(f).ravel()),
-        "features": (LinearFeatures(features, -1.0, 1.0), weights),
+        "features": (incentive, weights),
+        "costly features": (Joint(incentive, IncentiveCost(-np.ones(3), 1.0, 0.5, np.ones(S))), weights),
         "transition": (TransitionMixture(kernels), np.log(mixture).ravel()),
-    }
-    commitment, theta = commitments[kind]
-    if kind == "features":
+    }[kind]
+    if "features" in kind:
         reward = reward - features @ (2 / (1 + np.exp(-weights)) - 1)
     start = np.array([1 / 3, 2 / 3, 0, 0, 0, 0])
     contexts = np.array([1.0]) if K == 1 else np.array([1 / 3, 2 / 3])
+    leader_reward = rng.standard_normal((K, S, A, B))
     game = TabularGame(
-        transition=None if kind == "transition" else P, leader_reward=rng.standard_normal((K, S, A, B)),
-        follower_reward=reward, initial=start, terminal=terminal, leader_policy=f,
+        transition=None if kind == "transition" else P,
+        leader_reward=leader_reward if K > 1 else leader_reward[0],
+        follower_reward=reward if K > 1 else reward[0],
+        initial=start, terminal=terminal, leader_policy=f,
         leader_discount=LEADER_DISCOUNT, follower_discount=FOLLOWER_DISCOUNT, temperature=TEMPERATURE,
-        commitment=commitment, context_probabilities=contexts,
+        commitment=commitment, context_probabilities=contexts if K > 1 else None,
     )  # fmt: skip
-    if K == 1:
-        single = {name: getattr(game, name)[0] for name in ("leader_reward", "follower_reward")}
-        game = game.replace(context_probabilities=None, **single, **single_context(commitment, features))
     x = make_brief(game, Information.ACTIONS_ONLY).parametrisation(theta)
     np.testing.assert_allclose(solve(game, x).response.reshape(g.shape), g, atol=1e-9)
     return ExactPlay(game, theta, exact_batch(game, x, f, g, P, start, contexts))
-
-
-def single_context(commitment, features):
-    return {"commitment": LinearFeatures(features[0], -1.0, 1.0)} if isinstance(commitment, LinearFeatures) else {}
 
 
 def layered_kernel(rng):
@@ -154,8 +151,9 @@ def exact_batch(game, x, f, g, P, start, contexts):
 
 
 def both_rewards(game, x):
-    extra = game.commitment.effect(x).follower_reward
-    return game.leader_reward, game.follower_reward + (0.0 if extra is None else extra)
+    effect = game.commitment.effect(x)
+    extra = (0.0 if part is None else part for part in (effect.leader_reward, effect.follower_reward))
+    return [own + more for own, more in zip((game.leader_reward, game.follower_reward), extra, strict=True)]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.oracles import solve
 from stackelberg_envs.planning.linear import resolvent
 
-KINDS = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1)]
+KINDS = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1), ("costly features", 1)]
 
 
 @pytest.mark.parametrize(("kind", "K"), KINDS)

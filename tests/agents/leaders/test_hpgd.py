@@ -15,7 +15,7 @@ from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.oracles import solve
 
-KINDS = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1)]
+KINDS = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1), ("costly features", 1)]
 
 
 @pytest.mark.parametrize("critic", ["monte_carlo", "lstd"])

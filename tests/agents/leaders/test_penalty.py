@@ -7,7 +7,7 @@ import agents
 from agents.brief import Information
 from agents.experiment import make_brief
 from agents.leaders import leader_class
-from stackelberg_envs.commitments import TransitionMixture
+from stackelberg_envs.commitments import IncentiveCost, Joint, TransitionMixture
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.oracles import solve
@@ -16,9 +16,12 @@ from stackelberg_envs.planning import soft_best_response
 
 def random_game(commitment, seed=0, K=1, **options):
     game = random_tabular_v0.make_game(
-        S=6, A=2, B=3, K=K, terminal=1, commitment="policy" if commitment == "transition" else commitment,
+        S=6, A=2, B=3, K=K, terminal=1, commitment="policy" if commitment in ("policy", "transition") else "features",
         leader_discount=0.85, follower_discount=0.85, temperature=0.5, seed=seed,
     )  # fmt: skip
+    if commitment == "costly features":
+        cost = IncentiveCost(-np.ones(4), 1.0, price=0.5, where=np.ones(6))
+        game = game.replace(commitment=Joint(game.commitment, cost))
     if commitment == "transition":
         kernels = np.random.default_rng(seed).dirichlet(np.ones(6), size=(3, 6, 2, 3))
         game = game.replace(commitment=TransitionMixture(kernels), transition=None)
@@ -38,7 +41,7 @@ def estimate(game, theta, penalty):
     return leader.brief.parametrisation.vjp(theta, dx), diagnostics["penalised_value"]
 
 
-CASES = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1)]
+CASES = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1), ("costly features", 1)]
 
 
 def starting_theta(game, seed):
