@@ -1,0 +1,104 @@
+r"""Bi-AC: bi-level actor-critic, a Stackelberg game in every state.
+
+Zhang et al., "Bi-level Actor-Critic for Multi-agent Coordination", AAAI 2020, arXiv 1909.03510. The critic's target
+lets the leader choose anew in the next state, knowing how the follower answers each choice:
+
+.. math::
+    Q(s,a,b) = r_L + \gamma_L \, E_{s'} \max_{a'} \sum_{b'} g(b'|s',a') \, Q(s',a',b') ,
+
+and the actor ascends :math:`\sum_a f(a|s) \sum_b g(b|s,a) Q(s,a,b)` in every state.
+
+This is not the hypergradient, by design. g is held fixed while f moves, so the leader does not see that a threat in
+one state changes what the follower does in others. Where it settles, f is deterministic and no change of it in
+single states pays as long as the follower keeps its policy, which is its soft best response to f: a Stackelberg
+equilibrium in feedback strategies, not a commitment worth the most. The two agree when the follower is myopic
+(follower_discount 0): its answer to a in s then depends on nothing else. Deviations from the paper: docs/leaders.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agents import kernels
+from agents.brief import Brief, Information
+from agents.estimators.counts import TransitionCounts
+from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.cotangents import Cotangents
+from stackelberg_envs.errors import ArgumentError, ConvergenceError, InformationError
+
+__all__ = ["Biac", "BiacConfig"]
+
+#: A choice is changed when another one is better by this much, relative to the values: rounding never decides.
+LEAST_GAIN = 1e-9
+MAX_POLICY_ITERATIONS = 1_000
+
+
+@dataclass(frozen=True)
+class BiacConfig(GradientConfig):
+    """Hyperparameters of Bi-AC: those of every gradient leader."""
+
+
+@register_leader("biac")
+class Biac(GradientLeader):
+    """Tabular Bi-AC: the critic is the fixed point of its target on all steps seen so far.
+
+    Declared RESPONSE: the target needs the follower's policy for leader actions that were not played, too.
+    """
+
+    information = Information.RESPONSE
+    Config = BiacConfig
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        changes = brief.commitment.changes
+        if changes != {"leader_policy"}:
+            raise ArgumentError(
+                f"biac: expected a commitment that sets leader_policy and nothing else, got one that sets "
+                f"{', '.join(sorted(changes)) or 'nothing'}; supports policy commitments only"
+            )
+        shape = brief.table_shape
+        self.q = np.zeros(shape)
+        self._choice = np.zeros(shape[0], dtype=np.intp)
+        self._rewards, self._visits = np.zeros(shape), np.zeros(shape)
+        self._model = TransitionCounts(shape)
+
+    def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
+        """Bring the critic up to date; return the actor's gradient, states weighted by how often they were seen."""
+        if trajectories.response is None:
+            raise InformationError("biac: expected the follower's policy (level RESPONSE), got none")
+        error = self._learn(trajectories, trajectories.response)
+        action_values = np.einsum("zab,zab->za", trajectories.response, self.q)
+        seen = self._visits.sum(axis=(1, 2))
+        cotangent = (seen / seen.sum())[:, None] * action_values
+        cotangents = Cotangents(leader_policy=cotangent.reshape(self.brief.array_shape[:-1]))
+        return self.brief.commitment.vjp(trajectories.commitment, cotangents), {"critic_error": error}
+
+    def _learn(self, trajectories: Trajectories, response: Array) -> float:
+        """Solve for the critic; return the mean absolute change of its values on the new steps."""
+        z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
+        kernels.count_actions(z, a, b, self._visits)
+        kernels.scatter_add(z, a, b, trajectories.leader_reward, self._rewards)
+        self._model.observe(trajectories)
+        before = self.q[z, a, b]
+        self._iterate(self._rewards / np.maximum(self._visits, 1.0), response)
+        return float(np.abs(self.q[z, a, b] - before).mean())
+
+    def _iterate(self, reward: Array, response: Array) -> None:
+        """Policy iteration of the leader against a fixed response, from the last choice."""
+        states = np.arange(len(reward))
+        for _ in range(MAX_POLICY_ITERATIONS):
+            chosen = np.zeros(reward.shape[:2])
+            chosen[states, self._choice] = 1.0
+            self.q = self._model.evaluate(reward, chosen[:, :, None] * response, self.brief.leader_discount)
+            values = np.einsum("zab,zab->za", response, self.q)
+            margin = LEAST_GAIN * max(1.0, float(np.abs(values).max()))
+            better = values.max(axis=1) > values[states, self._choice] + margin
+            if not better.any():
+                return
+            self._choice = np.where(better, values.argmax(axis=1), self._choice)
+        raise ConvergenceError(f"biac: choices not settled after {MAX_POLICY_ITERATIONS} policy iterations")
