@@ -34,7 +34,14 @@ from agents.estimators.boltzmann_covariance import Coefficients
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 
-__all__ = ["advantage_weights", "cell_weights", "concatenate", "follow_visits", "weights_per_visit"]
+__all__ = [
+    "advantage_weights",
+    "cell_weights",
+    "concatenate",
+    "follow_visits",
+    "steps_into_episode",
+    "weights_per_visit",
+]
 
 #: Passes over the batch end when what is left over is this small, relative to the weights it came from.
 LEFTOVER = 1e-9
@@ -61,7 +68,7 @@ def advantage_weights(
     Array
         W, shape (Z, A, B).
     """
-    time = _time(trajectories)
+    time = steps_into_episode(trajectories)
     z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
     scale = trajectories.step_weights[time] * leader_discount**time / temperature
     return cell_weights(trajectories, scale * advantage[z, a, b], advantage.shape)
@@ -178,7 +185,7 @@ def concatenate(first: Trajectories, second: Trajectories) -> Trajectories:
     return Trajectories(commitment=first.commitment, num_states=first.num_states, response=first.response, **joined)
 
 
-def _time(trajectories: Trajectories) -> Array:
+def steps_into_episode(trajectories: Trajectories) -> Array:
     """Return how many steps into its episode each step is, shape (T,)."""
     return np.asarray(np.arange(trajectories.num_steps) - np.repeat(trajectories.offsets[:-1], trajectories.lengths))
 

@@ -1,0 +1,106 @@
+r"""SoBiRL: the score of whole episodes under the follower's soft-optimal policy.
+
+Yang, Gao, Yuan, "Bilevel Reinforcement Learning via the Development of Hyper-gradient without Lower-Level Convexity",
+AISTATS 2025, arXiv 2405.19697, in its model-free form. The leader is paid for an episode as a whole, R, so
+
+.. math::
+    dJ = E[dR] + E\Big[ R \sum_t \tfrac{1}{\lambda} \big(dQ_F(s_t,a_t,b_t) - dV_F(s_t,a_t)\big) \Big] ,
+
+because log g = (Q_F - V_F) / temperature; dV_F is the fixed point of the follower's Bellman equation, differentiated.
+Here R is the leader's discounted return, and what the commitment sets of f and P adds its own score to the sum. In the
+mean this is the hypergradient; it differs from HPGD in the weights of the visits, R instead of gamma_L^t A_L, and
+pays for needing no critic with noise. Deviations from the paper: docs/leaders.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.brief import Information
+from agents.estimators import Coefficients, ValueEstimates
+from agents.estimators.visit_averages import cell_weights, follow_visits, steps_into_episode, weights_per_visit
+from agents.leaders.base import register_leader
+from agents.leaders.bchg import Bchg, BchgConfig
+from agents.leaders.hpgd import added
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.commitments import Commitment
+from stackelberg_envs.errors import InformationError
+
+__all__ = ["Sobirl", "SobirlConfig"]
+
+
+@dataclass(frozen=True)
+class SobirlConfig(BchgConfig):
+    """Hyperparameters of SoBiRL; `critic` is the one that evaluates the follower, where V_F is needed.
+
+    Attributes
+    ----------
+    baseline
+        Whether the mean return is taken off R, which changes no expectation and much of the noise.
+    bootstrap
+        Whether a cut episode goes on, for dQ_F and dV_F, as the average visit of its last state does.
+    """
+
+    baseline: bool = True
+    bootstrap: bool = True
+
+
+@register_leader("sobirl")
+class Sobirl(Bchg):
+    """Model-free SoBiRL on tables.
+
+    Declared RESPONSE: dV_F is the average of dQ_F under the follower's true policy, not under counts of it.
+    """
+
+    information = Information.RESPONSE
+    Config = SobirlConfig
+
+    @classmethod
+    def needs(cls, commitment: Commitment) -> Information:
+        """The follower's policy, whatever the commitment changes."""
+        del commitment
+        return cls.information
+
+    def uses_follower_values(self) -> bool:
+        """Whether V_F enters the gradient."""
+        return bool(self.brief.commitment.changes & {"leader_policy", "transition"})
+
+    def estimate_values(self, trajectories: Trajectories) -> tuple[ValueEstimates, dict[str, float]]:
+        """Take the follower's policy as given; evaluate it where V_F is needed. Q_L is not."""
+        behaviour = trajectories.response
+        if behaviour is None:
+            raise InformationError("sobirl: expected the follower's policy (level RESPONSE), got none")
+        policy = self.brief.joint_leader_policy(trajectories.commitment)
+        soft_values, diagnostics = None, {}
+        if self.uses_follower_values():
+            soft_values, diagnostics["follower_critic_error"] = self._follower_values(trajectories, policy, behaviour)
+        return ValueEstimates(policy, behaviour, np.zeros_like(behaviour), soft_values), diagnostics
+
+    def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
+        """Return the coefficients: those of dR, the episode's return on every d log f and d log P, and the response."""
+        time = steps_into_episode(trajectories)
+        weight = trajectories.step_weights[time]
+        returns = weight * np.repeat(self._centred_returns(trajectories), trajectories.lengths)
+        payments = weight * self.brief.leader_discount**time
+        none = np.zeros_like(returns)
+        direct = Coefficients(none, payments, returns, np.where(trajectories.ends, 0.0, returns))
+        return added(direct, self._response(returns / self.temperature(), trajectories, values))
+
+    def _centred_returns(self, trajectories: Trajectories) -> Array:
+        """Return R of each episode, shape (N,), reward units."""
+        returns = trajectories.returns(self.brief.leader_discount)
+        return returns - returns.mean() if self.config.baseline else returns
+
+    def _response(self, weights: Array, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
+        cells = cell_weights(trajectories, weights, values.behaviour.shape)
+        return follow_visits(
+            weights_per_visit(cells, trajectories, values.behaviour),
+            trajectories,
+            values.leader_policy,
+            follower_discount=self.brief.follower_discount,
+            follower_values=values.follower_values,
+            bootstrap=self.config.bootstrap,
+        )
