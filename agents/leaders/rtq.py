@@ -1,0 +1,129 @@
+r"""RT-Q: HPGD for leaders who control the follower's training, by randomly truncated soft Q-learning.
+
+Thoma et al., "Contextual Bilevel Reinforcement Learning for Incentive Alignment", NeurIPS 2024, arXiv 2406.01575.
+Deviations from the paper: docs/leaders.md.
+
+With :math:`h_k` the hypergradient at the response after :math:`2^k` iterations, a level k = 1..K is drawn with
+:math:`p_k \propto 2^{-k}`, the follower trained :math:`2^{k+1}` iterations from the start, and
+
+.. math::
+    \hat h = h_1 + \frac{h_{k+1} - h_k}{p_k}, \qquad
+    E \hat h = h_1 + \sum_{k=1}^K (h_{k+1} - h_k) = h_{K+1}, \qquad
+    E[2^{k+1}] = \frac{2 K}{1 - 2^{-K}} .
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agents.brief import Brief, Information
+from agents.estimators.model import ObservedModel
+from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.errors import InformationError
+from stackelberg_envs.planning import BestResponse, Plan, Primitives, evaluate
+from stackelberg_envs.planning.linear import resolvent
+
+__all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "plan_for", "truncated_estimate"]
+
+EVALUATION_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class RtqConfig(GradientConfig):
+    """Hyperparameters of RT-Q.
+
+    Attributes
+    ----------
+    levels
+        K: the estimate's expectation is the hypergradient at the response after 2^(K + 1) iterations.
+    shrinkage
+        See :class:`agents.estimators.model.ObservedModel`.
+    max_norm
+        As for all gradient leaders; limited here because the deep levels are rare and divided by small probabilities.
+    """
+
+    levels: int = 8
+    shrinkage: float = 1.0
+    max_norm: float | None = 10.0
+
+
+@register_leader("rtq")
+class Rtq(GradientLeader):
+    """Asks for a follower trained a random number of iterations, and corrects for the truncation.
+
+    The hypergradient at each of the three responses is that of the model of all play observed so far.
+    """
+
+    information = Information.CONTROLS_TRAINING
+    Config = RtqConfig
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        self.probabilities = level_probabilities(require_count(config.levels, "levels"))
+        self.model = ObservedModel(brief, config.shrinkage)
+
+    def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
+        """Update the model, draw a level, have the follower trained, and combine the three hypergradients."""
+        self.model.observe(trajectories)
+        level = 1 + int(self.rng.choice(len(self.probabilities), p=self.probabilities))
+        estimate = self.estimate(trajectories.commitment, level)
+        return estimate, {"level": float(level), "training_iterations": 2.0 ** (level + 1)}
+
+    def estimate(self, x: Array, level: int) -> Array:
+        """Return the estimate of dJ/dx for a level that was drawn, the shape of x."""
+        if self.brief.train is None:
+            raise InformationError("rtq: expected a brief with train (level CONTROLS_TRAINING), got one without")
+        # All powers of two are asked for, so that each response is the same whatever the level.
+        responses = self.brief.train(x, [2**k for k in range(1, level + 2)], self.rng)
+        first, low, high = (self._hypergradient(x, responses[i]) for i in (0, -2, -1))
+        return truncated_estimate(first, low, high, self.probabilities[level - 1])
+
+    def _hypergradient(self, x: Array, response: Array) -> Array:
+        commitment, plan = self.brief.commitment, plan_for(self.model.primitives(x), response)
+        wanted, shape = commitment.changes, self.brief.array_shape
+        return commitment.vjp(x, plan.direct(wanted, shape) + plan.through_response(wanted, shape))
+
+
+def level_probabilities(levels: int) -> Array:
+    """Return p_k, proportional to 2^-k for k = 1..K, shape (K,)."""
+    weights = 2.0 ** -np.arange(1, levels + 1)
+    return np.asarray(weights / weights.sum())
+
+
+def expected_iterations(levels: int) -> float:
+    """Return E[2^(k + 1)] = 2 K / (1 - 2^-K), the expected cost of one estimate in iterations of the follower."""
+    return float(level_probabilities(levels) @ 2.0 ** np.arange(2, levels + 2))
+
+
+def truncated_estimate(first: Array, low: Array, high: Array, probability: float) -> Array:
+    """Return first + (high - low) / probability."""
+    return np.asarray(first + (high - low) / probability)
+
+
+def plan_for(primitives: Primitives, response: Array) -> Plan:
+    """Return the plan, derivatives included, in which the follower's response is taken to be the given one.
+
+    Parameters
+    ----------
+    primitives
+        The game, true or estimated, under one commitment.
+    response
+        g(b | z, a), shape (Z, A, B), not necessarily the best one. Its soft values are those it earns.
+    """
+    game = primitives
+    joint = game.leader_policy[:, :, None] * response
+    bonus = -game.temperature * np.log(np.where(response > 0, response, 1.0))
+    believed = game.believed_transition
+    system = resolvent(joint, believed, game.continuing, game.follower_discount, game.num_contexts)
+    earned = np.einsum("zab,zab->z", joint, game.follower_reward + bonus)
+    state_values = system.solve(earned, EVALUATION_TOLERANCE)
+    following = np.einsum("zabn,zabn->zab", believed.probabilities, state_values[believed.successors])
+    q = game.follower_reward + game.follower_discount * game.continuing[:, None, None] * following
+    values = np.einsum("zab,zab->za", response, q + bonus)
+    best = BestResponse(q, values, state_values, response, EVALUATION_TOLERANCE)
+    return Plan(primitives, best, evaluate(primitives, response))
