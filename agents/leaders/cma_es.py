@@ -29,7 +29,7 @@ class CmaEsConfig:
     sigma
         First standard deviation of theta.
     population
-        Candidates per generation; None takes the package's rule, 4 + 3 log P.
+        Candidates per generation, at least 4; None takes the package's rule, 4 + 3 log P.
     start
         First mean: "zeros", "random" (standard normal), or an array of the parametrisation's size.
     """
@@ -49,7 +49,7 @@ class CmaEs(BlackBoxLeader):
         super().__init__(brief, config, rng)
         require_positive(config.sigma, "sigma", ArgumentError)
         if config.population is not None:
-            require_count(config.population, "population", minimum=3)
+            require_count(config.population, "population", minimum=4)
         self._generation: list[tuple[Array, float]] = []
         self._search = self._begin(self.theta)
         self.theta = self._search.ask()

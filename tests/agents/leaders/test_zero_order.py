@@ -1,0 +1,128 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+import agents
+from agents.experiment import make_brief
+from agents.leaders.zero_order import ZeroOrder, ZeroOrderConfig
+from agents.trajectories import Trajectories
+from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.errors import ArgumentError
+
+OPTIMUM = {1.0: 34.992641, 2.0: 39.940211}
+SCHEMES = [{"two_point": True}, {"baseline": "unperturbed"}, {"baseline": "running"}]
+HESSIAN = np.array([[-2.0, 0.5, 0.0], [0.5, -1.0, 0.3], [0.0, 0.3, -0.5]])
+SLOPE, START = np.array([1.0, -2.0, 0.5]), [0.4, -0.3, 0.2]
+
+
+class Plain:
+    """theta is the commitment."""
+
+    name, size = "plain", 3
+
+    def __call__(self, theta):
+        return np.array(theta)
+
+    def retract(self, theta):
+        return theta
+
+
+class Recorder:
+    """An optimizer that stays where it is and notes the gradients."""
+
+    def __init__(self):
+        self.gradients = []
+
+    def step(self, gradient):
+        self.gradients.append(gradient)
+        return np.zeros_like(gradient)
+
+
+def quadratic(x):
+    return 0.5 * x @ HESSIAN @ x + SLOPE @ x
+
+
+def paid(x, reward):
+    """One episode of one step that pays `reward`."""
+    zero = np.zeros(1, dtype=np.int32)
+    return Trajectories(
+        commitment=x, num_states=1, state=zero, leader_action=zero, follower_action=zero, next_state=zero,
+        leader_reward=np.array([reward]), follower_reward=None, offsets=np.array([0, 1]),
+        terminated=np.array([True]), context=zero,
+    )  # fmt: skip
+
+
+def make(seed=0, **options):
+    brief = make_brief(discrete_toy_v0.make_game(), ZeroOrder.information)
+    brief = dataclasses.replace(brief, parametrisation=Plain())
+    return ZeroOrder(brief, ZeroOrderConfig(start=START, **options), np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=str)
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_the_estimate_is_unbiased_for_the_smoothed_objectives_gradient(scheme, noise):
+    # Smoothing a quadratic by a Gaussian adds a constant: the gradient is that of the quadratic itself.
+    leader = make(perturbation=0.7, **scheme)
+    leader.optimizer = recorder = Recorder()
+    rng = np.random.default_rng(1)
+    while len(recorder.gradients) < 20_000:
+        x = leader.commit()
+        leader.update(paid(x, quadratic(x) + noise * rng.standard_normal()))
+    estimates = np.array(recorder.gradients)
+    error = estimates.std(axis=0, ddof=1) / np.sqrt(len(estimates))
+    # 4.5 standard errors in three components: one false alarm in 50,000.
+    assert (np.abs(estimates.mean(axis=0) - (HESSIAN @ START + SLOPE)) < 4.5 * error).all()
+    assert (error < 0.06).all()
+
+
+@pytest.mark.parametrize(("scheme", "probes"), list(zip(SCHEMES, ([-1, 1], [0, 1], [1]), strict=True)), ids=str)
+def test_the_commitments_of_one_estimate(scheme, probes):
+    leader = make(perturbation=0.5, **scheme)
+    offsets = []
+    for _ in probes:
+        offsets.append(leader.commit() - START)
+        direction = leader._direction
+        leader.update(paid(leader.commit(), 0.0))
+    for offset, probe in zip(offsets, probes, strict=True):
+        np.testing.assert_allclose(offset, 0.5 * probe * direction)
+
+
+def test_a_symmetric_difference_is_exact_along_its_direction():
+    leader = make(perturbation=0.5, two_point=True)
+    leader.optimizer = recorder = Recorder()
+    u = leader._direction
+    for _ in range(2):
+        x = leader.commit()
+        leader.update(paid(x, quadratic(x)))
+    np.testing.assert_allclose(recorder.gradients[0], (HESSIAN @ START + SLOPE) @ u * u)
+
+
+@pytest.mark.parametrize("reward", [1.0, 2.0])
+@pytest.mark.parametrize("scheme", SCHEMES, ids=str)
+def test_it_comes_near_the_optimum_of_the_toy(scheme, reward):
+    game = discrete_toy_v0.make_game(reward=reward)
+    values = [
+        agents.run(
+            game, leader="zero_order", updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0,
+            leader_options=scheme,
+        ).leader_value
+        for seed in range(5)
+    ]  # fmt: skip
+    assert np.median(values) > 0.98 * OPTIMUM[reward]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"perturbation": 0.0}, "perturbation: expected a number greater than 0"),
+        ({"two_point": 1}, "two_point: expected True or False, got 1"),
+        ({"baseline": "mean"}, "baseline: expected 'unperturbed' or 'running', got 'mean'"),
+        ({"memory": 1.0}, "memory: expected a number in"),
+        ({"learning_rate": -1.0}, "learning_rate: expected a number greater than 0"),
+        ({"optimizer": "newton"}, "optimizer"),
+    ],
+)
+def test_bad_options_are_refused_by_name(options, message):
+    with pytest.raises((ArgumentError, KeyError), match=message):
+        make(**options)
