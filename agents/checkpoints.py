@@ -159,7 +159,6 @@ def _is_cached(kind: type[Any], name: str) -> bool:
     return isinstance(getattr(kind, name, None), functools.cached_property)
 
 
-@functools.cache
 def _is_plain(kind: type[Any]) -> bool:
     """Whether all there is to an object of this class are its attributes: no base of it is written in C."""
     return all(base is object or base.__module__ == "typing" or _is_written_in_python(base) for base in kind.__mro__)

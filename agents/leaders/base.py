@@ -12,14 +12,24 @@ import numpy as np
 from agents.brief import Brief, Information
 from agents.optimizers import clip_norm, make_optimizer
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, first_index
 from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import ArgumentError
 
-__all__ = ["LEADERS", "GradientConfig", "GradientLeader", "Leader", "register_leader", "starting_point"]
+__all__ = [
+    "LEADERS",
+    "GradientConfig",
+    "GradientLeader",
+    "Leader",
+    "register_leader",
+    "require_on_policy",
+    "starting_point",
+]
 
 LEADERS: dict[str, type[Leader]] = {}
 Kind = TypeVar("Kind", bound="type[Leader]")
+#: Commitments closer than this, absolutely or relatively, are the same one.
+SAME = 1e-5
 
 
 class Leader(ABC):
@@ -140,6 +150,38 @@ class GradientLeader(Leader):
     @abstractmethod
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Return the estimate of dJ/dx, the shape of x, and diagnostics."""
+
+
+def require_on_policy(trajectories: Trajectories, announced: Array, leader: str) -> None:
+    """Raise unless play was observed under the announced commitment.
+
+    Parameters
+    ----------
+    trajectories
+        What was observed.
+    announced
+        The last commitment, the shape of x.
+    leader
+        Its name, for the message.
+
+    Raises
+    ------
+    ArgumentError
+        Play under another commitment, with the first entry that differs.
+    """
+    played = np.asarray(trajectories.commitment)
+    if played.shape != announced.shape:
+        raise ArgumentError(
+            f"{leader}: expected play under a commitment of shape {announced.shape}, got {played.shape}"
+        )
+    # Faces with 32 bits round a commitment.
+    odd = ~np.isclose(played, announced, rtol=SAME, atol=SAME)
+    if odd.any():
+        where = first_index(odd)
+        raise ArgumentError(
+            f"{leader}: expected play under its last commitment, since it is not off-policy; "
+            f"got {played[where]:.6g} instead of {announced[where]:.6g} at index {where}"
+        )
 
 
 def starting_point(start: Any, size: int, rng: np.random.Generator) -> Array:

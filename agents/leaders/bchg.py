@@ -7,7 +7,7 @@ ICAPS 2026, arXiv 2603.14867. Deviations from the paper: docs/leaders.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,13 +20,16 @@ from agents.estimators import (
     make_critic,
     tabulate,
 )
-from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.estimators.temperature import TemperatureEstimate
+from agents.leaders.base import GradientConfig, GradientLeader, register_leader, require_on_policy
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.commitments import Commitment
-from stackelberg_envs.errors import InformationError
+from stackelberg_envs.errors import ArgumentError, InformationError
 
 __all__ = ["Bchg", "BchgConfig"]
+
+PRIVILEGED = frozenset({"temperature", "behaviour"})
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,14 @@ class BchgConfig(GradientConfig):
         The leader's critic: "lstd", "expected_sarsa" or "monte_carlo".
     memory
         Weight of the last estimate of the follower's policy, in visits.
+    privileged
+        For ablations: what the leader is told instead of estimating it, among "temperature" and "behaviour" (the
+        follower's policy). Its declared level is then RESPONSE.
     """
 
     critic: str = "lstd"
     memory: float = 1.0
+    privileged: tuple[str, ...] = ()
 
 
 @register_leader("bchg")
@@ -50,17 +57,24 @@ class Bchg(GradientLeader):
     """BC-HG with tabular critics.
 
     For configurations it uses actions only. For policy or transition commitments it also evaluates the
-    follower from its observed rewards, with the entropy bonus.
+    follower from its observed rewards, with the entropy bonus. Where the game keeps the temperature private it is
+    estimated, again from the follower's rewards.
     """
 
     information = Information.REWARDS_OBSERVED
     Config = BchgConfig
+    uses_temperature: ClassVar[bool] = True
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         self.behaviour = BehaviourEstimate(brief.table_shape, config.memory)
         self.critic = make_critic(config.critic, brief.table_shape, brief.leader_discount)
         self.follower_critic = make_critic(config.critic, brief.table_shape, brief.follower_discount)
+        self.privileged = frozenset(getattr(config, "privileged", ()))
+        unknown = self.privileged - PRIVILEGED
+        if unknown:
+            raise ArgumentError(f"privileged: expected names among {sorted(PRIVILEGED)}, got {sorted(unknown)}")
+        self.temperature_estimate = TemperatureEstimate(brief.table_shape, brief.follower_discount)
 
     @classmethod
     def needs(cls, commitment: Commitment) -> Information:
@@ -68,6 +82,28 @@ class Bchg(GradientLeader):
         if commitment.changes & {"leader_policy", "transition"}:
             return Information.REWARDS_OBSERVED
         return Information.ACTIONS_ONLY
+
+    @classmethod
+    def declared(cls, commitment: Commitment, config: Any, *, public_temperature: bool = True) -> Information:
+        """Private temperatures are estimated from the follower's rewards; privileged truths need its response."""
+        level = cls.needs(commitment)
+        if getattr(config, "privileged", ()):
+            return max(level, Information.RESPONSE)
+        if cls.uses_temperature and not public_temperature:
+            return max(level, Information.REWARDS_OBSERVED)
+        return level
+
+    def update(self, trajectories: Trajectories) -> dict[str, float]:
+        """Take one step along the estimated gradient.
+
+        Raises
+        ------
+        ArgumentError
+            Play under another commitment than the last one.
+        """
+        if not self.off_policy:
+            require_on_policy(trajectories, self.brief.commitment.check(self.commit()), type(self).__name__.lower())
+        return super().update(trajectories)
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Update the critics, then estimate dJ/dx."""
@@ -95,24 +131,44 @@ class Bchg(GradientLeader):
         )
 
     def temperature(self) -> float:
-        """Return the follower's temperature, reward units; it has to be public."""
-        if self.brief.temperature is None:
-            name = type(self).__name__.lower()
-            raise InformationError(f"{name}: expected a public temperature, got None; this game keeps it private")
-        return self.brief.temperature
+        """Return the follower's temperature, reward units: the public one, or the estimate; 1 while there is none."""
+        if self.brief.temperature is not None:
+            return self.brief.temperature
+        estimate = self.temperature_estimate.temperature
+        return 1.0 if estimate is None else estimate
 
     def estimate_values(self, trajectories: Trajectories) -> tuple[ValueEstimates, dict[str, float]]:
-        """Estimate the follower's policy by counts, Q_L by the critic and, where needed, V_F."""
+        """Estimate the follower's policy by counts, Q_L by the critic and, where needed, temperature and V_F."""
         x = trajectories.commitment
         policy = self.brief.joint_leader_policy(x)
-        behaviour = self.behaviour.update(trajectories)
+        behaviour = self._behaviour(trajectories)
         own = self.brief.own_reward(x, "leader_reward")
         error = self.critic.update(trajectories, trajectories.leader_reward, policy, behaviour, known=own)
         diagnostics = {"critic_error": error}
+        if self.uses_temperature and self.brief.temperature is None:
+            diagnostics["temperature"] = self._estimate_temperature(trajectories, policy, behaviour)
         soft_values = None
         if self.uses_follower_values():
             soft_values, diagnostics["follower_critic_error"] = self._follower_values(trajectories, policy, behaviour)
         return ValueEstimates(policy, behaviour, self.critic.q, soft_values), diagnostics
+
+    def _behaviour(self, trajectories: Trajectories) -> Array:
+        """Return g, shape (Z, A, B): estimated from the play, or the truth where that was asked for."""
+        if "behaviour" in self.privileged and trajectories.response is not None:
+            return trajectories.response
+        return self.behaviour.update(trajectories)
+
+    def _estimate_temperature(self, trajectories: Trajectories, policy: Array, behaviour: Array) -> float:
+        rewards = self._follower_rewards(trajectories)
+        own = self.brief.own_reward(trajectories.commitment, "follower_reward")
+        self.temperature_estimate.update(trajectories, rewards, policy, behaviour, known=own)
+        return self.temperature()
+
+    def _follower_rewards(self, trajectories: Trajectories) -> Array:
+        if trajectories.follower_reward is None:
+            name = type(self).__name__.lower()
+            raise InformationError(f"{name}: expected the follower's rewards, got none; this game keeps them private")
+        return trajectories.follower_reward
 
     def uses_follower_values(self) -> bool:
         """Whether V_F enters the gradient."""
@@ -120,11 +176,8 @@ class Bchg(GradientLeader):
 
     def _follower_values(self, trajectories: Trajectories, policy: Array, behaviour: Array) -> tuple[Array, float]:
         """Estimate V_F(z, a) by evaluating the observed behaviour with its entropy."""
-        if trajectories.follower_reward is None:
-            name = type(self).__name__.lower()
-            raise InformationError(f"{name}: expected the follower's rewards, got none; this game keeps them private")
+        rewards = self._follower_rewards(trajectories)
         bonus = -self.temperature() * np.log(np.where(behaviour > 0, behaviour, 1.0))
         own = self.brief.own_reward(trajectories.commitment, "follower_reward")
-        rewards = trajectories.follower_reward
         error = self.follower_critic.update(trajectories, rewards, policy, behaviour, bonus=bonus, known=own)
         return np.einsum("zab,zab->za", behaviour, self.follower_critic.q + bonus), error

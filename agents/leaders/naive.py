@@ -17,6 +17,7 @@ class Naive(Bchg):
     """BC-HG without its trace: the baseline of both papers."""
 
     information = Information.ACTIONS_ONLY
+    uses_temperature = False
 
     @classmethod
     def needs(cls, commitment: Commitment) -> Information:

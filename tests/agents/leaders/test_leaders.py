@@ -100,14 +100,40 @@ def test_levels_are_declared_and_depend_on_the_commitment():
     assert {"bchg", "exact", "naive"} <= set(leader_names())
 
 
-def test_private_rewards_and_temperatures_are_refused_where_they_are_needed():
+def test_private_rewards_are_refused_where_they_are_needed():
     private = discrete_toy_v0.make_game().replace(observe_rewards=False)
     with pytest.raises(InformationError, match=r"needs REWARDS_OBSERVED.*ACTIONS_ONLY would work"):
         agents.run(private, leader="bchg", updates=1)
     assert agents.run(private, leader="naive", updates=1, steps_per_update=10).status == "finished"
-    secret = discrete_toy_v0.make_game().replace(publish_temperature=False)
-    with pytest.raises(InformationError, match="expected a public temperature"):
-        agents.run(secret, leader="bchg", updates=1)
+
+
+def test_play_under_another_commitment_is_refused_and_changes_nothing():
+    game = discrete_toy_v0.make_game()
+    leader = make_leader("bchg", game)
+    x, before = leader.commit(), leader.theta
+    elsewhere = x.copy()
+    elsewhere[1] = (0.25, 0.75)
+    seen = agents.collect(game, elsewhere, solve(game, elsewhere).response, steps=50, rng=0)
+    with pytest.raises(
+        ArgumentError, match=r"bchg: expected play under its last commitment.* got 0.25 .* index \(1, 0\)"
+    ):
+        leader.update(seen)
+    assert leader.theta is before
+    other = agents.collect(four_rooms_v0.make_game(), np.zeros(104), np.full((104, 1, 4), 0.25), steps=9, rng=0)
+    with pytest.raises(ArgumentError, match=r"expected play under a commitment of shape \(3, 2\), got \(104,\)"):
+        leader.update(other)
+    rounded = x.astype(np.float32)
+    leader.update(agents.collect(game, rounded, solve(game, rounded).response, steps=50, rng=0))
+
+
+def test_a_leader_that_declares_itself_off_policy_takes_any_play():
+    class Tolerant(leader_class("bchg")):
+        off_policy = True
+
+    game = discrete_toy_v0.make_game()
+    leader = Tolerant(make_brief(game, Information.REWARDS_OBSERVED), Tolerant.Config(), np.random.default_rng(0))
+    elsewhere = np.full((3, 2), (0.25, 0.75))
+    leader.update(agents.collect(game, elsewhere, solve(game, elsewhere).response, steps=50, rng=0))
 
 
 def test_an_unknown_leader_is_refused_with_the_nearest_names():

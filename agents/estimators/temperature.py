@@ -1,0 +1,189 @@
+r"""The follower's temperature, where the game keeps it private: maximum likelihood of the observed actions.
+
+A soft-optimal follower plays :math:`g(b|s,a) \propto \exp(Q_F(s,a,b)/\lambda)`, and evaluating its behaviour with the
+entropy bonus :math:`-\lambda \log g` gives values that are linear in the temperature,
+
+.. math::
+    Q_F = Q_r + \lambda Q_H , \qquad
+    Q_r = r_F + \gamma_F P^g Q_r , \qquad Q_H = \gamma_F P^g (Q_H - \log g) ,
+
+so that two evaluations serve every :math:`\lambda`. With :math:`\beta = 1/\lambda` the log-likelihood of the actions,
+
+.. math::
+    L(\beta) = \sum_{s,a,b} n(s,a,b) \left( \beta Q_r + Q_H - \log\sum_{b'} \exp(\beta Q_r + Q_H) \right) ,
+
+is that of a conditional logit with one coefficient and an offset: concave in :math:`\beta`, so that it has one
+maximum in :math:`\log\lambda` as well. Its curvature is the information
+:math:`I = \sum n(s,a) \mathrm{Var}_g Q_r`; the standard error of :math:`\beta` is :math:`I^{-1/2}`, that of
+:math:`\lambda` is :math:`\lambda^2 I^{-1/2}`.
+
+Not identified, and then None: where :math:`Q_r` does not vary among the actions of any visited state (the follower is
+indifferent), and where the better action is always taken (any small :math:`\lambda` explains that) or all are taken
+alike (any large one does): in general, where the standard error would exceed the estimate. Without the follower's
+rewards only the ratios :math:`r_F/\lambda` can be seen, never :math:`\lambda`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from agents.estimators.critics import Lstd
+from agents.trajectories import Trajectories
+from stackelberg_envs.arrays import Array
+
+__all__ = ["TemperatureEstimate", "TemperatureFit", "fit_temperature"]
+
+#: The temperature is looked for between these multiples of the largest difference of Q_r.
+LEAST, LARGEST = 1e-4, 1e3
+#: Fits with a larger relative standard error are none.
+LARGEST_ERROR = 1.0
+
+
+@dataclass(frozen=True)
+class TemperatureFit:
+    """A maximum of the likelihood.
+
+    Attributes
+    ----------
+    temperature
+        lambda, reward units.
+    information
+        Fisher information about 1 / lambda, in reward units squared.
+    """
+
+    temperature: float
+    information: float
+
+    @property
+    def standard_error(self) -> float:
+        """Of the temperature, reward units; that of the counts alone, as if the values were exact."""
+        return self.temperature * self.relative_error
+
+    @property
+    def relative_error(self) -> float:
+        """The standard error of log lambda."""
+        return self.temperature / math.sqrt(self.information) if self.information > 0 else math.inf
+
+
+def fit_temperature(
+    counts: Array, reward_values: Array, entropy_values: Array, choices: NDArray[np.bool_] | None = None
+) -> TemperatureFit | None:
+    """Return the temperature that makes the observed actions likeliest, or None where they do not identify it.
+
+    Parameters
+    ----------
+    counts
+        How often each action was taken, shape (Z, A, B).
+    reward_values, entropy_values
+        Q_r in reward units, and Q_H, shape (Z, A, B).
+    choices
+        Actions whose values are known, booleans of shape (Z, A, B); default all. The likelihood is then that of the
+        choice among those, which has the same maximum in expectation; other actions do not count.
+    """
+    counts = counts if choices is None else np.where(choices, counts, 0.0)
+    rows = counts.sum(axis=2) > 0
+    n, reward, entropy = counts[rows], reward_values[rows], entropy_values[rows]
+    open_ = np.ones(n.shape, dtype=np.bool_) if choices is None else choices[rows]
+    offset = np.where(open_, entropy, -np.inf)
+    reward = np.where(open_, reward - _most_likely(reward, n), 0.0)
+    spread = float(np.abs(reward).max(initial=0.0))
+    if spread == 0.0:
+        return None
+
+    def loss(log_temperature: float) -> float:
+        logits = log_softmax(np.exp(-log_temperature) * reward + offset, axis=1)
+        return -float((n * np.where(open_, logits, 0.0)).sum())
+
+    low, high = np.log(LEAST * spread), np.log(LARGEST * spread)
+    found = float(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6}).x)
+    g = np.exp(log_softmax(np.exp(-found) * reward + offset, axis=1))
+    mean = (g * reward).sum(axis=1, keepdims=True)
+    information = float((n.sum(axis=1) * (g * (reward - mean) ** 2).sum(axis=1)).sum())
+    fit = TemperatureFit(float(np.exp(found)), information)
+    return fit if fit.relative_error < LARGEST_ERROR else None
+
+
+def _most_likely(values: Array, counts: Array) -> Array:
+    """Return each row's value of the action taken most, so that differences are taken before they are scaled."""
+    return np.take_along_axis(values, counts.argmax(axis=1)[:, None], axis=1)
+
+
+class TemperatureEstimate:
+    """The temperature as it becomes known from one commitment to the next.
+
+    Every batch gives a fit and its information; their logarithms are averaged, weighted by their information about
+    the logarithm, older ones forgotten by and by, since the first are made with a model that has seen little. Only
+    actions taken often enough enter: the value of one taken once is mostly noise, which a likelihood that knows of
+    none would take for indifference.
+
+    Parameters
+    ----------
+    shape
+        (Z, A, B).
+    discount
+        The follower's, per play step.
+    memory
+        Weight of all earlier fits at each new one, in [0, 1].
+    least_visits
+        Actions taken less often than this, over all commitments, are left out.
+
+    Attributes
+    ----------
+    temperature
+        The present estimate, reward units; None while there is none.
+    fit
+        The last batch's own fit, or None.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int, int], discount: float, memory: float = 0.98, least_visits: int = 10
+    ) -> None:
+        self.memory, self.least_visits = memory, least_visits
+        self.temperature: float | None = None
+        self.fit: TemperatureFit | None = None
+        self._rewards = Lstd(shape, discount)
+        self._entropy = Lstd(shape, discount)
+        self._visits = np.zeros(shape)
+        self._weight, self._logarithm = 0.0, 0.0
+
+    def update(
+        self,
+        trajectories: Trajectories,
+        rewards: Array,
+        leader_policy: Array,
+        behaviour: Array,
+        known: Array | None = None,
+    ) -> float | None:
+        """Learn from one commitment's play and return the estimate.
+
+        Parameters
+        ----------
+        trajectories
+            What was observed under one commitment.
+        rewards
+            The follower's rewards, shape (T,), reward units.
+        leader_policy, behaviour
+            f, shape (Z, A), and the estimated g, shape (Z, A, B).
+        known
+            The part of the rewards that the leader itself sets, shape (Z, A, B).
+        """
+        counts = np.zeros_like(self._visits)
+        z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
+        np.add.at(counts, (z, a, b), 1.0)
+        self._visits += counts
+        bonus = -np.log(np.where(behaviour > 0, behaviour, 1.0))
+        self._rewards.update(trajectories, rewards, leader_policy, behaviour, known=known)
+        self._entropy.update(trajectories, np.zeros_like(rewards), leader_policy, behaviour, bonus=bonus)
+        self.fit = fit_temperature(counts, self._rewards.q, self._entropy.q, self._visits >= self.least_visits)
+        if self.fit is not None:
+            weight = self.fit.information / self.fit.temperature**2
+            self._weight = self.memory * self._weight + weight
+            self._logarithm = self.memory * self._logarithm + weight * float(np.log(self.fit.temperature))
+            self.temperature = float(np.exp(self._logarithm / self._weight))
+        return self.temperature
