@@ -7,7 +7,7 @@ agent's reaction by solving its decision process. Deviations from the paper: doc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,10 +39,11 @@ class AmdConfig(GradientConfig):
 
 @register_leader("amd")
 class Amd(GradientLeader):
-    """Plans in the game itself, by sweeps; of the trajectories it reads which commitment was in force."""
+    """Plans in the game itself, by sweeps, under its own last commitment; never looks at the trajectories."""
 
     information = Information.MODEL
     Config = AmdConfig
+    off_policy: ClassVar[bool] = True
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
@@ -53,7 +54,8 @@ class Amd(GradientLeader):
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Return dJ/dx as the sweeps find it, and a bound on the error of the follower's values."""
-        x = trajectories.commitment
+        del trajectories
+        x = self.brief.commitment.check(self.commit())
         plan = unrolled_plan(self.brief.model.primitives(x), self.config.inner_iterations, self._start)
         if self.config.warm:
             self._start = plan.warm_start

@@ -19,7 +19,7 @@ value, so dF differs from dJ by a multiple of eps. Deviations from the paper: do
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,13 +52,14 @@ class PenaltyConfig(GradientConfig):
 
 @register_leader("penalty")
 class Penalty(GradientLeader):
-    """Ascends the penalised value; of the trajectories it reads which commitment was in force.
+    """Ascends the penalised value under its own last commitment; never looks at the trajectories.
 
     Declared MODEL: it solves the follower's decision process for rewards that the follower itself never has.
     """
 
     information = Information.MODEL
     Config = PenaltyConfig
+    off_policy: ClassVar[bool] = True
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
@@ -78,7 +79,8 @@ class Penalty(GradientLeader):
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Return dF/dx and F itself, reward units."""
-        x = trajectories.commitment
+        del trajectories
+        x = self.brief.commitment.check(self.commit())
         game: Primitives = self.brief.model.primitives(x)
         eps = 1.0 / self.config.penalty
         own = soft_value_plan(game, game.follower_reward, self._own)

@@ -105,14 +105,6 @@ def test_without_control_over_the_starts_the_oracle_variant_is_refused():
         leader.update(agents.collect(game, x, solve(game, x).response, steps=10, rng=0))
 
 
-def test_a_private_temperature_is_estimated_from_the_followers_rewards():
-    secret = discrete_toy_v0.make_game().replace(publish_temperature=False)
-    record = agents.run(secret, leader="hpgd", updates=2, steps_per_update=20_000)
-    np.testing.assert_allclose(record.curve["temperature"], 0.05, rtol=0.1)
-    with pytest.raises(InformationError, match="hpgd: needs REWARDS_OBSERVED"):
-        agents.run(secret.replace(observe_rewards=False), leader="hpgd", updates=1)
-
-
 def test_extra_play_is_counted():
     record = agents.run(
         four_rooms_v0.make_game(), leader="hpgd_oracle", updates=3, steps_per_update=500,
