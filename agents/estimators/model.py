@@ -20,8 +20,10 @@ class ObservedModel:
     """What the leader believes the game to be.
 
     Rewards and dynamics of (z, a, b) are averages over its visits, shrunk towards those of (z, a), whatever the
-    follower did there: what an untried action does is guessed to be what the tried ones do. The part of the
-    rewards that the commitment itself sets is known, taken out and put back.
+    follower did there: what an untried action does is guessed to be what the tried ones do. But a follower that
+    did not take it in n visits finds it worse: its reward is guessed lower by temperature * log(1 + n), at which
+    it would be taken about once in n visits. The part of the rewards that the commitment itself sets is known,
+    taken out and put back.
 
     Parameters
     ----------
@@ -92,6 +94,8 @@ class ObservedModel:
     def _refresh(self) -> None:
         """Turn counts into averages."""
         self._mean_leader, self._mean_follower = (self._shrunk(total) for total in (self._leader, self._follower))
+        shunned = np.log1p(self.visits.sum(axis=2, keepdims=True)) * (self.visits == 0)
+        self._mean_follower = self._mean_follower - (self.temperature or 0.0) * shunned
         self._initial = self._starts / self._starts.sum()
         known = self.visits.sum(axis=(1, 2)) > 0
         # A state only seen as the last of a cut episode: nothing is known of what follows, so nothing does.

@@ -24,6 +24,8 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import InformationError
 
+GOLDEN_RATIO = 0.5 * (5.0**0.5 - 1.0)
+
 __all__ = ["CertaintyEquivalent", "CertaintyEquivalentConfig"]
 
 
@@ -98,7 +100,7 @@ class CertaintyEquivalent(Leader):
         """Return an extreme commitment that bars the ways known best.
 
         The entries that pay the follower for what was seen most stand at the bound that pays less, all others at
-        the one that pays more, so that it has to find another way. How many is drawn log-uniformly. (Measured
+        the one that pays more, so that it has to find another way. How many varies on a logarithmic scale. (Measured
         on Four-Rooms against random vertices, random subsets and rewards for the unknown: docs/leaders.md.)
         A leader's own policy is drawn at random instead: whatever it does, it sees the consequences.
         """
@@ -109,6 +111,7 @@ class CertaintyEquivalent(Leader):
         visits = self.model.visits.reshape(self.brief.array_shape)
         weight = Cotangents(visits, np.zeros_like(visits), np.zeros(visits.shape[:-1]))
         paid = commitment.vjp(0.5 * (commitment.low + commitment.high), weight)
-        count = int(np.exp(self.rng.uniform(0.0, np.log(paid.size))))
+        # Multiples of the golden ratio fill the range evenly, however many of them there are.
+        count = int(np.exp(self._updates * GOLDEN_RATIO % 1.0 * np.log(paid.size)))
         barred = np.abs(paid) >= np.sort(np.abs(paid), axis=None)[-count]
         return np.where(barred == (paid > 0), commitment.low, commitment.high)
