@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from agents.brief import Brief, Information
-from agents.leaders.base import Leader, starting_point
+from agents.leaders.base import Leader, require_on_policy, starting_point
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 
@@ -46,7 +46,8 @@ class BlackBoxLeader(Leader):
         return self.commit()
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
-        """Judge the present candidate and choose the next."""
+        """Judge the present candidate and choose the next; play under another commitment is refused."""
+        require_on_policy(trajectories, self.brief.commitment.check(self.commit()), type(self).__name__.lower())
         value = observed_value(trajectories, self.brief.leader_discount)
         if value > self.best_value:
             self.best_theta, self.best_value = self.theta, value

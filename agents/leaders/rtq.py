@@ -15,7 +15,7 @@ With :math:`h_k` the hypergradient at the response after :math:`2^k` iterations,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -56,10 +56,12 @@ class RtqConfig(GradientConfig):
 class Rtq(GradientLeader):
     """Asks for a follower trained a random number of iterations, and corrects for the truncation.
 
-    The hypergradient at each of the three responses is that of the model of all play observed so far.
+    The hypergradient at each of the three responses is that of the model of all play observed so far, under
+    whatever commitments.
     """
 
     information = Information.CONTROLS_TRAINING
+    off_policy: ClassVar[bool] = True
     Config = RtqConfig
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
@@ -71,7 +73,7 @@ class Rtq(GradientLeader):
         """Update the model, draw a level, have the follower trained, and combine the three hypergradients."""
         self.model.observe(trajectories)
         level = 1 + int(self.rng.choice(len(self.probabilities), p=self.probabilities))
-        estimate = self.estimate(trajectories.commitment, level)
+        estimate = self.estimate(self.commit(), level)
         return estimate, {"level": float(level), "training_iterations": 2.0 ** (level + 1)}
 
     def estimate(self, x: Array, level: int) -> Array:

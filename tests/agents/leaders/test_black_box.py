@@ -9,6 +9,7 @@ from agents.experiment import make_brief
 from agents.leaders import leader_class
 from agents.leaders.black_box import BlackBoxLeader, observed_value
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.oracles import solve
 
 NAMES = ["cma_es", "random_search", "zero_order"]
@@ -65,6 +66,13 @@ def test_each_update_is_one_commitment(name):
     np.testing.assert_array_equal(x, leader.commit())
     leader.update(play(x))
     assert leader.commit().shape == x.shape
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_play_under_another_commitment_is_refused(name):
+    leader = make(name)
+    with pytest.raises(ArgumentError, match="expected play under its last commitment"):
+        leader.update(play(np.array([[0.1, 0.9]] * 3)))
 
 
 @pytest.mark.parametrize("name", NAMES)
