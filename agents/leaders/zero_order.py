@@ -32,7 +32,10 @@ class ZeroOrderConfig(GradientConfig):
     Attributes
     ----------
     perturbation
-        Standard deviation sigma of the perturbation of theta.
+        Standard deviation sigma of the perturbation of theta in the first estimate.
+    shrinking
+        In estimate t = 1, 2, ... it is perturbation / t^shrinking. The published code has 1, and exact values: with
+        observed returns a small perturbation drowns in their noise.
     two_point
         Whether to take the symmetric difference (J(theta + sigma u) - J(theta - sigma u)) / (2 sigma) u, from two
         commitments, instead of a one-sided one.
@@ -44,6 +47,7 @@ class ZeroOrderConfig(GradientConfig):
     """
 
     perturbation: float = 0.3
+    shrinking: float = 0.0
     two_point: bool = False
     baseline: str = "unperturbed"
     memory: float = 0.9
@@ -61,6 +65,8 @@ class ZeroOrder(BlackBoxLeader):
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         require_positive(config.perturbation, "perturbation", ArgumentError)
+        if not 0.0 <= config.shrinking <= 1.0:
+            raise ArgumentError(f"shrinking: expected a number in [0, 1], got {config.shrinking!r}")
         if not isinstance(config.two_point, bool):
             raise ArgumentError(f"two_point: expected True or False, got {config.two_point!r}")
         if config.baseline not in ("unperturbed", "running"):
@@ -75,6 +81,11 @@ class ZeroOrder(BlackBoxLeader):
         self._steps = 0
         self._turn()
 
+    @property
+    def _sigma(self) -> float:
+        """The present standard deviation."""
+        return float(self.config.perturbation / (1.0 + self._steps) ** self.config.shrinking)
+
     def _turn(self) -> None:
         """Draw a new direction and begin with its first probe."""
         self._direction = self.rng.standard_normal(self._centre.size)
@@ -82,7 +93,7 @@ class ZeroOrder(BlackBoxLeader):
         self.theta = self._probe()
 
     def _probe(self) -> Array:
-        offset = self._probes[len(self._values)] * self.config.perturbation
+        offset = self._probes[len(self._values)] * self._sigma
         return np.asarray(self._centre + offset * self._direction)
 
     def following(self, value: float) -> tuple[Array, dict[str, float]]:
@@ -102,7 +113,7 @@ class ZeroOrder(BlackBoxLeader):
         """Return the estimate of dJ/dtheta, shape (P,), from the values at the probes."""
         baseline = self._running_value(values[-1]) if len(values) == 1 else values[0]
         distance = self._probes[-1] - (self._probes[0] if len(values) == 2 else 0.0)
-        return np.asarray((values[-1] - baseline) / (distance * self.config.perturbation) * self._direction)
+        return np.asarray((values[-1] - baseline) / (distance * self._sigma) * self._direction)
 
     def _running_value(self, value: float) -> float:
         """Return the average of the values before this one, and take this one in."""

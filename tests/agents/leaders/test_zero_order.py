@@ -88,6 +88,15 @@ def test_the_commitments_of_one_estimate(scheme, probes):
         np.testing.assert_allclose(offset, 0.5 * probe * direction)
 
 
+def test_perturbations_shrink_as_in_the_published_code_if_wanted():
+    leader = make(perturbation=0.6, shrinking=1.0)
+    leader.optimizer = Recorder()
+    for t in range(1, 5):
+        leader.update(paid(leader.commit(), 0.0))
+        np.testing.assert_allclose(leader.commit() - START, 0.6 / t * leader._direction)
+        leader.update(paid(leader.commit(), 0.0))
+
+
 def test_a_symmetric_difference_is_exact_along_its_direction():
     leader = make(perturbation=0.5, two_point=True)
     leader.optimizer = recorder = Recorder()
@@ -116,6 +125,7 @@ def test_it_comes_near_the_optimum_of_the_toy(scheme, reward):
     ("options", "message"),
     [
         ({"perturbation": 0.0}, "perturbation: expected a number greater than 0"),
+        ({"shrinking": -1.0}, "shrinking: expected a number in"),
         ({"two_point": 1}, "two_point: expected True or False, got 1"),
         ({"baseline": "mean"}, "baseline: expected 'unperturbed' or 'running', got 'mean'"),
         ({"memory": 1.0}, "memory: expected a number in"),
