@@ -47,7 +47,7 @@ class BlackBoxLeader(Leader):
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Judge the present candidate and choose the next; play under another commitment is refused."""
-        require_on_policy(trajectories, self.brief.commitment.check(self.commit()), type(self).__name__.lower())
+        require_on_policy(trajectories, self.commit(), type(self).__name__.lower())
         value = observed_value(trajectories, self.brief.leader_discount)
         if value > self.best_value:
             self.best_theta, self.best_value = self.theta, value
