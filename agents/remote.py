@@ -15,6 +15,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -73,7 +74,11 @@ class RemoteLeader(Leader):
         packages = PACKAGES | {_package(owner) for owner in (kind, type(config), type(brief.commitment))}
         players = pack({"brief": brief, "config": config, "rng": rng}, packages=packages)
         self._child = _start()
-        self._ask("start", name=name, packages=sorted(packages), players=players)
+        try:
+            self._ask("start", name=name, packages=sorted(packages), players=players)
+        except BaseException:
+            self.close()
+            raise
 
     def commit(self) -> Array:
         """Return the commitment the leader announces next."""
@@ -111,7 +116,8 @@ class RemoteLeader(Leader):
         child = self._child
         for stream in (child.stdin, child.stdout):
             if stream is not None:
-                stream.close()
+                with suppress(OSError):  # what was not sent to a child that died
+                    stream.close()
         try:
             child.wait(PATIENCE)
         except subprocess.TimeoutExpired:

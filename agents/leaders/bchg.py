@@ -74,7 +74,9 @@ class Bchg(GradientLeader):
         unknown = self.privileged - PRIVILEGED
         if unknown:
             raise ArgumentError(f"privileged: expected names among {sorted(PRIVILEGED)}, got {sorted(unknown)}")
-        self.temperature_estimate = TemperatureEstimate(brief.table_shape, brief.follower_discount)
+        self.temperature_estimate: TemperatureEstimate | None = None
+        if self.uses_temperature and brief.temperature is None:
+            self.temperature_estimate = TemperatureEstimate(brief.table_shape, brief.follower_discount)
 
     @classmethod
     def needs(cls, commitment: Commitment) -> Information:
@@ -134,7 +136,7 @@ class Bchg(GradientLeader):
         """Return the follower's temperature, reward units: the public one, or the estimate; 1 while there is none."""
         if self.brief.temperature is not None:
             return self.brief.temperature
-        estimate = self.temperature_estimate.temperature
+        estimate = None if self.temperature_estimate is None else self.temperature_estimate.temperature
         return 1.0 if estimate is None else estimate
 
     def estimate_values(self, trajectories: Trajectories) -> tuple[ValueEstimates, dict[str, float]]:
@@ -145,8 +147,10 @@ class Bchg(GradientLeader):
         own = self.brief.own_reward(x, "leader_reward")
         error = self.critic.update(trajectories, trajectories.leader_reward, policy, behaviour, known=own)
         diagnostics = {"critic_error": error}
-        if self.uses_temperature and self.brief.temperature is None:
-            diagnostics["temperature"] = self._estimate_temperature(trajectories, policy, behaviour)
+        if self.temperature_estimate is not None:
+            rewards, known = self._follower_rewards(trajectories), self.brief.own_reward(x, "follower_reward")
+            self.temperature_estimate.update(trajectories, rewards, policy, behaviour, known)
+            diagnostics["temperature"] = self.temperature()
         soft_values = None
         if self.uses_follower_values():
             soft_values, diagnostics["follower_critic_error"] = self._follower_values(trajectories, policy, behaviour)
@@ -157,12 +161,6 @@ class Bchg(GradientLeader):
         if "behaviour" in self.privileged and trajectories.response is not None:
             return trajectories.response
         return self.behaviour.update(trajectories)
-
-    def _estimate_temperature(self, trajectories: Trajectories, policy: Array, behaviour: Array) -> float:
-        rewards = self._follower_rewards(trajectories)
-        own = self.brief.own_reward(trajectories.commitment, "follower_reward")
-        self.temperature_estimate.update(trajectories, rewards, policy, behaviour, known=own)
-        return self.temperature()
 
     def _follower_rewards(self, trajectories: Trajectories) -> Array:
         if trajectories.follower_reward is None:

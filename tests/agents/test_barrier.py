@@ -1,11 +1,13 @@
 """The information barrier: leaders of the lower levels cannot reach the game or the follower.
 
-Three proofs: what their files import, what is reachable from the objects they are handed, and that they do
-the same when all that crosses between them and the game is bytes.
+Four proofs: what their files import, what is reachable from the objects they are handed, who touches a follower
+that records it, and that they do the same when all that crosses between them and the game is bytes (in a process
+of their own: test_remote.py).
 """
 
 import ast
 import gc
+import sys
 import types
 from pathlib import Path
 
@@ -14,11 +16,12 @@ import pytest
 
 import agents
 from agents.brief import Information
-from agents.experiment import make_brief, redact
+from agents.experiment import Experiment, ExperimentConfig, make_brief, redact
 from agents.leaders import leader_class, leader_names
 from agents.trajectories import Trajectories
 from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games import Primitives, TabularGame
 from stackelberg_envs.oracles import solve
 from stackelberg_envs.transitions import Transition
@@ -27,6 +30,8 @@ ROOT = Path(agents.__file__).parent
 BARRED = ("stackelberg_envs.games", "stackelberg_envs.oracles", "stackelberg_envs.simulation",
           "stackelberg_envs.registration", "stackelberg_envs.adapters", "stackelberg_envs.envs",
           "agents.collection", "agents.experiment", "agents.followers")  # fmt: skip
+#: Where a leader's own code lives.
+LEADERS_OWN = ("agents.leaders", "agents.estimators", "agents.search", "agents.kernels")
 GAMES = [discrete_toy_v0.make_game(), four_rooms_v0.make_game()]
 
 
@@ -137,3 +142,48 @@ def test_a_leader_that_receives_only_bytes_commits_bit_for_bit_the_same(name):
         seen = redact(agents.collect(game, x, solve(game, x).response, steps=500, rng=seed), level, None)
         near.update(seen)
         far.update(Trajectories.from_bytes(seen.to_bytes()))
+
+
+class Recorded:
+    """Stands for a follower and notes every attribute that is asked for, with the modules that are asking."""
+
+    def __init__(self, follower):
+        object.__setattr__(self, "_hidden", (follower, []))
+
+    def __getattribute__(self, name):
+        follower, notes = object.__getattribute__(self, "_hidden")
+        frame, callers = sys._getframe(1), set()
+        while frame is not None:
+            callers.add(frame.f_globals.get("__name__", ""))
+            frame = frame.f_back
+        notes.append((name, callers))
+        return getattr(follower, name)
+
+
+@pytest.mark.parametrize("name", leader_names())
+def test_no_leader_ever_touches_the_follower(name):
+    try:
+        experiment = Experiment(ExperimentConfig(GAMES[0], leader=name, steps_per_update=300))
+    except ArgumentError:
+        experiment = Experiment(ExperimentConfig(GAMES[1], leader=name, steps_per_update=300))
+    follower = experiment.follower
+    experiment.follower = Recorded(follower)
+    for _ in range(3):
+        experiment.step()
+    _, notes = object.__getattribute__(experiment.follower, "_hidden")
+    assert {"learn", "policy"} <= {attribute for attribute, _ in notes}  # the outer loop and the oracle do
+    asking = {caller for _, callers in notes for caller in callers if caller.startswith(LEADERS_OWN)}
+    if leader_class(name).information < Information.CONTROLS_TRAINING:
+        assert not asking
+        assert not any(item is follower for item in reachable(experiment.leader))
+
+
+def test_the_record_sees_a_leader_that_does_touch_it(monkeypatch):
+    experiment = Experiment(ExperimentConfig(GAMES[0], leader="naive", steps_per_update=10))
+    experiment.follower = Recorded(experiment.follower)
+    namespace = {"__name__": "agents.leaders.spy", "follower": experiment.follower}
+    exec("def peek(trajectories): return {'seen': follower.policy.sum()}", namespace)  # noqa: S102
+    monkeypatch.setattr(experiment.leader, "update", namespace["peek"])
+    experiment.step()
+    _, notes = object.__getattribute__(experiment.follower, "_hidden")
+    assert any("agents.leaders.spy" in callers for _, callers in notes)

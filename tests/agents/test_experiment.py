@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 import agents
+from agents.brief import Information
+from agents.experiment import Experiment, make_brief
+from agents.followers.base import FOLLOWERS
+from agents.followers.soft_value_iteration import SoftValueIteration
 from agents.results import FILE_NAME, RunRecord, load_record
 from stackelberg_envs.envs import discrete_toy_v0
-from stackelberg_envs.errors import ArgumentError, OutputError, UnknownNameError
+from stackelberg_envs.errors import ArgumentError, ConvergenceError, InformationError, OutputError, UnknownNameError
 from stackelberg_envs.oracles import solve
 
 SHORT = {"updates": 4, "steps_per_update": 100}
@@ -159,3 +163,63 @@ def test_bad_arguments_are_refused_by_name(game, options, error, message):
 def test_something_else_than_a_game_is_refused():
     with pytest.raises(ArgumentError, match="game: expected a TabularGame or an id, got dict"):
         agents.run({})
+
+
+class Diverging(SoftValueIteration):
+    """Responds soundly to two commitments, then no more."""
+
+    count = 0
+    spoils = "policy"
+
+    def learn(self, view):
+        steps = super().learn(view)
+        self.count += 1
+        if self.count == 3:
+            spoiled = np.array(getattr(self, self.spoils))
+            spoiled[1, ...] = np.nan
+            setattr(self, self.spoils, spoiled)
+        return steps
+
+
+@pytest.mark.parametrize(
+    ("spoils", "where"),
+    [("policy", r"policy, got nan at index \(1, 0, 0\)"), ("_state_values", r"state_values, got nan at index \(1,\)")],
+)
+def test_a_follower_that_diverges_stops_the_run_with_the_last_good_commitment(
+    spoils, where, tmp_path, monkeypatch, game
+):
+    kind = type("Kind", (Diverging,), {"spoils": spoils})
+    monkeypatch.setitem(FOLLOWERS, "diverging", kind)
+    announced = []
+    step = Experiment.step
+
+    def noted(self):
+        announced.append(self.leader.commit())
+        return step(self)
+
+    monkeypatch.setattr(Experiment, "step", noted)
+    message = rf"follower 'diverging': at leader update 3: expected finite numbers in {where}"
+    with pytest.raises(ConvergenceError, match=message):
+        agents.run(game, follower="diverging", **SHORT, output=tmp_path)
+    record = load_record(tmp_path)
+    assert record.status == "failed"
+    assert "ConvergenceError: follower 'diverging'" in record.error
+    assert record.observed_steps == 200
+    np.testing.assert_array_equal(record.commitment, announced[1])
+    assert record.leader_value == pytest.approx(solve(game, announced[1]).leader_value)
+    np.testing.assert_allclose(make_brief(game, Information.MODEL).parametrisation(record.theta), record.commitment)
+
+
+def test_a_follower_that_never_responds_soundly_leaves_no_commitment(tmp_path, monkeypatch, game):
+    monkeypatch.setitem(FOLLOWERS, "diverging", type("Kind", (Diverging,), {"count": 2}))
+    with pytest.raises(ConvergenceError, match="at leader update 1"):
+        agents.run(game, follower="diverging", **SHORT, output=tmp_path)
+    record = load_record(tmp_path)
+    assert (record.status, record.commitment, record.leader_value) == ("failed", None, None)
+
+
+def test_levels_that_a_game_cannot_serve_are_refused_with_those_that_would_work(game):
+    private = game.replace(observe_rewards=False)
+    for leader in ("bchg", "exact"):
+        with pytest.raises(InformationError, match=rf"{leader}: needs .* leaders of level ACTIONS_ONLY would work"):
+            agents.run(private, leader=leader)
