@@ -1,4 +1,4 @@
-"""The command line ``stackelberg``: list, show, run, plot, demo.
+"""The command line ``stackelberg``: list, show, run, plot, gradients, demo.
 
 Exit codes: 0 done, 2 refused (one line on standard error says why), 130 stopped by Ctrl-C.
 """
@@ -38,14 +38,16 @@ from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError
 if TYPE_CHECKING:
     from agents.brief import Information
     from agents.experiment import Progress
+    from agents.gradients import Comparison
     from agents.results import RunRecord
+    from stackelberg_envs.arrays import Array
     from stackelberg_envs.games import TabularGame
     from stackelberg_envs.registration import EnvSpec
 
 __all__ = ["main"]
 
 REFUSED, INTERRUPTED = 2, 130
-PICTURE = "run.png"
+PICTURE, CHECKPOINT = "run.png", "checkpoint.npz"
 #: A response gap up to this, in reward units, is not worth a sentence.
 RESPONDS_EXACTLY = 1e-6
 
@@ -69,6 +71,8 @@ examples:
       BC-HG against a follower that responds exactly; prints a table
   stackelberg run stackelberg/DiscreteToy-v0 --set reward=2 --leader naive --seed 3 --output runs/naive-3
       another game argument, leader and seed; record.json and run.png are written to runs/naive-3
+  stackelberg run --resume runs/naive-3
+      a run that was stopped, even by force, goes on and ends with the same numbers
   stackelberg run stackelberg/FourRooms-v0 --follower soft_q_learning --follower-option steps=100000 \\
       --leader-option learning_rate=0.1 --updates 300 --steps-per-update 5000 --output runs/rooms
       a follower that learns from its own play
@@ -81,6 +85,14 @@ examples:
   stackelberg plot runs/toy --output curve.png
   stackelberg plot runs/bchg-* runs/naive-* --output comparison.png
       one thin line per run, one bold median per leader"""
+
+GRADIENTS_EPILOG = """\
+examples:
+  stackelberg gradients stackelberg/DiscreteToy-v0
+  stackelberg gradients stackelberg/FourRooms-v0 --leaders bchg,naive,hpgd --sizes 1000,10000,100000 --output runs/grad
+      gradients.json and gradients.png are written to runs/grad
+
+Each leader estimates dJ/dtheta at one random point from one batch of observed play; the truth is the oracle's."""
 
 SHOW_EPILOG = """\
 examples:
@@ -150,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_show(add)
     _add_run(add)
     _add_plot(add)
+    _add_gradients(add)
     _add_demo(add)
     return parser
 
@@ -170,7 +183,7 @@ def _add_show(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_run(add: Callable[..., argparse.ArgumentParser]) -> None:
     text = "let a leader learn against a follower"
     run = add("run", help=text, description=text.capitalize() + ", with a table at the end.", epilog=RUN_EPILOG)
-    run.add_argument("id", metavar="ID", help="an id from 'stackelberg list'")
+    run.add_argument("id", metavar="ID", nargs="?", help="an id from 'stackelberg list'")
     run.add_argument("--leader", default="bchg", metavar="NAME", help="leader algorithm (default: %(default)s)")
     run.add_argument(
         "--follower",
@@ -193,8 +206,13 @@ def _add_run(add: Callable[..., argparse.ArgumentParser]) -> None:
     run.add_argument(
         "--output", metavar="FOLDER", help="write record.json and run.png here (an earlier record is replaced)"
     )
+    run.add_argument("--checkpoint-every", type=_count, metavar="N", help="updates (default: every few seconds)")
+    run.add_argument("--leader-process", action="store_true", help="the leader in a process of its own")
+    run.add_argument(
+        "--resume", metavar="FOLDER", help="go on with the run that was stopped there; alone or with --quiet"
+    )
     run.add_argument("--quiet", action="store_true", help="only the table: no progress bar, no explanations")
-    run.set_defaults(action=_run)
+    run.set_defaults(action=_run, defaults=run.get_default)
 
 
 def _add_plot(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -203,6 +221,25 @@ def _add_plot(add: Callable[..., argparse.ArgumentParser]) -> None:
     plot.add_argument("records", nargs="+", metavar="RECORD", help="a run's folder, or its record.json")
     plot.add_argument("--output", default="curve.png", metavar="FILE", help=".png, .pdf or .svg (default: %(default)s)")
     plot.set_defaults(action=_plot)
+
+
+def _add_gradients(add: Callable[..., argparse.ArgumentParser]) -> None:
+    text = "compare estimated gradients with the exact one"
+    gradients = add("gradients", help=text, description=text.capitalize() + ".", epilog=GRADIENTS_EPILOG)
+    gradients.add_argument("id", metavar="ID", help="an id from 'stackelberg list'")
+    _add_pairs(gradients, "--set", "game", "an argument of the environment")
+    gradients.add_argument(
+        "--leaders", default="bchg,naive", metavar="NAMES", help="gradient leaders (default: %(default)s)"
+    )
+    gradients.add_argument(
+        "--sizes", default="1000,10000", metavar="NUMBERS", help="observed follower steps (default: %(default)s)"
+    )
+    gradients.add_argument(
+        "--seeds", type=partial(_count, minimum=2), default=10, metavar="N", help="estimates of each (default: 10)"
+    )
+    gradients.add_argument("--seed", type=partial(_count, minimum=0), default=0, metavar="N", help="of the point")
+    gradients.add_argument("--output", metavar="FOLDER", help="write gradients.json and gradients.png here")
+    gradients.set_defaults(action=_gradients)
 
 
 def _add_demo(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -496,7 +533,7 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
 
 
 def _run(options: argparse.Namespace, console: Console) -> int:
-    game, level, arguments = _checked_run(options)
+    game, level, arguments = _checked_run(options) if options.resume is None else _checked_resume(options)
     if not options.quiet:
         console.print(
             f"{game.name}: leader {options.leader}, which sees {LEVELS[level.name]}, "
@@ -518,38 +555,61 @@ def _checked_run(options: argparse.Namespace) -> tuple[TabularGame, Information,
 
     Whatever can be refused is refused here, before any work.
     """
-    from agents.experiment import make_brief, make_config
+    from agents.experiment import level_of, make_brief, make_config
     from agents.followers import follower_class
     from agents.leaders import leader_class
     from agents.results import prepare_folder
     from stackelberg_envs.registration import spec
 
+    if options.id is None:
+        raise ArgumentError("run: the following arguments are required: ID, or --resume FOLDER")
     entry, leader, follower = spec(options.id), leader_class(options.leader), follower_class(options.follower)
     game_arguments = _read_pairs(options.game_pairs, "--set", _hints(entry.make_game))
     leader_options = _read_pairs(options.leader_pairs, "--leader-option", _hints(leader.Config))
     follower_options = _read_pairs(options.follower_pairs, "--follower-option", _hints(follower.Config))
     game = entry.make(**game_arguments)
-    make_config(leader.Config, leader_options, f"leader {options.leader!r}")
+    leader_config = make_config(leader.Config, leader_options, f"leader {options.leader!r}")
     make_config(follower.Config, follower_options, f"follower {options.follower!r}")
-    level = leader.needs(game.commitment)
+    level = level_of(leader, game, leader_config)
     make_brief(game, level, options.parametrisation, options.leader)
     if options.output is not None:
         prepare_folder(options.output)
-    return (
-        game,
-        level,
-        {
-            "leader": options.leader,
-            "follower": options.follower,
-            "updates": options.updates,
-            "steps_per_update": options.steps_per_update,
-            "seed": options.seed,
-            "parametrisation": options.parametrisation,
-            "game_arguments": game_arguments,
-            "leader_options": leader_options,
-            "follower_options": follower_options,
-        },
-    )
+    if options.checkpoint_every is not None and options.output is None:
+        raise ArgumentError("--checkpoint-every: expected --output FOLDER too, for the checkpoints")
+    names = ("leader", "follower", "updates", "steps_per_update", "seed", "parametrisation", "leader_process")
+    arguments = {
+        "game": options.id,
+        "output": options.output,
+        "checkpoint_every": options.checkpoint_every,
+        **{name: getattr(options, name) for name in names},
+        "game_arguments": game_arguments,
+        "leader_options": leader_options,
+        "follower_options": follower_options,
+    }
+    return game, level, arguments
+
+
+def _checked_resume(options: argparse.Namespace) -> tuple[TabularGame, Information, dict[str, Any]]:
+    """Return the same for a run that was stopped; `options` are completed with what that run was told."""
+    from agents.experiment import level_of, load_checkpoint, make_config
+    from agents.leaders import leader_class
+    from stackelberg_envs.registration import make_game
+
+    allowed = {"command", "action", "defaults", "resume", "quiet", "checkpoint_every"}
+    given = [name for name, value in vars(options).items() if name not in allowed and value != options.defaults(name)]
+    if given:
+        names = ", ".join(name.removesuffix("_pairs") for name in given)
+        raise ArgumentError(f"--resume: expected no other options, since the run has its own; got {names}")
+    config = load_checkpoint(options.resume)["config"]
+    if config["game"] is None:
+        raise ArgumentError(
+            f"--resume: expected a run of a game with an id, got {options.resume}; use agents.run(resume=)"
+        )
+    game, kind = make_game(config["game"], **config["game_arguments"]), leader_class(config["leader"])
+    options.output, options.updates = options.resume, config["updates"]
+    options.leader, options.follower = config["leader"], config["follower"]
+    level = level_of(kind, game, make_config(kind.Config, config["leader_options"], f"leader {options.leader!r}"))
+    return game, level, {"resume": options.resume, "checkpoint_every": options.checkpoint_every}
 
 
 def _run_or_say(options: argparse.Namespace, arguments: dict[str, Any], watch: _Watch) -> RunRecord:
@@ -557,7 +617,7 @@ def _run_or_say(options: argparse.Namespace, arguments: dict[str, Any], watch: _
     import agents
 
     try:
-        return agents.run(options.id, output=options.output, progress=watch, **arguments)
+        return agents.run(progress=watch, **arguments)
     except BaseException:
         watch.hide()
         if options.output is not None and watch.interrupts.started:
@@ -711,6 +771,8 @@ def _say_where(console: Console, options: argparse.Namespace, record: RunRecord,
     say(f"Record: {folder / 'record.json'}")
     if picture is not None:
         say(f"Picture: {picture}")
+    if record.status == "interrupted" and (folder / CHECKPOINT).exists():
+        say(f"Go on with: {shlex.join(['stackelberg', 'run', '--resume', str(folder)])}")
     if record.status == "interrupted" and record.curve:
         command = shlex.join(["stackelberg", "plot", str(folder), "--output", str(folder / "curve.png")])
         say(f"Look at it again with: {command}")
@@ -741,6 +803,56 @@ def _load(path: str) -> RunRecord:
     if not len(record.curve.get("observed_steps", ())):
         raise OutputError(f"{path}: expected at least one leader update, but this run ({record.status}) had none")
     return record
+
+
+# gradients
+
+
+def _gradients(options: argparse.Namespace, console: Console) -> int:
+    from agents.gradients import PICTURE as FIGURE
+    from agents.gradients import compare, plot_comparison
+    from agents.results import prepare_folder
+    from stackelberg_envs.registration import spec
+
+    entry = spec(options.id)
+    game = entry.make(**_read_pairs(options.game_pairs, "--set", _hints(entry.make_game)))
+    leaders = [name.strip() for name in options.leaders.split(",") if name.strip()]
+    if options.output is not None:
+        prepare_folder(options.output)
+    found = compare(game, leaders, _sizes(options.sizes), seeds=options.seeds, point_seed=options.seed)
+    console.print(_gradient_table(found))
+    console.print(
+        "Cosine and relative error: median over seeds, and interquartile range. Bias and spread: relative to the norm "
+        "of the exact gradient; their squares add up to the mean squared error.",
+        soft_wrap=True,
+    )
+    if options.output is not None:
+        console.print(f"Numbers: {found.save(options.output)}", markup=False, soft_wrap=True)
+        console.print(f"Picture: {plot_comparison(found, Path(options.output) / FIGURE)}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _sizes(text: str) -> list[int]:
+    try:
+        return [_count(part.strip()) for part in text.split(",")]
+    except argparse.ArgumentTypeError as exc:
+        raise ArgumentError(f"--sizes: {exc}") from None
+
+
+def _gradient_table(found: Comparison) -> Table:
+    title = f"Estimates of dJ/dtheta in {found.game}"
+    table = _table(title, "leader", "level of information", "steps", "cosine", "relative error", "bias", "spread")
+    for row in found.rows:
+        measured = [_quartiles(row.cosine), _quartiles(row.relative_error), f"{row.bias:.3f}", f"{row.spread:.3f}"]
+        table.add_row(row.leader, row.information, f"{row.size:,}", *measured)
+    return table
+
+
+def _quartiles(values: Array) -> str:
+    import numpy as np
+
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]) + 0.0
+    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _complain(message: str) -> None:

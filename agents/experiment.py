@@ -14,7 +14,7 @@ import numpy as np
 
 from agents.brief import Brief, Information
 from agents.checkpoints import PACKAGES, attributes, digest, pack, unpack, write_atomically
-from agents.collection import collect
+from agents.collection import HasPolicy, collect
 from agents.followers import Follower, FollowerView, follower_class
 from agents.followers.training import Trainer
 from agents.leaders import Leader, leader_class
@@ -562,7 +562,7 @@ def make_brief(
     )
 
 
-def redact(seen: Trajectories, level: Information, follower: Follower) -> Trajectories:
+def redact(seen: Trajectories, level: Information, follower: HasPolicy) -> Trajectories:
     """Return the trajectories with just what a level of information includes."""
     if level >= Information.RESPONSE:
         return Trajectories(**{**vars_of(seen), "response": follower.policy})

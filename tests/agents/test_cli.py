@@ -53,14 +53,16 @@ def test_without_a_command_the_help_is_shown(capsys):
     assert "stackelberg demo" in out
 
 
-@pytest.mark.parametrize("command", ["list", "show", "run", "plot", "demo"])
+@pytest.mark.parametrize("command", ["list", "show", "run", "plot", "gradients", "demo"])
 def test_each_command_explains_itself(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"stackelberg {command}" in capsys.readouterr().out
 
 
 def test_examples_of_the_help_are_valid_commands():
-    text = "\n".join([cli.EPILOG, cli.RUN_EPILOG, cli.PLOT_EPILOG, cli.SHOW_EPILOG]).replace("\\\n", " ")
+    text = "\n".join([cli.EPILOG, cli.RUN_EPILOG, cli.PLOT_EPILOG, cli.SHOW_EPILOG, cli.GRADIENTS_EPILOG]).replace(
+        "\\\n", " "
+    )
     lines = [line.strip() for line in text.splitlines() if line.strip().startswith("stackelberg ")]
     assert len(lines) >= 10
     for line in lines:
@@ -314,6 +316,88 @@ def test_a_real_signal_to_a_real_process(tmp_path):
     assert record.status == "interrupted"
     assert len(record.curve["leader_value"]) >= 1
     assert (tmp_path / "run.png").exists()
+
+
+# resume
+
+
+def without_seconds(folder):
+    values = json.loads((folder / "record.json").read_text())
+    del values["seconds"]
+    return values
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
+    words = [*FIFTY, "--seed", "3", "--leader-option", "learning_rate=0.1", "--set", "reward=2"]
+    assert main(["run", TOY, *words, "--quiet", "--output", str(tmp_path / "whole")]) == 0
+    with monkeypatch.context() as patch:
+        fail_after(patch, 20, lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert main(["run", TOY, *words, "--output", str(tmp_path / "part")]) == 130
+    out = capsys.readouterr().out
+    command = next(line for line in out.splitlines() if line.startswith("Go on with: ")).partition(": ")[2]
+    assert command == f"stackelberg run --resume {tmp_path / 'part'}"
+    assert main(shlex.split(command)[1:]) == 0
+    out = capsys.readouterr().out
+    assert "leader bchg, which sees" in out
+    assert "50" in next(line for line in out.splitlines() if line.startswith("leader updates"))
+    assert without_seconds(tmp_path / "part") == without_seconds(tmp_path / "whole")
+    assert (tmp_path / "part" / "run.png").exists()
+    assert not (tmp_path / "part" / "checkpoint.npz").exists()
+
+
+def test_what_cannot_be_resumed_is_refused_in_one_line(tmp_path, capsys, monkeypatch):
+    assert "expected the checkpoint of a run that was stopped" in refused(capsys, "run", "--resume", str(tmp_path))
+    fail_after(monkeypatch, 3, KeyboardInterrupt())
+    assert main(["run", TOY, *FIFTY, "--output", str(tmp_path)]) == 130
+    capsys.readouterr()
+    words = ["run", TOY, "--resume", str(tmp_path), "--updates", "9", "--set", "reward=2"]
+    assert "expected no other options, since the run has its own; got id, updates, game" in refused(capsys, *words)
+    (tmp_path / "checkpoint.npz").write_bytes(b"nonsense")
+    assert "checkpoint.npz: expected what this library wrote, got damaged data" in refused(
+        capsys, "run", "--resume", str(tmp_path)
+    )
+    assert "--checkpoint-every: expected --output FOLDER too" in refused(capsys, "run", TOY, "--checkpoint-every", "5")
+
+
+def test_checkpoints_and_a_leader_elsewhere_change_nothing(tmp_path):
+    options = {"near": [], "far": ["--checkpoint-every", "2", "--leader-process"]}
+    for name, words in options.items():
+        assert main(["run", TOY, *SHORT, *words, "--quiet", "--output", str(tmp_path / name)]) == 0
+    assert without_seconds(tmp_path / "near") == without_seconds(tmp_path / "far")
+
+
+# gradients
+
+
+def test_gradients_prints_a_table_and_writes_numbers_and_a_picture(tmp_path, capsys):
+    folder = tmp_path / "grad"
+    words = ["--leaders", "bchg, naive", "--sizes", "200,2e3", "--seeds", "3", "--output", str(folder)]
+    assert main(["gradients", TOY, "--set", "reward=2", *words]) == 0
+    out = capsys.readouterr().out
+    rows = [line.split()[:3] for line in out.splitlines() if line.startswith(("bchg", "naive"))]
+    assert rows == [
+        ["bchg", "REWARDS_OBSERVED", "200"],
+        ["bchg", "REWARDS_OBSERVED", "2,000"],
+        ["naive", "ACTIONS_ONLY", "200"],
+        ["naive", "ACTIONS_ONLY", "2,000"],
+    ]
+    assert len(json.loads((folder / "gradients.json").read_text())["rows"]) == 4
+    assert (folder / "gradients.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--leaders", "bcgh"], "did you mean 'bchg'"),
+        (["--leaders", "exact"], "exact: expected a leader that estimates a gradient, such as"),
+        (["--leaders", ","], "expected at least one leader"),
+        (["--sizes", "100,many"], "--sizes: expected a whole number of at least 1, got 'many'"),
+        (["--seeds", "1"], "--seeds: expected a whole number of at least 2"),
+        (["--set", "rewrad=2"], "expected arguments among reward"),
+    ],
+)
+def test_bad_input_of_gradients_is_refused_in_one_line(words, message, capsys):
+    assert message in refused(capsys, "gradients", TOY, *words)
 
 
 # plot
