@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -109,14 +110,14 @@ def ascend(
         value, gradient = objective(point, scale)
         return -value, -gradient
 
-    result = minimize(
-        negative,
-        theta,
-        jac=True,
-        method="L-BFGS-B",
-        callback=None if visit is None else (lambda point: visit(np.array(point))),
-        options={"maxiter": iterations, "gtol": tolerance, "ftol": 0.0},
-    )
+    def after(point: Array) -> None:
+        if visit is not None:
+            visit(np.array(point))
+
+    options: Any = {"maxiter": iterations, "gtol": tolerance, "ftol": 0.0}
+    # The stubs of SciPy do not know that a function may return its value and its gradient.
+    solver: Any = minimize
+    result = solver(negative, theta, jac=True, method="L-BFGS-B", callback=after, options=options)
     return Found(-float(result.fun), np.asarray(result.x))
 
 

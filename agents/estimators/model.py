@@ -105,7 +105,7 @@ class ObservedModel:
     def _shrunk(self, totals: Array) -> Array:
         k = self.shrinkage
         pooled = totals.sum(axis=2, keepdims=True) / np.maximum(self.visits.sum(axis=2, keepdims=True), 1.0)
-        return (totals + k * pooled) / np.maximum(self.visits + k, 1e-12)
+        return np.asarray((totals + k * pooled) / np.maximum(self.visits + k, 1e-12))
 
     def _shrunk_transition(self) -> Transition:
         """Return lists of B * N successors: every action of (z, a) lists what any of them led to."""

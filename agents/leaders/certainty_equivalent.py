@@ -10,14 +10,14 @@ Theory, section 6; the method is this project's own. Off-policy: play under old 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from agents.brief import Brief, Information
 from agents.estimators.model import ObservedModel
-from agents.leaders.base import GradientConfig, Leader, register_leader, starting_point
+from agents.leaders.base import Leader, register_leader, starting_point
 from agents.search import Objective, SearchConfig, ascend, search
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
@@ -30,11 +30,13 @@ __all__ = ["CertaintyEquivalent", "CertaintyEquivalentConfig"]
 
 
 @dataclass(frozen=True)
-class CertaintyEquivalentConfig(GradientConfig):
-    """Options of the certainty-equivalent leader; of the common ones only ``start`` matters.
+class CertaintyEquivalentConfig(SearchConfig):
+    """Options of the certainty-equivalent leader.
 
     Attributes
     ----------
+    start
+        "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     explore
         Updates whose commitments are chosen to learn about the game.
     replan
@@ -43,15 +45,15 @@ class CertaintyEquivalentConfig(GradientConfig):
         L-BFGS iterations from the present theta after every other update.
     shrinkage
         See :class:`agents.estimators.model.ObservedModel`.
-    search
+    random_starts, continuation_starts, vertex_starts, ladder, iterations, start_scale
         How hard to search; see :class:`agents.search.SearchConfig`.
     """
 
+    start: str | list[float] = "zeros"
     explore: int = 20
     replan: float = 2.0
     refine: int = 5
     shrinkage: float = 1.0
-    search: SearchConfig = field(default_factory=SearchConfig)
 
 
 @register_leader("certainty_equivalent")
@@ -90,7 +92,7 @@ class CertaintyEquivalent(Leader):
         if steps >= self.config.replan * self._planned_at:
             self._planned_at = steps
             given = [self.theta, np.zeros_like(self.theta)]
-            found = search(objective, len(self.theta), self.config.search, self.rng, given)
+            found = search(objective, len(self.theta), self.config, self.rng, given)
         else:
             found = ascend(objective, self.theta, iterations=self.config.refine)
         self.theta = found.theta
@@ -114,4 +116,4 @@ class CertaintyEquivalent(Leader):
         # Multiples of the golden ratio fill the range evenly, however many of them there are.
         count = int(np.exp(self._updates * GOLDEN_RATIO % 1.0 * np.log(paid.size)))
         barred = np.abs(paid) >= np.sort(np.abs(paid), axis=None)[-count]
-        return np.where(barred == (paid > 0), commitment.low, commitment.high)
+        return np.where(barred == (paid >= 0), commitment.low, commitment.high)

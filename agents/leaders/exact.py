@@ -1,4 +1,8 @@
-"""Exact: L-BFGS on the exact hypergradient of the game itself. Declared MODEL: the yardstick for all others."""
+"""Exact: L-BFGS on the exact hypergradient of the game itself. Declared MODEL: the yardstick for all others.
+
+With starts of other kinds (random, vertices of the commitment set, temperature continuation) it is the source of
+best known values.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +10,42 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from agents.brief import Brief, Information
-from agents.leaders.base import GradientConfig, Leader, register_leader, starting_point
+from agents.leaders.base import Leader, register_leader, starting_point
+from agents.search import Objective, SearchConfig, ascend, search
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.oracles import solve
 
 __all__ = ["Exact", "ExactConfig"]
 
 
 @dataclass(frozen=True)
-class ExactConfig(GradientConfig):
-    """Hyperparameters of the exact leader; only ``start`` of the common ones matters.
+class ExactConfig(SearchConfig):
+    """Options of the exact leader; by default one ascent from `start`.
 
     Attributes
     ----------
-    iterations
-        Largest number of L-BFGS iterations.
+    start
+        "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     tolerance
-        Stop when no entry of dJ/dtheta is larger.
+        The ascent from `start` ends when no entry of dJ/dtheta is larger.
+    random_starts, continuation_starts, vertex_starts, ladder, iterations, start_scale
+        See :class:`agents.search.SearchConfig`.
     """
 
-    iterations: int = 500
+    start: str | list[float] = "zeros"
     tolerance: float = 1e-9
+    random_starts: int = 0
+    continuation_starts: int = 0
+    vertex_starts: int = 0
+    iterations: int = 500
 
 
 @register_leader("exact")
 class Exact(Leader):
-    """Solves the game inside itself, then commits to one L-BFGS iterate after the other."""
+    """Solves the game inside itself, then commits to one L-BFGS iterate after the other, the best end last."""
 
     information = Information.MODEL
     Config = ExactConfig
@@ -45,16 +54,18 @@ class Exact(Leader):
         super().__init__(brief, config, rng)
         if brief.model is None:
             raise InformationError("exact: expected the game itself (level MODEL), got a brief without it")
-        self._warm: Array | None = None
         self._iterates = [starting_point(config.start, brief.parametrisation.size, rng)]
-        minimize(
-            self._negative_value,
+        objective = Objective(brief, brief.model.primitives)
+        found = ascend(
+            objective,
             self._iterates[0],
-            jac=True,
-            method="L-BFGS-B",
-            callback=lambda theta: self._iterates.append(np.array(theta)),
-            options={"maxiter": config.iterations, "gtol": config.tolerance, "ftol": 0.0},
+            iterations=config.iterations,
+            tolerance=config.tolerance,
+            visit=self._iterates.append,
         )
+        if config.random_starts or config.continuation_starts or config.vertex_starts:
+            given = [found.theta, self._iterates[0]]
+            self._iterates.append(search(objective, len(found.theta), config, rng, given).theta)
         self._position = 0
 
     @property
@@ -71,9 +82,3 @@ class Exact(Leader):
         del trajectories
         self._position += 1
         return {"iterations": float(len(self._iterates) - 1)}
-
-    def _negative_value(self, theta: Array) -> tuple[float, Array]:
-        x = self.brief.parametrisation(theta)
-        solution = solve(self.brief.model, x, start=self._warm)
-        self._warm = solution.best.state_values
-        return -solution.leader_value, -self.brief.parametrisation.vjp(theta, solution.gradient)

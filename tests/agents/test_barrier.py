@@ -70,8 +70,8 @@ def test_nothing_a_modest_leader_imports_leads_to_a_game_or_a_follower(name):
         assert not guilty, f"{module} imports {guilty}"
 
 
-def test_the_import_check_sees_what_the_exact_leader_imports():
-    names = set().union(*reach("agents.leaders.exact", {}).values())
+def test_the_import_check_sees_what_the_experiment_imports():
+    names = set().union(*reach("agents.experiment", {}).values())
     assert any(name.startswith("stackelberg_envs.oracles") for name in names)
 
 
