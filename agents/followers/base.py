@@ -200,6 +200,10 @@ def register_follower(name: str) -> Callable[[Kind], Kind]:
     """Class decorator: make a follower known by `name`."""
 
     def add(kind: Kind) -> Kind:
+        taken = FOLLOWERS.get(name)
+        # The same class again is a module that was run twice, in a notebook say.
+        if taken is not None and (taken.__module__, taken.__qualname__) != (kind.__module__, kind.__qualname__):
+            raise ArgumentError(f"follower {name!r}: the name is taken by {taken.__module__}.{taken.__qualname__}")
         FOLLOWERS[name] = kind
         return kind
 

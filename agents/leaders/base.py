@@ -92,6 +92,10 @@ def register_leader(name: str) -> Callable[[Kind], Kind]:
     """Class decorator: make a leader known by `name`."""
 
     def add(kind: Kind) -> Kind:
+        taken = LEADERS.get(name)
+        # The same class again is a module that was run twice, in a notebook say.
+        if taken is not None and (taken.__module__, taken.__qualname__) != (kind.__module__, kind.__qualname__):
+            raise ArgumentError(f"leader {name!r}: the name is taken by {taken.__module__}.{taken.__qualname__}")
         LEADERS[name] = kind
         return kind
 

@@ -24,7 +24,6 @@ from agents.followers import follower_names
 from agents.leaders import leader_class, leader_names
 from agents.leaders.base import LEADERS
 from agents.results import FILE_NAME, load_record
-from agents.search import SearchConfig
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, OutputError
 
@@ -33,8 +32,16 @@ HERE = PACKAGES | {__name__.partition(".")[0]}
 
 
 #: Options with which slow leaders do all they do in a short time.
-SEARCH = SearchConfig(random_starts=1, continuation_starts=1, ladder=(2.0,), vertex_starts=1, iterations=5)
-QUICK = {"certainty_equivalent": {"explore": 2, "search": SEARCH}}
+QUICK = {
+    "certainty_equivalent": {
+        "explore": 2,
+        "random_starts": 1,
+        "continuation_starts": 1,
+        "ladder": [2.0],
+        "vertex_starts": 1,
+        "iterations": 5,
+    }
+}
 
 
 def content(record):

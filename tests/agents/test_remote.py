@@ -15,7 +15,6 @@ from agents.experiment import Experiment, ExperimentConfig, make_brief
 from agents.leaders import leader_class, leader_names
 from agents.leaders.base import Leader
 from agents.remote import RemoteLeader, _exactly, _Host
-from agents.search import SearchConfig
 from stackelberg_envs.commitments import Effect, FunctionCommitment
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, InformationError, StackelbergError
@@ -28,8 +27,16 @@ BARRED = ("stackelberg_envs.games", "stackelberg_envs.oracles", "stackelberg_env
 
 
 #: Options with which slow leaders do all they do in a short time.
-SEARCH = SearchConfig(random_starts=1, continuation_starts=1, ladder=(2.0,), vertex_starts=1, iterations=5)
-QUICK = {"certainty_equivalent": {"explore": 2, "search": SEARCH}}
+QUICK = {
+    "certainty_equivalent": {
+        "explore": 2,
+        "random_starts": 1,
+        "continuation_starts": 1,
+        "ladder": [2.0],
+        "vertex_starts": 1,
+        "iterations": 5,
+    }
+}
 
 
 def content(record):

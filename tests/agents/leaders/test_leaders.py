@@ -160,3 +160,10 @@ def test_random_starts_follow_the_seed():
     one, two, other = (make_leader("bchg", game, seed=seed, start="random").theta for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, two)
     assert not np.array_equal(one, other)
+
+
+def test_a_name_that_is_taken_is_refused():
+    with pytest.raises(ArgumentError, match=r"leader 'naive': the name is taken by agents.leaders.naive.Naive"):
+        agents.register_leader("naive")(type("Other", (), {}))
+    with pytest.raises(ArgumentError, match="follower 'soft_q_learning': the name is taken by"):
+        agents.register_follower("soft_q_learning")(type("Other", (), {}))
