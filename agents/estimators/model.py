@@ -65,6 +65,11 @@ class ObservedModel:
         self._counts.observe(seen)
         self._transition = None
 
+    def set_temperature(self, temperature: float | None) -> None:
+        """Use an estimate of the follower's temperature, reward units, from now on."""
+        self.temperature = temperature
+        self._transition = None
+
     def primitives(self, x: Array) -> Primitives:
         """Return the model under a commitment, with the observed dynamics unless the commitment sets them."""
         brief = self.brief

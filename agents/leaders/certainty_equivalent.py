@@ -16,13 +16,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from agents.brief import Brief, Information
+from agents.estimators import BehaviourEstimate
 from agents.estimators.model import ObservedModel
+from agents.estimators.temperature import TemperatureEstimate
 from agents.leaders.base import Leader, register_leader, starting_point
 from agents.search import Objective, SearchConfig, ascend, search
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.cotangents import Cotangents
-from stackelberg_envs.errors import InformationError
 
 GOLDEN_RATIO = 0.5 * (5.0**0.5 - 1.0)
 
@@ -66,16 +67,16 @@ class CertaintyEquivalent(Leader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        if brief.temperature is None:
-            raise InformationError("certainty_equivalent: expected a public temperature; this game keeps it private")
         self.theta = starting_point(config.start, brief.parametrisation.size, rng)
         self.model = ObservedModel(brief, config.shrinkage)
+        self.behaviour = BehaviourEstimate(brief.table_shape)
+        self.temperature = TemperatureEstimate(brief.table_shape, brief.follower_discount)
         self._updates = 0
         self._planned_at = 0.0
 
     def commit(self) -> Array:
         """Return a commitment that explores, for the first updates; then the best one known."""
-        if 0 < self._updates < self.config.explore:
+        if self._updates and (self._updates < self.config.explore or self.model.temperature is None):
             return self._exploring
         return self.brief.parametrisation(self.theta)
 
@@ -85,7 +86,11 @@ class CertaintyEquivalent(Leader):
         self._updates += 1
         steps = float(self.model.visits.sum())
         diagnostics = {"seen_pairs": float((self.model.visits > 0).mean())}
-        if self._updates < self.config.explore:
+        if self.brief.temperature is None:
+            self.model.set_temperature(self._estimated_temperature(trajectories))
+            diagnostics["temperature"] = self.model.temperature or float("nan")
+        # Without a temperature there is nothing to plan with: it goes on looking.
+        if self._updates < self.config.explore or self.model.temperature is None:
             self._exploring = self.explore()
             return diagnostics
         objective = Objective(self.brief, self.model.primitives)
@@ -97,6 +102,15 @@ class CertaintyEquivalent(Leader):
             found = ascend(objective, self.theta, iterations=self.config.refine)
         self.theta = found.theta
         return {"model_value": found.value, "model_evaluations": float(objective.evaluations), **diagnostics}
+
+    def _estimated_temperature(self, trajectories: Trajectories) -> float | None:
+        """Return the temperature by maximum likelihood of all actions seen, None while it is not identified."""
+        x = trajectories.commitment
+        assert trajectories.follower_reward is not None  # noqa: S101 - the model has refused that
+        policy, behaviour = self.brief.joint_leader_policy(x), self.behaviour.update(trajectories)
+        known = self.brief.own_reward(x, "follower_reward")
+        self.temperature.update(trajectories, trajectories.follower_reward, policy, behaviour, known)
+        return self.temperature.temperature
 
     def explore(self) -> Array:
         """Return an extreme commitment that bars the ways known best.

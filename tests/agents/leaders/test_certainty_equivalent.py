@@ -154,3 +154,34 @@ def test_the_exact_leader_with_many_starts_beats_its_single_ascent():
     )
     assert plain.leader_value < 0.01
     assert wide.leader_value > 0.5
+
+
+def return_over_the_horizon(game, x):
+    """Discounted leader return of the first `horizon` steps under the exact best response."""
+    solution = se.solve(game, x)
+    play, joint = solution.primitives, solution.leader.joint_policy
+    matrix = np.einsum("sab,sabt->st", joint, play.transition.to_dense())
+    reward = (joint * play.leader_reward).sum(axis=(1, 2))
+    here, total = play.initial, 0.0
+    for t in range(game.horizon):
+        total += game.leader_discount**t * float(here @ reward)
+        here = here @ matrix
+    return total
+
+
+@pytest.mark.parametrize(("reward", "bar"), [(1.0, 27.2), (2.0, 31.1)])
+def test_with_policy_values_and_temperature_estimated_it_passes_the_bar_in_ten_of_ten_seeds(reward, bar):
+    # The optima over 150 steps are 27.316 and 31.166.
+    game = se.make_game("stackelberg/DiscreteToy-v0", reward=reward).replace(publish_temperature=False)
+    for seed in range(10):
+        record = agents.run(
+            game,
+            leader="certainty_equivalent",
+            updates=15,
+            steps_per_update=1_500,
+            seed=seed,
+            evaluate_every=0,
+            leader_options={"explore": 8, "start": "random"},
+        )
+        assert return_over_the_horizon(game, record.commitment) > bar, seed
+        assert record.curve["temperature"][-1] == pytest.approx(0.05, rel=0.1)
