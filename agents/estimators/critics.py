@@ -171,11 +171,14 @@ class Lstd:
         (Z, A, B).
     discount
         Per play step.
+    stationary
+        Whether the dynamics are the same under every commitment. If not, only the present one's are counted.
     """
 
-    def __init__(self, shape: tuple[int, int, int], discount: float) -> None:
+    def __init__(self, shape: tuple[int, int, int], discount: float, stationary: bool = True) -> None:
         self.q = np.zeros(shape)
         self.discount = discount
+        self.stationary = stationary
         self._rewards, self._visits = np.zeros(shape), np.zeros(shape)
         self._model = TransitionCounts(shape)
 
@@ -194,6 +197,8 @@ class Lstd:
         own = rewards if known is None else rewards - known[z, a, b]
         kernels.count_actions(z, a, b, self._visits)
         kernels.scatter_add(z, a, b, own, self._rewards)
+        if not self.stationary:
+            self._model = TransitionCounts(self.q.shape)
         self._model.observe(trajectories)
         mean = self._rewards / np.maximum(self._visits, 1.0)
         mean = mean if known is None else np.where(self._visits > 0, mean + known, 0.0)
@@ -209,8 +214,8 @@ CRITICS: dict[str, type[ExpectedSarsa] | type[MonteCarlo] | type[Lstd]] = {
 }
 
 
-def make_critic(name: str, shape: tuple[int, int, int], discount: float) -> Critic:
-    """Return a fresh critic by name.
+def make_critic(name: str, shape: tuple[int, int, int], discount: float, *, stationary: bool = True) -> Critic:
+    """Return a fresh critic by name; `stationary` tells it whether the dynamics are the same under every commitment.
 
     Raises
     ------
@@ -219,4 +224,7 @@ def make_critic(name: str, shape: tuple[int, int, int], discount: float) -> Crit
     """
     if name not in CRITICS:
         raise unknown_name("critic", name, CRITICS)
+    if name == "lstd":
+        return Lstd(shape, discount, stationary)
+    # The others look at one commitment's play at a time anyway.
     return CRITICS[name](shape, discount)

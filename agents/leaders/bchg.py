@@ -7,6 +7,7 @@ ICAPS 2026, arXiv 2603.14867. Deviations from the paper: docs/leaders.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,8 +69,10 @@ class Bchg(GradientLeader):
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         self.behaviour = BehaviourEstimate(brief.table_shape, config.memory)
-        self.critic = make_critic(config.critic, brief.table_shape, brief.leader_discount)
-        self.follower_critic = make_critic(config.critic, brief.table_shape, brief.follower_discount)
+        critic = partial(make_critic, config.critic, brief.table_shape)
+        stationary = "transition" not in brief.commitment.changes
+        self.critic = critic(brief.leader_discount, stationary=stationary)
+        self.follower_critic = critic(brief.follower_discount, stationary=stationary)
         self.privileged = frozenset(getattr(config, "privileged", ()))
         unknown = self.privileged - PRIVILEGED
         if unknown:

@@ -6,6 +6,7 @@ import pytest
 from agents.collection import collect
 from agents.estimators import BehaviourEstimate, make_critic
 from agents.estimators.counts import TransitionCounts
+from stackelberg_envs.commitments import TransitionMixture
 from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
 from stackelberg_envs.errors import UnknownNameError
 from stackelberg_envs.oracles import solve
@@ -119,3 +120,20 @@ def test_behaviour_is_counted_and_remembered_where_it_was_not_seen_again():
 def test_an_unknown_critic_is_refused_with_the_nearest_name():
     with pytest.raises(UnknownNameError, match="unknown critic 'monte_carl'; did you mean 'monte_carlo'"):
         make_critic("monte_carl", (1, 1, 1), 0.9)
+
+
+def test_lstd_follows_dynamics_that_the_commitment_changes():
+    game = random_tabular_v0.make_game(S=5, A=1, B=2, leader_discount=0.8, temperature=1.0, horizon=60, seed=1)
+    kernels = [random_tabular_v0.make_game(S=5, A=1, B=2, seed=seed).transition.to_dense() for seed in (2, 3)]
+    mixed = game.replace(transition=None, commitment=TransitionMixture(np.array(kernels)))
+    errors = {}
+    for stationary in (True, False):
+        critic = make_critic("lstd", (5, 1, 2), 0.8, stationary=stationary)
+        for weight in (0.95, 0.05):
+            x = np.array([[weight, 1.0 - weight]])
+            solution = solve(mixed, x)
+            seen = collect(mixed, x, solution.response, steps=50_000, rng=0)
+            critic.update(seen, seen.leader_reward, solution.primitives.leader_policy, solution.best.policy)
+        errors[stationary] = np.abs(critic.q - solution.leader_q).max()
+    assert errors[False] < 0.15
+    assert errors[True] > 2 * errors[False]

@@ -1,0 +1,88 @@
+"""What one update of each leader costs on Four-Rooms, and certainty equivalence on 10^4 states.
+
+    python benchmarks/cost.py
+
+Milliseconds, medians; the update alone, without the follower's best response and without collecting the play. The
+ratio is to the exact solution with its hypergradient. Writes docs/tables/cost.md.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+
+import numpy as np
+
+import agents
+import stackelberg_envs as se
+
+SIZES = (1_000, 10_000, 100_000)
+#: Leaders whose options have to differ from the defaults to be timed here.
+OPTIONS = {"certainty_equivalent": {"explore": 1}}
+#: `exact` does all its work before the first update; `biac` is for policy commitments.
+NOT_HERE = ("exact", "biac")
+
+
+def seconds_of(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def times(game, leader, size, repeats, options):
+    """Return the seconds of each update."""
+    config = agents.ExperimentConfig(
+        game=game, leader=leader, updates=repeats + 3, steps_per_update=size, leader_options=options, evaluate_every=0
+    )
+    experiment = agents.Experiment(config)
+    update, taken = experiment.leader.update, []
+
+    def timed(seen):
+        start = time.perf_counter()
+        diagnostics = update(seen)
+        taken.append(time.perf_counter() - start)
+        return diagnostics
+
+    experiment.leader.update = timed
+    for _ in range(repeats + 3):
+        experiment.step()
+    return taken
+
+
+def four_rooms_rows():
+    game = se.make_game("stackelberg/FourRooms-v0", temperature=0.01)
+    x = np.full(104, -0.2 / 105)
+    se.solve(game, x)
+    exact = 1e3 * float(np.median([seconds_of(lambda: se.solve(game, x).gradient) for _ in range(50)]))
+    yield f"| leader | {' | '.join(f'{size:,} steps' for size in SIZES)} | ratio at 10,000 |"
+    yield f"| --- {'| --- ' * (len(SIZES) + 1)}|"
+    yield f"| (exact solution and hypergradient) | {exact:.2f} | | | 1 |"
+    for leader in agents.leader_names():
+        if leader in NOT_HERE:
+            continue
+        cells = [1e3 * float(np.median(times(game, leader, s, 8, OPTIONS.get(leader, {}))[3:])) for s in SIZES]
+        numbers = " | ".join(f"{cell:.2f}" for cell in cells)
+        yield f"| `{leader}` | {numbers} | {cells[1] / exact:.1f} |"
+
+
+def large_game_row():
+    game = se.random_tabular(S=10_000, A=1, B=4, branching=5, leader_discount=0.95, follower_discount=0.95)
+    options = {"explore": 1, "random_starts": 0, "continuation_starts": 0, "vertex_starts": 0, "refine": 1}
+    taken = times(game, "certainty_equivalent", 10_000, 6, options)[3:]
+    yield (
+        f"`certainty_equivalent` on a random game of 10,000 states, 10,000 steps and one L-BFGS iteration an update: "
+        f"median {np.median(taken):.2f} s, largest {max(taken):.2f} s."
+    )
+
+
+def main():
+    lines = []
+    for line in itertools.chain(four_rooms_rows(), [""], large_game_row()):
+        print(line, flush=True)
+        lines.append(line)
+    Path("docs/tables/cost.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
