@@ -31,6 +31,12 @@ def test_bchg_reaches_the_optimum_of_the_toy_from_observed_play_alone(reward):
     assert (values >= 0.98 * OPTIMUM[reward]).sum() >= 9
 
 
+def test_bchg_reaches_the_optimum_at_reward_two_also_from_far_below_it():
+    # theta = 0 is worth 39.938 already; here q = f(1 | A) starts at 0.12, worth 35.05.
+    values = toy_values("bchg", 2.0, leader_options={"start": [0.0, 0.0, 2.0, 0.0, 0.0, 0.0]})
+    assert (values >= 0.98 * OPTIMUM[2.0]).sum() >= 9
+
+
 @pytest.mark.parametrize("reward", [1.0, 2.0])
 def test_naive_does_not(reward):
     assert (toy_values("naive", reward) < 0.5 * OPTIMUM[reward]).all()
