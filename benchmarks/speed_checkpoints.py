@@ -19,7 +19,7 @@ LEADERS = [name for name in agents.leader_names() if name != "biac"]
 OPTIONS = {"certainty_equivalent": {"explore": 1}}
 
 
-def milliseconds(leader, Path(folder)):
+def milliseconds(leader, folder):
     """Return the median time of a save, after three updates."""
     config = agents.ExperimentConfig(
         "stackelberg/FourRooms-v0",
