@@ -13,11 +13,13 @@ from numpy.typing import ArrayLike
 from agents.env_collection import Policy, collect_from_env, table_policy
 from agents.trajectories import Trajectories
 from stackelberg_envs import kernels
-from stackelberg_envs.arrays import Array, require_count, require_shape
+from stackelberg_envs.arrays import Array, as_float, require_count, require_rows_sum_to_one, require_shape
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games import Primitives, TabularGame
 
 __all__ = ["HasPolicy", "collect"]
+
+RESPONSE_AXES = ("joint state", "leader action")
 
 
 class HasPolicy(Protocol):
@@ -111,6 +113,8 @@ def _response_table(follower: HasPolicy | ArrayLike | Policy, play: Primitives) 
     if table.ndim == play.leader_reward.ndim + 1:
         table = table.reshape(-1, *table.shape[2:])
     require_shape(table, [play.leader_reward.shape], "response", ArgumentError)
+    # Checked only: normalising would change what equal seeds play in the last bit.
+    require_rows_sum_to_one(as_float(table, "response", ArgumentError), "response", ArgumentError, axes=RESPONSE_AXES)
     return table
 
 

@@ -99,6 +99,7 @@ class Experiment:
         require_count(config.updates, "updates")
         require_count(config.steps_per_update, "steps_per_update")
         require_count(config.seed, "seed", minimum=0)
+        require_count(config.evaluate_every, "evaluate_every", minimum=0)
         kind = leader_class(config.leader)
         leader_rng, follower_rng, self._play_rng = (
             np.random.default_rng(seed) for seed in np.random.SeedSequence(config.seed).spawn(3)

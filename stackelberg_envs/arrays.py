@@ -90,6 +90,14 @@ def _is_real(value: object) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and bool(np.isfinite(value))
 
 
+def require_at_least(value: float, minimum: float, name: str, error: type[StackelbergError] = ArgumentError) -> float:
+    """Return a finite number of at least `minimum`."""
+    number: Any = value
+    if not isinstance(number, int | float | np.number) or not minimum <= number < np.inf:
+        raise error(f"{name}: expected a finite number of at least {minimum:g}, got {value!r}")
+    return float(value)
+
+
 def require_count(value: object, name: str, minimum: int = 1, error: type[StackelbergError] = ArgumentError) -> int:
     """Return an integer of at least `minimum`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:

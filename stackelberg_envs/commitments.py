@@ -411,7 +411,7 @@ class IncentiveCost(Commitment):
 
     def __init__(self, low: ArrayLike, high: ArrayLike, price: float, where: ArrayLike) -> None:
         super().__init__(low, high)
-        self.price = float(price)
+        self.price = float(as_float(price, "price"))
         self.where = frozen(as_float(where, "where"))
 
     def effect(self, x: Array) -> Effect:

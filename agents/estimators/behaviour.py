@@ -6,7 +6,7 @@ import numpy as np
 
 from agents import kernels
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, require_at_least
 
 __all__ = ["BehaviourEstimate"]
 
@@ -30,7 +30,7 @@ class BehaviourEstimate:
 
     def __init__(self, shape: tuple[int, int, int], memory: float = 1.0) -> None:
         self.policy = np.full(shape, 1.0 / shape[2])
-        self.memory = memory
+        self.memory = require_at_least(memory, 0.0, "memory")
         self._seen = np.zeros((*shape[:2], 1), dtype=np.bool_)
 
     def update(self, trajectories: Trajectories) -> Array:

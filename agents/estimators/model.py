@@ -8,7 +8,7 @@ from agents import kernels
 from agents.brief import Brief
 from agents.estimators.counts import TransitionCounts
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, require_at_least
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.primitives import Primitives
 from stackelberg_envs.transitions import Transition
@@ -36,7 +36,7 @@ class ObservedModel:
     def __init__(self, brief: Brief, shrinkage: float = 1.0) -> None:
         shape = brief.table_shape
         self.brief = brief
-        self.shrinkage = shrinkage
+        self.shrinkage = require_at_least(shrinkage, 0.0, "shrinkage")
         self.visits = np.zeros(shape)
         self.temperature = brief.temperature
         self._leader, self._follower = np.zeros(shape), np.zeros(shape)

@@ -12,7 +12,7 @@ import numpy as np
 from agents.brief import Brief, Information
 from agents.optimizers import clip_norm, make_optimizer
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, first_index
+from stackelberg_envs.arrays import Array, first_index, require_at_least, require_positive
 from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import ArgumentError
 
@@ -134,6 +134,9 @@ class GradientLeader(Leader):
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         self.theta = starting_point(config.start, brief.parametrisation.size, rng)
+        require_at_least(config.decay, 0.0, "decay")
+        if config.max_norm is not None:
+            require_positive(config.max_norm, "max_norm", ArgumentError)
         self.optimizer = make_optimizer(config.optimizer, config.learning_rate)
         self._updates = 0
 

@@ -22,7 +22,7 @@ from agents.estimators.temperature import TemperatureEstimate
 from agents.leaders.base import Leader, register_leader, starting_point
 from agents.search import Objective, SearchConfig, ascend, search
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, require_at_least, require_count
 from stackelberg_envs.cotangents import Cotangents
 
 GOLDEN_RATIO = 0.5 * (5.0**0.5 - 1.0)
@@ -67,6 +67,9 @@ class CertaintyEquivalent(Leader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
+        require_count(config.explore, "explore", minimum=0)
+        require_count(config.refine, "refine", minimum=0)
+        require_at_least(config.replan, 1.0, "replan")
         self.theta = starting_point(config.start, brief.parametrisation.size, rng)
         self.model = ObservedModel(brief, config.shrinkage)
         self.behaviour = BehaviourEstimate(brief.table_shape)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackelberg_envs import kernels
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, require_at_least
 from stackelberg_envs.errors import ArgumentError, ConvergenceError
 from stackelberg_envs.planning.linear import Resolvent, resolvent
 from stackelberg_envs.primitives import Primitives
@@ -132,6 +132,9 @@ def _fixed_point(game: Primitives, temperature: float, tolerance: float, start: 
     values = np.zeros(len(game.initial)) if start is None else np.array(start, dtype=np.float64)
     if values.shape != game.initial.shape:
         raise ArgumentError(f"start: expected shape {game.initial.shape}, got {values.shape}")
+    if not np.isfinite(values).all():
+        raise ArgumentError(f"start: expected finite numbers, got {values[~np.isfinite(values)][0]}")
+    require_at_least(tolerance, 0.0, "tolerance")
     gain = game.follower_discount / (1.0 - game.follower_discount)
     best = last = np.inf
     system: Resolvent | None = None

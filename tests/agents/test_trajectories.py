@@ -143,3 +143,19 @@ def test_two_goals_are_two_contexts_in_four_rooms():
     goals = [four_rooms_v0.STATE_OF[goal] for goal in four_rooms_v0.TWO_GOALS]
     np.testing.assert_array_equal(ended, np.array(goals)[seen.context[seen.terminated]])
     assert seen.joint_state.max() >= 104
+
+
+def test_a_response_that_is_no_distribution_is_refused_with_its_place(game, response):
+    broken = response.copy()
+    broken[1, 2, 0] = np.nan
+    with pytest.raises(ArgumentError, match=r"response: expected finite numbers, got nan at index \(8, 0, 0\)"):
+        agents_collect(game, broken)
+    with pytest.raises(
+        ArgumentError,
+        match=r"response: expected rows that sum to one, got a sum of 2 \(first at joint state 0, leader action 0\)",
+    ):
+        agents_collect(game, 2 * response)
+
+
+def agents_collect(game, response):
+    return collect(game, np.zeros(4), response, steps=5, rng=0)

@@ -276,3 +276,9 @@ def test_the_toy_knows_its_optimum_where_it_is_known():
     for reward, optimum in discrete_toy_v0.OPTIMA.items():
         assert discrete_toy_v0.make_game(reward=reward).facts["best_known"] == optimum
     assert "best_known" not in discrete_toy_v0.make_game(temperature=0.1).facts
+
+
+@pytest.mark.parametrize("penalty", [float("nan"), "a"])
+def test_a_penalty_that_is_no_number_is_refused(penalty):
+    with pytest.raises(GameError, match="price: expected"):
+        four_rooms_v0.make_game(penalty=penalty)

@@ -173,3 +173,19 @@ def test_a_name_that_is_taken_is_refused():
         agents.register_leader("naive")(type("Other", (), {}))
     with pytest.raises(ArgumentError, match="follower 'soft_q_learning': the name is taken by"):
         agents.register_follower("soft_q_learning")(type("Other", (), {}))
+
+
+@pytest.mark.parametrize(
+    ("leader", "options", "message"),
+    [
+        ("bchg", {"memory": -1.0}, "memory: expected a finite number of at least 0, got -1.0"),
+        ("bchg", {"decay": float("nan")}, "decay: expected a finite number of at least 0, got nan"),
+        ("bchg", {"max_norm": 0.0}, "max_norm: expected a number greater than 0, got 0.0"),
+        ("certainty_equivalent", {"replan": float("nan")}, "replan: expected a finite number of at least 1, got nan"),
+        ("certainty_equivalent", {"explore": -1}, "explore: expected an integer of at least 0, got -1"),
+        ("certainty_equivalent", {"shrinkage": -1.0}, "shrinkage: expected a finite number of at least 0, got -1.0"),
+    ],
+)
+def test_options_out_of_range_are_refused_by_name(leader, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        make_leader(leader, discrete_toy_v0.make_game(), **options)

@@ -293,3 +293,11 @@ def test_values_of_the_soft_response_are_its_evaluation_with_entropy():
     bonus = game.follower_reward + game.temperature * entropy[:, :, None]
     as_leader = dataclasses.replace(game, leader_reward=bonus, leader_discount=game.follower_discount)
     np.testing.assert_allclose(evaluate(as_leader, best.policy).state_values, best.state_values, atol=1e-9)
+
+
+def test_a_start_or_tolerance_that_is_no_number_is_refused():
+    game = random_tabular_v0.make_game(S=3).primitives(np.zeros(4))
+    with pytest.raises(ArgumentError, match="start: expected finite numbers, got nan"):
+        soft_best_response(game, start=np.array([0.0, np.nan, 0.0]))
+    with pytest.raises(ArgumentError, match="tolerance: expected a finite number of at least 0, got nan"):
+        soft_best_response(game, tolerance=float("nan"))
