@@ -119,8 +119,7 @@ class CertaintyEquivalent(Leader):
         """Return an extreme commitment that bars the ways known best.
 
         The entries that pay the follower for what was seen most stand at the bound that pays less, all others at
-        the one that pays more, so that it has to find another way. How many varies on a logarithmic scale. (Measured
-        on Four-Rooms against random vertices, random subsets and rewards for the unknown: docs/leaders.md.)
+        the one that pays more, so that it has to find another way. How many varies on a logarithmic scale.
         A leader's own policy is drawn at random instead: whatever it does, it sees the consequences.
         """
         commitment = self.brief.commitment
