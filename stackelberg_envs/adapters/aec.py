@@ -7,17 +7,14 @@ followers, leader, followers, and so on: the leader sees the state it acts in.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from typing import Any
 
-from numpy.typing import ArrayLike
 from pettingzoo import AECEnv
 from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWrapper
 
 from stackelberg_envs.adapters.common import LEADER, TwoSides
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.games import Game
-from stackelberg_envs.rendering import GENERIC_RENDERER
 from stackelberg_envs.simulation import READY
 
 __all__ = ["RawEnv", "wrapped_env"]
@@ -29,29 +26,7 @@ class RawEnv(TwoSides, AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZ
     Parameters and infos are those of :class:`stackelberg_envs.adapters.parallel.ParallelFace`.
     """
 
-    def __init__(
-        self,
-        game: Game,
-        *,
-        commitment: str = "once",
-        menu: int | Sequence[ArrayLike] | None = None,
-        menu_seed: int = 0,
-        observe_commitment: str = "all",
-        render_mode: str | None = None,
-        renderer: str = GENERIC_RENDERER,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(
-            game,
-            commitment=commitment,
-            menu=menu,
-            menu_seed=menu_seed,
-            observe_commitment=observe_commitment,
-            render_mode=render_mode,
-            renderer=renderer,
-            name=name,
-            is_parallelizable=False,
-        )
+    is_parallelizable = False
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Begin an episode; the leader is first to act.

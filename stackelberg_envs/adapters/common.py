@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium.spaces import Discrete, Space
@@ -114,6 +114,8 @@ class TwoSides:
         Of :meth:`state`.
     """
 
+    #: Whether all agents act at once; for `metadata`.
+    is_parallelizable: ClassVar[bool]
     metadata: dict[str, Any]
     agents: list[str]
 
@@ -128,7 +130,6 @@ class TwoSides:
         render_mode: str | None = None,
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
-        is_parallelizable: bool = True,
     ) -> None:
         if commitment not in COMMITMENT_MODES:
             raise ArgumentError(f"commitment: expected 'once' or 'per_step', got {commitment!r}")
@@ -140,7 +141,7 @@ class TwoSides:
         self.menu = None if menu is None else Menu(game, menu, menu_seed)
         self.render_mode = require_render_mode(render_mode)
         self.renderer = renderer
-        self.metadata = metadata(name, game, is_parallelizable=is_parallelizable)
+        self.metadata = metadata(name, game, is_parallelizable=self.is_parallelizable)
         self.followers = follower_names(self.session.num_followers)
         self.possible_agents = [LEADER, *self.followers]
         self.agents = []

@@ -7,16 +7,12 @@ to the followers, and played, in round t + 1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from numpy.typing import ArrayLike
 from pettingzoo import ParallelEnv
 
 from stackelberg_envs.adapters.common import LEADER, TwoSides, action_of
 from stackelberg_envs.errors import PhaseError
-from stackelberg_envs.games import Game
-from stackelberg_envs.rendering import GENERIC_RENDERER
 from stackelberg_envs.simulation import COMMITMENT, READY
 
 __all__ = ["ParallelFace"]
@@ -52,28 +48,7 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
     several followers an array of shape (n,) per key.
     """
 
-    def __init__(
-        self,
-        game: Game,
-        *,
-        commitment: str = "once",
-        menu: int | Sequence[ArrayLike] | None = None,
-        menu_seed: int = 0,
-        observe_commitment: str = "all",
-        render_mode: str | None = None,
-        renderer: str = GENERIC_RENDERER,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(
-            game,
-            commitment=commitment,
-            menu=menu,
-            menu_seed=menu_seed,
-            observe_commitment=observe_commitment,
-            render_mode=render_mode,
-            renderer=renderer,
-            name=name,
-        )
+    is_parallelizable = True
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None

@@ -50,8 +50,9 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.batched import BatchedGame, BatchStep
+from stackelberg_envs.batched import BatchStep
 from stackelberg_envs.errors import GameError
+from stackelberg_envs.guided import WINDS, GuidedGame
 from stackelberg_envs.leader_policies import ClippedGaussianPolicy, policy_network
 from stackelberg_envs.registration import declare
 
@@ -62,12 +63,8 @@ MAX_POSITION, MAX_ANGLE = 2.4, 12 * np.pi / 180
 START = 0.05
 #: By which the leader's policy divides the state.
 STATE_SCALE = (2.4, 2.0, MAX_ANGLE, 2.0)
-ACTIONS = Box(-1.0, 1.0, (1,), np.float32)
 #: The state that fails is still inside, as in Gymnasium.
-STATES = Box(
-    np.array([-2 * MAX_POSITION, -np.inf, -2 * MAX_ANGLE, -np.inf], np.float32),
-    np.array([2 * MAX_POSITION, np.inf, 2 * MAX_ANGLE, np.inf], np.float32),
-)
+LIMITS = np.array([2 * MAX_POSITION, np.inf, 2 * MAX_ANGLE, np.inf], np.float32)
 
 
 def accelerations(states: Array, pushes: Array, winds: Array) -> tuple[Array, Array]:
@@ -88,10 +85,12 @@ def euler_step(states: Array, pushes: Array, winds: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class GuidedCartPole(BatchedGame):
+class GuidedCartPole(GuidedGame):
     """The game; `target` is the interval of positions, in metres, in which the leader is paid."""
 
-    commitment: ClippedGaussianPolicy
+    STATES = Box(-LIMITS, LIMITS)
+    PUSHES = Box(-1.0, 1.0, (1,), np.float32)
+
     target: tuple[float, float]
 
     def __post_init__(self) -> None:
@@ -101,42 +100,13 @@ class GuidedCartPole(BatchedGame):
         if not -np.inf < low < high < np.inf:
             raise GameError(f"target: expected a finite interval (low, high) with low < high, got {self.target}")
 
-    @property
-    def state_space(self) -> Box:
-        """Position, speed, angle, angular speed."""
-        return STATES
-
-    @property
-    def follower_action_space(self) -> Box:
-        """The push."""
-        return ACTIONS
-
-    @property
-    def leader_action_space(self) -> Box:
-        """The wind."""
-        return ACTIONS
-
     def initial_states(self, rng: np.random.Generator, contexts: IntArray) -> Array:
         """Draw states near rest, shape (n, 4)."""
         return rng.uniform(-START, START, size=(len(contexts), 4))
 
-    def leader_actions(self, rng: np.random.Generator, x: Array, states: Array, contexts: IntArray) -> Array:
-        """Draw the wind from the committed policy, shape (n, 1)."""
-        del contexts
-        return self.commitment.draw(rng, x, states)
-
-    def step(
-        self,
-        rng: np.random.Generator,
-        x: Array,
-        states: Array,
-        contexts: IntArray,
-        leader_actions: Array,
-        follower_actions: Array,
-    ) -> BatchStep:
-        """Make one step; nothing about it is random."""
-        del rng, x, contexts
-        following = euler_step(states, np.clip(follower_actions[:, 0], -1.0, 1.0), leader_actions[:, 0])
+    def move(self, states: Array, pushes: Array, winds: Array) -> BatchStep:
+        """Make an Euler step and pay for where it leads."""
+        following = euler_step(states, pushes, winds)
         position, angle = following[:, 0], following[:, 2]
         low, high = self.target
         return BatchStep(
@@ -190,7 +160,7 @@ def make_game(
         "target": tuple(target),
     }
     return GuidedCartPole(
-        commitment=ClippedGaussianPolicy(network, ACTIONS, scale=scale, bound=bound),
+        commitment=ClippedGaussianPolicy(network, WINDS, scale=scale, bound=bound),
         target=(float(target[0]), float(target[1])),
         leader_discount=leader_discount,
         follower_discount=follower_discount,

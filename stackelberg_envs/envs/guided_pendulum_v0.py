@@ -47,7 +47,8 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.batched import BatchedGame, BatchStep
+from stackelberg_envs.batched import BatchStep
+from stackelberg_envs.guided import WINDS, GuidedGame
 from stackelberg_envs.leader_policies import ClippedGaussianPolicy, policy_network
 from stackelberg_envs.registration import declare
 
@@ -57,9 +58,7 @@ WIND, TIME_STEP = 2.0, 0.05
 MAX_TORQUE, MAX_SPEED = 2.0, 8.0
 #: By which the leader's policy divides the state.
 STATE_SCALE = (1.0, 1.0, MAX_SPEED)
-STATES = Box(np.array([-1, -1, -MAX_SPEED], np.float32), np.array([1, 1, MAX_SPEED], np.float32))
-LEADER_ACTIONS = Box(-1.0, 1.0, (1,), np.float32)
-FOLLOWER_ACTIONS = Box(-MAX_TORQUE, MAX_TORQUE, (1,), np.float32)
+LIMITS = np.array([1, 1, MAX_SPEED], np.float32)
 
 
 def swing(angles: Array, speeds: Array, torques: Array, winds: Array) -> tuple[Array, Array]:
@@ -75,54 +74,25 @@ def as_states(angles: Array, speeds: Array) -> Array:
     return np.stack([np.cos(angles), np.sin(angles), speeds], axis=1)
 
 
-class GuidedPendulum(BatchedGame):
+class GuidedPendulum(GuidedGame):
     """The game."""
 
-    commitment: ClippedGaussianPolicy
-
-    @property
-    def state_space(self) -> Box:
-        """Cosine and sine of the angle, angular speed."""
-        return STATES
-
-    @property
-    def follower_action_space(self) -> Box:
-        """The torque."""
-        return FOLLOWER_ACTIONS
-
-    @property
-    def leader_action_space(self) -> Box:
-        """The wind."""
-        return LEADER_ACTIONS
+    STATES = Box(-LIMITS, LIMITS)
+    PUSHES = Box(-MAX_TORQUE, MAX_TORQUE, (1,), np.float32)
 
     def initial_states(self, rng: np.random.Generator, contexts: IntArray) -> Array:
         """Draw any angle and a small speed, shape (n, 3)."""
         high = np.array([[np.pi], [1.0]])
         return as_states(*rng.uniform(-high, high, size=(2, len(contexts))))
 
-    def leader_actions(self, rng: np.random.Generator, x: Array, states: Array, contexts: IntArray) -> Array:
-        """Draw the wind from the committed policy, shape (n, 1)."""
-        del contexts
-        return self.commitment.draw(rng, x, states)
-
-    def step(
-        self,
-        rng: np.random.Generator,
-        x: Array,
-        states: Array,
-        contexts: IntArray,
-        leader_actions: Array,
-        follower_actions: Array,
-    ) -> BatchStep:
-        """Make one step; nothing about it is random."""
-        del rng, x, contexts
+    def move(self, states: Array, pushes: Array, winds: Array) -> BatchStep:
+        """Swing for one step; both are paid for the state before it."""
         cosine, sine, speed = states.T
         angle = np.arctan2(sine, cosine)
-        torque = np.clip(follower_actions[:, 0], -MAX_TORQUE, MAX_TORQUE)
         return BatchStep(
-            next_state=as_states(*swing(angle, speed, torque, leader_actions[:, 0])),
+            next_state=as_states(*swing(angle, speed, pushes, winds)),
             leader_reward=np.minimum(0.0, -sine),
-            follower_reward=-(angle**2 + 0.1 * speed**2 + 0.001 * torque**2),
+            follower_reward=-(angle**2 + 0.1 * speed**2 + 0.001 * pushes**2),
             terminated=np.zeros(len(states), np.bool_),
         )
 
@@ -162,7 +132,7 @@ def make_game(
     """
     network = policy_network(policy, hidden, STATE_SCALE, 1, policy_seed)
     return GuidedPendulum(
-        commitment=ClippedGaussianPolicy(network, LEADER_ACTIONS, scale=scale, bound=bound),
+        commitment=ClippedGaussianPolicy(network, WINDS, scale=scale, bound=bound),
         leader_discount=leader_discount,
         follower_discount=follower_discount,
         temperature=temperature,

@@ -7,51 +7,23 @@ from dataclasses import dataclass
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.linear_forms import LinearGaussianPolicy
 from stackelberg_envs.linear_quadratic import LinearQuadraticGame
+from stackelberg_envs.oracles.planned import PlannedSolution
 from stackelberg_envs.planning.lqr import LinearPlan, make_linear_plan
 
 __all__ = ["LinearSolution", "solve_linear"]
 
 
 @dataclass(frozen=True, eq=False)
-class LinearSolution:
-    """Everything exact about one commitment to a linear-quadratic game.
+class LinearSolution(PlannedSolution[LinearPlan]):
+    """Everything exact about one commitment to a linear-quadratic game; clipping of states is ignored.
 
-    Clipping of states is ignored. Derivatives are computed on first use.
+    The leader's value counts the horizon where its reward is a bump, else infinite play, as the follower's does.
     """
-
-    game: LinearQuadraticGame
-    x: Array
-    plan: LinearPlan
-
-    @property
-    def leader_value(self) -> float:
-        """J(x), reward units: over the horizon where the leader's reward is a bump, else over infinite play."""
-        return self.plan.leader_value
-
-    @property
-    def follower_value(self) -> float:
-        """The follower's entropy-regularised value at the initial distribution, over infinite play."""
-        return self.plan.follower_value
 
     @property
     def policy(self) -> LinearGaussianPolicy:
         """The follower's soft best response."""
         return self.plan.best.policy
-
-    @property
-    def direct_gradient(self) -> Array:
-        """dJ/dx with the response held fixed, the shape of x."""
-        return self.plan.direct_gradient
-
-    @property
-    def response_gradient(self) -> Array:
-        """The part of dJ/dx that goes through the response, the shape of x."""
-        return self.plan.response_gradient
-
-    @property
-    def gradient(self) -> Array:
-        """The hypergradient dJ/dx, the shape of x."""
-        return self.plan.gradient
 
 
 def solve_linear(game: LinearQuadraticGame, x: Array) -> LinearSolution:
@@ -72,4 +44,4 @@ def solve_linear(game: LinearQuadraticGame, x: Array) -> LinearSolution:
         temperature=game.temperature,
         horizon=game.horizon,
     )
-    return LinearSolution(game, x, plan)
+    return LinearSolution(x, plan)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.oracles.planned import PlannedSolution
 from stackelberg_envs.planning.asset_grid import pieces
 from stackelberg_envs.planning.tax import TaxPlan, TypePlan
 from stackelberg_envs.tax_economy import every_action
@@ -96,52 +97,21 @@ class TaxPolicy:
 
 
 @dataclass(frozen=True, eq=False)
-class TaxSolution:
+class TaxSolution(PlannedSolution[TaxPlan]):
     """Everything exact about one schedule of taxes, on the grid of assets.
 
     Attributes
     ----------
-    x
-        The commitment.
-    plan
-        The solution by type of household.
     policy
         The households' soft best response.
     """
 
-    x: Array
-    plan: TaxPlan
     policy: TaxPolicy
-
-    @property
-    def leader_value(self) -> float:
-        """J(x), reward units."""
-        return self.plan.leader_value
-
-    @property
-    def follower_value(self) -> float:
-        """The households' mean entropy-regularised value at the initial distribution, reward units."""
-        return self.plan.follower_value
 
     @property
     def type_values(self) -> Array:
         """What each type contributes, J(x) if all households were of it, shape (K,)."""
         return np.array([one.saving.leader_value for one in self.plan.types])
-
-    @property
-    def direct_gradient(self) -> Array:
-        """Derivative dJ/dx with the responses held fixed, shape (4,)."""
-        return self.plan.direct_gradient
-
-    @property
-    def response_gradient(self) -> Array:
-        """The part of dJ/dx that goes through the responses, shape (4,)."""
-        return self.plan.response_gradient
-
-    @property
-    def gradient(self) -> Array:
-        """The hypergradient dJ/dx, shape (4,)."""
-        return self.direct_gradient + self.response_gradient
 
     @cached_property
     def refined(self) -> TaxPlan:

@@ -32,6 +32,7 @@ FLOORS = {
     "contexts": 5,
     "oracles": 6,
     "linear_quadratic": 6,
+    "guided": 6,
     "simulation": 6,
     "rendering": 7,
     "rendering_linear": 7,

@@ -1,0 +1,67 @@
+"""What the exact solutions of batched games have in common: all numbers come from a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from stackelberg_envs.arrays import Array
+
+__all__ = ["Planned", "PlannedSolution"]
+
+
+class Planned(Protocol):
+    """A game solved under one commitment."""
+
+    @property
+    def leader_value(self) -> float: ...  # noqa: D102
+    @property
+    def follower_value(self) -> float: ...  # noqa: D102
+    @property
+    def direct_gradient(self) -> Array: ...  # noqa: D102
+    @property
+    def response_gradient(self) -> Array: ...  # noqa: D102
+
+
+PlanT = TypeVar("PlanT", bound=Planned)
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedSolution(Generic[PlanT]):
+    """Everything exact about one commitment; derivatives are computed on first use.
+
+    Attributes
+    ----------
+    x
+        The commitment.
+    plan
+        The game solved under it.
+    """
+
+    x: Array
+    plan: PlanT
+
+    @property
+    def leader_value(self) -> float:
+        """J(x), reward units."""
+        return self.plan.leader_value
+
+    @property
+    def follower_value(self) -> float:
+        """The follower's entropy-regularised value at the initial distribution, reward units."""
+        return self.plan.follower_value
+
+    @property
+    def direct_gradient(self) -> Array:
+        """Derivative dJ/dx with the response held fixed, the shape of x."""
+        return self.plan.direct_gradient
+
+    @property
+    def response_gradient(self) -> Array:
+        """The part of dJ/dx that goes through the response, the shape of x."""
+        return self.plan.response_gradient
+
+    @property
+    def gradient(self) -> Array:
+        """The hypergradient dJ/dx, the shape of x."""
+        return self.direct_gradient + self.response_gradient
