@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from agents.registry import Registry
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.batched import AnyGame
 from stackelberg_envs.errors import ArgumentError
@@ -33,7 +34,7 @@ __all__ = [
     "require_tabular",
 ]
 
-FOLLOWERS: dict[str, type[Follower]] = {}
+FOLLOWERS: Registry[Follower] = Registry("follower", __package__)
 Kind = TypeVar("Kind", bound="type[Follower]")
 
 
@@ -215,13 +216,4 @@ def require_flag(value: object, name: str) -> bool:
 
 def register_follower(name: str) -> Callable[[Kind], Kind]:
     """Class decorator: make a follower known by `name`."""
-
-    def add(kind: Kind) -> Kind:
-        taken = FOLLOWERS.get(name)
-        # The same class again is a module that was run twice, in a notebook say.
-        if taken is not None and (taken.__module__, taken.__qualname__) != (kind.__module__, kind.__qualname__):
-            raise ArgumentError(f"follower {name!r}: the name is taken by {taken.__module__}.{taken.__qualname__}")
-        FOLLOWERS[name] = kind
-        return kind
-
-    return add
+    return FOLLOWERS.add(name)

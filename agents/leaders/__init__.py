@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
-from functools import cache
 from typing import TypeVar
 
 from agents.leaders import base
 from agents.leaders.base import LEADERS, GradientConfig, GradientLeader, Leader
-from stackelberg_envs.errors import unknown_name
 
 __all__ = ["GradientConfig", "GradientLeader", "Leader", "leader_class", "leader_names", "register_leader"]
 
 Kind = TypeVar("Kind", bound="type[Leader]")
-
-
-@cache
-def _walk() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
 
 
 def register_leader(name: str) -> Callable[[Kind], Kind]:
@@ -31,14 +21,13 @@ def register_leader(name: str) -> Callable[[Kind], Kind]:
     ArgumentError
         The name is taken.
     """
-    _walk()
+    LEADERS.walk()
     return base.register_leader(name)
 
 
 def leader_names() -> list[str]:
     """Return the names of all leaders."""
-    _walk()
-    return sorted(LEADERS)
+    return LEADERS.names()
 
 
 def leader_class(name: str) -> type[Leader]:
@@ -49,7 +38,4 @@ def leader_class(name: str) -> type[Leader]:
     UnknownNameError
         With the nearest names.
     """
-    _walk()
-    if name not in LEADERS:
-        raise unknown_name("leader", name, LEADERS)
-    return LEADERS[name]
+    return LEADERS.find(name)

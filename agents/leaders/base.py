@@ -11,6 +11,7 @@ import numpy as np
 
 from agents.brief import Brief, Information
 from agents.optimizers import clip_norm, make_optimizer
+from agents.registry import Registry
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, first_index, require_at_least, require_positive
 from stackelberg_envs.commitments import Commitment
@@ -21,12 +22,13 @@ __all__ = [
     "GradientConfig",
     "GradientLeader",
     "Leader",
+    "PointLeader",
     "register_leader",
     "require_on_policy",
     "starting_point",
 ]
 
-LEADERS: dict[str, type[Leader]] = {}
+LEADERS: Registry[Leader] = Registry("leader", __package__)
 Kind = TypeVar("Kind", bound="type[Leader]")
 #: Commitments closer than this, absolutely or relatively, are the same one.
 SAME = 1e-5
@@ -101,16 +103,7 @@ class Leader(ABC):
 
 def register_leader(name: str) -> Callable[[Kind], Kind]:
     """Class decorator: make a leader known by `name`."""
-
-    def add(kind: Kind) -> Kind:
-        taken = LEADERS.get(name)
-        # The same class again is a module that was run twice, in a notebook say.
-        if taken is not None and (taken.__module__, taken.__qualname__) != (kind.__module__, kind.__qualname__):
-            raise ArgumentError(f"leader {name!r}: the name is taken by {taken.__module__}.{taken.__qualname__}")
-        LEADERS[name] = kind
-        return kind
-
-    return add
+    return LEADERS.add(name)
 
 
 @dataclass(frozen=True)
@@ -137,42 +130,58 @@ class GradientConfig:
     start: str | list[float] = "zeros"
 
 
-class GradientLeader(Leader):
-    """A leader that ascends an estimate of dJ/dx through its parametrisation."""
+class PointLeader(Leader):
+    """A leader that is at one point theta, begins where ``config.start`` says, and announces x(theta).
 
-    Config = GradientConfig
+    Attributes
+    ----------
+    theta
+        The point, shape (P,).
+    """
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         self.theta = starting_point(config.start, brief.parametrisation.size, rng)
-        require_at_least(config.decay, 0.0, "decay")
-        if config.max_norm is not None:
-            require_positive(config.max_norm, "max_norm", ArgumentError)
-        self.optimizer = make_optimizer(config.optimizer, config.learning_rate)
-        self._updates = 0
         self._played: Array | None = None
 
     def commit(self) -> Array:
         """Return x(theta)."""
         return self.brief.parametrisation(self.theta)
 
-    def update(self, trajectories: Trajectories) -> dict[str, float]:
-        """Take one step of the optimizer along the estimated gradient."""
-        dx, diagnostics = self.gradient(trajectories)
-        self._played = self.theta
-        gradient = self.brief.parametrisation.vjp(self.theta, dx)
-        step = self.optimizer.step(clip_norm(gradient, self.config.max_norm))
-        step /= 1.0 + self.config.decay * self._updates
-        self._updates += 1
-        self.theta = self.brief.parametrisation.retract(self.theta + step)
-        return {"gradient_norm": float(np.linalg.norm(gradient)), **diagnostics}
+    def move_to(self, theta: Array) -> None:
+        """Go on from the point that was played to another."""
+        self._played, self.theta = self.theta, theta
 
     def shorten(self, share: float = 0.5) -> bool:
-        """Shorten the last step by a share of it."""
+        """Go a share of the way back to the last point that was played."""
         if self._played is None:
             return False
         self.theta = self.theta + share * (self._played - self.theta)
         return True
+
+
+class GradientLeader(PointLeader):
+    """A leader that ascends an estimate of dJ/dx through its parametrisation."""
+
+    Config = GradientConfig
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        require_at_least(config.decay, 0.0, "decay")
+        if config.max_norm is not None:
+            require_positive(config.max_norm, "max_norm", ArgumentError)
+        self.optimizer = make_optimizer(config.optimizer, config.learning_rate)
+        self._updates = 0
+
+    def update(self, trajectories: Trajectories) -> dict[str, float]:
+        """Take one step of the optimizer along the estimated gradient."""
+        dx, diagnostics = self.gradient(trajectories)
+        gradient = self.brief.parametrisation.vjp(self.theta, dx)
+        step = self.optimizer.step(clip_norm(gradient, self.config.max_norm))
+        step /= 1.0 + self.config.decay * self._updates
+        self._updates += 1
+        self.move_to(self.brief.parametrisation.retract(self.theta + step))
+        return {"gradient_norm": float(np.linalg.norm(gradient)), **diagnostics}
 
     @abstractmethod
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:

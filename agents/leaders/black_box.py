@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from agents.brief import Brief, Information
-from agents.leaders.base import Leader, require_on_policy, starting_point
+from agents.leaders.base import PointLeader, require_on_policy
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 
 __all__ = ["BlackBoxLeader", "observed_value"]
 
 
-class BlackBoxLeader(Leader):
+class BlackBoxLeader(PointLeader):
     """Announces one candidate after the other and recommends the one with the highest observed value.
 
     Each candidate costs one best response of the follower. The observed value is noisy, so the recommended one is
@@ -34,13 +34,7 @@ class BlackBoxLeader(Leader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.theta = starting_point(config.start, brief.parametrisation.size, rng)
         self.best_theta, self.best_value = self.theta, -np.inf
-        self._played: Array | None = None
-
-    def commit(self) -> Array:
-        """Return the present candidate's commitment."""
-        return self.brief.parametrisation(self.theta)
 
     def recommend(self) -> Array:
         """Make the best candidate the present one and return its commitment."""
@@ -53,16 +47,9 @@ class BlackBoxLeader(Leader):
         value = observed_value(trajectories, self.brief.leader_discount)
         if value > self.best_value:
             self.best_theta, self.best_value = self.theta, value
-        self._played = self.theta
-        self.theta, diagnostics = self.following(value)
+        theta, diagnostics = self.following(value)
+        self.move_to(theta)
         return {"observed_value": value, "best_observed_value": self.best_value, **diagnostics}
-
-    def shorten(self, share: float = 0.5) -> bool:
-        """Move the candidate a share of the way to the last one that was played."""
-        if self._played is None:
-            return False
-        self.theta = self.theta + share * (self._played - self.theta)
-        return True
 
     @abstractmethod
     def following(self, value: float) -> tuple[Array, dict[str, float]]:

@@ -1,0 +1,79 @@
+"""Classes by name: those of this package, one per file of a folder, and the user's own."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from stackelberg_envs.errors import ArgumentError, unknown_name
+
+__all__ = ["Registry"]
+
+Player = TypeVar("Player")
+Kind = TypeVar("Kind", bound="type[Any]")
+
+
+class Registry(dict[str, type[Player]]):
+    """Name -> class; the folder's files register theirs when they are imported, on the first question.
+
+    Parameters
+    ----------
+    role
+        What the classes are, for messages.
+    package
+        The folder's name as a package.
+    """
+
+    def __init__(self, role: str, package: str) -> None:
+        super().__init__()
+        self.role, self.package = role, package
+        self._walked = False
+
+    def walk(self) -> None:
+        """Import every file of the folder, once."""
+        if self._walked:
+            return
+        for module in pkgutil.iter_modules(importlib.import_module(self.package).__path__):
+            importlib.import_module(f"{self.package}.{module.name}")
+        self._walked = True
+
+    def add(self, name: str) -> Callable[[Kind], Kind]:
+        """Class decorator: make a class known by `name`.
+
+        Raises
+        ------
+        ArgumentError
+            The name is taken.
+        """
+
+        def decorate(kind: Kind) -> Kind:
+            taken = self.get(name)
+            # The same class again is a module that was run twice, in a notebook say.
+            if taken is not None and (taken.__module__, taken.__qualname__) != (kind.__module__, kind.__qualname__):
+                raise ArgumentError(
+                    f"{self.role} {name!r}: the name is taken by {taken.__module__}.{taken.__qualname__}"
+                )
+            self[name] = kind
+            return kind
+
+        return decorate
+
+    def names(self) -> list[str]:
+        """Return all names, sorted."""
+        self.walk()
+        return sorted(self)
+
+    def find(self, name: str) -> type[Player]:
+        """Return the class registered under `name`.
+
+        Raises
+        ------
+        UnknownNameError
+            With the nearest names.
+        """
+        self.walk()
+        if name not in self:
+            raise unknown_name(self.role, name, self)
+        return self[name]
