@@ -45,6 +45,7 @@ __all__ = [
     "PolicyTable",
     "StateIncentive",
     "TransitionMixture",
+    "central_differences",
     "finite_difference_vjp",
 ]
 
@@ -182,14 +183,34 @@ def finite_difference_vjp(
 
     The fallback for commitments without a derivative, and the check of those that have one.
     """
+
+    def rise(high: Array, low: Array) -> float:
+        return _pair(commitment.effect(high), commitment.effect(low), cotangents)
+
+    return central_differences(rise, commitment, x, step)
+
+
+def central_differences(rise: Callable[[Array, Array], float], commitment: Commitment, x: Array, step: float) -> Array:
+    """Return central differences by each entry of x.
+
+    Parameters
+    ----------
+    rise
+        Takes two points, and returns by how much the first one's value is the larger.
+    commitment
+        Its bounds are the scale of the steps.
+    x
+        Where.
+    step
+        In units of the width of the bounds.
+    """
     x = np.asarray(x, dtype=np.float64)
     out = np.empty(x.shape)
     width = np.where(commitment.high > commitment.low, commitment.high - commitment.low, 1.0)
     for index in np.ndindex(x.shape):
         shift = np.zeros(x.shape)
         shift[index] = step * width[index]
-        plus, minus = commitment.effect(x + shift), commitment.effect(x - shift)
-        out[index] = _pair(plus, minus, cotangents) / (2 * shift[index])
+        out[index] = rise(x + shift, x - shift) / (2 * shift[index])
     return out
 
 

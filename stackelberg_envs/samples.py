@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.commitments import DIFFERENCE_STEP, Commitment, Effect
+from stackelberg_envs.commitments import DIFFERENCE_STEP, Commitment, Effect, central_differences
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import GameError
 
@@ -151,15 +151,11 @@ def sampled_difference_vjp(
 
     The fallback for commitments without a derivative, and the check of those that have one.
     """
-    x = np.asarray(x, dtype=np.float64)
-    out = np.empty(x.shape)
-    width = np.where(commitment.high > commitment.low, commitment.high - commitment.low, 1.0)
-    for index in np.ndindex(x.shape):
-        shift = np.zeros(x.shape)
-        shift[index] = step * width[index]
-        plus, minus = commitment.effect_at(x + shift, samples), commitment.effect_at(x - shift, samples)
-        out[index] = _pair(plus, minus, cotangents) / (2 * shift[index])
-    return out
+
+    def rise(high: Array, low: Array) -> float:
+        return _pair(commitment.effect_at(high, samples), commitment.effect_at(low, samples), cotangents)
+
+    return central_differences(rise, commitment, x, step)
 
 
 def _pair(plus: SampledEffect, minus: SampledEffect, cotangents: Cotangents) -> float:
