@@ -3,15 +3,18 @@
 Per game and leader: the leader's value at the last update against the follower as it plays, and that of the final
 commitment against the exact best response; mean and quartiles over seeds. The last column is the exact follower.
 Leaders of level MODEL draw nothing at random and see no play: one seed tells all. A leader whose kind of commitment a
-game does not have is left out. Values are kept in benchmarks/suboptimal_followers.json, so that leaders can be run
-one after the other; the tables docs/tables/suboptimal_followers_<game>.md are written anew from all of them.
+game does not have is left out. Values are kept in benchmarks/suboptimal_followers.json, cell by cell, so that a run
+that was stopped goes on where it was; --again measures what is kept anew. The tables
+docs/tables/suboptimal_followers_<game>.md are written from all cells there are.
 
     python benchmarks/suboptimal_followers.py [--seeds 10] [--games toy_1 toy_2 four_rooms] [--leaders naive bchg ...]
+                                              [--again]
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from dataclasses import fields
@@ -82,16 +85,19 @@ def runs(game, leader, sweeps, restart, seeds):
     return np.array([(record.curve["leader_value"][-1], record.leader_value) for record in records]).T
 
 
-def measure(game, leader, seeds):
-    """Return what is kept of a game and a leader: by table (kept, reset) and sweeps the values of every seed."""
-    return {
-        "kept" if not restart else "reset": [runs(game, leader, n, restart, seeds).tolist() for n in SWEEPS]
-        for restart in (False, True)
-    }
+def measure(game, leader, seeds, rows):
+    """Measure the cells that are missing in the rows "kept" and "reset" of a leader; yield after each."""
+    for i, sweeps in enumerate(SWEEPS):
+        for kind, restart in (("kept", False), ("reset", True)):
+            if rows[kind][i] is None:
+                rows[kind][i] = runs(game, leader, sweeps, restart, seeds).tolist()
+                yield
 
 
 def cell(values):
-    """Return "mean (first quartile to third)"; a single value alone."""
+    """Return "mean (first quartile to third)"; a single value alone; nothing where nothing was measured."""
+    if values is None:
+        return ""
     if len(values) == 1:
         return f"{values[0]:.2f}"
     low, high = np.quantile(values, [0.25, 0.75])
@@ -101,7 +107,8 @@ def cell(values):
 def table(game, measured):
     """Return both tables of a game as Markdown."""
     budget = GAMES[game][2]
-    seeds = max(len(row[0][0]) for tables in measured.values() for row in tables.values())
+    rows = [row for tables in measured.values() for row in tables.values()]
+    seeds = max(len(found[0]) for row in rows for found in row if found is not None)
     lines = [
         f"Mean and quartiles of {seeds} seeds (one where a single number stands). {budget['updates']} updates of "
         f"{budget['steps_per_update']:,} observed steps.",
@@ -110,9 +117,9 @@ def table(game, measured):
     for i, title in enumerate(TITLES):
         names = " | ".join("to the end" if n is None else f"{n} sweep{'s' * (n > 1)}" for n in SWEEPS)
         lines += [f"**{title}**", "", f"| leader | table | {names} |", "| --- " * (2 + len(SWEEPS)) + "|"]
-        for leader, tables in measured.items():
+        for leader, tables in sorted(measured.items()):
             for kind, row in tables.items():
-                lines.append(f"| `{leader}` | {kind} | {' | '.join(cell(values[i]) for values in row)} |")
+                lines.append(f"| `{leader}` | {kind} | {' | '.join(cell(found and found[i]) for found in row)} |")
         lines.append("")
     return "\n".join(lines).replace("-0.00", "0.00")
 
@@ -122,17 +129,19 @@ def main():
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--games", nargs="+", choices=GAMES, default=list(GAMES))
     parser.add_argument("--leaders", nargs="+", default=leader_names())
+    parser.add_argument("--again", action="store_true")
     arguments = parser.parse_args()
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
-    for game in arguments.games:
-        for leader in arguments.leaders:
-            if not takes(game, leader):
-                continue
-            started = time.perf_counter()
-            kept.setdefault(game, {})[leader] = measure(game, leader, arguments.seeds)
+    for game, leader in itertools.product(arguments.games, arguments.leaders):
+        if not takes(game, leader):
+            continue
+        started, of_game = time.perf_counter(), kept.setdefault(game, {})
+        if arguments.again or leader not in of_game:
+            of_game[leader] = {kind: [None] * len(SWEEPS) for kind in ("kept", "reset")}
+        for _ in measure(game, leader, arguments.seeds, of_game[leader]):
             KEPT.write_text(json.dumps(kept, sort_keys=True) + "\n", encoding="utf-8")
-            Path(f"docs/tables/suboptimal_followers_{game}.md").write_text(table(game, kept[game]), encoding="utf-8")
-            print(f"{game}, {leader}: {time.perf_counter() - started:.0f} s", flush=True)
+            Path(f"docs/tables/suboptimal_followers_{game}.md").write_text(table(game, of_game), encoding="utf-8")
+        print(f"{game}, {leader}: {time.perf_counter() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
