@@ -1,5 +1,8 @@
 """What several test files share about leaders."""
 
+import gc
+import types
+
 import pytest
 
 #: Options with which slow leaders do all they do in a short time.
@@ -19,3 +22,23 @@ QUICK = {
 def quick():
     """Options by name of the leader; most need none."""
     return QUICK
+
+
+@pytest.fixture
+def reachable():
+    """A function: every object reachable from one through containers and attributes, short of classes and modules."""
+    return _reachable
+
+
+def _reachable(start):
+    seen, queue = {}, [start]
+    while queue:
+        item = queue.pop()
+        if id(item) in seen or isinstance(item, type | types.ModuleType | types.FunctionType | types.CodeType):
+            continue
+        seen[id(item)] = item
+        if isinstance(item, types.MethodType):
+            queue.append(item.__self__)
+        else:
+            queue.extend(gc.get_referents(item))
+    return list(seen.values())

@@ -6,9 +6,7 @@ of their own: test_remote.py).
 """
 
 import ast
-import gc
 import sys
-import types
 from pathlib import Path
 
 import numpy as np
@@ -75,24 +73,9 @@ def test_the_import_check_sees_what_the_experiment_imports():
     assert any(name.startswith("stackelberg_envs.oracles") for name in names)
 
 
-def reachable(start):
-    """Return every object reachable from `start` through containers and attributes, short of classes and modules."""
-    seen, queue = {}, [start]
-    while queue:
-        item = queue.pop()
-        if id(item) in seen or isinstance(item, type | types.ModuleType | types.FunctionType | types.CodeType):
-            continue
-        seen[id(item)] = item
-        if isinstance(item, types.MethodType):
-            queue.append(item.__self__)
-        else:
-            queue.extend(gc.get_referents(item))
-    return list(seen.values())
-
-
 @pytest.mark.parametrize("game", GAMES, ids=lambda game: game.name)
 @pytest.mark.parametrize("level", [Information.ACTIONS_ONLY, Information.REWARDS_OBSERVED])
-def test_a_modest_brief_reaches_neither_dynamics_nor_follower_rewards(game, level):
+def test_a_modest_brief_reaches_neither_dynamics_nor_follower_rewards(game, level, reachable):
     brief = make_brief(game, level)
     objects = reachable(brief)
     assert any(isinstance(item, Commitment) for item in objects)  # the search does search
@@ -102,7 +85,7 @@ def test_a_modest_brief_reaches_neither_dynamics_nor_follower_rewards(game, leve
     assert not any(np.shares_memory(array, secret) for array in arrays for secret in secrets)
 
 
-def test_the_search_finds_the_game_in_a_brief_of_level_model():
+def test_the_search_finds_the_game_in_a_brief_of_level_model(reachable):
     assert any(isinstance(item, TabularGame) for item in reachable(make_brief(GAMES[0], Information.MODEL)))
 
 
@@ -161,7 +144,7 @@ class Recorded:
 
 
 @pytest.mark.parametrize("name", leader_names())
-def test_no_leader_ever_touches_the_follower(name):
+def test_no_leader_ever_touches_the_follower(name, reachable):
     try:
         experiment = Experiment(ExperimentConfig(GAMES[0], leader=name, steps_per_update=300))
     except ArgumentError:

@@ -1,7 +1,5 @@
 """What is reachable from the brief of a linear-quadratic game: its form, never its secrets."""
 
-import gc
-import types
 from dataclasses import fields
 
 import numpy as np
@@ -25,20 +23,9 @@ SECRETS = {
 GAMES = pytest.mark.parametrize("game", [LQR, BUILDING], ids=lambda game: game.name)
 
 
-def reachable(start):
-    seen, queue = {}, [start]
-    while queue:
-        item = queue.pop()
-        if id(item) in seen or isinstance(item, type | types.ModuleType | types.FunctionType | types.CodeType):
-            continue
-        seen[id(item)] = item
-        queue.extend([item.__self__] if isinstance(item, types.MethodType) else gc.get_referents(item))
-    return list(seen.values())
-
-
 @GAMES
 @pytest.mark.parametrize("level", [Information.ACTIONS_ONLY, Information.REWARDS_OBSERVED])
-def test_a_modest_brief_reaches_the_form_and_no_secret(game, level):
+def test_a_modest_brief_reaches_the_form_and_no_secret(game, level, reachable):
     objects = reachable(make_brief(game, level))
     for kind in (Commitment, LinearForm, LinearModelClass):  # the search does search
         assert any(isinstance(item, kind) for item in objects)
@@ -51,5 +38,5 @@ def test_a_modest_brief_reaches_the_form_and_no_secret(game, level):
 
 
 @GAMES
-def test_the_search_finds_the_numbers_at_level_model(game):
+def test_the_search_finds_the_numbers_at_level_model(game, reachable):
     assert any(isinstance(item, LinearNumbers) for item in reachable(make_brief(game, Information.MODEL)))
