@@ -118,7 +118,7 @@ class ExpectedSarsa:
 class Sarsa:
     """Tabular SARSA with a fixed step, one pass over the batch in random order.
 
-    As in the Four-Rooms code published with BC-HG, which starts from a standard normal table instead of zeros.
+    As in the Four-Rooms code published with BC-HG.
 
     Parameters
     ----------
@@ -132,6 +132,8 @@ class Sarsa:
         In (0, 1].
     bootstrap
         Whether a cut episode goes on as the present values say; otherwise it has ended.
+    start
+        One of `STARTS`: "zeros", or "random", a standard normal table, as published.
     """
 
     def __init__(
@@ -141,8 +143,9 @@ class Sarsa:
         rng: np.random.Generator,
         step: float = 0.5,
         bootstrap: bool = True,
+        start: str = "zeros",
     ) -> None:
-        self.q = np.zeros(shape)
+        self.q = rng.standard_normal(shape) if start == "random" else np.zeros(shape)
         self.discount = discount
         self.rng = rng
         self.step = step
@@ -297,6 +300,8 @@ CRITICS: dict[str, type[ExpectedSarsa] | type[MonteCarlo] | type[Lstd] | type[Sa
     "monte_carlo": MonteCarlo,
     "sarsa": Sarsa,
 }
+#: What the table of "sarsa" starts with.
+STARTS = ("zeros", "random")
 
 
 def make_critic(
@@ -307,6 +312,7 @@ def make_critic(
     stationary: bool = True,
     bootstrap: bool = True,
     step: float = 0.5,
+    start: str = "zeros",
     rng: np.random.Generator | None = None,
 ) -> Critic:
     """Return a fresh critic by name.
@@ -321,7 +327,7 @@ def make_critic(
         Whether the dynamics are the same under every commitment; only "lstd" looks further back than one commitment.
     bootstrap
         Whether a cut episode goes on. To "lstd" it makes no difference: it counts where a cut step led.
-    step, rng
+    step, start, rng
         Of "sarsa".
 
     Raises
@@ -329,16 +335,18 @@ def make_critic(
     UnknownNameError
         Nobody registered that name.
     ArgumentError
-        A step outside (0, 1].
+        A step outside (0, 1], or a start that is not in `STARTS`.
     """
     if name not in CRITICS:
         raise unknown_name("critic", name, CRITICS)
     if not 0.0 < step <= 1.0:
         raise ArgumentError(f"critic_step: expected a number in (0, 1], got {step!r}")
+    if start not in STARTS:
+        raise ArgumentError(f"critic_start: expected one of {STARTS}, got {start!r}")
     if name == "lstd":
         return Lstd(shape, discount, stationary)
     if name == "sarsa":
-        return Sarsa(shape, discount, np.random.default_rng() if rng is None else rng, step, bootstrap)
+        return Sarsa(shape, discount, np.random.default_rng() if rng is None else rng, step, bootstrap, start)
     if name == "monte_carlo":
         return MonteCarlo(shape, discount, bootstrap)
     return ExpectedSarsa(shape, discount, bootstrap=bootstrap)

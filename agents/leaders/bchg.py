@@ -46,6 +46,8 @@ class BchgConfig(GradientConfig):
         The leader's critic: "lstd", "expected_sarsa", "monte_carlo" or, as published for Four-Rooms, "sarsa".
     critic_step
         Step of "sarsa", in (0, 1]; published: the best of 0.1, 0.3, 0.5, 0.7, 0.9 and 1.
+    critic_start
+        Of the table of "sarsa": "zeros", or "random" (standard normal) as published.
     bootstrap
         Whether an episode cut by the step budget or the horizon goes on as the critic says; the published code lets
         it end there. "lstd" has no use for it.
@@ -68,6 +70,7 @@ class BchgConfig(GradientConfig):
 
     critic: str = "lstd"
     critic_step: float = 0.5
+    critic_start: str = "zeros"
     bootstrap: bool = True
     weights: str = "at_risk"
     memory: float = 1.0
@@ -110,6 +113,7 @@ class Bchg(GradientLeader):
             stationary="transition" not in brief.commitment.changes,
             bootstrap=config.bootstrap,
             step=config.critic_step,
+            start=config.critic_start,
             rng=rng,
         )
         if config.weights not in WEIGHTS:

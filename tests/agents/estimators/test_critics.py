@@ -163,6 +163,14 @@ def test_sarsa_equals_its_definition(game, solution, bootstrap):
     np.testing.assert_allclose(critic.q, q, rtol=1e-12, atol=1e-12)
 
 
+def test_sarsa_starts_with_a_standard_normal_table_if_asked():
+    random = make_critic("sarsa", (50, 4, 5), 0.9, start="random", rng=np.random.default_rng(1)).q
+    np.testing.assert_array_equal(random, np.random.default_rng(1).standard_normal((50, 4, 5)))
+    assert not make_critic("sarsa", (50, 4, 5), 0.9, rng=np.random.default_rng(1)).q.any()
+    with pytest.raises(ArgumentError, match=r"critic_start: expected one of .*, got 'ones'"):
+        make_critic("sarsa", (1, 1, 1), 0.9, start="ones")
+
+
 @pytest.mark.parametrize("name", ["monte_carlo", "expected_sarsa"])
 def test_without_bootstrap_a_cut_episode_has_ended(game, solution, name):
     policy, behaviour = solution.primitives.leader_policy, solution.best.policy
