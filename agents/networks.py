@@ -149,6 +149,10 @@ class Trained:
         self.network, self.target = network, network.copy()
         self.optimizer = Adam(learning_rate)
 
+    def still(self) -> Trained:
+        """Return a copy of the slow copy, which later training does not change."""
+        return Trained(self.target.copy(), self.optimizer.learning_rate)
+
     def follow(self, rate: float) -> None:
         """Move the copy a part of its way to the network."""
         self.target.parameters += np.float32(rate) * (self.network.parameters - self.target.parameters)

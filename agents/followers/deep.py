@@ -17,7 +17,7 @@ from stackelberg_envs.arrays import Array, IntArray, require_count
 from stackelberg_envs.batched import BatchedGame, FollowerPolicy
 from stackelberg_envs.errors import ArgumentError
 
-__all__ = ["Copies", "DeepFollower", "DeepFollowerConfig", "Inputs", "Replay"]
+__all__ = ["Copies", "DeepFollower", "DeepFollowerConfig", "Inputs", "Replay", "require_in"]
 
 Floats = NDArray[np.float32]
 Rows = dict[str, NDArray[Any]]
@@ -97,6 +97,8 @@ class Inputs:
     ----------
     size
         Numbers per row.
+    middle_action
+        Mean of the leader's actions, shape (A,).
     change
         Typical change of the state in one step, shape (W,).
     plain
@@ -105,6 +107,7 @@ class Inputs:
 
     def __init__(self, game: BatchedGame, observe_commitment: bool, seen: Rows) -> None:
         self._state, self._action = _center_and_scale(seen["state"]), _center_and_scale(seen["leader_action"])
+        self.middle_action = self._action[0]
         self.change = _positive(np.sqrt(np.mean((seen["next_state"] - seen["state"]) ** 2, axis=0)))
         self._contexts = game.num_contexts if game.num_contexts > 1 else 0
         box = game.commitment
@@ -256,7 +259,6 @@ class DeepFollower(RestartingFollower):
 
     Config: ClassVar[type[Any]] = DeepFollowerConfig
     policy: Any
-    _parts: list[Trained]
     name: ClassVar[str]
     kinds = frozenset({"batched"})
 
@@ -338,9 +340,9 @@ class DeepFollower(RestartingFollower):
     def make_networks(self, game: BatchedGame, seen: Rows) -> None:
         """Make untrained networks; `seen` is a little even play."""
 
+    @abstractmethod
     def trained(self) -> list[Trained]:
         """Return all that is trained."""
-        return self._parts
 
     @abstractmethod
     def prepare(self, game: BatchedGame) -> None:

@@ -150,6 +150,10 @@ class Sac(DeepFollower):
         first, second = np.triu_indices(len(plain))
         return plain[first], plain[second]
 
+    def trained(self) -> list[Trained]:
+        """Return actor and critics."""
+        return self._parts
+
     def prepare(self, game: BatchedGame) -> None:
         """Take up the commitment at hand."""
         del game

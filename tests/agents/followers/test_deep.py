@@ -10,9 +10,10 @@ from gymnasium.spaces import Box, Discrete, MultiDiscrete
 import agents
 from agents.checkpoints import pack, unpack
 from agents.followers import FollowerView, follower_class
+from agents.followers.action_values import ActionTable
 from agents.followers.deep import Copies, Replay, episode_steps
 from agents.followers.sac import ActionBox, GaussianPolicy, Sac, SacConfig
-from agents.followers.soft_dqn import ActionTable, SoftDqn, SoftDqnConfig, even_draws
+from agents.followers.soft_dqn import SoftDqn, SoftDqnConfig
 from agents.results import load_record
 from stackelberg_envs.batched import BatchedGame, BatchStep
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0, discrete_toy_v0
@@ -72,31 +73,35 @@ def pay(x, place, acts, taste, actions):
     return taste * place * (1 - acts) + x[0] * actions[..., 1] - 0.3 * acts * actions[..., 0]
 
 
-DEVIATION = 0.8
+DEVIATION = 0.5
 
 
-def drift(actions):
-    return 0.3 * (actions[:, 0] - 1.0) - 0.2 * actions[:, 1]
+def mean_of_next(states, actions):
+    return 0.9 * states + (actions[..., 0] - 1.0) - 0.2 * actions[..., 1]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Drift(Line):
-    """A number that decays, is moved by the action, and has a normal noise: the forecast can be exact."""
+class Balance(Line):
+    """A number with normal noise that is best kept at the taste: an action pays nothing now, only later."""
 
     def step(self, rng, x, states, contexts, leader_actions, follower_actions):
         made = super().step(rng, x, states, contexts, leader_actions, follower_actions)
-        following = 0.6 * states[:, 0] + drift(follower_actions) + DEVIATION * rng.standard_normal(len(states))
-        return BatchStep(following[:, None], made.leader_reward, made.follower_reward, np.zeros(len(states), bool))
+        following = mean_of_next(states[:, 0], follower_actions) + DEVIATION * rng.standard_normal(len(states))
+        reward = -0.3 * (states[:, 0] - np.asarray(TASTES)[contexts]) ** 2
+        return BatchStep(following[:, None], made.leader_reward, reward, np.zeros(len(states), bool))
 
     def initial_states(self, rng, contexts):
-        return rng.standard_normal((len(contexts), 1))
+        return 2.0 * rng.standard_normal((len(contexts), 1))
 
 
 LINE = Line(
     commitment=Bonus(), leader_discount=0.8, follower_discount=0.8, temperature=0.2, horizon=30,
     context_probabilities=[0.5, 0.5],
 )  # fmt: skip
-DRIFT = Drift(commitment=Bonus(), leader_discount=0.8, follower_discount=0.8, temperature=0.2, horizon=30)
+BALANCE = Balance(
+    commitment=Bonus(), leader_discount=0.8, follower_discount=0.8, temperature=0.2, horizon=30,
+    context_probabilities=[0.5, 0.5],
+)  # fmt: skip
 X = np.array([0.1, 0.4])
 
 
@@ -116,6 +121,20 @@ def exact_policy(x=X):
                         q[k, i, a, b] = pay(x, place, a, TASTES[k], action) + expected
     weights = np.exp((q - q.max(axis=-1, keepdims=True)) / 0.2)
     return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def balanced(states, context):
+    """Return the best response in Balance, shape (n, 6), by soft value iteration on a grid with quadrature."""
+    grid, actions = np.linspace(-12.0, 12.0, 481), ActionTable(LINE.follower_action_space).actions
+    nodes, weights = np.polynomial.hermite_e.hermegauss(15)
+    pays, values = -0.3 * (grid - TASTES[context]) ** 2, np.zeros(481)
+    ahead = mean_of_next(grid[:, None], actions)[..., None] + DEVIATION * nodes
+    for _ in range(80):
+        q = pays[:, None] + 0.8 * np.interp(ahead, grid, values) @ (weights / weights.sum())
+        values = 0.2 * np.log(np.exp((q - q.max(axis=1, keepdims=True)) / 0.2).sum(axis=1)) + q.max(axis=1)
+    found = np.exp((q - q.max(axis=1, keepdims=True)) / 0.2)
+    table = found / found.sum(axis=1, keepdims=True)
+    return np.column_stack([np.interp(states, grid, column) for column in table.T])
 
 
 def learned_policy(follower):
@@ -228,18 +247,6 @@ def test_too_many_actions_are_refused():
         ActionTable(MultiDiscrete([100, 100, 100]))
 
 
-@pytest.mark.parametrize(("W", "count"), [(1, 8), (3, 7)])
-def test_even_draws_are_unbiased_and_in_one_dimension_even(W, count):
-    rng = np.random.default_rng(4)
-    points = rng.exponential(size=(50, W))
-    means = np.array([even_draws(rng, points, count).mean(axis=0) for _ in range(4_000)])
-    # Within 5 standard errors in each of at most 3 directions: a false alarm in 5e5.
-    assert (abs(means.mean(axis=0) - points.mean(axis=0)) < 5 * means.std(axis=0) / np.sqrt(4_000)).all()
-    if W == 1:
-        assert means.std() < 0.7 * points.std() / np.sqrt(count)
-    assert even_draws(rng, points, 60).shape == (50, W)
-
-
 @pytest.mark.parametrize("low", [-3.0, -np.inf])
 def test_densities_of_actions_integrate_to_one(low):
     box = ActionBox(Box(np.array([low], np.float32), np.array([1.0], np.float32)), 0.7)
@@ -273,9 +280,9 @@ def torch():
     return pytest.importorskip("torch", reason="the extra torch is not installed")
 
 
-@pytest.mark.parametrize("forecast", [None, "linear", "samples"])
-def test_soft_dqn_finds_the_best_response(torch, forecast):
-    follower = dqn(forecast=forecast)
+@pytest.mark.parametrize("options", [{}, {"huber": 3.0}])
+def test_soft_dqn_finds_the_best_response(torch, options):
+    follower = dqn(**options)
     assert follower.learn(FollowerView(LINE, X)) == 6_400
     found, exact = learned_policy(follower), exact_policy()
     # What it would be to ignore the context, the leader's action, or to act evenly.
@@ -294,21 +301,46 @@ def test_soft_dqn_finds_the_best_response(torch, forecast):
     np.testing.assert_allclose(frequency, found[1, 3, 1], atol=0.071)
 
 
-def test_imagined_targets_have_the_right_mean_and_little_noise(torch):
-    follower = dqn(forecast="samples", steps=12_800, exploration=1.0, draws=5, last_rate=1e-3, updates=5)
-    follower.learn(FollowerView(DRIFT, X))
-    # A bent function of the next state in place of the learned value: its mean is known in closed form.
-    (middle,), (spread,) = follower._inputs._state
-    follower._soft_values = lambda game, rows: np.exp(0.5 * (rows[:, 0] * spread + middle))
-    drawn = follower.replay.sample(np.random.default_rng(2), 4_000)
-    exact = np.exp(0.5 * (0.6 * drawn["state"][:, 0] + drift(drawn["action"])) + 0.125 * DEVIATION**2)
-    follower._seen, follower._places = follower.inputs_of(drawn), follower._table.index(drawn["action"])
-    made = [follower._imagined(DRIFT, drawn, follower._forecast) for _ in range(60)]
-    imagined, observed = np.array(made) / exact - 1, np.exp(0.5 * drawn["next_state"][:, 0]) / exact - 1
-    # The 4,000 errors that are drawn from are a sample: relative deviation sqrt(exp(0.16) - 1) / sqrt(4,000) = 0.0066.
-    # Five of them are a false alarm in 2e6. Without the errors the mean would be -0.077.
-    assert abs(imagined.mean()) < 0.033
-    assert imagined.std() < 0.5 * observed.std()
+@pytest.mark.parametrize("afterstates", [False, True])
+def test_soft_dqn_acts_for_what_comes_later(torch, afterstates):
+    follower, states = dqn(afterstates=afterstates, steps=12_800), np.linspace(-3.0, 3.0, 25)
+    follower.learn(FollowerView(BALANCE, X))
+    for context in range(2):
+        exact = balanced(states, context)
+        found = follower.policy.probabilities(states[:, None], np.zeros((25, 1)), np.full(25, context))
+        assert distance(np.full_like(exact, 1 / 6), exact) > 0.4
+        assert distance(found, exact) < (0.08 if afterstates else 0.12)
+
+
+@pytest.mark.parametrize("afterstates", [False, True])
+def test_values_of_all_actions_are_those_of_each(torch, afterstates):
+    follower = dqn(afterstates=afterstates, **QUICK)
+    follower.learn(FollowerView(BALANCE, X))
+    values, batch = follower._values, follower.replay.sample(np.random.default_rng(0), 50)
+    values.block = 7 * 6
+    every, places = np.concatenate([q.numpy() for q in values.blocks(batch)]), values.table.index(batch["action"])
+    rows = values._seen(batch)
+    with torch.no_grad():
+        if afterstates:
+            ahead = batch["state"] + values.inputs.change * values.move.each(rows, places).numpy()
+            each = values.reward.each(rows, places)[:, 0] + 0.8 * values.scale * values._worth(ahead, batch)[0, :, 0]
+        else:
+            each = values.pairs.each(rows, places)[:, 0]
+    np.testing.assert_allclose(every[np.arange(50), places], each.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_targets_of_afterstates_lose_noise_and_no_mean(torch):
+    follower = dqn(afterstates=True, steps=12_800, exploration=1.0)
+    follower.learn(FollowerView(BALANCE, X))
+    values, drawn = follower._values, follower.replay.sample(np.random.default_rng(2), 8_000)
+    # A bent function in place of the learned value, like it: its mean after each action is known in closed form.
+    following = -0.6 * drawn["next_state"][:, 0] ** 2
+    exact = -0.6 * (mean_of_next(drawn["state"][:, 0], drawn["action"]) ** 2 + DEVIATION**2)
+    values.take(drawn, following)
+    left, before = values.scale * values._worths[:, 0] - exact, following - exact
+    # Five standard errors are a false alarm in 2e6.
+    assert abs(left.mean()) < 5 * before.std() / np.sqrt(8_000)
+    assert left.std() < 0.7 * before.std()
 
 
 def test_shown_the_commitment_it_knows_what_was_true_when(torch):
@@ -336,7 +368,7 @@ def test_what_was_stored_learns_on_bit_for_bit(torch, make, game, x):
     unpack(pack(follower, given={"game": game}), twin, given={"game": game})
     for player in (follower, twin):
         player.learn(FollowerView(game, 0.5 * x))
-    for first, second in zip(follower._parts, twin._parts, strict=True):
+    for first, second in zip(follower.trained(), twin.trained(), strict=True):
         np.testing.assert_array_equal(first.network.parameters, second.network.parameters)
         np.testing.assert_array_equal(first.target.parameters, second.target.parameters)
     contexts = np.zeros(20, np.int32)
@@ -391,7 +423,7 @@ def test_networks_that_diverge_are_an_error(torch, make, game, x):
     follower = make(**QUICK)
     follower.learn(FollowerView(game, x))
     before = follower.policy
-    follower._parts[-1].network.parameters[:] = np.float32(1e30)
+    follower.trained()[-1].network.parameters[:] = np.float32(1e30)
     with pytest.raises(ConvergenceError, match=f"^{follower.name}: expected a finite gradient"):
         follower.learn(FollowerView(game, x))
     assert follower.policy is before
@@ -437,8 +469,9 @@ def test_tabular_games_are_refused(torch, name):
         ({"target_rate": 1.5}, "target_rate: expected a number in"),
         ({"observe_commitment": "no"}, "observe_commitment: expected True or False"),
         ({"exploration": 2.0}, "exploration: expected a probability, got 2.0"),
-        ({"forecast": True}, "forecast: expected one of None, 'linear', 'samples', got True"),
-        ({"draws": 0}, "draws: expected an integer of at least 1, got 0"),
+        ({"afterstates": 1}, "afterstates: expected True or False"),
+        ({"huber": 0.0}, "huber: expected a number in"),
+        ({"target_rows": 0}, "target_rows: expected an integer of at least 1, got 0"),
         ({"target_every": 0}, "target_every: expected an integer of at least 1, got 0"),
     ],
 )
