@@ -1,4 +1,4 @@
-"""What separates runs from the published results on Four-Rooms: three settings of the published code, one at a time.
+"""What separates our runs from the published results on Four-Rooms: two settings that `published_figures.py` lacks.
 
     python benchmarks/published_causes.py            # runs what is missing, then the table
     python benchmarks/published_causes.py tables     # runs nothing
@@ -27,7 +27,7 @@ from stackelberg_envs.oracles import soft_best_response
 
 RESULTS = Path("docs/tables/published_causes.jsonl")
 TABLE = Path("docs/tables/published_causes.md")
-#: A `bchg` run has left "no incentive", or not, long before this many updates.
+#: The short runs are to see whether `bchg` leaves "no incentive".
 SHORT, LONG = 1_500, 10_000
 #: The published grid.
 CRITIC_STEPS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
