@@ -4,7 +4,7 @@
     python benchmarks/published_causes.py tables     # runs nothing
 
 The published `bchg` starts its critic at a standard normal table; the published `zero_order`, `amd` and `hpgd` draw one
-goal per update. `benchmarks/published_figures.py` has the rest of the settings; the seeds here are not its own.
+goal per update. `benchmarks/published_figures.py` has the rest of the settings; the seeds are not reported there.
 Option: `--leaders bchg ...`.
 
 One line per finished run is appended to docs/tables/published_causes.jsonl; runs found there are not repeated.
