@@ -14,6 +14,9 @@ of an average over single samples by the mean that it estimates, take that noise
   instead of the one recorded next state.
 
 ``trace="sampled"`` has none of them and is the published estimator.
+
+With ``critic="fitted"`` values come from past play, too (:mod:`agents.estimators.fitted_values`), and the score of the
+leader's own policy is summed over nodes of that policy instead of its one recorded action.
 """
 
 from __future__ import annotations
@@ -25,9 +28,10 @@ import numpy as np
 
 from agents.brief import Brief
 from agents.estimators.boltzmann_covariance import Coefficients, StepValues, step_coefficients
+from agents.estimators.fitted_values import FittedValues, OwnPolicy, Replay, own_policy
 from agents.estimators.sampled_values import PlayerValues, SampledValues
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import ArgumentError, InformationError, InstabilityError
 from stackelberg_envs.samples import SampledCommitment, Samples
@@ -35,7 +39,7 @@ from stackelberg_envs.samples import SampledCommitment, Samples
 __all__ = ["CRITICS", "TRACES", "Rule", "SampledEstimator"]
 
 #: Of batched games.
-CRITICS = ("lstd", "monte_carlo")
+CRITICS = ("lstd", "monte_carlo", "fitted")
 TRACES = ("mean", "sampled")
 #: Bytes; the largest block from whose size glibc learns is 32 MiB.
 LARGE_BLOCK = 31 * 2**20
@@ -65,7 +69,7 @@ class SampledEstimator:
     brief
         Of a batched game.
     critic
-        "lstd" or "monte_carlo".
+        "lstd", "monte_carlo" or "fitted".
     features
         "quadratic", "local", "fourier" or "network".
     trace
@@ -74,10 +78,19 @@ class SampledEstimator:
         What is made of the values.
     rng
         For features that are drawn.
+    replay
+        Past steps that "fitted" keeps.
     """
 
     def __init__(
-        self, brief: Brief, critic: str, features: str, trace: str, rule: Rule, rng: np.random.Generator
+        self,
+        brief: Brief,
+        critic: str,
+        features: str,
+        trace: str,
+        rule: Rule,
+        rng: np.random.Generator,
+        replay: int = 0,
     ) -> None:
         if critic not in CRITICS:
             raise ArgumentError(f"critic: expected one of {', '.join(CRITICS)} on batched games, got {critic!r}")
@@ -85,7 +98,11 @@ class SampledEstimator:
             raise ArgumentError(f"trace: expected one of {', '.join(TRACES)}, got {trace!r}")
         if brief.temperature is None and rule.responds:
             raise InformationError("temperature: expected a public one; on batched games it is not estimated")
+        if critic == "fitted" and brief.commitment.changes != {"leader_policy"}:
+            # Play under other commitments would be of other dynamics or rewards.
+            raise ArgumentError("critic: 'fitted' is for commitments that change the leader's policy only")
         _let_the_allocator_keep_memory()
+        self._replay = Replay(require_count(replay, "replay", minimum=0)) if critic == "fitted" else None
         self.brief, self.rule, self.rng = brief, rule, rng
         self.features, self.trace, self.monte_carlo = features, trace, critic == "monte_carlo"
 
@@ -113,40 +130,59 @@ class SampledEstimator:
 
     def _gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         brief = self.brief
-        if brief.follower_actions is None:
-            raise ArgumentError("brief: expected one of a batched game")
-        found = SampledValues(
-            trajectories,
-            brief.follower_actions,
-            self.features,
-            brief.num_contexts,
-            self.rng,
-            (brief.leader_discount, brief.follower_discount),
-        )
-        leader = found.player(
-            trajectories.leader_reward, brief.leader_discount, horizon=brief.horizon, monte_carlo=self.monte_carlo
-        )
+        found = self._found(trajectories)
+        leader_reward, follower_reward = trajectories.leader_reward, trajectories.follower_reward
+        options: dict[str, Any] = {}
+        if isinstance(found, FittedValues):
+            leader_reward, follower_reward = found.leader_reward, found.follower_reward
+        else:
+            options["monte_carlo"] = self.monte_carlo
+        leader = found.player(leader_reward, brief.leader_discount, horizon=brief.horizon, **options)
         diagnostics = {"critic_error": leader.error}
         follower = None
         if self._follower_matters:
-            rewards = self._follower_rewards(trajectories) + self._temperature * found.behaviour.entropy
-            follower = found.player(rewards, brief.follower_discount, monte_carlo=self.monte_carlo)
+            if follower_reward is None:
+                raise InformationError("expected the follower's rewards, got none; this game keeps them private")
+            rewards = follower_reward + self._temperature * found.behaviour.entropy
+            follower = found.player(rewards, brief.follower_discount, **options)
             diagnostics["follower_critic_error"] = follower.error
-        if self.trace == "sampled" or not self.rule.responds:
-            return self._from_steps(trajectories, found, leader, follower), diagnostics
-        return self._from_means(trajectories, found, leader, follower), diagnostics
+        if self.rule.responds and self.trace == "mean":
+            return self._from_means(trajectories, found, leader, follower), diagnostics
+        if isinstance(found, FittedValues) and not self.rule.responds:
+            weights = _weights(trajectories, brief.leader_discount)
+            pieces = self._by_own_plays(trajectories.samples, found, leader, None, weights, np.zeros_like(weights))
+            return self._summed(trajectories.commitment, pieces), diagnostics
+        return self._from_steps(trajectories, found, leader, follower), diagnostics
+
+    def _found(self, trajectories: Trajectories) -> SampledValues | FittedValues:
+        """Return what least squares finds in play."""
+        brief, commitment, x = self.brief, self._commitment, trajectories.commitment
+        if brief.follower_actions is None:
+            raise ArgumentError("brief: expected one of a batched game")
+        if self._replay is None:
+            discounts = brief.leader_discount, brief.follower_discount
+            return SampledValues(
+                trajectories, brief.follower_actions, self.features, brief.num_contexts, self.rng, discounts
+            )
+
+        def policy(samples: Samples) -> OwnPolicy:
+            return own_policy(commitment, x, samples)
+
+        played = self._replay.add(trajectories, policy(trajectories.samples))
+        return FittedValues(
+            trajectories, played, brief.follower_actions, self.features, brief.num_contexts, self.rng, policy
+        )
 
     @property
     def _temperature(self) -> float:
         return 1.0 if self.brief.temperature is None else self.brief.temperature
 
-    def _follower_rewards(self, trajectories: Trajectories) -> Array:
-        if trajectories.follower_reward is None:
-            raise InformationError("expected the follower's rewards, got none; this game keeps them private")
-        return trajectories.follower_reward
-
     def _from_steps(
-        self, trajectories: Trajectories, found: SampledValues, leader: PlayerValues, follower: PlayerValues | None
+        self,
+        trajectories: Trajectories,
+        found: SampledValues | FittedValues,
+        leader: PlayerValues,
+        follower: PlayerValues | None,
     ) -> Array:
         brief = self.brief
         values = self._step_values(found, leader, follower)
@@ -160,11 +196,13 @@ class SampledEstimator:
         entries: dict[str, Any] = {name: getattr(made, name) for name in commitment.changes}
         return commitment.vjp_at(trajectories.commitment, trajectories.samples, Cotangents(**entries))
 
-    def _step_values(self, found: SampledValues, leader: PlayerValues, follower: PlayerValues | None) -> StepValues:
+    def _step_values(
+        self, found: SampledValues | FittedValues, leader: PlayerValues, follower: PlayerValues | None
+    ) -> StepValues:
         none = np.zeros_like(leader.advantage)
         action = leader.action, none if follower is None else follower.action
         if follower is not None and found.behaviour.base_plays:
-            action = self._by_rationality(found, leader, follower)
+            action = self._by_rationality(found, leader, follower, found.leader_actions)
         return StepValues(
             advantage=leader.advantage,
             leader_action=action[0],
@@ -174,14 +212,14 @@ class SampledEstimator:
         )
 
     def _by_rationality(
-        self, found: SampledValues, leader: PlayerValues, follower: PlayerValues
+        self, found: SampledValues | FittedValues, leader: PlayerValues, follower: PlayerValues, a: Array
     ) -> tuple[Array, Array]:
         """Return Q_L(s, a) and V_F(s, a), each less its value at the leader's mean action, shape (T,).
 
         g(b|s,a) is g(b|s, mean) times exp((Q_F(s,a,b) - Q_F(s, mean, b)) / temperature), normalised: regression would
         not tell how b follows a where the leader hardly varies its action.
         """
-        behaviour, a = found.behaviour, found.leader_actions
+        behaviour = found.behaviour
         base = behaviour.leader_means
         shares = np.array([share for share, _ in behaviour.base_plays])[:, None]
         gains = []
@@ -196,8 +234,32 @@ class SampledEstimator:
         action = (tilted * own).sum(axis=0) / mass - (shares * own_base).sum(axis=0)
         return action, self._temperature * (top + np.log(mass))
 
+    def _by_own_plays(
+        self,
+        steps: Samples,
+        found: FittedValues,
+        leader: PlayerValues,
+        follower: PlayerValues | None,
+        weights: Array,
+        carried: Array,
+    ) -> list[tuple[Samples, Coefficients]]:
+        """Return samples at nodes of the leader's policy, with the coefficients of its score."""
+        pieces, zeros = [], np.zeros_like(weights)
+        for share, a in found.leader_plays:
+            if follower is None:
+                own, soft = sum(part * leader.of_actions(a, b) for part, b in found.plays_at(a)), zeros
+            else:
+                own, soft = self._by_rationality(found, leader, follower, a)
+            by_policy = share * (weights * own + carried * soft)
+            pieces.append((replace(steps, leader_action=a), Coefficients(zeros, zeros, by_policy, zeros)))
+        return pieces
+
     def _from_means(
-        self, trajectories: Trajectories, found: SampledValues, leader: PlayerValues, follower: PlayerValues | None
+        self,
+        trajectories: Trajectories,
+        found: SampledValues | FittedValues,
+        leader: PlayerValues,
+        follower: PlayerValues | None,
     ) -> Array:
         brief, plays = self.brief, found.behaviour.plays
         weights = _weights(trajectories, brief.leader_discount)
@@ -206,8 +268,12 @@ class SampledEstimator:
         if not found.behaviour.balanced:
             impulses = [found.away_from_states(impulse) for impulse in impulses]
         carried = found.carried(impulses, brief.follower_discount)
-        values = self._step_values(found, leader, follower)
         zeros, steps = np.zeros_like(weights), trajectories.samples
+        if isinstance(found, FittedValues):
+            return self._summed(
+                trajectories.commitment, self._by_own_plays(steps, found, leader, follower, weights, carried)
+            )
+        values = self._step_values(found, leader, follower)
         going = ~trajectories.ends
         direct = brief.leader_discount * weights * values.leader_next * going
         by_policy = weights * values.leader_action + carried * values.follower_action

@@ -95,8 +95,12 @@ class _Bumps:
 
     def __call__(self, z: Array) -> Array:
         inside = np.clip(z, -FARTHEST, FARTHEST)
-        squares = ((inside[:, None, :] - self.centres) ** 2).sum(axis=2)
-        return np.asarray(np.exp(-0.5 * squares / self.widths**2))
+        # Half of the squared distances, negative, as one product of matrices: no array has an entry per coordinate.
+        half = inside @ self.centres.T
+        half -= 0.5 * (inside**2).sum(axis=1)[:, None]
+        half -= 0.5 * (self.centres**2).sum(axis=1)
+        half /= self.widths**2
+        return np.asarray(np.exp(np.minimum(half, 0.0, out=half), out=half))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,25 +112,29 @@ class _Waves:
         return np.cos(np.clip(z, -FARTHEST, FARTHEST) @ self.frequencies + self.phases)
 
 
-def _spread_out(z: Array, count: int, rng: np.random.Generator) -> Array:
-    """Return up to `count` rows, each drawn far from the earlier ones (k-means++ seeding)."""
-    pool = z[rng.permutation(len(z))[: 20 * count]]
+def _spread_out(z: Array, count: int, rng: np.random.Generator, importance: Array | None = None) -> Array:
+    """Return up to `count` rows, each drawn far from the earlier ones (k-means++ seeding), important ones rather."""
+    drawn = rng.permutation(len(z))[: 20 * count]
+    pool = z[drawn]
+    weight = np.ones(len(pool)) if importance is None else importance[drawn]
     chosen = [pool[0]]
-    distance = ((pool - chosen[0]) ** 2).sum(axis=1)
+    distance = weight * ((pool - chosen[0]) ** 2).sum(axis=1)
     for _ in range(count - 1):
         total = distance.sum()
         if total <= 1e-12 * len(pool):
             break
         chosen.append(pool[rng.choice(len(pool), p=distance / total)])
-        distance = np.minimum(distance, ((pool - chosen[-1]) ** 2).sum(axis=1))
+        distance = np.minimum(distance, weight * ((pool - chosen[-1]) ** 2).sum(axis=1))
     return np.array(chosen)
 
 
-def _bumps(z: Array, rng: np.random.Generator) -> _Bumps:
-    centres = _spread_out(z, CENTRES, rng)
+def _bumps(
+    z: Array, rng: np.random.Generator, count: int = CENTRES, overlap: float = OVERLAP, importance: Array | None = None
+) -> _Bumps:
+    centres = _spread_out(z if importance is None else z[: len(importance)], count, rng, importance)
     nearest = min(3, len(centres))
     distance = np.reshape(cKDTree(centres).query(centres, k=nearest)[0], (len(centres), nearest))[:, -1]
-    return _Bumps(centres, OVERLAP * np.maximum(distance, 0.1))
+    return _Bumps(centres, overlap * np.maximum(distance, 0.1))
 
 
 def _waves(z: Array, rng: np.random.Generator) -> _Waves:
@@ -170,7 +178,15 @@ class StateFeatures:
 
 
 def make_features(
-    name: str, states: Array, num_contexts: int, rng: np.random.Generator, targets: Array | None = None
+    name: str,
+    states: Array,
+    num_contexts: int,
+    rng: np.random.Generator,
+    targets: Array | None = None,
+    *,
+    importance: Array | None = None,
+    centres: int = CENTRES,
+    overlap: float = OVERLAP,
 ) -> StateFeatures:
     """Return features fitted to observed states.
 
@@ -188,6 +204,10 @@ def make_features(
         Draws centres and waves, and trains.
     targets
         What the network is fitted to at the first of the states, shape (m, M).
+    importance
+        Of the first of the states, shape (m,): bumps lie there, and rather where it is large.
+    centres, overlap
+        How many bumps, and how wide, in distances to the nearest other centres.
 
     Raises
     ------
@@ -203,4 +223,6 @@ def make_features(
     if name == "network":
         known = np.zeros((len(z), 1)) if targets is None else targets
         return StateFeatures(whitening, num_contexts, learn_features(z[: len(known)], known, rng))
-    return StateFeatures(whitening, num_contexts, _bumps(z, rng) if name == "local" else _waves(z, rng))
+    if name == "local":
+        return StateFeatures(whitening, num_contexts, _bumps(z, rng, centres, overlap, importance))
+    return StateFeatures(whitening, num_contexts, _waves(z, rng))

@@ -43,7 +43,8 @@ class BchgConfig(GradientConfig):
     Attributes
     ----------
     critic
-        The leader's critic: "lstd", "expected_sarsa", "monte_carlo" or, as published for Four-Rooms, "sarsa".
+        The leader's critic: "lstd", "expected_sarsa", "monte_carlo" or, as published for Four-Rooms, "sarsa". On
+        batched games "lstd", "monte_carlo" or, where the commitment changes the leader's policy only, "fitted".
     critic_step
         Step of "sarsa", in (0, 1]; published: the best of 0.1, 0.3, 0.5, 0.7, 0.9 and 1.
     critic_start
@@ -66,6 +67,8 @@ class BchgConfig(GradientConfig):
     trace
         On batched games: "mean" replaces averages over single steps by fitted means, "sampled" is as published; see
         :mod:`agents.estimators.sampled`.
+    replay
+        On batched games: past steps that the critic "fitted" keeps beside the present ones, whole updates.
     """
 
     critic: str = "lstd"
@@ -77,6 +80,7 @@ class BchgConfig(GradientConfig):
     privileged: tuple[str, ...] = ()
     features: str = "quadratic"
     trace: str = "mean"
+    replay: int = 4_000
 
 
 @register_leader("bchg")
@@ -100,7 +104,8 @@ class Bchg(GradientLeader):
         if brief.kind == "batched":
             if config.privileged:
                 raise ArgumentError(f"privileged: expected none on a batched game, got {config.privileged}")
-            self.sampled = SampledEstimator(brief, config.critic, config.features, config.trace, self.rule, rng)
+            settings = config.critic, config.features, config.trace, self.rule, rng, config.replay
+            self.sampled = SampledEstimator(brief, *settings)
         else:
             self._start_tables(brief, config, rng)
 

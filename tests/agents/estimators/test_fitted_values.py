@@ -1,0 +1,154 @@
+"""Values from present and past play, for leaders that commit to their policy alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import agents
+import stackelberg_envs as se
+from agents.brief import Information
+from agents.briefing import make_brief
+from agents.collection import collect
+from agents.estimators.fitted_values import Replay, even_nodes, own_policy
+from agents.estimators.sampled import Rule, SampledEstimator
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import ArgumentError
+
+LQR = "stackelberg/BilevelLqr-v0"
+
+
+def estimator(game: Any, **options: Any) -> SampledEstimator:
+    settings = {"critic": "fitted", "features": "local", "trace": "mean", "rule": Rule(), "replay": 4_000, **options}
+    return SampledEstimator(make_brief(game, Information.REWARDS_OBSERVED), **settings, rng=np.random.default_rng(0))
+
+
+def after_past_play(game: Any, x: Array, seed: int, **options: Any) -> Array:
+    """Return the estimate at x of an estimator that saw ten commitments on a way that ends there, 400 steps each."""
+    made, rng = estimator(game, **options), np.random.default_rng(seed)
+    for k in range(10, 0, -1):
+        y = x + 0.06 * k + 0.1 * rng.standard_normal(x.shape)
+        made.gradient(collect(game, y, game.solve(y), steps=400, rng=100 * seed + k))
+    found, told = made.gradient(collect(game, x, game.solve(x), steps=400, rng=1_000 + seed))
+    assert told["clipped"] == 0.0
+    return found
+
+
+def test_the_follower_values_are_those_of_the_riccati_equation(exact_values: Any) -> None:
+    game, x = se.make_game(LQR), np.array([[-5.0, -5.0]])
+    made = estimator(game)
+    for k in (2, 1, 0):
+        seen = collect(game, x + 0.3 * k, game.solve(x + 0.3 * k), steps=2_000, rng=k)
+        found = made._found(seen)
+    rewards = found.follower_reward + game.temperature * found.behaviour.entropy
+    learned = found.player(rewards, game.follower_discount).of_next(seen.next_state)
+    cost = exact_values(game, x).plan.best.cost_to_go
+    exact = -np.einsum("ni,ij,nj->n", seen.next_state, cost, seen.next_state)
+    assert np.std(learned - exact) < 0.02 * np.std(exact)
+
+
+# Where the published curve stays; both entries of the gradient matter, though one is 80 to 700 times the other.
+@pytest.mark.parametrize("x", [(0.0, 0.0), (-1.0, -2.0), (-9.5, -9.0)])
+def test_past_play_shows_the_slope_that_present_play_does_not(x: tuple[float, float]) -> None:
+    game, K = se.make_game(LQR), np.array([x])
+    truth = game.solve(K).gradient
+    found = np.array([after_past_play(game, K, seed) for seed in range(5)])
+    assert (np.abs(np.median(found, axis=0) - truth) < 0.4 * np.abs(truth)).all()
+
+
+def test_leader_actions_earn_nothing_where_rewards_depend_on_states() -> None:
+    # What features leave unexplained, laid to the leader's action, made this entry vary by 0.012.
+    game, K = se.make_game(LQR), np.array([[-5.0, -5.0]])
+    found = np.array([after_past_play(game, K, seed, rule=Rule(responds=False)) for seed in range(5)])
+    assert np.abs(found[:, 0, 1]).max() < 0.005
+
+
+def test_naive_estimates_the_direct_term() -> None:
+    game, K = se.make_game(LQR), np.array([[-9.5, -9.0]])
+    exact = game.solve(K)
+    found = np.median([after_past_play(game, K, s, rule=Rule(responds=False)) for s in range(5)], axis=0)
+    # The second entry is five times as large with the follower's response.
+    assert np.abs(found - exact.direct_gradient)[0, 1] < 0.3 * np.abs(exact.response_gradient[0, 1])
+    assert found[0, 0] == pytest.approx(exact.direct_gradient[0, 0], rel=0.2)
+
+
+def test_the_leader_knows_its_own_policy() -> None:
+    game, x = se.make_game(LQR), np.array([[-3.0, 2.0]])
+    seen = collect(game, np.zeros((1, 2)), game.solve(np.zeros((1, 2))), steps=200, rng=0)
+    found = own_policy(game.commitment, x, seen.samples)
+    np.testing.assert_allclose(found.mean, seen.state @ x.T, atol=1e-9)
+    np.testing.assert_allclose(found.spread, 1e-3, rtol=1e-6)
+
+
+def test_policies_that_are_not_gaussian_are_refused() -> None:
+    game = se.make_game(LQR)
+    seen = collect(game, np.zeros((1, 2)), game.solve(np.zeros((1, 2))), steps=50, rng=0).samples
+    cubic = SimpleNamespace(effect_at=lambda x, s: SimpleNamespace(leader_policy=-np.abs(s.leader_action[:, 0] ** 3)))
+    with pytest.raises(ArgumentError, match="policy is Gaussian"):
+        own_policy(cubic, np.zeros(2), seen)  # type: ignore[arg-type]
+
+
+def test_even_nodes_have_variance_one_and_see_a_narrow_bump() -> None:
+    nodes, shares = even_nodes(1)
+    assert shares @ nodes[:, 0] == pytest.approx(0.0, abs=1e-12)
+    assert shares @ nodes[:, 0] ** 2 == pytest.approx(1.0)
+    # E exp(-(z - c)^2 / (2 w^2)) for z ~ N(0, 1).
+    for centre in (0.0, 0.4, 1.0):
+        mean = shares @ np.exp(-0.5 * ((nodes[:, 0] - centre) / 0.45) ** 2)
+        exact = 0.45 / np.sqrt(1.0 + 0.45**2) * np.exp(-0.5 * centre**2 / (1.0 + 0.45**2))
+        assert mean == pytest.approx(exact, rel=0.1)
+
+
+def test_replay_drops_whole_batches_and_keeps_the_present_one() -> None:
+    game, x = se.make_game(LQR), np.zeros((1, 2))
+    replay = Replay(900)
+    for seed in range(5):
+        seen = collect(game, x, game.solve(x), steps=400, rng=seed)
+        kept = replay.add(seen, own_policy(game.commitment, x, seen.samples))
+    assert [len(played.samples) for played in kept] == [400, 400, 400]
+    assert kept[-1].samples is seen.samples
+    one = Replay(0)
+    for _ in range(2):
+        kept = one.add(seen, own_policy(game.commitment, x, seen.samples))
+    assert len(kept) == 1
+
+
+@pytest.mark.parametrize("name", ["stackelberg/BuildingThermal-v0", "stackelberg/TaxDesign-v0"])
+def test_commitments_that_change_the_game_are_refused(name: str) -> None:
+    with pytest.raises(ArgumentError, match="'fitted' is for commitments that change the leader's policy only"):
+        estimator(se.make_game(name))
+    with pytest.raises(ArgumentError, match="replay: expected an integer of at least 0, got -1"):
+        estimator(se.make_game(LQR), replay=-1)
+
+
+@pytest.mark.parametrize("leader", ["bchg", "naive", "hpgd"])
+def test_leaders_run_with_it_and_go_on_with_the_same_bits(leader: str, tmp_path: Any) -> None:
+    def stop(state: Any) -> None:
+        if state.update == 2:
+            raise KeyboardInterrupt
+
+    options = {"critic": "fitted", "features": "local", "replay": 800}
+    settings = {"leader": leader, "updates": 4, "steps_per_update": 400, "evaluate_every": 0, "leader_options": options}
+    whole = agents.run(LQR, **settings)
+    agents.run(LQR, output=tmp_path / "run", checkpoint_every=1, progress=stop, **settings)
+    resumed = agents.run(resume=tmp_path / "run")
+    np.testing.assert_array_equal(whole.commitment, resumed.commitment)
+    assert np.abs(whole.commitment).max() > 0
+
+
+def test_ends_stop_values() -> None:
+    # The same play, once with its end a terminal state: the last step's value loses what follows.
+    game, x = se.make_game(LQR), np.array([[-9.5, -9.0]])
+    seen = collect(game, x, game.solve(x), steps=400, rng=0)
+    ended = replace(seen, terminated=np.ones_like(seen.terminated))
+    values = []
+    for play in (seen, ended):
+        found = estimator(game)._found(play)
+        values.append(found.player(found.leader_reward, 0.9).of_next(play.next_state))
+    last = seen.offsets[1:] - 1
+    assert (values[1][last] == 0.0).all()
+    assert np.abs(values[0][last]).max() > 0
