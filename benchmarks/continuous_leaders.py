@@ -71,6 +71,7 @@ RUNS = {
     ("lqr", "cma_es"): (500, 400, {"start": "random", "sigma": 3.0}),
     ("tax", "certainty_equivalent"): (6, 2_000, {"start": START_RATES, **QUICK_SEARCH}),
     ("tax", "bchg"): (40, 10_000, {"start": START_RATES, "features": "local"}),
+    ("tax", "bchg (5,000 steps)"): (40, 5_000, {"start": START_RATES, "features": "local"}),
     ("tax", "naive"): (40, 5_000, {"start": START_RATES, "features": "local"}),
     ("tax", "hpgd"): (40, 5_000, {"start": START_RATES, "features": "local"}),
     ("tax", "zero_order"): (100, 2_000, {"start": START_RATES}),
