@@ -28,7 +28,7 @@ from functools import cached_property
 import numpy as np
 
 from agents.estimators.play_model import Regression, encode, gaussian_nodes
-from agents.estimators.sampled_values import FELT, PlayerValues, steps_left
+from agents.estimators.sampled_values import FELT, PlayerValues, spread_over, steps_left
 from agents.estimators.state_features import Whitening, make_features, quadratic
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
@@ -473,10 +473,7 @@ class FittedValues:
         for (_, b), impulse in zip(self.behaviour.plays, impulses, strict=True):
             pushed += self._at(self._steps.leader_action, b)[0].T @ (impulse * going)
         arriving = np.linalg.solve(self._fading(discount).T, discount * pushed)
-        scale = np.sqrt((here**2).sum(axis=0))
-        scale = np.where(scale > 0, scale, 1.0)
-        gram = here.T @ here / np.outer(scale, scale)
-        return np.asarray(here @ (np.linalg.lstsq(gram, arriving / scale, rcond=1e-11)[0] / scale))
+        return spread_over(here, arriving)
 
     @property
     def leader_actions(self) -> Array:

@@ -51,7 +51,7 @@ from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import InstabilityError
 from stackelberg_envs.samples import Actions, ActionSpec
 
-__all__ = ["PlayerValues", "SampledValues", "steps_left"]
+__all__ = ["PlayerValues", "SampledValues", "spread_over", "steps_left"]
 
 #: A horizon is felt where the discount over it is larger than this.
 FELT = 1e-3
@@ -88,6 +88,22 @@ class PlayerValues:
     of_next: Callable[[Array], Array]
     advantage_of: Callable[[Actions], Array]
     of_actions: Callable[[Array, Actions], Array]
+
+
+def spread_over(here: Array, arriving: NDArray[np.floating[Any]]) -> Array:
+    """Return numbers at steps, shape (T,), that have a given functional of the features and are linear in them.
+
+    Parameters
+    ----------
+    here
+        Features at the steps, shape (T, F).
+    arriving
+        The sum of number times features, shape (F,).
+    """
+    scale = np.sqrt((here**2).sum(axis=0))
+    scale = np.where(scale > 0, scale, 1.0)
+    gram = here.T @ here / np.outer(scale, scale)
+    return np.asarray(here @ (np.linalg.lstsq(gram, arriving / scale, rcond=RANK)[0] / scale))
 
 
 def steps_left(trajectories: Trajectories, horizon: int) -> Array:
@@ -284,10 +300,7 @@ class SampledValues:
             raise InstabilityError(f"trace: expected features whose discounted motion fades, got {radius:.6g}", radius)
         # m(psi) = discount (sum_t impulse_t psi(s_{t+1}) + m(E psi(s'))): what arrives in states, as a functional.
         arriving = np.linalg.solve(np.eye(F) - discount * motion.T, discount * pushed)
-        scale = np.sqrt((here**2).sum(axis=0))
-        scale = np.where(scale > 0, scale, 1.0)
-        gram = here.T @ here / np.outer(scale, scale)
-        return np.asarray(here @ (np.linalg.lstsq(gram, arriving / scale, rcond=RANK)[0] / scale))
+        return spread_over(here, arriving)
 
     @property
     def leader_actions(self) -> Array:
