@@ -31,7 +31,7 @@ TABLE = Path("docs/tables/published_causes.md")
 SHORT, LONG = 1_500, 10_000
 #: The published grid.
 CRITIC_STEPS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
-SEEDS = {"bchg": range(100, 110), "zero_order": range(100, 105), "amd": (100,), "hpgd": (100,)}
+SEEDS = range(100, 110)
 
 
 class OneGoal:
@@ -115,7 +115,7 @@ def kinds():
 def jobs():
     """Return each row's runs."""
     names = ("part", "leader", "temperature", "penalty", "updates", "options")
-    return [[{**dict(zip(names, kind, strict=True)), "seed": seed} for seed in SEEDS[kind[1]]] for kind in kinds()]
+    return [[{**dict(zip(names, kind, strict=True)), "seed": seed} for seed in SEEDS] for kind in kinds()]
 
 
 def key(item):
@@ -155,7 +155,8 @@ def write_table():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=("runs", "tables"), default="runs")
-    parser.add_argument("--leaders", nargs="+", choices=tuple(SEEDS), default=list(SEEDS))
+    leaders = sorted({kind[1] for kind in kinds()})
+    parser.add_argument("--leaders", nargs="+", choices=leaders, default=leaders)
     given = parser.parse_args()
     done = finished()
     for item in [item for items in jobs() for item in items if item["leader"] in given.leaders]:
