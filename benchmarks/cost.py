@@ -1,9 +1,12 @@
-"""What one update of each leader costs on Four-Rooms, and certainty equivalence on 10^4 states.
+r"""What one update of each leader costs on Four-Rooms, and certainty equivalence on 10^4 states.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/cost.py [--large]
+    OPENBLAS_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=1000000000 \
+        python benchmarks/cost.py [--large]
 
 Milliseconds of the process, so that other work on the machine counts little; medians; the update alone, without the
 follower's best response and without collecting the play. The ratio is to the exact solution with its hypergradient.
+The allocator is told to keep freed memory: pages that come anew from the system would be a part of the cost of large
+arrays.
 Writes docs/tables/cost.md.
 """
 
