@@ -22,8 +22,10 @@ from published_figures import DEFAULT_RATES, EVERY, LAST, PARTS, PLANNERS, START
 
 import stackelberg_envs as se
 from agents.briefing import level_of, make_brief, redact
+from agents.estimators.unrolled import unrolled_plan
 from agents.leaders import leader_class
 from stackelberg_envs.oracles import soft_best_response
+from stackelberg_envs.planning import Flows
 
 RESULTS = Path("docs/tables/published_causes.jsonl")
 TABLE = Path("docs/tables/published_causes.md")
@@ -61,6 +63,22 @@ class OneGoal:
         return replace(play, initial=initial.ravel() / initial.sum())
 
 
+class OneGoalAmd(leader_class("amd")):
+    """AMD that sweeps for all goals in every update, but follows the gradient of the one that was drawn."""
+
+    def gradient(self, trajectories):
+        """Return the gradient of the goal that was drawn."""
+        del trajectories
+        x, model = self.brief.commitment.check(self.commit()), self.brief.model
+        plan = unrolled_plan(model.game.primitives(x), self.config.inner_iterations, self._start)
+        self._start, flows, K = plan.warm_start, plan.given, model.game.num_contexts
+        share = K * np.repeat(np.arange(K) == model.context, len(flows.occupancy) // K)
+        of_goal = Flows(share * flows.occupancy, share[:, None, None] * flows.reward_flow, share * flows.state_flow)
+        plan = replace(plan, given=of_goal)
+        wanted = self.brief.commitment.changes, self.brief.array_shape
+        return self.brief.commitment.vjp(x, plan.direct(*wanted) + plan.through_response(*wanted)), {}
+
+
 def run(part, name, temperature, penalty, seed, updates, options):
     """Return the reported value of one run with one goal per update; with one goal there is nothing to draw."""
     game = make_game(part, temperature, penalty)
@@ -68,7 +86,7 @@ def run(part, name, temperature, penalty, seed, updates, options):
     start_rng, leader_rng, play_rng, goal_rng = (
         np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)
     )
-    kind = leader_class(name)
+    kind = OneGoalAmd if name == "amd" else leader_class(name)
     config = kind.Config(**{"start": list(START_DEVIATION * start_rng.standard_normal(105)), **options})
     played = OneGoal(report if name in PLANNERS else game, goal_rng)
     level = level_of(kind, played.game, config)
