@@ -26,7 +26,7 @@ from agents.estimators.temperature import TemperatureEstimate
 from agents.estimators.visit_averages import steps_into_episode
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader, require_on_policy
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import ArgumentError, InformationError
 
@@ -100,6 +100,7 @@ class Bchg(GradientLeader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
+        require_count(config.replay, "replay", minimum=0)
         self.sampled: SampledEstimator | None = None
         if brief.kind == "batched":
             if config.privileged:

@@ -118,6 +118,8 @@ def test_options_of_the_other_kind_of_game_are_refused() -> None:
         run(BUILDING, "bchg", 1, 100, privileged=("behaviour",))
     with pytest.raises(UnknownNameError, match="features"):
         run(BUILDING, "bchg", 1, 100, features="cubic")
+    with pytest.raises(ArgumentError, match="replay: expected an integer of at least 0, got -5"):
+        run(BUILDING, "bchg", 1, 100, replay=-5)
 
 
 class Unsolvable:
