@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agents.brief import Brief, Information
     from agents.collection import collect
-    from agents.experiment import Experiment, ExperimentConfig, Progress, run
+    from agents.experiment import Experiment, ExperimentConfig, Progress
     from agents.followers import Follower, FollowerView, follower_names, register_follower
     from agents.leaders import GradientConfig, GradientLeader, Leader, leader_names, register_leader
     from agents.parametrisations import make_parametrisation
     from agents.plotting import plot_learning_curve, plot_run
     from agents.results import RunRecord, load_record
+    from agents.running import run
     from agents.trajectories import Trajectories
 
 #: Public name -> the module it comes from.
@@ -42,7 +43,7 @@ _EXPORTS = {
     "plot_run": "plotting",
     "register_follower": "followers",
     "register_leader": "leaders",
-    "run": "experiment",
+    "run": "running",
 }
 
 __all__ = [

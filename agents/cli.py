@@ -612,8 +612,9 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
 
 def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, dict[str, Any]]:
     """Return the same for a run that was stopped; `options` are completed with what that run was told."""
-    from agents.experiment import level_of, load_checkpoint, make_config
+    from agents.experiment import level_of, make_config
     from agents.leaders import leader_class
+    from agents.running import load_checkpoint
     from stackelberg_envs.registration import make_game
 
     allowed = {"command", "action", "defaults", "resume", "quiet", "checkpoint_every"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,17 +20,15 @@ from agents.followers import Follower, FollowerView, follower_class
 from agents.followers.several import make_follower, members_of
 from agents.followers.training import Trainer
 from agents.leaders import Leader, leader_class
-from agents.results import FILE_NAME, RunRecord, load_record, prepare_folder
+from agents.results import RunRecord
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, first_index, require_count
 from stackelberg_envs.batched import AnyGame, BatchedGame
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError, OutputError
 from stackelberg_envs.games import TabularGame
 
-__all__ = ["ExperimentConfig", "Progress", "level_of", "make_brief", "redact", "run"]
+__all__ = ["ExperimentConfig", "Progress", "level_of", "make_brief", "redact"]
 
-#: Seconds between two saves of an unfinished record.
-SAVE_INTERVAL = 5.0
 CHECKPOINT_NAME, CHECKPOINT_FORMAT = "checkpoint.npz", 1
 #: Halvings of a step that left the follower without a finite response, before the whole step is taken back.
 MAX_HALVINGS = 10
@@ -328,191 +325,6 @@ class Experiment:
             self._columns.setdefault(name, []).append(float(value))
 
 
-def run(
-    game: AnyGame | str | None = None,
-    *,
-    output: str | Path | None = None,
-    progress: Callable[[Progress], None] | None = None,
-    checkpoint_every: int | None = None,
-    resume: str | Path | None = None,
-    **options: Any,
-) -> RunRecord:
-    """Run one leader against one follower.
-
-    Parameters
-    ----------
-    game
-        A game, or the id of a registered one.
-    output
-        Folder for ``record.json``; written every few seconds and at the end, whatever ends the run. Until the run
-        is finished ``checkpoint.npz`` is beside it.
-    progress
-        Called with a :class:`Progress` after each leader update.
-    checkpoint_every
-        Leader updates between two checkpoints; default one every few seconds.
-    resume
-        Folder of a run that was stopped, even by force: it goes on from its last checkpoint, in the same folder, and
-        ends with the same numbers as if it had not been stopped. Only a game that has no id is passed again.
-    options
-        The other fields of :class:`ExperimentConfig`: leader, follower, updates, steps_per_update, seed,
-        game_arguments, leader_options, follower_options, parametrisation, evaluate_every, leader_process, best_known.
-
-    Returns
-    -------
-    RunRecord
-        With ``commitment``, ``leader_value``, ``observed_steps`` and ``curve``. A run stopped by Ctrl-C
-        returns what it had, with status "interrupted".
-
-    Raises
-    ------
-    UnknownNameError, ArgumentError, InformationError, OutputError
-        Before any work is done, with what was expected and what came.
-    ConvergenceError
-        The follower diverged; the record has status "failed" and the last commitment it responded soundly to.
-
-    Examples
-    --------
-    >>> import agents
-    >>> record = agents.run("stackelberg/DiscreteToy-v0", leader="exact", updates=30)
-    >>> round(record.leader_value, 4)
-    34.9926
-    """
-    if resume is not None:
-        folder: Path | None = Path(resume)
-        if _is_finished(Path(resume)):
-            return load_record(resume)
-        experiment = _resumed(Path(resume), game, {**options, **({} if output is None else {"output": output})})
-    else:
-        _refuse_unknown(ExperimentConfig, {"game": game, **options}, "run")
-        if checkpoint_every is not None and output is None:
-            raise ArgumentError("checkpoint_every: expected a folder for the checkpoints, got output=None")
-        folder = None if output is None else prepare_folder(output)
-        experiment = Experiment(ExperimentConfig(game=game, **options))  # type: ignore[arg-type]
-    try:
-        return _watched(experiment, _Saver(experiment, folder, checkpoint_every), progress)
-    finally:
-        experiment.shut()
-
-
-def _watched(experiment: Experiment, saver: _Saver, progress: Callable[[Progress], None] | None) -> RunRecord:
-    """Do what is left of a run; whatever ends it, its record is written."""
-    saver.checkpoint()
-    try:
-        while experiment.updates_done < experiment.config.updates:
-            state = experiment.step()
-            if progress is not None:
-                progress(state)
-            saver.after_update()
-        return experiment.close("finished")
-    except KeyboardInterrupt:
-        saver.checkpoint()
-        return experiment.close("interrupted")
-    except Exception as exc:
-        experiment.close("failed", f"{type(exc).__name__}: {exc}")
-        raise
-    finally:
-        saver.end()
-
-
-class _Saver:
-    """Writes record and checkpoints of a run; without a folder it does nothing."""
-
-    def __init__(self, experiment: Experiment, folder: Path | None, every: int | None) -> None:
-        self._experiment, self._folder = experiment, folder
-        self._every = None if every is None else require_count(every, "checkpoint_every")
-        self._saved = time.perf_counter()
-        self._storable = folder is not None
-
-    def after_update(self) -> None:
-        """Write what is due."""
-        due = self._folder is not None and time.perf_counter() - self._saved > SAVE_INTERVAL
-        if due and self._folder is not None:
-            self._experiment.update_record().save(self._folder)
-            self._saved = time.perf_counter()
-        if due if self._every is None else self._experiment.updates_done % self._every == 0:
-            self.checkpoint()
-
-    def checkpoint(self) -> None:
-        """Write a checkpoint, unless an update is under way; players that cannot be stored go on without."""
-        if self._folder is None or not self._storable or not self._experiment.resumable:
-            return
-        try:
-            self._experiment.save(self._folder)
-        except ArgumentError as exc:
-            self._storable = False
-            self._remove()
-            if self._every is not None:
-                raise
-            warnings.warn(f"this run cannot be resumed: {exc}", stacklevel=4)
-
-    def end(self) -> None:
-        """Write the record; a finished run needs no checkpoint any more."""
-        if self._folder is None:
-            return
-        self._experiment.record.save(self._folder)
-        if self._experiment.record.status == "finished":
-            self._remove()
-
-    def _remove(self) -> None:
-        if self._folder is not None:
-            (self._folder / CHECKPOINT_NAME).unlink(missing_ok=True)
-
-
-def _is_finished(folder: Path) -> bool:
-    has_checkpoint = (folder / CHECKPOINT_NAME).exists()
-    return not has_checkpoint and (folder / FILE_NAME).exists() and load_record(folder).status == "finished"
-
-
-def load_checkpoint(folder: str | Path) -> dict[str, Any]:
-    """Return the content of a folder's checkpoint: "config", "versions", "game_digest", and "state" as bytes.
-
-    Raises
-    ------
-    OutputError
-        There is none, or it is damaged.
-    """
-    path = Path(folder) / CHECKPOINT_NAME
-    try:
-        data = path.read_bytes()
-    except OSError as exc:
-        raise OutputError(f"{path}: expected the checkpoint of a run that was stopped, got {exc}") from exc
-    content = unpack(data, where=str(path))
-    if not (isinstance(content, dict) and {"format", "config", "game_digest", "versions", "state"} <= content.keys()):
-        raise OutputError(f"{path}: expected the checkpoint of a run, got something else")
-    if content["format"] != CHECKPOINT_FORMAT:
-        raise OutputError(f"{path}: expected format {CHECKPOINT_FORMAT}, got {content['format']!r}")
-    return content
-
-
-def _resumed(folder: Path, game: AnyGame | str | None, options: dict[str, Any]) -> Experiment:
-    """Return the experiment as it was at its last checkpoint."""
-    if options:
-        raise ArgumentError(
-            f"resume: expected no other options, since the checkpoint has them; got {', '.join(options)}"
-        )
-    content = load_checkpoint(folder)
-    stored = content["config"]["game"]
-    if stored is None and not isinstance(game, TabularGame | BatchedGame):
-        raise ArgumentError("game: expected the game itself that the run was started with; only ids are remembered")
-    if stored is not None and game not in (None, stored):
-        raise ArgumentError(f"game: expected nothing or {stored!r}, the game of the run, got {game!r}")
-    where = str(folder / CHECKPOINT_NAME)
-    experiment = Experiment(_config_of(content["config"], game if stored is None else stored, where))
-    try:
-        experiment.restore(content, where)
-    except BaseException:
-        experiment.shut()
-        raise
-    return experiment
-
-
-def _config_of(options: dict[str, Any], game: AnyGame | str | None, where: str) -> ExperimentConfig:
-    try:
-        return ExperimentConfig(**{**options, "game": game})
-    except TypeError as exc:
-        raise OutputError(f"{where}: expected the configuration of a run, got {exc}") from exc
-
-
 def _start_leader(
     kind: type[Leader], brief: Brief, config: Any, rng: np.random.Generator, options: ExperimentConfig
 ) -> Leader:
@@ -556,11 +368,11 @@ def make_config(kind: type[Any], options: dict[str, Any], owner: str) -> Any:
     ArgumentError
         An option it does not have, with those it has.
     """
-    _refuse_unknown(kind, options, owner)
+    refuse_unknown(kind, options, owner)
     return kind(**options)
 
 
-def _refuse_unknown(kind: type[Any], options: dict[str, Any], owner: str) -> None:
+def refuse_unknown(kind: type[Any], options: dict[str, Any], owner: str) -> None:
     known = [item.name for item in fields(kind)]
     for name in options:
         if name not in known:

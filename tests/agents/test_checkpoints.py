@@ -19,11 +19,12 @@ import pytest
 
 import agents
 from agents.checkpoints import PACKAGES, digest, pack, unpack, write_atomically
-from agents.experiment import CHECKPOINT_NAME, Experiment, ExperimentConfig, load_checkpoint
+from agents.experiment import CHECKPOINT_NAME, Experiment, ExperimentConfig
 from agents.followers import follower_class, follower_names
 from agents.leaders import leader_class, leader_names
 from agents.leaders.base import LEADERS
 from agents.results import FILE_NAME, load_record
+from agents.running import load_checkpoint
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, OutputError
 
@@ -457,7 +458,7 @@ def test_saving_draws_no_random_numbers(tmp_path, monkeypatch):
     monkeypatch.setitem(LEADERS, "wanderer", Wanderer)
     options = {"updates": 6, "steps_per_update": 50, "leader": "wanderer"}
     plain = content(agents.run(TOY, **options))
-    monkeypatch.setattr("agents.experiment.SAVE_INTERVAL", 0.0)
+    monkeypatch.setattr("agents.running.SAVE_INTERVAL", 0.0)
     assert content(agents.run(TOY, **options, output=tmp_path)) == plain
 
 

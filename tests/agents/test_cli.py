@@ -177,7 +177,7 @@ def test_values_are_read_without_being_evaluated():
 
 
 def test_an_unwritable_folder_is_refused_before_any_work(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("agents.experiment.Experiment", lambda config: pytest.fail("work was done"))
+    monkeypatch.setattr("agents.running.Experiment", lambda config: pytest.fail("work was done"))
     (tmp_path / "file").write_text("")
     line = refused(capsys, "run", TOY, "--output", str(tmp_path / "file" / "out"))
     assert "expected a folder that can be written" in line
@@ -294,7 +294,7 @@ def test_ctrl_c_without_an_output_folder_says_how_to_keep_it(capsys, monkeypatch
 
 def test_a_real_signal_to_a_real_process(tmp_path):
     script = (
-        "import sys, agents.experiment, agents.cli; agents.experiment.SAVE_INTERVAL = 0.0; "
+        "import sys, agents.running, agents.cli; agents.running.SAVE_INTERVAL = 0.0; "
         "sys.exit(agents.cli.main(sys.argv[1:]))"
     )
     words = ["run", TOY, "--updates", "1000000", "--steps-per-update", "100", "--output", str(tmp_path)]

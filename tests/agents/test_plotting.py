@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from agents import plotting
-from agents.experiment import run
 from agents.plotting import plot_learning_curve, plot_run
 from agents.results import RunRecord
+from agents.running import run
 from stackelberg_envs.commitments import PolicyTable
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
 from stackelberg_envs.games import TabularGame
