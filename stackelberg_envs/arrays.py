@@ -1,4 +1,4 @@
-"""Checks at the door: array arguments are converted, checked and frozen here, once.
+"""Checks at the door: every argument is converted, checked and frozen here, once.
 
 Every function takes the name the user knows the argument by and says, on failure, what was expected, what
 came and the first offending index. ``error`` is the class to raise, from :mod:`stackelberg_envs.errors`.
@@ -6,6 +6,8 @@ came and the first offending index. ``error`` is the class to raise, from :mod:`
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,19 +20,98 @@ IntArray = NDArray[np.int32]
 
 #: Probability rows further than this from one are refused, nearer ones are normalised.
 ROW_SUM_TOLERANCE = 1e-6
+#: Numbers beyond this are refused, and so are temperatures below its inverse: their squares and their quotients
+#: would be no numbers any more.
+LARGEST = 1e150
+#: Integers beyond this have no place in an array.
+LARGEST_INTEGER = 2**63 - 1
+#: Arrays that arguments ask for by their sizes have at most so many entries, two gigabytes.
+MOST_ENTRIES = 2**28
+#: Array classes whose entries mean what they say; others (masks, units) would lose their meaning on the way.
+PLAIN_ARRAYS = (np.ndarray, np.memmap, np.matrix)
 
 
-def as_float(value: ArrayLike, name: str, error: type[StackelbergError] = GameError) -> Array:
-    """Return `value` as a new float64 array; anything else than finite numbers is refused."""
-    try:
-        array = np.array(value, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as exc:
-        raise error(f"{name}: expected numbers, got {type(value).__name__} ({exc})") from exc
-    finite = np.isfinite(array)
-    if not finite.all():
-        where = first_index(~finite)
-        raise error(f"{name}: expected finite numbers, got {array[where]} at index {where}")
+def as_float(value: ArrayLike, name: str, error: type[StackelbergError] = GameError, *, booleans: bool = True) -> Array:
+    """Return `value` as a new float64 array; anything else than finite numbers is refused.
+
+    Masked, complex, time and object arrays, text, ragged lists and sparse matrices are no numbers, nor is a single
+    True or False.
+
+    Parameters
+    ----------
+    value
+        What the user gave.
+    name, error
+        For the message.
+    booleans
+        Whether an array of True and False may stand for ones and zeros.
+    """
+    array = _plain_array(value, name, error)
+    if array.dtype.kind not in "fiub":
+        raise error(f"{name}: expected numbers, got {_described(value, array)}")
+    if array.dtype.kind == "b" and not (booleans and array.ndim):
+        raise error(f"{name}: expected numbers, got {_shown_flags(array)}")
+    with np.errstate(over="ignore"):  # of what is wider than float64; it is refused below
+        array = np.array(array, dtype=np.float64, order="C")
+    fine = np.abs(array) <= LARGEST
+    if not fine.all():
+        where = first_index(~fine)
+        kind = f"numbers of at most {LARGEST:g}" if np.isfinite(array[where]) else "finite numbers"
+        raise error(f"{name}: expected {kind}, got {array[where]} at index {where}")
     return array
+
+
+def as_integers(value: ArrayLike, name: str, error: type[StackelbergError] = GameError) -> NDArray[np.int64]:
+    """Return `value` as a new int64 array; anything else than integers is refused."""
+    array = _plain_array(value, name, error)
+    if array.dtype.kind not in "iu":
+        raise error(f"{name}: expected integers, got {_described(value, array)}")
+    if array.dtype == np.uint64 and array.size and int(array.max()) > LARGEST_INTEGER:
+        raise error(f"{name}: expected integers of at most {LARGEST_INTEGER}, got {array.max()}")
+    return np.array(array, dtype=np.int64, order="C")
+
+
+def _plain_array(value: object, name: str, error: type[StackelbergError]) -> NDArray[Any]:
+    """Return `value` as NumPy reads it, unless its class carries a meaning that NumPy would drop."""
+    _refuse_laden(value, name, error)
+    try:
+        return np.asarray(value)
+    # Whatever an object's own conversion raises: it is no array of numbers.
+    except Exception as exc:
+        raise error(f"{name}: expected numbers, got {type(value).__name__} ({exc})") from exc
+
+
+def _refuse_laden(value: object, name: str, error: type[StackelbergError]) -> None:
+    if isinstance(value, np.ndarray) and type(value) not in PLAIN_ARRAYS:
+        advice = "fill it first" if isinstance(value, np.ma.MaskedArray) else "convert it first"
+        raise error(f"{name}: expected numbers in a plain array, got {type(value).__name__}; {advice}")
+    if isinstance(value, list | tuple):
+        for item in value:
+            if isinstance(item, list | tuple | np.ndarray):
+                _refuse_laden(item, name, error)
+
+
+def _described(value: object, array: NDArray[Any]) -> str:
+    if hasattr(value, "toarray"):
+        return f"a sparse {type(value).__name__}; write .toarray()"
+    if isinstance(value, int):
+        return f"an integer beyond 64 bits, {_short(value)}; write it as a float"
+    kinds = {"c": "complex numbers", "m": "durations", "M": "dates", "O": "objects", "U": "text", "S": "bytes"}
+    return f"{type(value).__name__} ({kinds.get(array.dtype.kind, array.dtype)})"
+
+
+def _shown_flags(array: NDArray[Any]) -> str:
+    return f"{bool(array)}" if array.ndim == 0 else f"True and False, shape {array.shape}"
+
+
+def _short(value: object) -> str:
+    """Return a value's text, cut where it is long: messages go to a terminal."""
+    try:
+        text = repr(value)
+    # An integer of thousands of digits has no text at all.
+    except Exception:
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
 def first_index(mask: NDArray[np.bool_]) -> tuple[int, ...]:
@@ -75,38 +156,117 @@ def require_rows_sum_to_one(
 def require_discount(value: float, name: str) -> float:
     """Return a discount in [0, 1); one itself makes an endless sum and is refused."""
     if not (_is_real(value) and 0.0 <= value < 1.0):
-        raise GameError(f"{name}: expected a number in [0, 1), per play step, got {value!r}")
+        raise GameError(f"{name}: expected a number in [0, 1), per play step, got {_short(value)}")
+    return float(value)
+
+
+def require_number(value: float, name: str, error: type[StackelbergError] = GameError) -> float:
+    """Return a finite number."""
+    if not _is_real(value):
+        raise error(f"{name}: expected a finite number, got {_short(value)}")
     return float(value)
 
 
 def require_positive(value: float, name: str, error: type[StackelbergError] = GameError) -> float:
     """Return a positive finite number."""
     if not (_is_real(value) and value > 0):
-        raise error(f"{name}: expected a number greater than 0, got {value!r}")
+        raise error(f"{name}: expected a number greater than 0, got {_short(value)}")
     return float(value)
 
 
+def require_probability(value: float, name: str, error: type[StackelbergError] = GameError) -> float:
+    """Return a number in [0, 1]."""
+    if not (_is_real(value) and 0.0 <= value <= 1.0):
+        raise error(f"{name}: expected a probability in [0, 1], got {_short(value)}")
+    return float(value)
+
+
+def require_temperature(value: float, name: str = "temperature") -> float:
+    """Return a temperature: positive, and neither so small nor so large that quotients by it are no numbers."""
+    temperature = require_positive(value, name)
+    if temperature < 1.0 / LARGEST:
+        raise GameError(f"{name}: expected at least {1.0 / LARGEST:g}, in reward units, got {value!r}")
+    return temperature
+
+
 def _is_real(value: object) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and bool(np.isfinite(value))
+    """Whether `value` is one number, no flag, that float64 can carry and whose square too."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    # An integer beyond 64 bits converts to float, or not, by accident of its size.
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        return False
+    return abs(float(value)) <= LARGEST
 
 
 def require_at_least(value: float, minimum: float, name: str, error: type[StackelbergError] = ArgumentError) -> float:
     """Return a finite number of at least `minimum`."""
-    number: Any = value
-    if not isinstance(number, int | float | np.number) or not minimum <= number < np.inf:
-        raise error(f"{name}: expected a finite number of at least {minimum:g}, got {value!r}")
+    if not (_is_real(value) and value >= minimum):
+        raise error(f"{name}: expected a finite number of at least {minimum:g}, got {_short(value)}")
     return float(value)
 
 
 def require_count(value: object, name: str, minimum: int = 1, error: type[StackelbergError] = ArgumentError) -> int:
-    """Return an integer of at least `minimum`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
-        raise error(f"{name}: expected an integer of at least {minimum}, got {value!r}")
+    """Return an integer of at least `minimum`, and of 64 bits at most."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or int(value) < minimum:
+        raise error(f"{name}: expected an integer of at least {minimum}, got {_short(value)}")
+    if int(value) > LARGEST_INTEGER:
+        raise error(f"{name}: expected an integer of at most {LARGEST_INTEGER}, got {_short(value)}")
     return int(value)
 
 
+def require_room(shape: tuple[int, ...], name: str, error: type[StackelbergError] = GameError) -> None:
+    """Raise unless an array of this shape has at most MOST_ENTRIES entries, so that asking for it is no accident."""
+    entries = 1
+    for size in shape:
+        entries *= int(size)
+    if entries > MOST_ENTRIES:
+        raise error(f"{name}: expected at most {MOST_ENTRIES} entries, got {_short(shape)}")
+
+
+def require_flag(value: object, name: str, error: type[StackelbergError] = ArgumentError) -> bool:
+    """Return True or False; anything else is refused: "no" is true in Python."""
+    if not isinstance(value, bool | np.bool_):
+        raise error(f"{name}: expected True or False, got {_short(value)}")
+    return bool(value)
+
+
+def require_text(value: object, name: str, error: type[StackelbergError] = GameError) -> str:
+    """Return a string."""
+    if not isinstance(value, str):
+        raise error(f"{name}: expected a string, got {_short(value)}")
+    return str(value)
+
+
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Return `array` marked read-only, in C order."""
+    """Return `array` marked read-only, in C order; the caller must own it."""
     array = np.ascontiguousarray(array)
     array.flags.writeable = False
     return array
+
+
+def own(array: NDArray[Any]) -> NDArray[Any]:
+    """Return `array` if nobody can write to it any more, else a frozen copy."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        if base.flags.writeable:
+            return frozen(array.copy())
+        base = base.base
+    return array if base is None else frozen(array.copy())
+
+
+def own_facts(facts: object) -> dict[str, Any]:
+    """Return a copy of what is known about a game, its arrays copied and frozen at any depth."""
+    if not isinstance(facts, Mapping) or not all(isinstance(key, str) for key in facts):
+        raise GameError(f"facts: expected a dict with names as keys, got {_short(facts)}")
+    return {key: _own_fact(value) for key, value in facts.items()}
+
+
+def _own_fact(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return own(value)
+    if type(value) in (list, tuple):
+        return type(value)(map(_own_fact, value))
+    if type(value) is dict:
+        return {key: _own_fact(item) for key, item in value.items()}
+    return copy.copy(value) if isinstance(value, set) else value

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from agents.registry import Registry
-from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.arrays import Array, require_count, require_flag
 from stackelberg_envs.batched import AnyGame
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games import Primitives, TabularGame
@@ -205,13 +205,6 @@ def gibbs(q: Array, temperature: float) -> Array:
     """Return exp(q / temperature), normalised over the last axis, shape (Z, A, B)."""
     weights = np.exp((q - q.max(axis=-1, keepdims=True)) / temperature)
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
-
-
-def require_flag(value: object, name: str) -> bool:
-    """Return True or False; anything else is refused: "no" is true in Python."""
-    if not isinstance(value, bool | np.bool_):
-        raise ArgumentError(f"{name}: expected True or False, got {value!r}")
-    return bool(value)
 
 
 def register_follower(name: str) -> Callable[[Kind], Kind]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from stackelberg_envs import arrays
 from stackelberg_envs.errors import ArgumentError, CommitmentError, GameError
@@ -85,3 +86,110 @@ def test_frozen_arrays_refuse_writes():
     array = arrays.frozen(np.zeros(3))
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 1
+
+
+LADEN = {
+    "masked": np.ma.masked_equal([1.0, -999.0], -999.0),
+    "masked inside a list": [np.ma.masked_equal([1.0, -999.0], -999.0), [0.0, 1.0]],
+    "complex": np.array([1.0 + 0j]),
+    "complex numbers in a list": [1.0, 2j],
+    "durations": np.array([1], dtype="timedelta64[D]"),
+    "dates": np.array(["2020-01-01"], dtype="datetime64[D]"),
+    "objects": np.array([1.0, None], dtype=object),
+    "numbers as objects": np.array([1.0, 2.0], dtype=object),
+    "text": ["1", "2"],
+    "bytes": [b"1"],
+    "records": np.zeros(2, dtype=[("a", float)]),
+    "ragged": [[1.0, 2.0], [3.0]],
+    "sparse": scipy.sparse.eye(2),
+    "an integer beyond 64 bits": 10**30,
+    "integers beyond 64 bits": [10**30, 1],
+    "beyond what can be squared": [1e200],
+    "wider than float64": np.array([np.longdouble("1e4000")]) if np.finfo(np.longdouble).maxexp > 1024 else [np.inf],
+    "a flag": True,
+    "nothing": None,
+    "a dict": {"a": 1.0},
+    "a set": {1.0},
+}
+
+
+@pytest.mark.parametrize("kind", LADEN)
+@pytest.mark.parametrize("error", [GameError, CommitmentError, ArgumentError])
+def test_what_would_lose_its_meaning_is_refused(kind, error):
+    with pytest.raises(error, match=r"^x: expected "):
+        arrays.as_float(LADEN[kind], "x", error)
+
+
+def test_an_array_of_a_class_of_its_own_is_refused():
+    class Metres(np.ndarray):
+        """An array with a unit."""
+
+    with pytest.raises(GameError, match=r"x: expected numbers in a plain array, got Metres; convert it first"):
+        arrays.as_float(np.ones(2).view(Metres), "x")
+
+
+def test_arrays_of_flags_are_ones_and_zeros_unless_values_are_meant():
+    flags = np.array([True, False])
+    np.testing.assert_array_equal(arrays.as_float(flags, "x"), [1.0, 0.0])
+    with pytest.raises(CommitmentError, match=r"x: expected numbers, got True and False"):
+        arrays.as_float(flags, "x", CommitmentError, booleans=False)
+
+
+@pytest.mark.parametrize("bad", [[1.0], [True], ["1"], [2**70], np.ma.masked_equal([1, 2], 2), np.uint64([2**64 - 1])])
+def test_what_are_no_integers_are_refused(bad):
+    with pytest.raises(GameError, match=r"^x: expected integers|^x: expected numbers in a plain array"):
+        arrays.as_integers(bad, "x")
+
+
+@pytest.mark.parametrize("bad", ["no", "", [], 0, 1, None, np.array(True)])
+def test_flags_are_true_or_false(bad):
+    with pytest.raises(ArgumentError, match=r"verbose: expected True or False, got "):
+        arrays.require_flag(bad, "verbose")
+
+
+def test_flags_of_numpy_are_flags():
+    assert arrays.require_flag(np.bool_(False), "verbose") is False
+
+
+@pytest.mark.parametrize("bad", [True, 10**30, 10**400, 1e200, 1 + 0j, np.datetime64("2020-01-01"), [1.0]])
+def test_numbers_are_numbers(bad):
+    for check in (arrays.require_number, arrays.require_positive, arrays.require_temperature):
+        with pytest.raises(GameError, match=r"^x: expected "):
+            check(bad, "x")
+    with pytest.raises(ArgumentError, match=r"^x: expected "):
+        arrays.require_at_least(bad, 0.0, "x")
+
+
+@pytest.mark.parametrize("bad", [5e-324, 1e-310, 1e-200])
+def test_temperatures_by_which_nothing_can_be_divided_are_refused(bad):
+    with pytest.raises(GameError, match=r"temperature: expected at least 1e-150, in reward units, got "):
+        arrays.require_temperature(bad)
+
+
+@pytest.mark.parametrize("bad", [2**63, 10**400])
+def test_counts_have_a_greatest_number(bad):
+    with pytest.raises(ArgumentError, match=r"S: expected an integer of at most "):
+        arrays.require_count(bad, "S")
+
+
+def test_what_nobody_else_can_write_to_is_not_copied():
+    kept = arrays.frozen(np.ones(3))
+    assert arrays.own(kept) is kept
+    mine = np.ones(3)
+    view = mine[:]
+    view.flags.writeable = False
+    copied = arrays.own(view)
+    mine[0] = 5.0
+    assert copied[0] == 1.0
+
+
+def test_facts_are_copied_at_any_depth():
+    cells = np.zeros(2)
+    given = {"cells": cells, "map": [cells, {"inner": cells}]}
+    facts = arrays.own_facts(given)
+    cells[0] = 5.0
+    given["map"].append("more")
+    assert facts["cells"][0] == facts["map"][0][0] == facts["map"][1]["inner"][0] == 0.0
+    assert len(facts["map"]) == 2
+    with pytest.raises(GameError, match=r"facts: expected a dict"):
+        arrays.own_facts([1])
