@@ -73,11 +73,17 @@ class SampledSolution(Protocol):
     x
         The commitment.
     leader_value, follower_value
-        J(x), and the follower's entropy-regularised value at the initial distribution; reward units.
+        J(x), and the follower's value at the initial distribution, its entropy bonus included; reward units, over
+        endless play unless the game says otherwise.
     policy
         The follower's soft best response.
     direct_gradient, response_gradient, gradient
         dJ/dx with the response held fixed, the part that goes through the response, and their sum; the shape of x.
+
+    Notes
+    -----
+    The solutions that come with this package also have `response` (the policy, as solutions of tabular games call it),
+    `follower_reward_value` (no entropy bonus) and `episode` (an episode as it is played, cut at the horizon).
     """
 
     @property

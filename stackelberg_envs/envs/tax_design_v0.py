@@ -290,7 +290,7 @@ class TaxGame(BatchedGame):
             tolerance=tolerance,
             start=start,
         )
-        return TaxSolution(rates, made, TaxPolicy(made, self.typed_states))
+        return TaxSolution(rates, made, TaxPolicy(made, self.typed_states), self.horizon)
 
 
 def _truncated_normal(rng: np.random.Generator, mean: Array, noise: float, rules: TaxRules) -> Array:

@@ -1,5 +1,6 @@
 """Exact solvers of games: the planning functions, and `solve`, which applies them to a game and a commitment."""
 
+from stackelberg_envs.oracles.episode import EpisodeValues
 from stackelberg_envs.oracles.solution import Solution, solve
 from stackelberg_envs.planning import (
     BestResponse,
@@ -14,6 +15,7 @@ from stackelberg_envs.planning import (
 
 __all__ = [
     "BestResponse",
+    "EpisodeValues",
     "Solution",
     "evaluate",
     "hard_best_response",

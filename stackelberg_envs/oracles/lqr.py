@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.linear_forms import LinearGaussianPolicy
 from stackelberg_envs.linear_quadratic import LinearQuadraticGame
+from stackelberg_envs.oracles.episode import EpisodeValues
 from stackelberg_envs.oracles.planned import PlannedSolution
 from stackelberg_envs.planning.lqr import LinearPlan, make_linear_plan
 
@@ -24,6 +26,16 @@ class LinearSolution(PlannedSolution[LinearPlan]):
     def policy(self) -> LinearGaussianPolicy:
         """The follower's soft best response."""
         return self.plan.best.policy
+
+    @property
+    def response(self) -> LinearGaussianPolicy:
+        """The follower's soft best response: another name of `policy`, the one that solutions of all games know."""
+        return self.policy
+
+    @cached_property
+    def episode(self) -> EpisodeValues:
+        """What an episode is worth as it is played, cut at the game's horizon; clipping of states is ignored."""
+        return EpisodeValues(self.plan.horizon, *self.plan.episode_values)
 
 
 def solve_linear(game: LinearQuadraticGame, x: Array) -> LinearSolution:

@@ -18,6 +18,8 @@ class Planned(Protocol):
     @property
     def follower_value(self) -> float: ...  # noqa: D102
     @property
+    def follower_reward_value(self) -> float: ...  # noqa: D102
+    @property
     def direct_gradient(self) -> Array: ...  # noqa: D102
     @property
     def response_gradient(self) -> Array: ...  # noqa: D102
@@ -48,8 +50,13 @@ class PlannedSolution(Generic[PlanT]):
 
     @property
     def follower_value(self) -> float:
-        """The follower's entropy-regularised value at the initial distribution, reward units."""
+        """The follower's value at the initial distribution, entropy bonus included, over endless play; reward units."""
         return self.plan.follower_value
+
+    @property
+    def follower_reward_value(self) -> float:
+        """The follower's discounted reward alone, without entropy bonus, over endless play; reward units."""
+        return self.plan.follower_reward_value
 
     @property
     def direct_gradient(self) -> Array:

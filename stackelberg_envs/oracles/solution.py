@@ -12,7 +12,17 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.batched import AnyGame, BatchedGame, SampledSolution
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.games import TabularGame
-from stackelberg_envs.planning import BestResponse, Flows, LeaderEvaluation, Plan, Primitives, make_plan
+from stackelberg_envs.oracles.episode import EpisodeValues
+from stackelberg_envs.planning import (
+    BestResponse,
+    Flows,
+    LeaderEvaluation,
+    Plan,
+    Primitives,
+    episode_values,
+    follower_reward_value,
+    make_plan,
+)
 from stackelberg_envs.planning.best_response import DEFAULT_TOLERANCE
 from stackelberg_envs.planning.hypergradient import EVERYTHING
 
@@ -48,13 +58,30 @@ class Solution:
 
     @property
     def leader_value(self) -> float:
-        """J(x), reward units."""
+        """J(x), the leader's discounted reward over endless play, reward units."""
         return self.leader.value
 
     @property
     def follower_value(self) -> float:
-        """The follower's entropy-regularised value at the initial distribution, reward units."""
+        """The follower's value at the initial distribution, entropy bonus included, over endless play; reward units.
+
+        It is what the follower maximises, in the dynamics that it believes in.
+        """
         return float(self.primitives.initial @ self.best.state_values)
+
+    @cached_property
+    def follower_reward_value(self) -> float:
+        """The follower's discounted reward alone, without entropy bonus, over endless play; reward units.
+
+        It is what the response earns, in the true dynamics.
+        """
+        return follower_reward_value(self.primitives, self.best.policy, self.leader.system)
+
+    @cached_property
+    def episode(self) -> EpisodeValues:
+        """What an episode is worth as it is played, cut at the game's horizon; all in the true dynamics."""
+        horizon = self.game.horizon
+        return EpisodeValues(horizon, *episode_values(self.primitives, self.best.policy, horizon))
 
     @property
     def follower_q(self) -> Array:

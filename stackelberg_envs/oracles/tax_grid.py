@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.oracles.episode import EpisodeValues
 from stackelberg_envs.oracles.planned import PlannedSolution
 from stackelberg_envs.planning.asset_grid import pieces
 from stackelberg_envs.planning.tax import TaxPlan, TypePlan
@@ -104,9 +105,22 @@ class TaxSolution(PlannedSolution[TaxPlan]):
     ----------
     policy
         The households' soft best response.
+    horizon
+        Play steps after which an episode is cut.
     """
 
     policy: TaxPolicy
+    horizon: int
+
+    @property
+    def response(self) -> TaxPolicy:
+        """The households' soft best response: another name of `policy`, the one that solutions of all games know."""
+        return self.policy
+
+    @cached_property
+    def episode(self) -> EpisodeValues:
+        """What an episode is worth as it is played, cut at the game's horizon."""
+        return EpisodeValues(self.horizon, *self.plan.episode_values(self.horizon))
 
     @property
     def type_values(self) -> Array:

@@ -39,6 +39,9 @@ __all__ = [
     "SavingPlan",
     "SavingProblem",
     "SavingResponse",
+    "cut_value",
+    "endless_value",
+    "entropy_bonus",
     "flows",
     "group_values",
     "interpolate",
@@ -377,6 +380,33 @@ class SavingPlan:
         """Discounted number of visits of each node under the leader's discount, shape (S,)."""
         system = np.eye(len(self.leader_values)) - self.problem.leader_discount * self.response.kernel.T
         return np.asarray(np.linalg.solve(system, self.problem.initial))
+
+
+def entropy_bonus(problem: SavingProblem, response: SavingResponse) -> Array:
+    """Return the temperature times the entropy of the response over groups, at the nodes, shape (S,).
+
+    Entropy within groups is in the follower's part of the reward already.
+    """
+    logs = np.log(np.where(response.policy > 0, response.policy, 1.0))
+    return np.asarray(-problem.temperature * (response.policy * logs).sum(axis=1))
+
+
+def cut_value(made: SavingPlan, reward: Array, discount: float, horizon: int) -> float:
+    """Return what `reward` at the nodes, shape (S,), adds up to over an episode that is cut at the horizon."""
+    values = reward
+    for _ in range(horizon - 1):
+        longer = reward + discount * (made.response.kernel @ values)
+        change, values = np.abs(longer - values).max(), longer
+        # All further steps together are below rounding.
+        if discount * change <= np.finfo(np.float64).eps * (1.0 - discount) * np.abs(values).max():
+            break
+    return float(made.problem.initial @ values)
+
+
+def endless_value(made: SavingPlan, reward: Array, discount: float) -> float:
+    """Return the same over endless play."""
+    system = np.eye(len(reward)) - discount * made.response.kernel
+    return float(made.problem.initial @ np.linalg.solve(system, reward))
 
 
 def plan(problem: SavingProblem, *, tolerance: float = DEFAULT_TOLERANCE, start: Array | None = None) -> SavingPlan:

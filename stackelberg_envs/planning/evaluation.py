@@ -8,10 +8,18 @@ import numpy as np
 
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.planning.linear import Resolvent, resolvent
+from stackelberg_envs.planning.linear import Resolvent, policy_matrix, resolvent
 from stackelberg_envs.primitives import Primitives
 
-__all__ = ["LeaderEvaluation", "evaluate", "leader_value", "occupancy", "response_gap"]
+__all__ = [
+    "LeaderEvaluation",
+    "episode_values",
+    "evaluate",
+    "follower_reward_value",
+    "leader_value",
+    "occupancy",
+    "response_gap",
+]
 
 EVALUATION_TOLERANCE = 1e-12
 
@@ -63,6 +71,63 @@ def occupancy(game: Primitives, response: Array) -> Array:
     return evaluation.system.solve_transposed(game.initial, EVALUATION_TOLERANCE)
 
 
+def follower_reward_value(game: Primitives, response: Array, system: Resolvent | None = None) -> float:
+    """Return the follower's discounted reward, no entropy counted, over endless play in the true dynamics.
+
+    Parameters
+    ----------
+    game
+        The game under a commitment.
+    response
+        Shape (Z, A, B).
+    system
+        ``evaluate(game, response).system``; it serves again where both discounts are the same.
+    """
+    joint = game.leader_policy[:, :, None] * response
+    if system is None or game.follower_discount != game.leader_discount:
+        system = resolvent(joint, game.transition, game.continuing, game.follower_discount, game.num_contexts)
+    reward = np.einsum("sab,sab->s", joint, game.follower_reward)
+    values = system.solve(reward, EVALUATION_TOLERANCE * float(np.abs(reward).max()))
+    return float(game.initial @ values)
+
+
+def episode_values(game: Primitives, response: Array, horizon: int) -> tuple[float, float, float]:
+    """Return what an episode of at most `horizon` steps is worth when the follower plays `response`.
+
+    Returns
+    -------
+    tuple
+        The leader's discounted reward, the follower's with its entropy bonus, and the follower's without; all in the
+        true dynamics, reward units.
+
+    Notes
+    -----
+    Steps are added backwards, v <- r + discount P v, and only as many as still change a sum: with `change` the last
+    change, all later ones together are at most discount / (1 - discount) times `change`.
+    """
+    joint = game.leader_policy[:, :, None] * response
+    matrix = policy_matrix(joint, game.transition, game.continuing)
+    leader, follower = ((joint * reward).sum(axis=(1, 2)) for reward in (game.leader_reward, game.follower_reward))
+    bonus = game.temperature * (game.leader_policy * _entropy(response)).sum(axis=1)
+    rewards = np.stack([leader, follower + bonus, follower], axis=1)
+    discounts = np.array([game.leader_discount, game.follower_discount, game.follower_discount])
+    rounding = np.finfo(np.float64).eps * (1.0 - discounts)
+    values = rewards
+    for _ in range(horizon - 1):
+        longer = rewards + discounts * (matrix @ values)
+        change, values = np.abs(longer - values).max(axis=0), longer
+        if (discounts * change <= rounding * np.abs(values).max(axis=0)).all():
+            break
+    one, two, three = (float(game.initial @ column) for column in values.T)
+    return one, two, three
+
+
+def _entropy(response: Array) -> Array:
+    """Return the entropy of the response in each state after each leader action, shape (Z, A)."""
+    logs = np.log(np.where(response > 0, response, 1.0))
+    return np.asarray(-(response * logs).sum(axis=2))
+
+
 def response_gap(game: Primitives, response: Array, best_state_values: Array) -> float:
     """What the follower loses by `response` instead of its soft best response.
 
@@ -81,9 +146,8 @@ def response_gap(game: Primitives, response: Array, best_state_values: Array) ->
         Difference of the entropy-regularised follower values at the initial distribution, at least 0 up to
         rounding, reward units.
     """
-    entropy = -np.where(response > 0, response * np.log(np.where(response > 0, response, 1.0)), 0.0).sum(axis=2)
     reward = np.einsum("sa,sab,sab->s", game.leader_policy, response, game.follower_reward)
-    reward += game.temperature * (game.leader_policy * entropy).sum(axis=1)
+    reward += game.temperature * (game.leader_policy * _entropy(response)).sum(axis=1)
     joint = game.leader_policy[:, :, None] * response
     system = resolvent(joint, game.believed_transition, game.continuing, game.follower_discount, game.num_contexts)
     values = system.solve(reward, EVALUATION_TOLERANCE * float(np.abs(reward).max()))

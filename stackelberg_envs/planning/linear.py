@@ -19,7 +19,7 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError
 from stackelberg_envs.transitions import Transition
 
-__all__ = ["Resolvent", "choose", "resolvent"]
+__all__ = ["Resolvent", "choose", "policy_matrix", "resolvent"]
 
 #: Up to this many states a block, one dense LU serves every right-hand side. Measured break-even with the
 #: Krylov solver on one core: 350 states on random games, 450 on grids (benchmarks/speed_oracle.py). It is
@@ -86,6 +86,19 @@ def choose(transition: Transition, num_contexts: int) -> Literal["band", "dense"
     return "dense" if S <= DENSE_LIMIT else "krylov"
 
 
+def policy_matrix(joint_policy: Array, transition: Transition, continuing: Array) -> Any:
+    """Return P_pi as a sparse array, shape (Z, Z); see :func:`resolvent` for the arguments."""
+    Z = len(continuing)
+    data = np.empty(transition.probabilities.size)
+    kernels.policy_matrix_data(joint_policy, transition.probabilities, continuing, data)
+    # Padding and actions that are never taken are left out: where padding is most of the lists, as in a model
+    # made of counts, products took ten times as long with it.
+    used = data != 0.0
+    indptr = np.concatenate([[0], np.cumsum(used.reshape(Z, -1).sum(axis=1))])
+    # A successor that is listed twice stays two entries, which products add up.
+    return scipy.sparse.csr_array((data[used], transition.successors.reshape(-1)[used], indptr), shape=(Z, Z))
+
+
 class _Dense:
     def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float, K: int) -> None:
         S = len(continuing) // K
@@ -141,17 +154,7 @@ class _Banded:
 
 class _Krylov:
     def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float) -> None:
-        Z = len(continuing)
-        data = np.empty(transition.probabilities.size)
-        kernels.policy_matrix_data(joint_policy, transition.probabilities, continuing, data)
-        data *= discount
-        # Padding and actions that are never taken are left out: where padding is most of the lists, as in a model
-        # made of counts, products took ten times as long with it.
-        used = data != 0.0
-        indptr = np.concatenate([[0], np.cumsum(used.reshape(Z, -1).sum(axis=1))])
-        successors = transition.successors.reshape(-1)[used]
-        # gamma P_pi; a successor that is listed twice stays two entries, which products add up.
-        self._matrix: Any = scipy.sparse.csr_array((data[used], successors, indptr), shape=(Z, Z))
+        self._matrix: Any = discount * policy_matrix(joint_policy, transition, continuing)
 
     def solve(self, rhs: Array, tolerance: float) -> Array:
         return self._solve(self._matrix, rhs, _largest, tolerance, tolerance)

@@ -293,6 +293,16 @@ def state_moments(loop: ClosedLoop, numbers: LinearNumbers, horizon: int) -> tup
     return means[:horizon], covariances[:horizon]
 
 
+def episode_value(
+    loop: ClosedLoop, numbers: LinearNumbers, state_cost: Array, action_cost: Array, discount: float, horizon: int
+) -> float:
+    """Return the value of -(s'Q s + b'R b) over T steps, by propagating mean and covariance of the state."""
+    means, covariances = state_moments(loop, numbers, horizon)
+    cost = state_cost + loop.feedback.T @ action_cost @ loop.feedback
+    paid = np.einsum("ti,ij,tj->t", means, cost, means) + np.einsum("tij,ji->t", covariances, cost)
+    return -float(discount ** np.arange(horizon) @ (paid + np.sum(action_cost * loop.action_noise)))
+
+
 def bump_rewards(means: Array, covariances: Array, reward: BumpReward) -> tuple[Array, Array, Array]:
     """Return the expected rewards of Gaussian states, shape (T,), and their derivatives by mean and covariance.
 
@@ -417,8 +427,32 @@ class LinearPlan:
 
     @property
     def follower_value(self) -> float:
-        """The follower's entropy-regularised value at the initial distribution, over infinite play."""
+        """The follower's value at the initial distribution, entropy bonus included, over endless play."""
         return follower_value(self.parts, self.best)
+
+    @cached_property
+    def follower_reward_value(self) -> float:
+        """The follower's discounted reward alone, without entropy bonus, over endless play."""
+        costs = self.numbers.state_cost, self.numbers.action_cost
+        return quadratic_value(self.loop, self.numbers, *costs, self.parts.discount)
+
+    @cached_property
+    def episode_values(self) -> tuple[float, float, float]:
+        """Leader's value, follower's with entropy bonus, and follower's without, of an episode cut at the horizon."""
+        costs = self.numbers.state_cost, self.numbers.action_cost
+        plain = episode_value(self.loop, self.numbers, *costs, self.parts.discount, self.horizon)
+        counted = _discounted_steps(self.parts.discount, self.horizon)
+        bonus = self.parts.temperature * _gaussian_entropy(self.best.policy.covariance) * counted
+        return self._episode_leader_value, plain + bonus, plain
+
+    @property
+    def _episode_leader_value(self) -> float:
+        if isinstance(self.reward, BumpReward):
+            return self.leader_value
+        costs = self.reward.state_cost, self.reward.action_cost
+        value = episode_value(self.loop, self.numbers, *costs, self.leader_discount, self.horizon)
+        counted = _discounted_steps(self.leader_discount, self.horizon)
+        return value - counted * self.form.price * float(np.sum(self.x * self.x))
 
     @cached_property
     def direct_gradient(self) -> Array:
@@ -446,11 +480,21 @@ class LinearPlan:
     @property
     def _steps(self) -> float:
         """Discounted number of steps the leader's value counts."""
-        counted = 1 - self.leader_discount**self.horizon if isinstance(self.reward, BumpReward) else 1.0
-        return counted / (1 - self.leader_discount)
+        if isinstance(self.reward, BumpReward):
+            return _discounted_steps(self.leader_discount, self.horizon)
+        return 1.0 / (1.0 - self.leader_discount)
 
     def _pull_back(self, by_parts: tuple[Array, Array]) -> Array:
         return self.form.pull_back(self.numbers.weights, *by_parts).reshape(self.x.shape)
+
+
+def _discounted_steps(discount: float, horizon: int) -> float:
+    return (1.0 - discount**horizon) / (1.0 - discount)
+
+
+def _gaussian_entropy(covariance: Array) -> float:
+    size, logdet = len(covariance), np.linalg.slogdet(covariance)[1]
+    return float(0.5 * (size * np.log(2.0 * np.pi * np.e) + logdet))
 
 
 def make_linear_plan(

@@ -22,6 +22,9 @@ from stackelberg_envs.planning.asset_grid import (
     AssetGrid,
     SavingPlan,
     SavingProblem,
+    cut_value,
+    endless_value,
+    entropy_bonus,
     flows,
     make_grid,
     plan,
@@ -67,6 +70,26 @@ class TypePlan:
     @cached_property
     def within(self) -> Array:  # noqa: D102 - under Attributes
         return np.exp(self.log_within)
+
+    @cached_property
+    def follower_reward(self) -> Array:
+        """What the response pays the follower in a step, without entropy bonus, at the nodes, shape (S,)."""
+        problem, actions = self.saving.problem, every_action(self.rules)
+        entropy = -np.add.reduceat(self.within * self.log_within, actions.first)
+        plain = problem.follower_group - problem.temperature * entropy
+        return np.asarray(problem.follower_state + self.saving.response.policy @ plain)
+
+    def episode_values(self, horizon: int) -> tuple[float, float, float]:
+        """Leader's value, follower's with entropy bonus, and follower's without, of an episode cut at the horizon."""
+        problem, response = self.saving.problem, self.saving.response
+        leader = problem.leader_state + response.policy @ problem.leader_group
+        regularised = problem.follower_state + response.policy @ problem.follower_group
+        regularised = regularised + entropy_bonus(problem, response)
+        return (
+            cut_value(self.saving, leader, problem.leader_discount, horizon),
+            cut_value(self.saving, regularised, problem.follower_discount, horizon),
+            cut_value(self.saving, self.follower_reward, problem.follower_discount, horizon),
+        )
 
     @cached_property
     def _gradients(self) -> tuple[Array, Array]:
@@ -116,7 +139,7 @@ class TaxPlan:
         """Return the same solved on another grid."""
         return solve_tax(**self.question, nodes=nodes)
 
-    def _mean(self, values: Sequence[Array | float]) -> Array:
+    def _mean(self, values: Sequence[Array | float | tuple[float, ...]]) -> Array:
         return np.tensordot(self.probabilities, np.asarray(values), axes=1)
 
     @cached_property
@@ -128,6 +151,17 @@ class TaxPlan:
     def follower_value(self) -> float:
         """The mean over types of the entropy-regularised value at the initial distribution."""
         return float(self._mean([one.saving.follower_value for one in self.types]))
+
+    @cached_property
+    def follower_reward_value(self) -> float:
+        """The mean over types of the discounted reward alone, without entropy bonus, over endless play."""
+        discount = self.question["follower_discount"]
+        return float(self._mean([endless_value(one.saving, one.follower_reward, discount) for one in self.types]))
+
+    def episode_values(self, horizon: int) -> tuple[float, float, float]:
+        """Leader's value, follower's with entropy bonus, and follower's without, of an episode cut at the horizon."""
+        leader, regularised, plain = self._mean([one.episode_values(horizon) for one in self.types])
+        return float(leader), float(regularised), float(plain)
 
     @cached_property
     def direct_gradient(self) -> Array:
