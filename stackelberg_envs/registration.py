@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stackelberg_envs.errors import ArgumentError, unknown_name
+from stackelberg_envs.games import Game
 from stackelberg_envs.rendering import GENERIC_RENDERER
 
 if TYPE_CHECKING:
@@ -206,7 +207,11 @@ def spec(id: str) -> EnvSpec:  # noqa: A002
     ------
     UnknownNameError
         Nobody registered it; the message names the nearest ids.
+    ArgumentError
+        Something that is no text.
     """
+    if not isinstance(id, str):
+        raise ArgumentError(f"id: expected a registered id, got {type(id).__name__}; a finished game goes to game=")
     if id not in _SPECS and id in _own_ids():
         importlib.import_module(f"{ENVS}.{_own_ids()[id]}")
     if id not in _SPECS:
@@ -244,16 +249,31 @@ def _own_ids() -> dict[str, str]:
     return {id_of(module): module for module in env_modules()}
 
 
-def _face(face: str, spec_id: str, *, game: AnyGame | None = None, **kwargs: Any) -> Any:
+def _face(face: str, spec_id: str | None, *, game: AnyGame | None = None, **kwargs: Any) -> Any:
     """Make one face: its own arguments are taken out of `kwargs`, the rest makes the game."""
-    entry = spec(spec_id)
+    if spec_id is None and game is None:
+        raise ArgumentError(f"{face}: expected an id or game=, got neither")
+    entry = None if spec_id is None else spec(spec_id)
     constructor = _load(FACE_ENTRY_POINTS[face])
     options = {key: kwargs.pop(key) for key in list(kwargs) if key in _options(constructor)}
-    if game is None:
+    if game is None and entry is not None:
         game = entry.make(**kwargs)
     elif kwargs:
-        raise ArgumentError(f"{face}: expected no game arguments beside game=, got {', '.join(kwargs)}")
-    return constructor(game, renderer=entry.renderer, name=module_name(spec_id), **options)
+        known = ", ".join(sorted(_options(constructor)))
+        raise ArgumentError(
+            f"{face}: expected arguments among {known}, and no game arguments beside game=, got {', '.join(kwargs)}"
+        )
+    _require_game(game)
+    # The id of a game that was changed still says who draws it, and what it is called.
+    if entry is not None:
+        options |= {"renderer": entry.renderer, "name": module_name(entry.id)}
+    return constructor(game, **options)
+
+
+def _require_game(game: Any) -> None:
+    if isinstance(game, type) or not isinstance(game, Game):
+        shown = getattr(game, "__name__", type(game).__name__)
+        raise ArgumentError(f"game: expected a TabularGame or a BatchedGame, got {shown}")
 
 
 def _load(entry_point: str) -> Callable[..., Any]:
@@ -281,44 +301,59 @@ def module_name(spec_id: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-v", "_v")
 
 
-def raw_env(id: str, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
-    """Return the bare AEC environment of an id."""
+def raw_env(id: str | None = None, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
+    """Return the bare AEC environment of an id or of a finished game.
+
+    Parameters
+    ----------
+    id
+        A registered id; may be left out where ``game=`` is given.
+    kwargs
+        The game's arguments or ``game=``, and the face's own.
+
+    Raises
+    ------
+    ArgumentError
+        Neither an id nor a game, an argument that nobody knows, or arguments of the game beside ``game=``.
+    UnknownNameError
+        An id nobody registered.
+    """
     made: AECEnv[str, Any, Any] = _face("raw_env", id, **kwargs)
     return made
 
 
-def env(id: str, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
-    """Return the AEC environment of an id, inside PettingZoo's order and bounds checks."""
+def env(id: str | None = None, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
+    """Return the AEC environment of an id or a game, inside PettingZoo's order and bounds checks; see :func:`raw_env`."""
     made: AECEnv[str, Any, Any] = _face("env", id, **kwargs)
     return made
 
 
-def parallel_env(id: str, **kwargs: Any) -> ParallelEnv[str, Any, Any]:  # noqa: A002
-    """Return the parallel environment of an id: leader and followers."""
+def parallel_env(id: str | None = None, **kwargs: Any) -> ParallelEnv[str, Any, Any]:  # noqa: A002
+    """Return the parallel environment of an id or a game: leader and followers; see :func:`raw_env`."""
     made: ParallelEnv[str, Any, Any] = _face("parallel_env", id, **kwargs)
     return made
 
 
-def followers_env(id: str, **kwargs: Any) -> ParallelEnv[str, Any, Any]:  # noqa: A002
-    """Return the parallel environment of the followers alone, under a given commitment."""
+def followers_env(id: str | None = None, **kwargs: Any) -> ParallelEnv[str, Any, Any]:  # noqa: A002
+    """Return the parallel environment of the followers alone, under a given commitment; see :func:`raw_env`."""
     made: ParallelEnv[str, Any, Any] = _face("followers_env", id, **kwargs)
     return made
 
 
-def follower_env(id: str, **kwargs: Any) -> Env[Any, Any]:  # noqa: A002
-    """Return the Gymnasium environment of one follower, under a given commitment."""
+def follower_env(id: str | None = None, **kwargs: Any) -> Env[Any, Any]:  # noqa: A002
+    """Return the Gymnasium environment of one follower, under a given commitment; see :func:`raw_env`."""
     made: Env[Any, Any] = _face("follower_env", id, **kwargs)
     return made
 
 
-def leader_env(id: str, **kwargs: Any) -> Env[Any, Any]:  # noqa: A002
-    """Return the Gymnasium environment of the leader: one step, in which a response plays an episode."""
+def leader_env(id: str | None = None, **kwargs: Any) -> Env[Any, Any]:  # noqa: A002
+    """Return the Gymnasium environment of the leader: one step, in which a response plays an episode; see :func:`raw_env`."""
     made: Env[Any, Any] = _face("leader_env", id, **kwargs)
     return made
 
 
-def vector_env(id: str, **kwargs: Any) -> VectorEnv[Any, Any, Any]:  # noqa: A002
-    """Return many copies of the follower's environment as one Gymnasium vector environment."""
+def vector_env(id: str | None = None, **kwargs: Any) -> VectorEnv[Any, Any, Any]:  # noqa: A002
+    """Return many copies of the follower's environment as one Gymnasium vector environment; see :func:`raw_env`."""
     made: VectorEnv[Any, Any, Any] = _face("vector_env", id, **kwargs)
     return made
 

@@ -25,6 +25,7 @@ from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.batched import BatchedGame
 from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
 from stackelberg_envs.games import Game, Primitives, TabularGame
+from stackelberg_envs.resets import require_seed
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Space
@@ -520,8 +521,13 @@ class Session:
         ----------
         seed
             Starts a new random stream; None goes on with the present one.
+
+        Raises
+        ------
+        ArgumentError
+            A seed that is no integer of at least 0.
         """
-        self.simulator.seed(seed)
+        self.simulator.seed(require_seed(seed))
         self._clear()
         self.phase = COMMITMENT
         if self.per_step:

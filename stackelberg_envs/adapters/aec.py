@@ -12,9 +12,10 @@ from typing import Any
 from pettingzoo import AECEnv
 from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWrapper
 
-from stackelberg_envs.adapters.common import LEADER, TwoSides
+from stackelberg_envs.adapters.common import LEADER, LEADER_COMMITS, TwoSides
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.games import Game
+from stackelberg_envs.resets import require_options, require_seed
 from stackelberg_envs.simulation import READY
 
 __all__ = ["RawEnv", "wrapped_env"]
@@ -36,10 +37,15 @@ class RawEnv(TwoSides, AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZ
         seed
             Starts a new random stream; None goes on with the present one.
         options
-            Ignored.
+            None are known.
+
+        Raises
+        ------
+        ArgumentError
+            An option, or a seed that is no integer of at least 0; nothing has changed then.
         """
-        del options
-        self.session.reset(seed)
+        require_options(options, advice=LEADER_COMMITS, official=True)
+        self.session.reset(require_seed(seed))
         self.observer.restart()
         self.agents = self.possible_agents[:]
         self.rewards = dict.fromkeys(self.agents, 0.0)

@@ -20,12 +20,14 @@ from stackelberg_envs.games import Game
 from stackelberg_envs.rendering import GENERIC_RENDERER
 from stackelberg_envs.simulation import Session, neutral_commitment
 
-__all__ = ["LEADER", "RENDER_MODES", "Menu", "TwoSides", "follower_names", "metadata", "require_render_mode"]
+__all__ = ["LEADER", "LEADER_COMMITS", "RENDER_MODES", "Menu", "TwoSides", "follower_names", "metadata", "require_render_mode"]
 
 LEADER = "leader_0"
 RENDER_MODES = ("human", "rgb_array", "ansi")
 RENDER_FPS = 8
 COMMITMENT_MODES = ("once", "per_step")
+#: For resets of the faces on which the leader acts.
+LEADER_COMMITS = f"; here a commitment is the action of {LEADER}"
 
 
 def follower_names(n: int) -> list[str]:

@@ -19,16 +19,18 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.games import Game
 from stackelberg_envs.rendering import GENERIC_RENDERER
+from stackelberg_envs.resets import require_options, require_seed
 from stackelberg_envs.simulation import READY, Session, neutral_commitment
 
 __all__ = ["FollowersEnv", "given_commitment"]
 
 
-def given_commitment(game: Game, default: Array, options: dict[str, Any] | None) -> Array:
-    """Return the commitment of an episode: ``options["commitment"]`` if given, else the default."""
-    if options is None or options.get("commitment") is None:
-        return default
-    return game.commitment.check(options["commitment"])
+def given_commitment(
+    game: Game, default: Array, options: dict[str, Any] | None, *, official: bool = False
+) -> Array:
+    """Return the commitment of an episode: ``options["commitment"]`` unless that is None, else the default."""
+    given = require_options(options, ("commitment",), official=official).get("commitment")
+    return default if given is None else game.commitment.check(given)
 
 
 class FollowersEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types
@@ -100,8 +102,10 @@ class FollowersEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Petting
         ------
         CommitmentError
             x lies outside its space.
+        ArgumentError
+            Another option, or a seed that is no integer of at least 0; nothing has changed then.
         """
-        x = given_commitment(self.game, self.commitment, options)
+        x, seed = given_commitment(self.game, self.commitment, options, official=True), require_seed(seed)
         self.session.reset(seed)
         self.observer.restart()
         self.session.commit(x)

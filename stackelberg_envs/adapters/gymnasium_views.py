@@ -16,6 +16,7 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.games import Game
 from stackelberg_envs.rendering import GENERIC_RENDERER
+from stackelberg_envs.resets import require_options, require_seed
 from stackelberg_envs.simulation import DONE, PLAY, READY, Session, neutral_commitment
 
 __all__ = ["FollowerEnv", "LeaderEnv", "Response"]
@@ -91,9 +92,11 @@ class FollowerEnv(gymnasium.Env[Any, Any]):
         ------
         CommitmentError
             x lies outside its space.
+        ArgumentError
+            Another option, or a seed that is no integer of at least 0; nothing has changed then.
         """
+        x, seed = given_commitment(self.game, self._commitment, options), require_seed(seed)
         super().reset(seed=seed)
-        x = given_commitment(self.game, self._commitment, options)
         self.session.reset(seed)
         self.observer.restart()
         self.session.commit(x)
@@ -196,9 +199,15 @@ class LeaderEnv(gymnasium.Env[Any, Any]):
         seed
             Starts a new random stream; None goes on with the present one.
         options
-            Ignored.
+            None are known.
+
+        Raises
+        ------
+        ArgumentError
+            An option, or a seed that is no integer of at least 0; nothing has changed then.
         """
-        del options
+        require_options(options, advice="; here a commitment is the action")
+        seed = require_seed(seed)
         super().reset(seed=seed)
         self.session.reset(seed)
         self.observer.restart()

@@ -11,8 +11,9 @@ from typing import Any
 
 from pettingzoo import ParallelEnv
 
-from stackelberg_envs.adapters.common import LEADER, TwoSides, action_of
+from stackelberg_envs.adapters.common import LEADER, LEADER_COMMITS, TwoSides, action_of
 from stackelberg_envs.errors import PhaseError
+from stackelberg_envs.resets import require_options, require_seed
 from stackelberg_envs.simulation import COMMITMENT, READY
 
 __all__ = ["ParallelFace"]
@@ -60,10 +61,15 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
         seed
             Starts a new random stream; None goes on with the present one.
         options
-            Ignored.
+            None are known.
+
+        Raises
+        ------
+        ArgumentError
+            An option, or a seed that is no integer of at least 0; nothing has changed then.
         """
-        del options
-        self.session.reset(seed)
+        require_options(options, advice=LEADER_COMMITS, official=True)
+        self.session.reset(require_seed(seed))
         self.observer.restart()
         self.agents = self.possible_agents[:]
         if self.render_mode == "human":

@@ -7,6 +7,7 @@ after an episode's end ignores the action, begins the next episode and pays noth
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -23,6 +24,7 @@ from stackelberg_envs.batched import BatchedGame
 from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.games import Game, TabularGame
 from stackelberg_envs.rendering import GENERIC_RENDERER
+from stackelberg_envs.resets import require_seeds
 from stackelberg_envs.simulation import Session, neutral_commitment
 
 __all__ = ["FollowerVectorEnv", "follower_vector_env"]
@@ -58,6 +60,9 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
     copy
         Whether each step returns new observations, or the same array overwritten (faster; for learners that
         copy them anyway).
+    max_episode_steps
+        Steps after which an episode is truncated if the game's horizon does not end it before, as Gymnasium's
+        ``TimeLimit`` does for one environment; the time in observations stays a share of the horizon.
     renderer, name
         As for the other faces; a vector environment draws nothing.
 
@@ -65,7 +70,7 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
     -----
     Observations, rewards and infos are those of :class:`FollowerEnv`, stacked; each info key has its mask of
     copies that report it (all). The random stream is its own: seeds do not reproduce the single environment's
-    episodes. A commitment given at reset stays in force across autoresets until the next reset.
+    episodes, and a list of seeds, one per copy, makes one stream out of all. A commitment given at reset stays in force across autoresets until the next reset.
     """
 
     def __init__(
@@ -76,12 +81,15 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         commitment: ArrayLike | None = None,
         observe_commitment: str = "all",
         copy: bool = True,
+        max_episode_steps: int | None = None,
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
     ) -> None:
         del renderer
         self.game: Any = game
         self.num_envs = require_count(num_envs, "num_envs")
+        limit = game.horizon if max_episode_steps is None else require_count(max_episode_steps, "max_episode_steps")
+        self._last_step = min(game.horizon, limit)
         self.commitment = neutral_commitment(game) if commitment is None else game.commitment.check(commitment)
         self.copy = copy
         self.metadata = {
@@ -99,14 +107,14 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         self._started = False
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Begin an episode in every copy.
 
         Parameters
         ----------
         seed
-            Starts a new random stream; None goes on with the present one.
+            Starts a new random stream, also as one integer per copy; None goes on with the present one.
         options
             ``{"commitment": x}`` puts x in force until the next reset.
 
@@ -114,9 +122,16 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         ------
         CommitmentError
             x lies outside its space.
+        ArgumentError
+            Another option, or a seed that is neither an integer of at least 0 nor one per copy; nothing has changed
+            then.
         """
-        super().reset(seed=seed)
         x = given_commitment(self.game, self.commitment, options)
+        seeds = require_seeds(seed, self.num_envs)
+        if isinstance(seeds, list):
+            self.np_random = np.random.default_rng(seeds)
+        elif seeds is not None:
+            super().reset(seed=seeds)
         self._write_commitment(x)
         self._commit(x)
         self._started = True
@@ -181,6 +196,7 @@ def follower_vector_env(
     commitment: ArrayLike | None = None,
     observe_commitment: str = "all",
     copy: bool = True,
+    max_episode_steps: int | None = None,
     renderer: str = GENERIC_RENDERER,
     name: str | None = None,
 ) -> FollowerVectorEnv:

@@ -45,7 +45,7 @@ class BatchedVectorEnv(FollowerVectorEnv):
         leader_rewards, follower_rewards, terminated = self._move(actions, ~began, shown)
         self._begin(began)
         self._played = np.where(began, 0, self._played + 1).astype(np.int32)
-        truncated = ~began & ~terminated & (self._played >= self.game.horizon)
+        truncated = ~began & ~terminated & (self._played >= self._last_step)
         self._over = terminated | truncated
         self._leader_actions = self._draw_leader_actions(terminated)
         self._observe()

@@ -61,7 +61,7 @@ class TabularVectorEnv(FollowerVectorEnv):
             game.transition.successors,
             game.transition.probabilities,
             game.continuing,
-            self.game.horizon,
+            self._last_step,
             self._states,
             self._leader_actions,
             self._played,

@@ -16,6 +16,7 @@ FLOORS = {
     "errors": 0,
     "arrays": 1,
     "transitions": 2,
+    "resets": 2,
     "cotangents": 2,
     "kernels": 2,
     "actions": 2,
