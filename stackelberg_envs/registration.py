@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stackelberg_envs.errors import ArgumentError, unknown_name
-from stackelberg_envs.games import Game
 from stackelberg_envs.rendering import GENERIC_RENDERER
 
 if TYPE_CHECKING:
@@ -271,6 +270,9 @@ def _face(face: str, spec_id: str | None, *, game: AnyGame | None = None, **kwar
 
 
 def _require_game(game: Any) -> None:
+    # Importing the package registers ids and loads no games.
+    from stackelberg_envs.games import Game
+
     if isinstance(game, type) or not isinstance(game, Game):
         shown = getattr(game, "__name__", type(game).__name__)
         raise ArgumentError(f"game: expected a TabularGame or a BatchedGame, got {shown}")
@@ -323,7 +325,7 @@ def raw_env(id: str | None = None, **kwargs: Any) -> AECEnv[str, Any, Any]:  # n
 
 
 def env(id: str | None = None, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
-    """Return the AEC environment of an id or a game, inside PettingZoo's order and bounds checks; see :func:`raw_env`."""
+    """Return the AEC environment of an id or a game, inside PettingZoo's checks; see :func:`raw_env`."""
     made: AECEnv[str, Any, Any] = _face("env", id, **kwargs)
     return made
 
@@ -347,13 +349,13 @@ def follower_env(id: str | None = None, **kwargs: Any) -> Env[Any, Any]:  # noqa
 
 
 def leader_env(id: str | None = None, **kwargs: Any) -> Env[Any, Any]:  # noqa: A002
-    """Return the Gymnasium environment of the leader: one step, in which a response plays an episode; see :func:`raw_env`."""
+    """Return the Gymnasium environment of the leader, of one step, in which a response plays; see :func:`raw_env`."""
     made: Env[Any, Any] = _face("leader_env", id, **kwargs)
     return made
 
 
 def vector_env(id: str | None = None, **kwargs: Any) -> VectorEnv[Any, Any, Any]:  # noqa: A002
-    """Return many copies of the follower's environment as one Gymnasium vector environment; see :func:`raw_env`."""
+    """Return many copies of the follower as one Gymnasium vector environment; see :func:`raw_env`."""
     made: VectorEnv[Any, Any, Any] = _face("vector_env", id, **kwargs)
     return made
 

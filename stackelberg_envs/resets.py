@@ -16,7 +16,7 @@ __all__ = ["PLACEHOLDER", "require_options", "require_seed", "require_seeds"]
 PLACEHOLDER = "options"
 
 
-def require_seed(seed: Any) -> int | None:
+def require_seed(seed: Any, name: str = "seed") -> int | None:
     """Return the seed of one random stream as an int, or None.
 
     Raises
@@ -27,7 +27,7 @@ def require_seed(seed: Any) -> int | None:
     if seed is None:
         return None
     if not _is_seed(seed):
-        raise ArgumentError(f"seed: expected None or an integer of at least 0, got {_shown(seed)}")
+        raise ArgumentError(f"{name}: expected None or an integer of at least 0, got {_shown(seed)}")
     return int(seed)
 
 
@@ -100,7 +100,7 @@ def _hint(name: Any, known: tuple[str, ...]) -> str:
 
 
 def _is_seed(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 0)
 
 
 def _shown(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,14 +13,24 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike
 
 from stackelberg_envs import rendering
-from stackelberg_envs.adapters.observations import Observer
+from stackelberg_envs.adapters.observations import Observer, is_one_of
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, PhaseError
 from stackelberg_envs.games import Game
 from stackelberg_envs.rendering import GENERIC_RENDERER
+from stackelberg_envs.resets import require_seed
 from stackelberg_envs.simulation import Session, neutral_commitment
 
-__all__ = ["LEADER", "LEADER_COMMITS", "RENDER_MODES", "Menu", "TwoSides", "follower_names", "metadata", "require_render_mode"]
+__all__ = [
+    "LEADER",
+    "LEADER_COMMITS",
+    "RENDER_MODES",
+    "Menu",
+    "TwoSides",
+    "follower_names",
+    "metadata",
+    "require_render_mode",
+]
 
 LEADER = "leader_0"
 RENDER_MODES = ("human", "rgb_array", "ansi")
@@ -47,7 +57,7 @@ def metadata(name: str | None, game: Game, *, is_parallelizable: bool) -> dict[s
 
 def require_render_mode(mode: str | None) -> str | None:
     """Return a render mode, or raise ArgumentError."""
-    if mode is not None and mode not in RENDER_MODES:
+    if mode is not None and not is_one_of(mode, RENDER_MODES):
         raise ArgumentError(f"render_mode: expected None or one of {RENDER_MODES}, got {mode!r}")
     return mode
 
@@ -78,13 +88,13 @@ class Menu:
 
     def __init__(self, game: Game, menu: int | Sequence[ArrayLike], seed: int = 0) -> None:
         commitment = game.commitment
-        if isinstance(menu, int):
-            rng = np.random.default_rng(seed)
+        if isinstance(menu, int | np.integer):
             count = require_count(menu, "menu")
+            rng = np.random.default_rng(require_seed(seed, "menu_seed"))
             drawn = [rng.uniform(commitment.low, commitment.high) for _ in range(count - 1)]
             self.commitments: list[Array] = [neutral_commitment(game), *map(commitment.project, drawn)]
         else:
-            self.commitments = [_on_menu(game, i, x) for i, x in enumerate(menu)]
+            self.commitments = [_on_menu(game, i, x) for i, x in enumerate(_listed(menu))]
         if not self.commitments:
             raise ArgumentError("menu: expected at least one commitment, got none")
         self.space = Discrete(len(self.commitments))
@@ -94,6 +104,12 @@ class Menu:
         if not self.space.contains(action):
             raise ActionError(f"{LEADER}: expected an action in {self.space}, got {action!r}")
         return self.commitments[int(action)]
+
+
+def _listed(menu: Any) -> list[Any]:
+    if isinstance(menu, str | bytes | Mapping) or not isinstance(menu, Iterable):
+        raise ArgumentError(f"menu: expected a number or a list of commitments, got {type(menu).__name__}")
+    return list(menu)
 
 
 def _on_menu(game: Game, i: int, x: ArrayLike) -> Array:
@@ -133,7 +149,7 @@ class TwoSides:
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
     ) -> None:
-        if commitment not in COMMITMENT_MODES:
+        if not is_one_of(commitment, COMMITMENT_MODES):
             raise ArgumentError(f"commitment: expected 'once' or 'per_step', got {commitment!r}")
         if commitment == "per_step" and menu is not None:
             raise ArgumentError("menu: expected None with commitment='per_step', where no commitment is made")

@@ -25,9 +25,7 @@ from stackelberg_envs.simulation import READY, Session, neutral_commitment
 __all__ = ["FollowersEnv", "given_commitment"]
 
 
-def given_commitment(
-    game: Game, default: Array, options: dict[str, Any] | None, *, official: bool = False
-) -> Array:
+def given_commitment(game: Game, default: Array, options: dict[str, Any] | None, *, official: bool = False) -> Array:
     """Return the commitment of an episode: ``options["commitment"]`` unless that is None, else the default."""
     given = require_options(options, ("commitment",), official=official).get("commitment")
     return default if given is None else game.commitment.check(given)

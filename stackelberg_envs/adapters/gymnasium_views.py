@@ -12,7 +12,7 @@ from stackelberg_envs.adapters import common
 from stackelberg_envs.adapters.followers import given_commitment
 from stackelberg_envs.adapters.observations import Observer
 from stackelberg_envs.adapters.responses import Response, responder_of
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, require_flag
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.games import Game
 from stackelberg_envs.rendering import GENERIC_RENDERER
@@ -180,7 +180,7 @@ class LeaderEnv(gymnasium.Env[Any, Any]):
     ) -> None:
         self.game = game
         self.responder = responder_of(game, response)
-        self.discounted = discounted
+        self.discounted = require_flag(discounted, "discounted")
         self.session = Session(game)
         self.observer = Observer(self.session, observe_commitment)
         self.menu = None if menu is None else common.Menu(game, menu, menu_seed)

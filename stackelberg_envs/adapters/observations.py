@@ -24,7 +24,7 @@ from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games import Game
 from stackelberg_envs.simulation import COMMITMENT, READY, Bounds, Session, neutral_commitment
 
-__all__ = ["OBSERVE_COMMITMENT", "Observer", "local_rows"]
+__all__ = ["OBSERVE_COMMITMENT", "Observer", "is_one_of", "local_rows"]
 
 OBSERVE_COMMITMENT = ("all", "local", "none")
 Row = NDArray[np.float32]
@@ -55,7 +55,7 @@ class Observer:
     """
 
     def __init__(self, session: Session, observe_commitment: str = "all") -> None:
-        if observe_commitment not in OBSERVE_COMMITMENT:
+        if not is_one_of(observe_commitment, OBSERVE_COMMITMENT):
             raise ArgumentError(f"observe_commitment: expected 'all', 'local' or 'none', got {observe_commitment!r}")
         self.session = session
         self._simulator = session.simulator
@@ -176,6 +176,11 @@ class Observer:
         if "commitment" in self.state_layout:
             parts.append(self._x)
         return np.concatenate(parts)
+
+
+def is_one_of(value: object, choices: tuple[str, ...]) -> bool:
+    """Return whether a value is one of some words; an array, which compares entry by entry, is none."""
+    return isinstance(value, str) and value in choices
 
 
 def _observed_part(session: Session, wanted: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stackelberg_envs.arrays import Array, require_rows_sum_to_one, require_shape
+from stackelberg_envs.arrays import Array, as_float, require_rows_sum_to_one, require_shape
 from stackelberg_envs.batched import BatchedGame, FollowerPolicy
 from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.games import Game, TabularGame
@@ -36,6 +36,8 @@ class Responder(ABC):
     """
 
     def __init__(self, game: Game, response: Response) -> None:
+        if not callable(response):
+            raise ArgumentError(f"response: expected a function (game, x) -> policy, got {type(response).__name__}")
         self.game: Any = game
         self.response = response
         self._answered: tuple[Array, Any] | None = None
@@ -64,7 +66,7 @@ class TabularResponder(Responder):
     def _checked(self, answer: Any) -> Array:
         """Return running sums, shape (Z, A, B)."""
         game = self.game
-        policy = np.asarray(answer, dtype=np.float64)
+        policy = as_float(answer, "response", ArgumentError)
         require_shape(policy, [game.array_shape], "response", ArgumentError)
         policy = require_rows_sum_to_one(policy, "response", ArgumentError, RESPONSE_AXES)
         return cumulative(policy.reshape(-1, *game.shape[1:]))

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from stackelberg_envs.adapters import common
 from stackelberg_envs.adapters.followers import given_commitment
 from stackelberg_envs.adapters.observations import Observer
-from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.arrays import Array, require_count, require_flag
 from stackelberg_envs.batched import BatchedGame
 from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.games import Game, TabularGame
@@ -70,7 +70,8 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
     -----
     Observations, rewards and infos are those of :class:`FollowerEnv`, stacked; each info key has its mask of
     copies that report it (all). The random stream is its own: seeds do not reproduce the single environment's
-    episodes, and a list of seeds, one per copy, makes one stream out of all. A commitment given at reset stays in force across autoresets until the next reset.
+    episodes, and a list of seeds, one per copy, makes one stream out of all. A commitment given at reset stays in
+    force across autoresets until the next reset.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         limit = game.horizon if max_episode_steps is None else require_count(max_episode_steps, "max_episode_steps")
         self._last_step = min(game.horizon, limit)
         self.commitment = neutral_commitment(game) if commitment is None else game.commitment.check(commitment)
-        self.copy = copy
+        self.copy = require_flag(copy, "copy")
         self.metadata = {
             **common.metadata(name, game, is_parallelizable=False),
             "render_modes": [],

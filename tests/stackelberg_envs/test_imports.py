@@ -54,6 +54,7 @@ DEFERRED = {
     ("envs", "planning"),
     ("linear_quadratic", "oracles"),
     ("linear_quadratic", "planning"),
+    ("registration", "games"),
 }
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
