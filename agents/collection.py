@@ -55,7 +55,7 @@ def collect(
         :class:`stackelberg_envs.batched.FollowerPolicy`; for environments also a function
         (observation, info, rng) -> action.
     steps
-        Follower steps in all; the last episode is cut when they are used up.
+        Follower steps in all; the last episode is cut when they are used up, and then it is not `whole`.
     episodes
         Whole episodes instead of steps; give one of the two.
     rng
@@ -208,6 +208,7 @@ def _record(
     )
     z, a, b, offsets = state[:T], leader_action[:T], follower_action[:T], offsets[: N + 1]
     S, K = game.shape[0], game.num_contexts
+    terminated = play.continuing[z[offsets[1:] - 1]] == 0.0
     return Trajectories(
         commitment=x,
         num_states=S,
@@ -218,6 +219,7 @@ def _record(
         leader_reward=play.leader_reward[z, a, b],
         follower_reward=play.follower_reward[z, a, b] if game.observe_rewards else None,
         offsets=offsets,
-        terminated=play.continuing[z[offsets[1:] - 1]] == 0.0,
+        terminated=terminated,
         context=np.zeros(N, dtype=np.int32) if K == 1 else z[offsets[:-1]] // S,
+        whole=terminated | (np.diff(offsets) >= game.horizon),
     )

@@ -106,7 +106,7 @@ def collect_from_env(
             actions = {name: policy(observations[name], infos[name], rng) for name in infos if name != LEADER}
             observations, infos, over = rounds.play(actions)
             log.add(infos)
-        log.close()
+        log.close(over)
         played += 1
     return log.trajectories(np.asarray(x, dtype=np.float64), num_states)
 
@@ -166,6 +166,8 @@ class _Log:
     budget: int
     episodes: list[list[dict[str, Any]]] = field(default_factory=list)
     current: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    whole: list[bool] = field(default_factory=list)
+    cut: set[str] = field(default_factory=set)
     taken: int = 0
 
     @property
@@ -174,15 +176,22 @@ class _Log:
 
     def open(self, infos: dict[str, Any]) -> None:
         self.current = {name: [] for name in infos if name != LEADER}
+        self.cut = set()
 
     def add(self, infos: dict[str, Any]) -> None:
         for name, steps in self.current.items():
-            if infos[name]["played"] and not self.full:
+            if infos[name]["played"] and self.full:
+                self.cut.add(name)
+            elif infos[name]["played"]:
                 steps.append(infos[name])
                 self.taken += 1
 
-    def close(self) -> None:
-        self.episodes += [steps for steps in self.current.values() if steps]
+    def close(self, over: bool) -> None:
+        """End the round; one that is not over was cut by the budget, for those who were not in a terminal state."""
+        for name, steps in self.current.items():
+            if steps:
+                self.episodes.append(steps)
+                self.whole.append(bool(steps[-1]["terminal"]) or (over and name not in self.cut))
 
     def trajectories(self, x: Array, num_states: int) -> Trajectories:
         steps = [step for episode in self.episodes for step in episode]
@@ -208,6 +217,7 @@ class _Log:
             offsets=np.cumsum([0, *map(len, self.episodes)], dtype=np.int64),
             terminated=np.array([bool(episode[-1]["terminal"]) for episode in self.episodes]),
             context=np.array([episode[0]["context"] for episode in self.episodes], dtype=np.int32),
+            whole=np.array(self.whole),
         )
 
 

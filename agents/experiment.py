@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import time
 import warnings
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -34,6 +35,8 @@ CHECKPOINT_NAME, CHECKPOINT_FORMAT = "checkpoint.npz", 1
 MAX_HALVINGS = 10
 #: Attributes of an experiment that have a state of their own.
 PLAYERS = ("leader", "follower", "_play_rng")
+#: Columns of the curve that are the run's own, so that no diagnostic of a leader may be called so.
+COLUMNS = ("observed_steps", "leader_value", "observed_return", "whole_episodes", "halvings")
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,9 +170,10 @@ class Experiment:
         self._note(
             observed_steps=self.record.observed_steps,
             leader_value=value,
-            observed_return=float(seen.returns(self.game.leader_discount).mean()),
+            observed_return=seen.mean_return(self.game.leader_discount),
+            whole_episodes=seen.whole.sum(),
             **({"halvings": halvings} if isinstance(self.game, BatchedGame) else {}),
-            **diagnostics,
+            **self._checked_diagnostics(diagnostics),
         )
         self.record.seconds = self._seconds()
         self.updates_done += 1
@@ -321,8 +325,28 @@ class Experiment:
         return self._evaluation.value(view, self.follower)
 
     def _note(self, **values: float) -> None:
+        """Add one row; what has no value in it, or had none in earlier ones, is NaN there."""
+        rows = self.updates_done
         for name, value in values.items():
-            self._columns.setdefault(name, []).append(float(value))
+            self._columns.setdefault(name, [float("nan")] * rows).append(float(value))
+        for column in self._columns.values():
+            if len(column) == rows:
+                column.append(float("nan"))
+
+    def _checked_diagnostics(self, given: Any) -> dict[str, float]:
+        """Return what a leader's update returned, if it can stand beside the run's own columns."""
+        owner = f"leader {self.config.leader!r}: update"
+        if not isinstance(given, dict):
+            raise ArgumentError(f"{owner}: expected a dict of diagnostics, name to number, got {type(given).__name__}")
+        for name, value in given.items():
+            if not isinstance(name, str) or name in COLUMNS:
+                raise ArgumentError(
+                    f"{owner}: expected diagnostics with names other than those of the run's own columns "
+                    f"({', '.join(COLUMNS)}), got {name!r}"
+                )
+            if np.ndim(value) or not isinstance(value, numbers.Real | np.number | np.bool_ | np.ndarray):
+                raise ArgumentError(f"{owner}: diagnostic {name!r}: expected a real number, got {value!r:.200}")
+        return given
 
 
 def _start_leader(

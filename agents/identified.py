@@ -117,4 +117,5 @@ def play_record(trajectories: Trajectories) -> PlayRecord:
         offsets=trajectories.offsets,
         terminated=trajectories.terminated,
         context=trajectories.context,
+        whole=trajectories.whole,
     )

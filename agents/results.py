@@ -57,7 +57,9 @@ class RunRecord:
         Wall-clock time.
     curve
         Arrays over leader updates: "observed_steps", "leader_value" (exact, under the follower's actual policy),
-        "observed_return", and the leader's diagnostics.
+        "observed_return" (mean over the whole episodes the leader saw in it, as :meth:`Trajectories.mean_return`
+        has it), "whole_episodes" (their number; where it is 0, "observed_return" is that of the steps seen and of
+        nothing beyond them), and the leader's diagnostics. NaN where there is no value.
     versions
         Of this package and of what it computes with.
     """

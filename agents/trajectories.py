@@ -27,6 +27,7 @@ PLAY = (
     "follower_reward",
     "terminated",
     "context",
+    "whole",
 )
 
 
@@ -56,6 +57,9 @@ class Trajectories:
     response
         The follower's policy, shape (Z, A, B), for leaders of level RESPONSE and above; else None. Of several
         followers the mean of their tables.
+    whole
+        Shape (N,): whether an episode was played to its end or to the horizon; the others were cut by the step budget.
+        Where it is not given, those that terminated.
     """
 
     commitment: Array
@@ -70,6 +74,11 @@ class Trajectories:
     terminated: NDArray[np.bool_]
     context: IntArray
     response: Array | None = None
+    whole: Any = None
+
+    def __post_init__(self) -> None:
+        whole = self.terminated if self.whole is None else self.whole | self.terminated
+        object.__setattr__(self, "whole", np.asarray(whole, dtype=np.bool_))
 
     @property
     def num_steps(self) -> int:
@@ -130,10 +139,31 @@ class Trajectories:
         at_risk = self.num_episodes - np.cumsum(cut_at)[:longest]
         return np.asarray(1.0 / np.maximum(at_risk, 1))
 
+    @cached_property
+    def time(self) -> NDArray[np.int64]:
+        """How many steps into its episode each step is, shape (T,)."""
+        return np.asarray(np.arange(self.num_steps) - np.repeat(self.offsets[:-1], self.lengths))
+
+    def mean_return(self, discount: float) -> float:
+        """Estimate the expected discounted leader return of an episode as it is played, reward units.
+
+        It is the mean over whole episodes. Where every episode fits into the step budget it is unbiased, although
+        short episodes are whole more often: those before the cut one are exchangeable, so their mean has the
+        expectation of the first. Where none is whole it is the return of the steps that were seen, each averaged over
+        the episodes not cut before it, and of nothing beyond them.
+        """
+        return float(self.returns(discount).mean())
+
     def returns(self, discount: float) -> Array:
-        """Discounted leader return of each episode, shape (N,); the tail of a cut episode counts zero."""
-        weight = discount ** (np.arange(self.num_steps) - np.repeat(self.offsets[:-1], self.lengths))
-        return np.asarray(np.add.reduceat(weight * self.leader_reward, self.offsets[:-1]))
+        """Discounted leader return of each whole episode, in order, shape (number of whole episodes,), reward units.
+
+        An episode cut by the step budget is left out. Where none is whole there is one number, the one that
+        :meth:`mean_return` describes.
+        """
+        rewards = discount**self.time * self.leader_reward
+        if not self.whole.any():
+            return np.array([rewards @ self.step_weights[self.time]])
+        return np.asarray(np.add.reduceat(rewards, self.offsets[:-1])[self.whole])
 
     def without(self, *names: str) -> Trajectories:
         """Return the same play with the named optional fields removed."""

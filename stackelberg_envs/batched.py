@@ -319,6 +319,7 @@ def _joined(x: Array, batches: list[_Batch], steps: int | None) -> PlayRecord:
         offsets=offsets.astype(np.int64),
         terminated=np.concatenate([batch.terminated for batch in batches])[:N] & complete,
         context=np.concatenate([batch.context for batch in batches])[:N],
+        whole=complete,
         **arrays,
     )
 

@@ -200,6 +200,9 @@ class PlayRecord:
         Shape (N,): whether the episode ended by itself; the others were cut.
     context
         Shape (N,).
+    whole
+        Shape (N,): whether the episode came to its end or to the horizon; the others were cut by the number of steps
+        asked for. None where that is not known.
     """
 
     commitment: Array
@@ -212,3 +215,4 @@ class PlayRecord:
     offsets: NDArray[np.int64]
     terminated: NDArray[np.bool_]
     context: IntArray
+    whole: NDArray[np.bool_] | None = None

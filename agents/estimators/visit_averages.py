@@ -28,10 +28,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents import kernels
 from agents.estimators.boltzmann_covariance import Coefficients
-from agents.trajectories import Trajectories
+from agents.trajectories import PLAY, Trajectories
 from stackelberg_envs.arrays import Array
 
 __all__ = [
@@ -185,7 +186,7 @@ def _passes(per_visit: Array, trajectories: Trajectories, discount: float, boots
 
 def concatenate(first: Trajectories, second: Trajectories) -> Trajectories:
     """Return the episodes of both, played under one commitment; what one of them lacks is left out."""
-    names = ("state", "leader_action", "follower_action", "next_state", "leader_reward", "terminated", "context")
+    names = [name for name in PLAY if name != "follower_reward"]
     joined: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
     one, other = first.follower_reward, second.follower_reward
     joined["follower_reward"] = None if one is None or other is None else np.concatenate([one, other])
@@ -193,9 +194,9 @@ def concatenate(first: Trajectories, second: Trajectories) -> Trajectories:
     return Trajectories(commitment=first.commitment, num_states=first.num_states, response=first.response, **joined)
 
 
-def steps_into_episode(trajectories: Trajectories) -> Array:
+def steps_into_episode(trajectories: Trajectories) -> NDArray[np.int64]:
     """Return how many steps into its episode each step is, shape (T,)."""
-    return np.asarray(np.arange(trajectories.num_steps) - np.repeat(trajectories.offsets[:-1], trajectories.lengths))
+    return trajectories.time
 
 
 def _divide(values: Array, by: Array) -> Array:

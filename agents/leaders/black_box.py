@@ -57,11 +57,5 @@ class BlackBoxLeader(PointLeader):
 
 
 def observed_value(trajectories: Trajectories, discount: float) -> float:
-    """Return the mean discounted leader return per episode, reward units.
-
-    Steps are averaged over the episodes not cut before them, so that an episode cut by the step budget does not
-    count as one that earned nothing more.
-    """
-    starts = np.repeat(trajectories.offsets[:-1], trajectories.lengths)
-    t = np.arange(trajectories.num_steps) - starts
-    return float(discount**t * trajectories.step_weights[t] @ trajectories.leader_reward)
+    """Return the mean discounted leader return per episode, reward units; see `Trajectories.mean_return`."""
+    return trajectories.mean_return(discount)

@@ -84,16 +84,27 @@ class Sobirl(Bchg):
         """Return the coefficients: those of dR, the episode's return on every d log f and d log P, and the response."""
         time = steps_into_episode(trajectories)
         weight = trajectories.step_weights[time]
-        returns = weight * np.repeat(self._centred_returns(trajectories), trajectories.lengths)
+        returns = self._weighted_returns(trajectories)
         payments = weight * self.brief.leader_discount**time
         none = np.zeros_like(returns)
         direct = Coefficients(none, payments, returns, np.where(trajectories.ends, 0.0, returns))
         return added(direct, self._response(returns / self.temperature(), trajectories, values))
 
-    def _centred_returns(self, trajectories: Trajectories) -> Array:
-        """Return R of each episode, shape (N,), reward units."""
-        returns = trajectories.returns(self.brief.leader_discount)
-        return returns - returns.mean() if self.config.baseline else returns
+    def _weighted_returns(self, trajectories: Trajectories) -> Array:
+        """Return what each step's score is multiplied by, shape (T,), reward units: R times the weight of the step.
+
+        The product of the score at t and the reward at t' is seen in the episodes not cut before the later of the two,
+        and is averaged over those.
+        """
+        weight = trajectories.step_weights[trajectories.time]
+        rewards = self.brief.leader_discount**trajectories.time * trajectories.leader_reward
+        earned = cumulative(rewards, trajectories) - self._baseline(trajectories)
+        later = cumulative(weight * rewards, trajectories)
+        total = np.repeat(later[trajectories.offsets[1:] - 1], trajectories.lengths)
+        return np.asarray(weight * earned + total - later)
+
+    def _baseline(self, trajectories: Trajectories) -> float:
+        return trajectories.mean_return(self.brief.leader_discount) if self.config.baseline else 0.0
 
     def _response(self, weights: Array, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
         cells = cell_weights(trajectories, weights, values.behaviour.shape)
@@ -105,3 +116,9 @@ class Sobirl(Bchg):
             follower_values=values.follower_values,
             bootstrap=self.config.bootstrap,
         )
+
+
+def cumulative(values: Array, trajectories: Trajectories) -> Array:
+    """Return the sums of values, shape (T,), from the beginning of each step's episode to that step, inclusive."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    return np.asarray(sums[1:] - np.repeat(sums[trajectories.offsets[:-1]], trajectories.lengths))

@@ -70,7 +70,8 @@ def test_private_rewards_are_not_recorded(game, response):
 
 
 def test_returns_are_discounted_sums_by_episode(game, response):
-    seen = collect(game, np.zeros(4), response, steps=100, rng=0)
+    seen = collect(game, np.zeros(4), response, steps=103, rng=0)
+    assert len(seen.returns(0.9)) == seen.whole.sum() == seen.num_episodes - 1
     for i, value in enumerate(seen.returns(0.9)):
         rewards = seen.leader_reward[seen.offsets[i] : seen.offsets[i + 1]]
         assert value == pytest.approx(sum(0.9**t * r for t, r in enumerate(rewards)))
