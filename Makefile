@@ -4,7 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-deep test-torch lint types check docs benchmarks clean
+# One thread of BLAS for each of pytest's two processes: its threads wait for each other where cores are shared, and
+# small matrices then take ten times as long.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST := -m pytest -q -m "not deep"
+LOWEST := .venv-lowest
+
+.PHONY: help demo test test-deep test-torch test-blas test-lowest lint types check docs benchmarks clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,10 +25,25 @@ demo: $(STAMP)  ## learn incentives in Four-Rooms against a learning follower; t
 	@$(BIN)/stackelberg demo --output runs/demo
 
 test: $(STAMP)  ## run the tests
-	@$(BIN)/python -m pytest -n 2 -q -m "not deep"
+	@$(ONE_THREAD) $(BIN)/python $(PYTEST) -n 2
 
 test-deep: $(STAMP)  ## the long checks, learning curves of ten seeds among them
-	@$(BIN)/python -m pytest -n 2 -q -m deep
+	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -q -m deep
+
+test-blas: $(STAMP)  ## the tests with one and with two threads of BLAS, and with the kernels of two other processors
+	$(ONE_THREAD) $(BIN)/python $(PYTEST) -n 2
+	OMP_NUM_THREADS=2 OPENBLAS_NUM_THREADS=2 $(BIN)/python $(PYTEST)
+	$(ONE_THREAD) OPENBLAS_CORETYPE=Haswell $(BIN)/python $(PYTEST) -n 2
+	$(ONE_THREAD) OPENBLAS_CORETYPE=SkylakeX $(BIN)/python $(PYTEST) -n 2
+
+$(LOWEST)/.installed: pyproject.toml tests/lowest_versions.py $(STAMP)
+	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	@$(BIN)/python tests/lowest_versions.py > $(LOWEST)/constraints.txt
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(LOWEST)/constraints.txt --editable '.[dev]'
+	@touch $@
+
+test-lowest: $(LOWEST)/.installed  ## the tests with the lowest versions that pyproject.toml declares
+	$(ONE_THREAD) $(LOWEST)/bin/python $(PYTEST) -n 2
 
 test-torch: $(STAMP)  ## the tests of networks; installs PyTorch and stable-baselines3
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sb3]'
@@ -44,4 +65,4 @@ benchmarks: $(STAMP)  ## print the speed tables of docs/speed.md
 	@for script in benchmarks/speed_*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:  ## remove the environment and everything generated
-	rm -rf $(VENV) docs/_build runs .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(LOWEST) docs/_build runs .mypy_cache .ruff_cache .pytest_cache

@@ -280,7 +280,8 @@ class _Design:
         left = np.where(plain, 0.0, self._utility(numbers) - self.residuals(numbers))
         for k in range(self.member.shape[1]):
             rows = (left > 0) & (self.member[:, k] > 0)
-            if np.linalg.matrix_rank(self.logarithms[rows]) == GOODS:
+            # NumPy below 2 has no rank for a matrix without rows.
+            if rows.any() and np.linalg.matrix_rank(self.logarithms[rows]) == GOODS:
                 found = np.linalg.lstsq(self.logarithms[rows], np.log(left[rows]), rcond=None)[0]
                 numbers[4 + GOODS * k : 4 + GOODS * (k + 1)] = np.maximum(found, 0.0)
         return numbers

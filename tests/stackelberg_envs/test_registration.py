@@ -14,7 +14,9 @@ from stackelberg_envs.errors import ArgumentError, UnknownNameError
 def leave_no_trace():
     """Forget, after the test, whatever it registered."""
     kept = dict(registration._SPECS), dict(gymnasium.registry)
-    registries = [registration._pettingzoo_registry(kind) for kind in ("aec", "parallel")]
+    # PettingZoo has registries from 1.27 on.
+    kinds = ("aec", "parallel") if hasattr(pettingzoo, "register") else ()
+    registries = [registration._pettingzoo_registry(kind) for kind in kinds]
     before = [dict(registry) for registry in registries]
     yield
     for registry, old in zip((registration._SPECS, gymnasium.registry, *registries), (*kept, *before), strict=True):

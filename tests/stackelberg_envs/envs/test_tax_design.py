@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 from scipy import stats
 from scipy.optimize import minimize
 
@@ -118,7 +119,7 @@ def test_log_density_integrates_to_one_at_the_ends_too():
         actions = np.tile(action, (n, 1))
         samples = Samples(np.full((n, 1), assets), np.zeros((n, 0)), actions, after[:, None], np.zeros(n, np.int32))
         density = np.exp(GAME.commitment.effect_at(UNEVEN, samples).transition)
-        assert np.trapezoid(density, after) == pytest.approx(1.0, abs=1e-6)
+        assert trapezoid(density, after) == pytest.approx(1.0, abs=1e-6)
 
 
 @pytest.mark.parametrize("game", [GAME, HOUSES.replace(temperature=0.3)], ids=["contexts", "households"])
