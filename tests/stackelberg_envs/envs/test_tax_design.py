@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.integrate import trapezoid
 from scipy import stats
+from scipy.integrate import trapezoid
 from scipy.optimize import minimize
 
 from stackelberg_envs.batched import play
