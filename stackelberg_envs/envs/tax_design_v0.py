@@ -35,7 +35,8 @@ Arguments
     ``max_rate``, ``count_debt``, ``temperature``, ``leader_discount``, ``follower_discount``, ``horizon``, ``nodes``,
     ``num_households``.
     With ``num_households=n``, n households play at once, of one type after the other, and the leader is paid their
-    mean; there are then no contexts, and the type is the second entry of a household's state.
+    mean; there are then no contexts, and the type is the second entry of a household's state. Which type has the odd
+    household, and which begins, is drawn anew in each episode, so that types count alike for every n.
 Sources
     Thoma et al. (2024), arXiv 2406.01575, the tax design experiment, and the configuration published with it:
     all rates start at 0.3, 60,000 steps are observed per update, 1,000 updates. Final values were published as curves
@@ -61,6 +62,7 @@ from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.registration import declare
 from stackelberg_envs.samples import SampledCommitment, SampledEffect, Samples
+from stackelberg_envs.simulation import cumulative
 from stackelberg_envs.tax_economy import (
     Households,
     TaxRules,
@@ -223,15 +225,17 @@ class TaxGame(BatchedGame):
         )
 
     def initial_states(self, rng: np.random.Generator, contexts: IntArray) -> Array:
-        """Draw initial assets; where states have a type, households are of one type after the other."""
+        """Draw initial assets, and the types of households where these are a part of the state.
+
+        However many are drawn at once, each household is of each type with its probability: so a mean over households
+        is worth what :meth:`solve` says.
+        """
         n, home = len(contexts), self.households
         drawn = rng.normal(home.initial_mean, home.initial_deviation, n)
         assets = np.clip(drawn, self.rules.low, self.rules.high)
         if not self.typed_states:
             return assets[:, None]
-        kinds = np.arange(n) % len(home.preferences)
-        # Households that are asked for one at a time are of types drawn evenly.
-        return np.column_stack([assets, kinds if n > 1 else rng.integers(len(home.preferences), size=1)])
+        return np.column_stack([assets, _types_in_turn(rng, home.probabilities, n)])
 
     def step(
         self,
@@ -291,6 +295,17 @@ class TaxGame(BatchedGame):
             start=start,
         )
         return TaxSolution(rates, made, TaxPolicy(made, self.typed_states), self.horizon)
+
+
+def _types_in_turn(rng: np.random.Generator, probabilities: Array, n: int) -> NDArray[np.intp]:
+    """Return n types, one after the other, whose counts are as near to n times their probabilities as can be.
+
+    What does not divide falls to types by chance, and the turn begins anywhere, so that at each place, and in the mean
+    over places, each type has its probability.
+    """
+    drawn = np.searchsorted(cumulative(probabilities), (np.arange(n) + rng.random()) / n, side="right")
+    rank = np.arange(n) - np.searchsorted(drawn, drawn)
+    return np.roll(drawn[np.lexsort((drawn, rank))], int(rng.integers(n)))
 
 
 def _truncated_normal(rng: np.random.Generator, mean: Array, noise: float, rules: TaxRules) -> Array:
