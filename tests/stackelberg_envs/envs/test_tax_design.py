@@ -76,7 +76,7 @@ def test_initial_assets_and_types():
 @pytest.mark.parametrize("n", [2, 3, 5])
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.8, 0.2)])
 def test_types_count_alike_however_many_households_are_drawn(n, shares):
-    """Counts are as near to their shares as can be; at each place the type is drawn by its share (at a rate of 1e-6)."""
+    """Counts are as near to their shares as can be, and at each place the types have theirs (rate 1e-6 a place)."""
     game = HOUSES.replace(households=dataclasses.replace(HOUSES.households, probabilities=np.array(shares)))
     rng, N = np.random.default_rng(6), 2_000
     kinds = np.array([game.initial_states(rng, np.zeros(n, np.int32))[:, 1] for _ in range(N)])
