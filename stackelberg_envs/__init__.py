@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from stackelberg_envs.batched import BatchStep as BatchStep
     from stackelberg_envs.checks import check_env as check_env
     from stackelberg_envs.checks import check_game as check_game
-    from stackelberg_envs.commitments import Commitment as Commitment
-    from stackelberg_envs.commitments import Effect as Effect
+    from stackelberg_envs.commitment_base import Commitment as Commitment
+    from stackelberg_envs.commitment_base import Effect as Effect
     from stackelberg_envs.commitments import FunctionCommitment as FunctionCommitment
     from stackelberg_envs.commitments import Incentive as Incentive
     from stackelberg_envs.commitments import IncentiveCost as IncentiveCost
@@ -69,9 +69,9 @@ __version__ = "0.1.0"
 _EXPORTS = {
     "BatchStep": "batched",
     "BatchedGame": "batched",
-    "Commitment": "commitments",
+    "Commitment": "commitment_base",
     "Cotangents": "cotangents",
-    "Effect": "commitments",
+    "Effect": "commitment_base",
     "EnvSpec": "registration",
     "FunctionCommitment": "commitments",
     "Game": "games",

@@ -97,7 +97,8 @@ def _described(value: object, array: NDArray[Any]) -> str:
     if isinstance(value, int):
         return f"an integer beyond 64 bits, {_short(value)}; write it as a float"
     kinds = {"c": "complex numbers", "m": "durations", "M": "dates", "O": "objects", "U": "text", "S": "bytes"}
-    return f"{type(value).__name__} ({kinds.get(array.dtype.kind, array.dtype)})"
+    kind = kinds.get(array.dtype.kind)
+    return f"{type(value).__name__} ({kind})" if kind else f"{array.dtype}"
 
 
 def _shown_flags(array: NDArray[Any]) -> str:
@@ -156,28 +157,28 @@ def require_rows_sum_to_one(
 def require_discount(value: float, name: str) -> float:
     """Return a discount in [0, 1); one itself makes an endless sum and is refused."""
     if not (_is_real(value) and 0.0 <= value < 1.0):
-        raise GameError(f"{name}: expected a number in [0, 1), per play step, got {_short(value)}")
+        raise GameError(f"{name}: expected a number in [0, 1), per play step, got {_got(value)}")
     return float(value)
 
 
 def require_number(value: float, name: str, error: type[StackelbergError] = GameError) -> float:
     """Return a finite number."""
     if not _is_real(value):
-        raise error(f"{name}: expected a finite number, got {_short(value)}")
+        raise error(f"{name}: expected a finite number, got {_got(value)}")
     return float(value)
 
 
 def require_positive(value: float, name: str, error: type[StackelbergError] = GameError) -> float:
     """Return a positive finite number."""
     if not (_is_real(value) and value > 0):
-        raise error(f"{name}: expected a number greater than 0, got {_short(value)}")
+        raise error(f"{name}: expected a number greater than 0, got {_got(value)}")
     return float(value)
 
 
 def require_probability(value: float, name: str, error: type[StackelbergError] = GameError) -> float:
     """Return a number in [0, 1]."""
     if not (_is_real(value) and 0.0 <= value <= 1.0):
-        raise error(f"{name}: expected a probability in [0, 1], got {_short(value)}")
+        raise error(f"{name}: expected a probability in [0, 1], got {_got(value)}")
     return float(value)
 
 
@@ -187,6 +188,15 @@ def require_temperature(value: float, name: str = "temperature") -> float:
     if temperature < 1.0 / LARGEST:
         raise GameError(f"{name}: expected at least {1.0 / LARGEST:g}, in reward units, got {value!r}")
     return temperature
+
+
+def _got(value: object) -> str:
+    """Return what came, for a message; where a number is too large, how large it may be."""
+    if isinstance(value, int | np.integer) and abs(int(value)) > LARGEST_INTEGER:
+        return f"{_short(value)}; integers have 64 bits at most"
+    if isinstance(value, float | np.floating) and LARGEST < abs(float(value)) < np.inf:
+        return f"{value!r}; numbers go up to {LARGEST:g}"
+    return _short(value)
 
 
 def _is_real(value: object) -> bool:
@@ -202,7 +212,7 @@ def _is_real(value: object) -> bool:
 def require_at_least(value: float, minimum: float, name: str, error: type[StackelbergError] = ArgumentError) -> float:
     """Return a finite number of at least `minimum`."""
     if not (_is_real(value) and value >= minimum):
-        raise error(f"{name}: expected a finite number of at least {minimum:g}, got {_short(value)}")
+        raise error(f"{name}: expected a finite number of at least {minimum:g}, got {_got(value)}")
     return float(value)
 
 

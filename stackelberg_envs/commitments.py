@@ -1,18 +1,15 @@
-"""Commitments: what the leader announces, what it changes in a game, and the derivative of that.
+"""Commitments: what the leader announces. The kinds that tabular games have, and how to make others.
 
-A commitment knows no game. Given x it returns an :class:`Effect` (a leader policy, additions to the two
-rewards, a transition), and given dJ/d(effect) as :class:`~stackelberg_envs.Cotangents` it returns dJ/dx. So a
-derivative is written once per kind of commitment and never per algorithm. A subclass without a derivative
-of its own inherits one by central differences.
+What every commitment is, and what its effect and its derivative are, stands in
+:mod:`stackelberg_envs.commitment_base`.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,20 +18,30 @@ from stackelberg_envs.arrays import (
     ROW_SUM_TOLERANCE,
     Array,
     as_float,
-    first_index,
+    as_integers,
     frozen,
     require_count,
+    require_number,
     require_rows_sum_to_one,
     require_shape,
+    require_text,
+)
+from stackelberg_envs.commitment_base import (
+    DIFFERENCE_STEP,
+    Commitment,
+    Effect,
+    central_differences,
+    finite_difference_vjp,
+    need,
+    on_lists,
+    sum_to,
 )
 from stackelberg_envs.cotangents import Cotangents
-from stackelberg_envs.errors import CommitmentError, GameError
+from stackelberg_envs.errors import CommitmentError, GameError, StackelbergError
 from stackelberg_envs.transitions import AXES, Transition
 
-if TYPE_CHECKING:
-    from gymnasium.spaces import Box
-
 __all__ = [
+    "DIFFERENCE_STEP",
     "Commitment",
     "Effect",
     "FunctionCommitment",
@@ -50,211 +57,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-#: Step of the central differences that stand in for a missing derivative, relative to the width of the box.
-DIFFERENCE_STEP = 1e-5
-
-
-@dataclass(frozen=True, eq=False)
-class Effect:
-    """What one commitment changes; None where it changes nothing.
-
-    Attributes
-    ----------
-    leader_policy
-        f(a | s), shape (S, A); rows sum to one. Replaces the game's.
-    follower_reward, leader_reward
-        Added to the game's rewards; broadcast to ([K,] S, A, B), in reward units per play step.
-    transition
-        Replaces the game's.
-    """
-
-    leader_policy: Array | None = None
-    follower_reward: Array | None = None
-    leader_reward: Array | None = None
-    transition: Transition | None = None
-
-
-class Commitment(ABC):
-    """A bounded array x and the way in which it enters a game.
-
-    Parameters
-    ----------
-    low, high
-        Bounds of x, finite.
-    shape
-        Shape of x, to which the bounds are broadcast; default the bounds' own.
-
-    Attributes
-    ----------
-    changes
-        Names of the :class:`Effect` entries it may set.
-    parametrisation
-        Name of the parametrisation leaders use by default (see ``agents.parametrisations``).
-    """
-
-    changes: frozenset[str] = frozenset()
-    parametrisation: str = "sigmoid"
-
-    def __init__(self, low: ArrayLike, high: ArrayLike, shape: tuple[int, ...] | None = None) -> None:
-        bounds = as_float(low, "low"), as_float(high, "high")
-        try:
-            shape = np.broadcast_shapes(bounds[0].shape, bounds[1].shape) if shape is None else shape
-            self.low, self.high = (frozen(np.broadcast_to(bound, shape)) for bound in bounds)
-        except ValueError:
-            expected = "each other" if shape is None else f"shape {shape}"
-            raise GameError(
-                f"low, high: expected arrays that broadcast to {expected}, "
-                f"got shapes {bounds[0].shape} and {bounds[1].shape}"
-            ) from None
-        above = self.low > self.high
-        if above.any():
-            where = first_index(above)
-            raise GameError(f"low: expected at most high, got {self.low[where]} > {self.high[where]} at index {where}")
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of x."""
-        return self.low.shape
-
-    @cached_property
-    def space(self) -> Box:
-        """The Gymnasium space of x."""
-        from gymnasium.spaces import Box
-
-        return Box(self.low.astype(np.float32), self.high.astype(np.float32), dtype=np.float32)
-
-    def check(self, x: ArrayLike) -> Array:
-        """Return x as float64, or raise.
-
-        Parameters
-        ----------
-        x
-            A commitment; flat arrays of the right size are reshaped.
-
-        Raises
-        ------
-        CommitmentError
-            Wrong shape, a number that is not finite, or an entry outside its bounds.
-        """
-        array = self._shaped(x)
-        # float32 faces round: a bound may be missed by one part in 10^6 and is then meant.
-        slack = ROW_SUM_TOLERANCE * np.maximum(1.0, np.maximum(np.abs(self.low), np.abs(self.high)))
-        outside = (array < self.low - slack) | (array > self.high + slack)
-        if outside.any():
-            where = first_index(outside)
-            raise CommitmentError(
-                f"commitment: expected a value in [{self.low[where]:.6g}, {self.high[where]:.6g}], "
-                f"got {array[where]:.6g} at index {where}"
-            )
-        return np.clip(array, self.low, self.high)
-
-    def project(self, x: ArrayLike) -> Array:
-        """Return an admissible commitment near x: bounds are applied, infinite numbers refused."""
-        return np.clip(self._shaped(x), self.low, self.high)
-
-    def _shaped(self, x: ArrayLike) -> Array:
-        array = as_float(x, "commitment", CommitmentError)
-        if array.shape != self.shape and (array.ndim > 1 or array.size != self.low.size):
-            raise CommitmentError(f"commitment: expected shape {self.shape}, got {array.shape}")
-        return array.reshape(self.shape)
-
-    @abstractmethod
-    def effect(self, x: Array) -> Effect:
-        """Return what x changes; x has been checked."""
-
-    def vjp(self, x: Array, cotangents: Cotangents) -> Array:
-        """Return dJ/dx, the shape of x, from the derivatives of J by the entries of the effect."""
-        return finite_difference_vjp(self, x, cotangents)
-
-    def local(self, x: Array) -> Array | None:
-        """Return the part of x that matters in each state, or None if there is no such part.
-
-        Shape (S, L), or (1, L) where it is the same in every state.
-        """
-        del x
-        return None
-
-
-def finite_difference_vjp(
-    commitment: Commitment, x: Array, cotangents: Cotangents, step: float = DIFFERENCE_STEP
-) -> Array:
-    """Return dJ/dx by central differences of the effect, two evaluations per entry of x.
-
-    The fallback for commitments without a derivative, and the check of those that have one.
-    """
-
-    def rise(high: Array, low: Array) -> float:
-        return _pair(commitment.effect(high), commitment.effect(low), cotangents)
-
-    return central_differences(rise, commitment, x, step)
-
-
-def central_differences(rise: Callable[[Array, Array], float], commitment: Commitment, x: Array, step: float) -> Array:
-    """Return central differences by each entry of x.
-
-    Parameters
-    ----------
-    rise
-        Takes two points, and returns by how much the first one's value is the larger.
-    commitment
-        Its bounds are the scale of the steps.
-    x
-        Where.
-    step
-        In units of the width of the bounds.
-    """
-    x = np.asarray(x, dtype=np.float64)
-    out = np.empty(x.shape)
-    width = np.where(commitment.high > commitment.low, commitment.high - commitment.low, 1.0)
-    for index in np.ndindex(x.shape):
-        shift = np.zeros(x.shape)
-        shift[index] = step * width[index]
-        out[index] = rise(x + shift, x - shift) / (2 * shift[index])
-    return out
-
-
-def _pair(plus: Effect, minus: Effect, cotangents: Cotangents) -> float:
-    """Return the inner product of (plus - minus) with the cotangents."""
-    total = 0.0
-    for name in ("leader_policy", "follower_reward", "leader_reward"):
-        upper, lower, weight = getattr(plus, name), getattr(minus, name), getattr(cotangents, name)
-        if upper is not None and weight is not None:
-            total += float(((upper - lower) * weight).sum())
-    if plus.transition is not None and minus.transition is not None and cotangents.transition is not None:
-        total += _pair_transitions(plus.transition, minus.transition, cotangents.transition)
-    return total
-
-
-def _pair_transitions(plus: Transition, minus: Transition, cotangent: Array) -> float:
-    if np.array_equal(plus.successors, minus.successors):
-        difference = plus.probabilities - minus.probabilities
-        return float((difference * _on_lists(cotangent, plus)).sum())
-    # A dense kernel whose support changes with x is compressed to different lists on the two sides.
-    upper, lower = (float((t.probabilities * _on_lists(cotangent, t)).sum()) for t in (plus, minus))
-    return upper - lower
-
-
-def _on_lists(cotangent: Array, transition: Transition) -> Array:
-    """Return a transition cotangent in list layout, whichever layout it came in."""
-    if cotangent.shape[-1] == transition.successors.shape[-1] and not transition.dense:
-        return cotangent
-    index = np.broadcast_to(transition.successors, (*cotangent.shape[:-1], transition.successors.shape[-1]))
-    return np.take_along_axis(cotangent, index.astype(np.intp), axis=-1)
-
-
-def _sum_to(array: Array, shape: tuple[int, ...]) -> Array:
-    """Sum the broadcast axes of `array` away, so that it has `shape`: the adjoint of np.broadcast_to."""
-    extra = array.ndim - len(shape)
-    out = array.sum(axis=tuple(range(extra))) if extra else array
-    axes = tuple(i for i, size in enumerate(shape) if size == 1 and out.shape[i] != 1)
-    return out.sum(axis=axes, keepdims=True) if axes else out
-
-
-def _need(cotangent: Array | None, name: str) -> Array:
-    if cotangent is None:
-        raise CommitmentError(f"cotangents.{name}: expected an array, got None; this commitment changes it")
-    return cotangent
+#: What an effect can set.
+ENTRIES = frozenset(item.name for item in fields(Effect))
 
 
 class _SimplexRows(Commitment):
@@ -306,7 +110,8 @@ class PolicyTable(_SimplexRows):
     changes = frozenset({"leader_policy"})
 
     def __init__(self, S: int, A: int) -> None:
-        super().__init__(np.zeros((require_count(S, "S"), require_count(A, "A"))), 1.0)
+        shape = (require_count(S, "S", error=GameError), require_count(A, "A", error=GameError))
+        super().__init__(0.0, 1.0, shape)
 
     def effect(self, x: Array) -> Effect:
         """Return the policy."""
@@ -314,7 +119,7 @@ class PolicyTable(_SimplexRows):
 
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return dJ/df, summed over contexts."""
-        return _sum_to(_need(cotangents.leader_policy, "leader_policy"), x.shape)
+        return sum_to(need(cotangents.leader_policy, "leader_policy"), x.shape)
 
     def local(self, x: Array) -> Array | None:
         """Return the row of each state."""
@@ -337,9 +142,9 @@ class StateIncentive(Commitment):
     changes = frozenset({"follower_reward"})
 
     def __init__(self, low: ArrayLike, high: ArrayLike, where: ArrayLike, parametrisation: str = "sigmoid") -> None:
-        self.where = frozen(as_float(where, "where"))
+        self.where = _checked_where(where)
         super().__init__(low, high, self.where.shape[-1:])
-        self.parametrisation = parametrisation
+        self.parametrisation = require_text(parametrisation, "parametrisation")
 
     def effect(self, x: Array) -> Effect:
         """Return the incentives as an addition to r_F."""
@@ -347,8 +152,8 @@ class StateIncentive(Commitment):
 
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return the sum of dJ/dr_F over contexts and actions, weighted by `where`."""
-        per_state = _need(cotangents.follower_reward, "follower_reward").sum(axis=(-2, -1))
-        return _sum_to(per_state * self.where, x.shape)
+        per_state = need(cotangents.follower_reward, "follower_reward").sum(axis=(-2, -1))
+        return sum_to(per_state * self.where, x.shape)
 
     def local(self, x: Array) -> Array | None:
         """Return the incentive of each state."""
@@ -370,6 +175,8 @@ class Incentive(Commitment):
 
     def __init__(self, low: ArrayLike, high: ArrayLike, shape: tuple[int, int, int]) -> None:
         super().__init__(low, high, shape)
+        if len(self.shape) != 3:
+            raise GameError(f"shape: expected three sizes, broadcast against (S, A, B), got {shape!r}")
 
     def effect(self, x: Array) -> Effect:
         """Return x as an addition to r_F."""
@@ -377,7 +184,7 @@ class Incentive(Commitment):
 
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return dJ/dr_F, summed over the axes x does not distinguish."""
-        return _sum_to(_need(cotangents.follower_reward, "follower_reward"), x.shape)
+        return sum_to(need(cotangents.follower_reward, "follower_reward"), x.shape)
 
     def local(self, x: Array) -> Array | None:
         """Return the incentives of each state."""
@@ -409,7 +216,7 @@ class LinearFeatures(Commitment):
 
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return the inner product of dJ/dr_F with each feature."""
-        weight = _need(cotangents.follower_reward, "follower_reward")
+        weight = need(cotangents.follower_reward, "follower_reward")
         shape = np.broadcast_shapes(weight.shape, self.features.shape[:-1])
         features = np.broadcast_to(self.features, (*shape, x.size))
         return np.asarray(np.tensordot(weight.reshape(shape), features, axes=len(shape)))
@@ -421,7 +228,7 @@ class IncentiveCost(Commitment):
     Parameters
     ----------
     low, high
-        Bounds of x.
+        Bounds of x. Two scalars mean one number, or, in a :class:`Joint`, as many as its other parts have.
     price
         Leader reward per unit of commitment.
     where
@@ -432,8 +239,8 @@ class IncentiveCost(Commitment):
 
     def __init__(self, low: ArrayLike, high: ArrayLike, price: float, where: ArrayLike) -> None:
         super().__init__(low, high)
-        self.price = float(as_float(price, "price"))
-        self.where = frozen(as_float(where, "where"))
+        self.price = require_number(price, "price")
+        self.where = _checked_where(where)
 
     def effect(self, x: Array) -> Effect:
         """Return the cost as an addition to r_L."""
@@ -441,7 +248,7 @@ class IncentiveCost(Commitment):
 
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return the derivative of the cost, weighted by how often it is paid."""
-        per_state = _need(cotangents.leader_reward, "leader_reward").sum(axis=(-2, -1))
+        per_state = need(cotangents.leader_reward, "leader_reward").sum(axis=(-2, -1))
         return -self.price * float((per_state * self.where).sum()) * self._sign(x)
 
     def _absolute(self, x: Array) -> float:
@@ -450,6 +257,13 @@ class IncentiveCost(Commitment):
 
     def _sign(self, x: Array) -> Array:
         return np.where(self.high <= 0, -1.0, np.where(self.low >= 0, 1.0, np.sign(x)))
+
+
+def _checked_where(where: ArrayLike) -> Array:
+    array = as_float(where, "where")
+    if array.ndim not in (1, 2) or not array.size:
+        raise GameError(f"where: expected shape (S,) or (K, S), got {array.shape}")
+    return frozen(array)
 
 
 class TransitionMixture(_SimplexRows):
@@ -472,7 +286,7 @@ class TransitionMixture(_SimplexRows):
         self.successors, self.kernels, self._dense = _stack(kernels)
         S = self.kernels.shape[1]
         self.groups = _checked_groups(np.zeros(S, dtype=np.intp) if groups is None else groups, S)
-        super().__init__(np.zeros((int(self.groups.max()) + 1, len(self.kernels))), 1.0)
+        super().__init__(0.0, 1.0, (int(self.groups.max()) + 1, len(self.kernels)))
 
     def effect(self, x: Array) -> Effect:
         """Return the mixed transition."""
@@ -482,8 +296,8 @@ class TransitionMixture(_SimplexRows):
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return the inner product of dJ/dP with each kernel, group by group."""
         template = Transition(self.successors, self.kernels[0], self._dense)
-        weight = _on_lists(_need(cotangents.transition, "transition"), template)
-        weight = _sum_to(weight, self.successors.shape)
+        weight = on_lists(need(cotangents.transition, "transition"), template)
+        weight = sum_to(weight, self.successors.shape)
         per_state = np.einsum("sabn,msabn->sm", weight, self.kernels)
         out = np.zeros(x.shape)
         np.add.at(out, self.groups, per_state)
@@ -491,22 +305,17 @@ class TransitionMixture(_SimplexRows):
 
 
 def _checked_groups(groups: ArrayLike, S: int) -> NDArray[np.intp]:
-    array = np.array(groups)
+    array = as_integers(groups, "groups")
     require_shape(array, [(S,)], "groups")
-    if not np.issubdtype(array.dtype, np.integer) or (array < 0).any():
-        raise GameError(f"groups: expected row numbers from 0 on, one per state, got {array!r}")
+    if (array < 0).any() or (array >= S).any():
+        raise GameError(f"groups: expected row numbers in 0..{S - 1}, one per state, got {array!r}")
     return frozen(array.astype(np.intp))
 
 
 def _stack(kernels: ArrayLike | list[Transition]) -> tuple[np.ndarray, Array, bool]:
     """Return (successors, kernels, dense) on one common support."""
-    if isinstance(kernels, list) and kernels and isinstance(kernels[0], Transition):
-        successors = kernels[0].successors
-        if successors.ndim != 4:
-            raise GameError(f"kernels: expected successors of shape (S, A, B, N), got {successors.shape}")
-        if any(not np.array_equal(successors, kernel.successors) for kernel in kernels):
-            raise GameError("kernels: expected transitions with equal successors; pass dense kernels instead")
-        return successors, frozen(np.stack([kernel.probabilities for kernel in kernels])), False
+    if isinstance(kernels, list | tuple) and any(isinstance(kernel, Transition) for kernel in kernels):
+        return _stack_lists(list(kernels))
     dense = as_float(kernels, "kernels")  # type: ignore[arg-type]
     if dense.ndim != 5 or dense.shape[1] != dense.shape[-1] or 0 in dense.shape:
         raise GameError(f"kernels: expected shape (M, S, A, B, S), got {dense.shape}")
@@ -517,28 +326,46 @@ def _stack(kernels: ArrayLike | list[Transition]) -> tuple[np.ndarray, Array, bo
     return support.successors, frozen(values * (support.probabilities > 0)), True
 
 
+def _stack_lists(kernels: list[Transition]) -> tuple[np.ndarray, Array, bool]:
+    for m, kernel in enumerate(kernels):
+        if not isinstance(kernel, Transition):
+            raise GameError(f"kernels[{m}]: expected a Transition as the others are, got {type(kernel).__name__}")
+    checked = [kernel.checked(f"kernels[{m}]") for m, kernel in enumerate(kernels)]
+    successors = checked[0].successors
+    if successors.ndim != 4:
+        raise GameError(f"kernels: expected successors of shape (S, A, B, N), got {successors.shape}")
+    if any(not np.array_equal(successors, kernel.successors) for kernel in checked):
+        raise GameError("kernels: expected transitions with equal successors; pass dense kernels instead")
+    return successors, frozen(np.stack([kernel.probabilities for kernel in checked])), False
+
+
 class Joint(Commitment):
     """Several effects of the same x, for instance an incentive and what it costs.
 
     Parameters
     ----------
     parts
-        Commitments over arrays of one shape; the bounds, the checks and the default parametrisation of the
-        first hold. Rewards add up; only one part may set the leader's policy, and one the transition.
+        Commitments over arrays of one shape and with equal bounds; the checks and the default parametrisation of
+        the first hold. Rewards add up; only one part may set the leader's policy, and one the transition. An
+        :class:`IncentiveCost` whose bounds are scalars takes the shape of the others.
     """
 
     def __init__(self, *parts: Commitment) -> None:
         if not parts:
             raise GameError("Joint: expected at least one commitment, got none")
-        super().__init__(parts[0].low, parts[0].high)
-        for part in parts[1:]:
-            require_shape(part.low, [self.shape], "Joint")
+        for i, part in enumerate(parts):
+            if not isinstance(part, Commitment):
+                raise GameError(f"Joint: expected commitments, got {part!r} as part {i}")
+        self.parts = _of_one_shape(parts)
+        first = self.parts[0]
+        super().__init__(first.low, first.high)
+        for i, part in enumerate(self.parts[1:], start=1):
+            _require_equal_bounds(first, part, i)
         for name in ("leader_policy", "transition"):
             if sum(name in part.changes for part in parts) > 1:
                 raise GameError(f"Joint: expected at most one part that sets the {name}, got several")
-        self.parts = parts
         self.changes = frozenset[str]().union(*(part.changes for part in parts))
-        self.parametrisation = parts[0].parametrisation
+        self.parametrisation = first.parametrisation
 
     def check(self, x: ArrayLike) -> Array:
         """Check by the first part's rule."""
@@ -567,6 +394,46 @@ class Joint(Commitment):
         return self.parts[0].local(x)
 
 
+def _of_one_shape(parts: tuple[Commitment, ...]) -> tuple[Commitment, ...]:
+    """Return the parts, costs of open size given the shape of the first part that has one."""
+    shape = next((part.shape for part in parts if not _takes_any_shape(part)), None)
+    if shape is None:
+        return parts
+    made = tuple(_reshaped(part, shape) if _takes_any_shape(part) else part for part in parts)
+    for i, part in enumerate(made):
+        if part.shape != shape:
+            raise GameError(
+                f"Joint: expected commitments of one shape, {shape} as the first, got {part.shape} as part {i}, "
+                f"{type(part).__name__}; give it bounds of shape {shape}, such as np.full({shape}, high)"
+            )
+    return made
+
+
+def _takes_any_shape(part: Commitment) -> bool:
+    return isinstance(part, IncentiveCost) and part._open
+
+
+def _reshaped(part: Commitment, shape: tuple[int, ...]) -> Commitment:
+    made = copy.copy(part)
+    made.__dict__.pop("space", None)
+    made.low, made.high = (frozen(np.full(shape, float(bound[0]))) for bound in (part.low, part.high))
+    return made
+
+
+def _require_equal_bounds(first: Commitment, part: Commitment, i: int) -> None:
+    """Raise unless a part's bounds are the first one's: a cost reads the sign of x from them."""
+    for name in ("low", "high"):
+        expected, got = getattr(first, name), getattr(part, name)
+        scale = np.maximum(np.abs(first.low), np.abs(first.high))
+        off = np.abs(expected - got) > ROW_SUM_TOLERANCE * scale
+        if off.any():
+            where = tuple(int(k) for k in np.argwhere(off)[0])
+            raise GameError(
+                f"Joint: expected parts with equal bounds, got {name} = {expected[where]:g} in the first and "
+                f"{got[where]:g} in part {i}, {type(part).__name__}, at index {where}"
+            )
+
+
 def _total(arrays: list[Array | None]) -> Array | None:
     given = [array for array in arrays if array is not None]
     return sum(given[1:], given[0]) if given else None
@@ -588,15 +455,38 @@ class FunctionCommitment(Commitment):
         Bounds of x.
     changes
         Names of the effect entries it sets.
+
+    Raises
+    ------
+    GameError
+        No function, names that no effect has; later, when the function raises or returns no effect.
     """
 
     def __init__(
-        self, function: Callable[[Array], Effect], low: ArrayLike, high: ArrayLike, changes: frozenset[str]
+        self, function: Callable[[Array], Effect], low: ArrayLike, high: ArrayLike, changes: Iterable[str]
     ) -> None:
         super().__init__(low, high)
+        if not callable(function):
+            raise GameError(f"function: expected a function from x to an Effect, got {function!r}")
         self.function = function
-        self.changes = changes
+        self.changes = _checked_changes(changes)
 
     def effect(self, x: Array) -> Effect:
         """Return what the function returns."""
-        return self.function(x)
+        try:
+            effect = self.function(x)
+        except StackelbergError:
+            raise
+        # It is the user's code: whatever it raises, the place where it was called belongs to the message.
+        except Exception as exc:
+            name = getattr(self.function, "__name__", type(self.function).__name__)
+            raise GameError(f"commitment: its function {name} raised {type(exc).__name__}: {exc}") from exc
+        if not isinstance(effect, Effect):
+            raise GameError(f"commitment: expected its function to return an Effect, got {type(effect).__name__}")
+        return effect
+
+
+def _checked_changes(changes: object) -> frozenset[str]:
+    if isinstance(changes, frozenset | set | list | tuple) and all(name in tuple(ENTRIES) for name in changes):
+        return frozenset(changes)
+    raise GameError(f"changes: expected a set of names among {sorted(ENTRIES)}, got {changes!r}")

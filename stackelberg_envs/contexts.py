@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stackelberg_envs.arrays import Array, frozen
+from stackelberg_envs.arrays import Array, as_float, frozen
 from stackelberg_envs.commitments import Commitment, Effect
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games import TabularGame
@@ -37,8 +37,7 @@ def combine(games: list[TabularGame], probabilities: ArrayLike, **changes: Any) 
     GameError
         Games that differ in what they must share.
     """
-    if not games:
-        raise GameError("games: expected at least one game, got none")
+    games = _listed(games)
     first = games[0]
     for k, game in enumerate(games):
         if game.context_probabilities is not None or game.shape != first.shape:
@@ -52,7 +51,18 @@ def combine(games: list[TabularGame], probabilities: ArrayLike, **changes: Any) 
     }
     for name in ("transition", "believed_transition"):
         arrays[name] = _stacked([getattr(game, name) for game in games], name)
-    return first.replace(context_probabilities=np.asarray(probabilities), **arrays, **changes)
+    return first.replace(context_probabilities=as_float(probabilities, "probabilities"), **arrays, **changes)
+
+
+def _listed(games: Any) -> list[TabularGame]:
+    if not isinstance(games, list | tuple):
+        raise GameError(f"games: expected a list of games, got {type(games).__name__}")
+    if not games:
+        raise GameError("games: expected at least one game, got none")
+    for k, game in enumerate(games):
+        if not isinstance(game, TabularGame):
+            raise GameError(f"games[{k}]: expected a TabularGame, got {type(game).__name__}")
+    return list(games)
 
 
 def _stacked(transitions: list[Transition | None], name: str) -> Transition | None:
@@ -135,7 +145,8 @@ def one_context(game: TabularGame, k: int) -> TabularGame:
     GameError
         A context the game does not have.
     """
-    if not 0 <= k < game.num_contexts:
+    number: Any = k
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number < game.num_contexts:
         raise GameError(f"k: expected a context in 0..{game.num_contexts - 1}, got {k!r}")
     if game.context_probabilities is None:
         return game

@@ -16,18 +16,18 @@ from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import (
     Array,
-    as_float,
-    first_index,
     frozen,
-    require_count,
-    require_discount,
-    require_positive,
-    require_rows_sum_to_one,
-    require_shape,
 )
 from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.primitives import Primitives
+from stackelberg_envs.tabular_checks import (
+    checked_arrays,
+    checked_effect,
+    checked_scalars,
+    require_follower_scale,
+    require_scale,
+)
 from stackelberg_envs.transitions import Transition
 
 __all__ = ["Game", "Primitives", "TabularGame"]
@@ -154,9 +154,9 @@ class TabularGame:
 
     def __post_init__(self) -> None:
         """Check and freeze every array."""
-        for name, value in _checked_scalars(self).items():
+        for name, value in checked_scalars(self).items():
             object.__setattr__(self, name, value)
-        for name, array in _checked_arrays(self).items():
+        for name, array in checked_arrays(self).items():
             object.__setattr__(self, name, array)
         self._check_commitment_fits()
 
@@ -216,9 +216,11 @@ class TabularGame:
         ------
         CommitmentError
             x lies outside its space.
+        GameError
+            What the commitment changes does not fit the game, or has no finite values.
         """
         base = self._joint
-        effect = self.commitment.effect(self.commitment.check(x))
+        effect = checked_effect(self.commitment.effect(self.commitment.check(x)), self)
         K = self.num_contexts
         changed: dict[str, Any] = {}
         if effect.leader_policy is not None:
@@ -228,6 +230,11 @@ class TabularGame:
             if extra is not None:
                 own = getattr(base, name).reshape(K, *self.shape)
                 changed[name] = (own + extra).reshape(K * self.shape[0], *self.shape[1:])
+        if "follower_reward" in changed:
+            require_follower_scale(changed["follower_reward"], self, "commitment: the follower_reward under it")
+        if "leader_reward" in changed:
+            name = "commitment: the leader_reward under it"
+            require_scale(changed["leader_reward"], self.leader_discount, self.temperature, name)
         if effect.transition is not None:
             changed["transition"] = effect.transition.joint(K)
             if self.believed_transition is None:
@@ -247,103 +254,16 @@ class TabularGame:
         return self.replace(transition=self.believed_transition, believed_transition=None)
 
     def _check_commitment_fits(self) -> None:
-        """Try the commitment once: its effect must broadcast to the game's arrays."""
-        x = self.commitment.project(0.5 * (self.commitment.low + self.commitment.high))
-        effect = self.commitment.effect(x)
-        S, A, B = self.shape
-        full = (self.num_contexts, S, A, B)
-        for name in ("follower_reward", "leader_reward"):
-            array = getattr(effect, name)
-            if array is not None and not _broadcasts(array.shape, full):
-                raise GameError(f"commitment: its {name} has shape {array.shape}, which does not broadcast to {full}")
-        if effect.leader_policy is not None:
-            require_shape(effect.leader_policy, [(S, A)], "commitment: its leader_policy")
-            require_rows_sum_to_one(effect.leader_policy, "commitment: its leader_policy")
-        elif A > 1 and self.leader_policy is None:
+        """Try the commitment once: its effect must fit the game's arrays."""
+        commitment = self.commitment
+        effect = checked_effect(commitment.effect(commitment.project(0.5 * (commitment.low + commitment.high))), self)
+        S, A, _ = self.shape
+        if effect.leader_policy is None and A > 1 and self.leader_policy is None:
             raise GameError(f"leader_policy: expected shape ({S}, {A}), got None, and the commitment does not set it")
-        contexts = None if self.context_probabilities is None else self.num_contexts
-        _checked_transition(effect.transition, "commitment: its transition", (S, A, B), contexts)
         if effect.transition is None and self.transition is None:
             raise GameError("transition: expected a kernel, got None, and the commitment does not bring one")
-
-
-def _checked_scalars(game: TabularGame) -> dict[str, Any]:
-    if not isinstance(game.commitment, Commitment):
-        raise GameError(f"commitment: expected a Commitment, got {type(game.commitment).__name__}")
-    return {
-        "leader_discount": require_discount(game.leader_discount, "leader_discount"),
-        "follower_discount": require_discount(game.follower_discount, "follower_discount"),
-        "temperature": require_positive(game.temperature, "temperature"),
-        "horizon": require_count(game.horizon, "horizon", error=GameError),
-        "num_followers": require_count(game.num_followers, "num_followers", error=GameError),
-    }
-
-
-def _checked_arrays(game: TabularGame) -> dict[str, Any]:
-    reward = as_float(game.leader_reward, "leader_reward")
-    if reward.ndim not in (3, 4) or 0 in reward.shape:
-        raise GameError(f"leader_reward: expected shape ([K,] S, A, B), got {reward.shape}")
-    S, A, B = reward.shape[-3:]
-    K, probabilities = _checked_contexts(game.context_probabilities)
-    arrays: dict[str, Any] = {"context_probabilities": probabilities}
-    shapes = {
-        "leader_reward": (S, A, B),
-        "follower_reward": (S, A, B),
-        "initial": (S,),
-        "terminal": (S,),
-    }
-    for name, shape in shapes.items():
-        value = getattr(game, name)
-        array = as_float(np.zeros(S) if value is None else value, name)
-        require_shape(array, [shape] if K is None else [shape, (K, *shape)], name)
-        arrays[name] = frozen(array)
-    arrays["initial"] = frozen(require_rows_sum_to_one(arrays["initial"], "initial", axes=("context",)))
-    _require_zero_or_one(arrays["terminal"])
-    for name in ("transition", "believed_transition"):
-        arrays[name] = _checked_transition(getattr(game, name), name, (S, A, B), K)
-    if game.leader_policy is not None:
-        policy = as_float(game.leader_policy, "leader_policy")
-        require_shape(policy, [(S, A)], "leader_policy")
-        arrays["leader_policy"] = frozen(require_rows_sum_to_one(policy, "leader_policy"))
-    return arrays
-
-
-def _checked_contexts(value: Any) -> tuple[int | None, Array | None]:
-    if value is None:
-        return None, None
-    probabilities = as_float(value, "context_probabilities")
-    if probabilities.ndim != 1:
-        raise GameError(f"context_probabilities: expected shape (K,), got {probabilities.shape}")
-    return len(probabilities), frozen(require_rows_sum_to_one(probabilities, "context_probabilities"))
-
-
-def _checked_transition(value: Any, name: str, shape: tuple[int, int, int], K: int | None) -> Transition | None:
-    if value is None:
-        return None
-    if isinstance(value, Transition):
-        value.check(name)
-    transition = value if isinstance(value, Transition) else Transition.from_dense(value, name)
-    if transition.shape != shape or transition.num_contexts not in (None, K):
-        got = transition.successors.shape[:-1]
-        expected = f"{shape}" if K is None else f"{shape} or {(K, *shape)}"
-        raise GameError(f"{name}: expected leading shape {expected}, got {got}")
-    return transition
-
-
-def _require_zero_or_one(terminal: Array) -> None:
-    odd = (terminal != 0) & (terminal != 1)
-    if odd.any():
-        where = first_index(odd)
-        raise GameError(f"terminal: expected 0 or 1, got {terminal[where]} at index {where}")
 
 
 def _no_transition(S: int, A: int, B: int) -> Transition:
     """Return a stand-in for games whose commitment brings the transition; it is always replaced."""
     return Transition(np.zeros((S, A, B, 1), dtype=np.int32), np.ones((S, A, B, 1)))
-
-
-def _broadcasts(shape: tuple[int, ...], full: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(shape, full) == full
-    except ValueError:
-        return False

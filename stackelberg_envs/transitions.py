@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stackelberg_envs.arrays import Array, IntArray, as_float, first_index, frozen, require_rows_sum_to_one
+from stackelberg_envs.arrays import (
+    Array,
+    IntArray,
+    as_float,
+    as_integers,
+    first_index,
+    frozen,
+    own,
+    require_flag,
+    require_rows_sum_to_one,
+)
 from stackelberg_envs.errors import GameError
 
 __all__ = ["Transition"]
@@ -67,7 +77,7 @@ class Transition:
         GameError
             Shapes that differ, a successor outside 0..S-1, or a row that is no distribution.
         """
-        states = np.asarray(successors)
+        states = as_integers(successors, f"{name}.successors")
         array = as_float(probabilities, f"{name}.probabilities")
         _require_lists(states, array, name)
         array = require_rows_sum_to_one(array, f"{name}.probabilities", axes=AXES)
@@ -81,8 +91,29 @@ class Transition:
         GameError
             As :meth:`from_lists`.
         """
+        self.checked(name)
+
+    def checked(self, name: str = "transition") -> Transition:
+        """Return these lists as :meth:`from_lists` makes them: themselves, or a copy that nobody else can write to.
+
+        Raises
+        ------
+        GameError
+            As :meth:`from_lists`.
+        """
+        dense = require_flag(self.dense, f"{name}.dense", GameError)
+        if not _have_types(self.successors, self.probabilities):
+            made = Transition.from_lists(self.successors, self.probabilities, name)
+            return Transition(made.successors, made.probabilities, dense)
+        as_float(self.probabilities, f"{name}.probabilities")
         _require_lists(self.successors, self.probabilities, name)
-        require_rows_sum_to_one(self.probabilities, f"{name}.probabilities", axes=AXES)
+        normal = require_rows_sum_to_one(self.probabilities, f"{name}.probabilities", axes=AXES)
+        # Rows that were normalised before move by a rounding at most, and stay as they are.
+        moved = bool(np.abs(normal - self.probabilities).max() > 1e-14)
+        lists = own(self.successors), frozen(normal) if moved else own(self.probabilities)
+        if lists[0] is self.successors and lists[1] is self.probabilities:
+            return self
+        return Transition(*lists, dense)
 
     @property
     def num_contexts(self) -> int | None:
@@ -128,6 +159,13 @@ class Transition:
         return out
 
 
+def _have_types(successors: object, probabilities: object) -> bool:
+    arrays = (successors, probabilities)
+    if not all(type(array) is np.ndarray for array in arrays):
+        return False
+    return [array.dtype for array in arrays] == [np.int32, np.float64]  # type: ignore[attr-defined]
+
+
 def _require_lists(successors: NDArray[Any], probabilities: Array, name: str) -> None:
     if successors.shape != probabilities.shape or probabilities.ndim not in (4, 5):
         raise GameError(
@@ -136,8 +174,6 @@ def _require_lists(successors: NDArray[Any], probabilities: Array, name: str) ->
         )
     if 0 in successors.shape:
         raise GameError(f"{name}: expected at least one of each, got shape {successors.shape}")
-    if not np.issubdtype(successors.dtype, np.integer):
-        raise GameError(f"{name}.successors: expected integers, got {successors.dtype}")
     S = successors.shape[-4]
     outside = (successors < 0) | (successors >= S)
     if outside.any():

@@ -305,7 +305,10 @@ def test_bounds_of_another_shape_are_refused(make):
     ("make", "match"),
     [
         (Joint, "Joint: expected at least one commitment, got none"),
-        (lambda: Joint(Incentive(0, 1, (1, 1, 2)), Incentive(0, 1, (1, 1, 3))), r"Joint: expected shape"),
+        (
+            lambda: Joint(Incentive(0, 1, (1, 1, 2)), Incentive(0, 1, (1, 1, 3))),
+            r"Joint: expected commitments of one shape",
+        ),
         (lambda: Joint(PolicyTable(2, 2), PolicyTable(2, 2)), "at most one part that sets the leader_policy"),
         (lambda: LinearFeatures(np.ones((2, 2)), 0, 1), r"features: expected shape \(\[K,\] S, A, B, D\)"),
         (lambda: PolicyTable(0, 2), "S: expected an integer of at least 1, got 0"),
@@ -313,7 +316,7 @@ def test_bounds_of_another_shape_are_refused(make):
         (lambda: TransitionMixture(0.4 * kernels(2)), r"kernels\[0\]: expected rows that sum to one"),
         (lambda: TransitionMixture(kernels(2), groups=[0, 1]), r"groups: expected shape \(4,\), got \(2,\)"),
         (lambda: TransitionMixture(kernels(2), groups=[0, -1, 0, 1]), "groups: expected row numbers"),
-        (lambda: TransitionMixture(kernels(2), groups=[0, 0.5, 0, 1]), "groups: expected row numbers"),
+        (lambda: TransitionMixture(kernels(2), groups=[0, 0.5, 0, 1]), "groups: expected integers"),
         (
             lambda: TransitionMixture([list_kernels()[0], Transition.from_dense(kernels())]),
             "expected transitions with equal successors",
