@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
+from agents.options import Count, Natural, Options, Positive, option
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError, InstabilityError
 
@@ -34,7 +35,7 @@ class BoxFound:
 
 
 @dataclass(frozen=True)
-class BoxSearchConfig:
+class BoxSearchConfig(Options):
     """How hard to search.
 
     Attributes
@@ -51,11 +52,11 @@ class BoxSearchConfig:
         Evaluations of the last search.
     """
 
-    box_draws: int = 64
-    box_starts: int = 4
-    box_ladder: tuple[float, ...] = (8.0, 2.0)
-    box_iterations: int = 60
-    polish: int = 60
+    box_draws: Natural = option(64, kinds=["batched"])
+    box_starts: Natural = option(4, kinds=["batched"])
+    box_ladder: tuple[Positive, ...] = option((8.0, 2.0), kinds=["batched"])
+    box_iterations: Count = option(60, kinds=["batched"])
+    polish: Natural = option(60, kinds=["batched"])
 
 
 class BoxObjective:

@@ -572,9 +572,9 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
     Whatever can be refused is refused here, before any work.
     """
     from agents.briefing import level_of, make_brief, require_kind
-    from agents.experiment import make_config
     from agents.followers import follower_class
     from agents.leaders import leader_class
+    from agents.options import make_config
     from agents.results import prepare_folder
     from stackelberg_envs.registration import spec
 
@@ -612,8 +612,9 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
 
 def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, dict[str, Any]]:
     """Return the same for a run that was stopped; `options` are completed with what that run was told."""
-    from agents.experiment import level_of, make_config
+    from agents.briefing import level_of
     from agents.leaders import leader_class
+    from agents.options import make_config
     from agents.running import load_checkpoint
     from stackelberg_envs.registration import make_game
 

@@ -8,12 +8,13 @@ import warnings
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 from agents.brief import Brief, Information
-from agents.briefing import level_of, make_brief, redact, require_kind
+from agents.briefing import kind_of, level_of, make_brief, redact, require_kind
 from agents.checkpoints import PACKAGES, attributes, digest, pack, unpack, write_atomically
 from agents.collection import collect
 from agents.evaluation import evaluation_of
@@ -21,9 +22,10 @@ from agents.followers import Follower, FollowerView, follower_class
 from agents.followers.several import make_follower, members_of
 from agents.followers.training import Trainer
 from agents.leaders import Leader, leader_class
+from agents.options import Count, Natural, Options, make_config
 from agents.results import RunRecord
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, first_index, require_count
+from stackelberg_envs.arrays import Array, first_index
 from stackelberg_envs.batched import AnyGame, BatchedGame
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError, OutputError
 from stackelberg_envs.games import TabularGame
@@ -40,8 +42,8 @@ COLUMNS = ("observed_steps", "leader_value", "observed_return", "whole_episodes"
 
 
 @dataclass(frozen=True, eq=False)
-class ExperimentConfig:
-    """Everything a run depends on.
+class ExperimentConfig(Options):
+    """Everything a run depends on; checked when it is made, like the options of the players.
 
     Attributes
     ----------
@@ -72,14 +74,14 @@ class ExperimentConfig:
     game: AnyGame | str
     leader: str = "bchg"
     follower: str | None = None
-    updates: int = 500
-    steps_per_update: int = 1_000
-    seed: int = 0
+    updates: Count = 500
+    steps_per_update: Count = 1_000
+    seed: Annotated[int, Meta(ge=0)] = 0
     game_arguments: dict[str, Any] = field(default_factory=dict)
     leader_options: dict[str, Any] = field(default_factory=dict)
     follower_options: dict[str, Any] = field(default_factory=dict)
     parametrisation: str | None = None
-    evaluate_every: int = 1
+    evaluate_every: Natural = 1
     leader_process: bool = False
     best_known: float | None = None
 
@@ -100,21 +102,18 @@ class Experiment:
     def __init__(self, config: ExperimentConfig) -> None:
         self.config = config
         self.game, name = _resolve(config)
-        require_count(config.updates, "updates")
-        require_count(config.steps_per_update, "steps_per_update")
-        require_count(config.seed, "seed", minimum=0)
-        require_count(config.evaluate_every, "evaluate_every", minimum=0)
         kind = leader_class(config.leader)
         require_kind(kind, config.leader, self.game)
         leader_rng, follower_rng, self._play_rng = (
             np.random.default_rng(seed) for seed in np.random.SeedSequence(config.seed).spawn(3)
         )
-        leader_config = make_config(kind.Config, config.leader_options, f"leader {config.leader!r}")
+        on = kind_of(self.game)
+        leader_config = make_config(kind.Config, config.leader_options, f"leader {config.leader!r}", on)
         self.level = level_of(kind, self.game, leader_config)
         follower = self.game.suggested_follower if config.follower is None else config.follower
         follower_kind = follower_class(follower)
         require_kind(follower_kind, follower, self.game)
-        follower_config = make_config(follower_kind.Config, config.follower_options, f"follower {follower!r}")
+        follower_config = make_config(follower_kind.Config, config.follower_options, f"follower {follower!r}", on)
         brief = make_brief(self.game, self.level, config.parametrisation, leader=config.leader)
         if self.level >= Information.CONTROLS_TRAINING and isinstance(self.game, TabularGame):
             train = Trainer(self.game, follower_kind, follower_config)
@@ -382,25 +381,6 @@ def _theta_of(leader: Leader) -> Array | None:
 
 def _package(kind: type[Any]) -> str:
     return kind.__module__.partition(".")[0]
-
-
-def make_config(kind: type[Any], options: dict[str, Any], owner: str) -> Any:
-    """Return `kind(**options)`.
-
-    Raises
-    ------
-    ArgumentError
-        An option it does not have, with those it has.
-    """
-    refuse_unknown(kind, options, owner)
-    return kind(**options)
-
-
-def refuse_unknown(kind: type[Any], options: dict[str, Any], owner: str) -> None:
-    known = [item.name for item in fields(kind)]
-    for name in options:
-        if name not in known:
-            raise ArgumentError(f"{owner}: unknown option {name!r}; expected one of {', '.join(known)}")
 
 
 def _resolve(config: ExperimentConfig) -> tuple[AnyGame, str]:

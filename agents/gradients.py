@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from agents.brief import Information
+from agents.briefing import kind_of, level_of, make_brief, redact
 from agents.checkpoints import write_atomically
 from agents.collection import collect
-from agents.experiment import level_of, make_brief, make_config, redact
 from agents.leaders import GradientLeader, leader_class, leader_names
 from agents.leaders.base import starting_point
+from agents.options import make_config
 from agents.parametrisations import make_parametrisation
 from agents.results import prepare_folder
 from agents.trajectories import Trajectories
@@ -199,7 +200,7 @@ class _Maker:
                 f"{name}: expected a leader that estimates a gradient, such as {', '.join(gradient_leaders())}"
             )
         self.game, self._kind = game, kind
-        self._config = make_config(kind.Config, {**options, "start": point.tolist()}, f"leader {name!r}")
+        self._config = make_config(kind.Config, {**options, "start": point.tolist()}, f"leader {name!r}", kind_of(game))
         self.level = level_of(kind, game, self._config)
         self.brief = make_brief(game, self.level, leader=name)
 

@@ -13,7 +13,7 @@ import numpy as np
 from agents.box_search import BoxFound, BoxObjective, box_ascend, box_search
 from agents.brief import Brief
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError
 from stackelberg_envs.samples import PlayRecord
 
@@ -41,7 +41,6 @@ class IdentifiedPlanner:
                 "certainty_equivalent: expected a game that publishes its form, but this one has no model class; "
                 "bchg, naive, hpgd, zero_order, cma_es and random_search need none"
             )
-        require_count(config.draws, "draws", minimum=0)
         self.brief, self.config, self.rng = brief, config, rng
         self.x = first
         self._best: Array | None = None

@@ -15,13 +15,13 @@ from agents.experiment import (
     Experiment,
     ExperimentConfig,
     Progress,
-    refuse_unknown,
 )
+from agents.options import Count, make_config
 from agents.results import FILE_NAME, RunRecord, load_record, prepare_folder
-from stackelberg_envs.arrays import require_count
 from stackelberg_envs.batched import AnyGame, BatchedGame
 from stackelberg_envs.errors import ArgumentError, OutputError
 from stackelberg_envs.games import TabularGame
+from stackelberg_envs.validation import checked, checked_path, shown
 
 __all__ = ["load_checkpoint", "run"]
 
@@ -78,21 +78,34 @@ def run(
     >>> round(record.leader_value, 4)
     34.9926
     """
+    where, checkpoint_every = _checked_arguments(output, resume, progress, checkpoint_every)
+    folder: Path | None
     if resume is not None:
-        folder: Path | None = Path(resume)
-        if _is_finished(Path(resume)):
-            return load_record(resume)
-        experiment = _resumed(Path(resume), game, {**options, **({} if output is None else {"output": output})})
+        folder = where
+        if _is_finished(where):
+            return load_record(where)
+        experiment = _resumed(where, game, {**options, **({} if output is None else {"output": output})})
     else:
-        refuse_unknown(ExperimentConfig, {"game": game, **options}, "run")
         if checkpoint_every is not None and output is None:
             raise ArgumentError("checkpoint_every: expected a folder for the checkpoints, got output=None")
-        folder = None if output is None else prepare_folder(output)
-        experiment = Experiment(ExperimentConfig(game=game, **options))  # type: ignore[arg-type]
+        config = make_config(ExperimentConfig, {"game": game, **options}, "run")
+        folder = None if output is None else prepare_folder(where)
+        experiment = Experiment(config)
     try:
         return _watched(experiment, _Saver(experiment, folder, checkpoint_every), progress)
     finally:
         experiment.shut()
+
+
+def _checked_arguments(output: Any, resume: Any, progress: Any, checkpoint_every: Any) -> tuple[Path, int | None]:
+    """Return the folder of a run, the present one where there is none, and the updates between checkpoints."""
+    where = Path()
+    for name, given in (("output", output), ("resume", resume)):
+        if given is not None:
+            where = checked_path(given, f"run: {name}")
+    if not (progress is None or callable(progress)):
+        raise ArgumentError(f"run: progress: expected a function of one argument, got {shown(progress)}")
+    return where, checked(checkpoint_every, Count | None, "run: checkpoint_every")
 
 
 def _watched(experiment: Experiment, saver: _Saver, progress: Callable[[Progress], None] | None) -> RunRecord:
@@ -120,7 +133,7 @@ class _Saver:
 
     def __init__(self, experiment: Experiment, folder: Path | None, every: int | None) -> None:
         self._experiment, self._folder = experiment, folder
-        self._every = None if every is None else require_count(every, "checkpoint_every")
+        self._every = every
         self._saved = time.perf_counter()
         self._storable = folder is not None
 
@@ -195,7 +208,7 @@ def _resumed(folder: Path, game: AnyGame | str | None, options: dict[str, Any]) 
     stored = content["config"]["game"]
     if stored is None and not isinstance(game, TabularGame | BatchedGame):
         raise ArgumentError("game: expected the game itself that the run was started with; only ids are remembered")
-    if stored is not None and game not in (None, stored):
+    if stored is not None and not (game is None or (isinstance(game, str) and game == stored)):
         raise ArgumentError(f"game: expected nothing or {stored!r}, the game of the run, got {game!r}")
     where = str(folder / CHECKPOINT_NAME)
     experiment = Experiment(_config_of(content["config"], game if stored is None else stored, where))
@@ -210,5 +223,5 @@ def _resumed(folder: Path, game: AnyGame | str | None, options: dict[str, Any]) 
 def _config_of(options: dict[str, Any], game: AnyGame | str | None, where: str) -> ExperimentConfig:
     try:
         return ExperimentConfig(**{**options, "game": game})
-    except TypeError as exc:
+    except (TypeError, ArgumentError) as exc:
         raise OutputError(f"{where}: expected the configuration of a run, got {exc}") from exc

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from agents.brief import Brief
+from agents.options import Count, Natural, NonNegative, Options, Positive, option
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.planning import make_plan
 from stackelberg_envs.primitives import Primitives
@@ -50,7 +51,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class SearchConfig:
+class SearchConfig(Options):
     """How hard to search.
 
     Attributes
@@ -69,12 +70,12 @@ class SearchConfig:
         Standard deviation of random starts.
     """
 
-    random_starts: int = 4
-    continuation_starts: int = 3
-    ladder: tuple[float, ...] = (20.0, 8.0, 4.0, 2.5, 1.6, 1.25)
-    vertex_starts: int = 4
-    iterations: int = 100
-    start_scale: float = 1.0
+    random_starts: Natural = option(4, kinds=["tabular"])
+    continuation_starts: Natural = option(3, kinds=["tabular"])
+    ladder: tuple[Positive, ...] = option((20.0, 8.0, 4.0, 2.5, 1.6, 1.25), kinds=["tabular"])
+    vertex_starts: Natural = option(4, kinds=["tabular"])
+    iterations: Count = option(100, kinds=["tabular"])
+    start_scale: NonNegative = option(1.0, kinds=["tabular"])
 
 
 class Objective:

@@ -15,8 +15,9 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from agents.options import Natural, Options, option
 from agents.registry import Registry
-from stackelberg_envs.arrays import Array, require_count, require_flag
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.batched import AnyGame
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games import Primitives, TabularGame
@@ -30,7 +31,6 @@ __all__ = [
     "TableFollower",
     "gibbs",
     "register_follower",
-    "require_flag",
     "require_tabular",
 ]
 
@@ -92,7 +92,7 @@ class Follower(ABC):
 
 
 @dataclass(frozen=True)
-class FollowerConfig:
+class FollowerConfig(Options):
     """What every follower of this package can be told.
 
     Attributes
@@ -106,8 +106,8 @@ class FollowerConfig:
     """
 
     restart: bool = False
-    delay: int = 0
-    per_context: bool = False
+    delay: Natural = 0
+    per_context: bool = option(False, kinds=["tabular"])
 
 
 class RestartingFollower(Follower):
@@ -125,9 +125,7 @@ class RestartingFollower(Follower):
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
         super().__init__(config, rng)
-        require_flag(config.restart, "restart")
-        require_flag(config.per_context, "per_context")
-        self._announced: deque[Array] = deque(maxlen=require_count(config.delay, "delay", minimum=0) + 1)
+        self._announced: deque[Array] = deque(maxlen=config.delay + 1)
         self.fresh = True
 
     def learn(self, view: FollowerView) -> int:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, require_flag
+from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower
 from agents.networks import Trained, load_torch, one_thread
-from stackelberg_envs.arrays import Array, IntArray, require_count
+from agents.options import Count, Share
+from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.batched import BatchedGame, FollowerPolicy
 from stackelberg_envs.errors import ArgumentError
 
-__all__ = ["Copies", "DeepFollower", "DeepFollowerConfig", "Inputs", "Replay", "require_in"]
+__all__ = ["Copies", "DeepFollower", "DeepFollowerConfig", "Inputs", "Replay"]
 
 Floats = NDArray[np.float32]
 Rows = dict[str, NDArray[Any]]
+#: Sizes of the hidden layers of a network.
+Layers = Annotated[tuple[Count, ...], Meta(min_length=1)]
 
 #: Discount at which an episode of the follower's own copies is cut.
 FADED = 0.01
@@ -63,17 +66,17 @@ class DeepFollowerConfig(FollowerConfig):
         Whether the networks are shown the commitment, so that what was seen under earlier ones stays true.
     """
 
-    steps: int = 20_000
-    first_steps: int | None = None
-    copies: int = 64
-    episode_steps: int | None = None
-    updates: int = 1
-    batch_size: int = 256
-    learning_rate: float = 3e-3
-    last_rate: float = 0.03
-    hidden: tuple[int, ...] = (64, 64)
-    target_rate: float = 0.02
-    replay_size: int = 100_000
+    steps: Count = 20_000
+    first_steps: Count | None = None
+    copies: Count = 64
+    episode_steps: Count | None = None
+    updates: Count = 1
+    batch_size: Count = 256
+    learning_rate: Share = 3e-3
+    last_rate: Share = 0.03
+    hidden: Layers = (64, 64)
+    target_rate: Share = 0.02
+    replay_size: Count = 100_000
     keep_replay: bool = True
     observe_commitment: bool = False
 
@@ -265,20 +268,6 @@ class DeepFollower(RestartingFollower):
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
         super().__init__(config, rng)
         load_torch(self.name)
-        for name in ("steps", "copies", "updates", "batch_size", "replay_size"):
-            require_count(getattr(config, name), name)
-        for name in ("first_steps", "episode_steps"):
-            if getattr(config, name) is not None:
-                require_count(getattr(config, name), name)
-        for name in ("keep_replay", "observe_commitment"):
-            require_flag(getattr(config, name), name)
-        if not (isinstance(config.hidden, Sequence) and config.hidden and not isinstance(config.hidden, str)):
-            raise ArgumentError(f"hidden: expected the sizes of one or more layers, got {config.hidden!r}")
-        for size in config.hidden:
-            require_count(size, "hidden")
-        require_in(config.learning_rate, "learning_rate", 0.0, 1.0)
-        require_in(config.last_rate, "last_rate", 0.0, 1.0)
-        require_in(config.target_rate, "target_rate", 0.0, 1.0)
 
     def begin(self, view: FollowerView) -> None:
         """Begin with an empty memory and new networks, whose inputs are scaled by a little even play."""
@@ -371,9 +360,3 @@ def episode_steps(game: BatchedGame, wanted: int | None) -> int:
         return wanted
     discount = game.follower_discount
     return game.horizon if discount == 0.0 else min(game.horizon, math.ceil(math.log(FADED) / math.log(discount)))
-
-
-def require_in(value: Any, name: str, low: float, high: float) -> None:
-    """Raise unless a number is in (low, high]."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low < value <= high:
-        raise ArgumentError(f"{name}: expected a number in ({low:g}, {high:g}], got {value!r}")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import Literal
 
 from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
-from stackelberg_envs.arrays import require_positive
-from stackelberg_envs.errors import ArgumentError
+from agents.options import Positive
 from stackelberg_envs.planning import hard_best_response
 
 __all__ = ["HardBestResponse", "HardBestResponseConfig"]
@@ -27,8 +24,8 @@ class HardBestResponseConfig(FollowerConfig):
         Bound on the error of its values, reward units; actions within it count as tied.
     """
 
-    tie_break: str = "optimistic"
-    tolerance: float = 1e-10
+    tie_break: Literal["optimistic", "pessimistic"] = "optimistic"
+    tolerance: Positive = 1e-10
 
 
 @register_follower("hard_best_response")
@@ -36,12 +33,6 @@ class HardBestResponse(RestartingFollower):
     """Plans without entropy, whatever the game's temperature. It keeps nothing: `restart` changes nothing."""
 
     Config = HardBestResponseConfig
-
-    def __init__(self, config: Any, rng: np.random.Generator) -> None:
-        super().__init__(config, rng)
-        require_positive(config.tolerance, "tolerance", ArgumentError)
-        if config.tie_break not in ("optimistic", "pessimistic"):
-            raise ArgumentError(f"tie_break: expected 'optimistic' or 'pessimistic', got {config.tie_break!r}")
 
     def begin(self, view: FollowerView) -> None:
         """There is nothing to forget."""

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.followers.base import register_follower, require_flag
-from agents.followers.deep import DeepFollower, DeepFollowerConfig, Floats, Inputs, Rows, require_in
+from agents.followers.base import register_follower
+from agents.followers.deep import DeepFollower, DeepFollowerConfig, Floats, Inputs, Rows
 from agents.networks import Network, Trained, descend, load_torch, one_thread, tensor
+from agents.options import Positive
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.batched import BatchedGame
 from stackelberg_envs.errors import ArgumentError
@@ -38,7 +39,7 @@ class SacConfig(DeepFollowerConfig):
         value is a sum of such.
     """
 
-    action_scale: float = 1.0
+    action_scale: Positive = 1.0
     quadratic: bool = False
 
 
@@ -129,11 +130,6 @@ class Sac(DeepFollower):
 
     Config = SacConfig
     name = "sac"
-
-    def __init__(self, config: Any, rng: np.random.Generator) -> None:
-        super().__init__(config, rng)
-        require_in(config.action_scale, "action_scale", 0.0, math.inf)
-        require_flag(config.quadratic, "quadratic")
 
     def make_networks(self, game: BatchedGame, seen: Rows) -> None:
         """Make an actor and two critics, whose unit is that of the rewards."""

@@ -10,14 +10,15 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass, field
 from functools import singledispatch
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
 from agents.followers.sb3_policies import policy_of
-from stackelberg_envs.arrays import Array, require_count
+from agents.options import Count
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.batched import AnyGame, BatchedGame
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
 from stackelberg_envs.games import TabularGame
@@ -50,9 +51,9 @@ class Sb3Config(FollowerConfig):
 
     algorithm: str = "DQN"
     network: str = "MlpPolicy"
-    steps: int = 20_000
-    first_steps: int | None = None
-    observe_commitment: str = "all"
+    steps: Count = 20_000
+    first_steps: Count | None = None
+    observe_commitment: Literal["all", "local", "none"] = "all"
     model_options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -70,9 +71,6 @@ class Sb3(RestartingFollower):
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
         super().__init__(config, rng)
-        require_count(config.steps, "steps")
-        if config.first_steps is not None:
-            require_count(config.first_steps, "first_steps")
         self._algorithm = _algorithm(config.algorithm)
         self.model: Any = None
         # What a checkpoint says of a model that cannot be made before the game is seen.

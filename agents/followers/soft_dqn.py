@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.followers.action_values import ActionTable, ActionValues, AfterstateValues, DirectValues, Pairs
-from agents.followers.base import register_follower, require_flag
-from agents.followers.deep import DeepFollower, DeepFollowerConfig, Floats, Rows, require_in
+from agents.followers.base import register_follower
+from agents.followers.deep import DeepFollower, DeepFollowerConfig, Floats, Rows
 from agents.networks import Network, Trained, one_thread
-from stackelberg_envs.arrays import Array, IntArray, require_count
+from agents.options import Count, Positive, Probability, Share
+from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.batched import BatchedGame
-from stackelberg_envs.errors import ArgumentError
 
 __all__ = ["SoftDqn", "SoftDqnConfig", "SoftPolicy"]
 
@@ -40,11 +40,11 @@ class SoftDqnConfig(DeepFollowerConfig):
         Whether Q is reward plus discounted worth of the forecast next state, instead of one function.
     """
 
-    target_rate: float = 0.1
-    exploration: float = 0.1
-    target_every: int = 20
-    target_rows: int = 4_096
-    huber: float | None = None
+    target_rate: Share = 0.1
+    exploration: Probability = 0.1
+    target_every: Count = 20
+    target_rows: Count = 4_096
+    huber: Positive | None = None
     afterstates: bool = False
 
 
@@ -109,16 +109,6 @@ class SoftDqn(DeepFollower):
 
     Config = SoftDqnConfig
     name = "soft_dqn"
-
-    def __init__(self, config: Any, rng: np.random.Generator) -> None:
-        super().__init__(config, rng)
-        if not (isinstance(config.exploration, int | float) and 0.0 <= config.exploration <= 1.0):
-            raise ArgumentError(f"exploration: expected a probability, got {config.exploration!r}")
-        for name in ("target_every", "target_rows"):
-            require_count(getattr(config, name), name)
-        if config.huber is not None:
-            require_in(config.huber, "huber", 0.0, math.inf)
-        require_flag(config.afterstates, "afterstates")
 
     def make_networks(self, game: BatchedGame, seen: Rows) -> None:
         """Make Q.

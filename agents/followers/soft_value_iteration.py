@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from agents.followers.base import FollowerConfig, FollowerView, TableFollower, gibbs, register_follower
+from agents.options import Count, Positive
 from stackelberg_envs import kernels
-from stackelberg_envs.arrays import Array, require_count, require_positive
-from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.planning import soft_best_response
 
 __all__ = ["SoftValueIteration", "SoftValueIterationConfig"]
@@ -28,8 +28,8 @@ class SoftValueIterationConfig(FollowerConfig):
         Plain soft Bellman sweeps of its table after each commitment; None solves to `tolerance`.
     """
 
-    tolerance: float = 1e-8
-    sweeps: int | None = None
+    tolerance: Positive = 1e-8
+    sweeps: Count | None = None
 
 
 @register_follower("soft_value_iteration")
@@ -44,9 +44,6 @@ class SoftValueIteration(TableFollower):
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
         super().__init__(config, rng)
-        require_positive(config.tolerance, "tolerance", ArgumentError)
-        if config.sweeps is not None:
-            require_count(config.sweeps, "sweeps")
         self._state_values: Array | None = None
 
     def begin(self, view: FollowerView) -> None:

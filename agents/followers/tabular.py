@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from agents.followers.base import FollowerConfig, FollowerView, TableFollower, gibbs
-from stackelberg_envs.arrays import Array, require_count
-from stackelberg_envs.errors import ArgumentError
+from agents.options import Count, Probability, Share
+from stackelberg_envs.arrays import Array
 
 __all__ = ["TabularLearner", "TabularLearnerConfig"]
 
@@ -33,10 +33,10 @@ class TabularLearnerConfig(FollowerConfig):
         Value of untried actions, reward units; optimistic values make the follower explore.
     """
 
-    steps: int = 20_000
-    first_steps: int | None = None
-    least_step: float = 0.05
-    exploration: float = 0.1
+    steps: Count = 20_000
+    first_steps: Count | None = None
+    least_step: Share = 0.05
+    exploration: Probability = 0.1
     initial_q: float = 0.0
 
 
@@ -47,18 +47,6 @@ class TabularLearner(TableFollower):
     """
 
     Config = TabularLearnerConfig
-
-    def __init__(self, config: Any, rng: np.random.Generator) -> None:
-        super().__init__(config, rng)
-        require_count(config.steps, "steps")
-        if config.first_steps is not None:
-            require_count(config.first_steps, "first_steps")
-        if not 0.0 < config.least_step <= 1.0:
-            raise ArgumentError(f"least_step: expected a number in (0, 1], got {config.least_step!r}")
-        if not 0.0 <= config.exploration <= 1.0:
-            raise ArgumentError(f"exploration: expected a probability, got {config.exploration!r}")
-        if not np.isfinite(config.initial_q):
-            raise ArgumentError(f"initial_q: expected a finite number, got {config.initial_q!r}")
 
     def begin(self, view: FollowerView) -> None:
         """Start with `initial_q` everywhere."""

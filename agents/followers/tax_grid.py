@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
-import numpy as np
+from msgspec import Meta
 
 from agents.followers.base import FollowerConfig, FollowerView, register_follower
 from agents.followers.exact_response import ExactResponse
-from stackelberg_envs.arrays import require_count, require_positive
+from agents.options import MOST, Positive
 from stackelberg_envs.envs.tax_design_v0 import TaxGame
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.oracles.tax_grid import TaxSolution
@@ -29,8 +29,8 @@ class TaxGridConfig(FollowerConfig):
         Bound on the error of its values on the grid, reward units.
     """
 
-    nodes: int | None = None
-    tolerance: float = 1e-10
+    nodes: Annotated[int, Meta(ge=2, le=MOST)] | None = None
+    tolerance: Positive = 1e-10
 
 
 @register_follower("tax_grid")
@@ -38,12 +38,6 @@ class TaxGrid(ExactResponse):
     """Plays the Gibbs policy of the soft values on the grid, at any assets; it keeps nothing."""
 
     Config = TaxGridConfig
-
-    def __init__(self, config: Any, rng: np.random.Generator) -> None:
-        super().__init__(config, rng)
-        require_positive(config.tolerance, "tolerance", ArgumentError)
-        if config.nodes is not None:
-            require_count(config.nodes, "nodes", 2)
 
     def solver(self, view: FollowerView) -> TaxSolution:
         """Return the solution under the commitment.

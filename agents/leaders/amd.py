@@ -14,8 +14,9 @@ import numpy as np
 from agents.brief import Brief, Information
 from agents.estimators.unrolled import WarmStart, unrolled_plan
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.options import Count
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
 
 __all__ = ["Amd", "AmdConfig"]
@@ -33,7 +34,7 @@ class AmdConfig(GradientConfig):
         Whether an update goes on where the last one ended; otherwise it starts from zeros.
     """
 
-    inner_iterations: int = 200
+    inner_iterations: Count = 200
     warm: bool = True
 
 
@@ -49,7 +50,6 @@ class Amd(GradientLeader):
         super().__init__(brief, config, rng)
         if brief.model is None:
             raise InformationError("amd: expected the game itself (level MODEL), got a brief without it")
-        require_count(config.inner_iterations, "inner_iterations")
         self._start = WarmStart.zeros(brief.num_joint_states)
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
 from agents.brief import Brief, Information
 from agents.optimizers import clip_norm, make_optimizer
+from agents.options import NonNegative, Options, Positive, Start, require_applicable
 from agents.registry import Registry
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, first_index, require_at_least, require_positive
+from stackelberg_envs.arrays import Array, as_float, first_index
 from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.validation import checked
 
 __all__ = [
     "LEADERS",
@@ -64,6 +66,7 @@ class Leader(ABC):
     kinds: ClassVar[frozenset[str]] = frozenset({"tabular"})
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        require_applicable(config, brief.kind, type(self).__name__)
         self.brief = brief
         self.config = config
         self.rng = rng
@@ -107,7 +110,7 @@ def register_leader(name: str) -> Callable[[Kind], Kind]:
 
 
 @dataclass(frozen=True)
-class GradientConfig:
+class GradientConfig(Options):
     """Hyperparameters every gradient leader has.
 
     Attributes
@@ -123,11 +126,11 @@ class GradientConfig:
         "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     """
 
-    learning_rate: float = 0.05
-    decay: float = 0.02
-    optimizer: str = "adam"
-    max_norm: float | None = None
-    start: str | list[float] = "zeros"
+    learning_rate: Positive = 0.05
+    decay: NonNegative = 0.02
+    optimizer: Literal["adam", "sgd"] = "adam"
+    max_norm: Positive | None = None
+    start: Start = "zeros"
 
 
 class PointLeader(Leader):
@@ -167,9 +170,6 @@ class GradientLeader(PointLeader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        require_at_least(config.decay, 0.0, "decay")
-        if config.max_norm is not None:
-            require_positive(config.max_norm, "max_norm", ArgumentError)
         self.optimizer = make_optimizer(config.optimizer, config.learning_rate)
         self._updates = 0
 
@@ -222,11 +222,10 @@ def require_on_policy(trajectories: Trajectories, announced: Array, leader: str)
 
 def starting_point(start: Any, size: int, rng: np.random.Generator) -> Array:
     """Return the first theta, shape (size,), from the option `start` of :class:`GradientConfig`."""
+    start = checked(start, Start, "start")
     if isinstance(start, str):
-        if start not in ("zeros", "random"):
-            raise ArgumentError(f"start: expected 'zeros', 'random' or an array of size {size}, got {start!r}")
         return np.zeros(size) if start == "zeros" else rng.standard_normal(size)
-    theta = np.asarray(start, dtype=np.float64).ravel()
-    if theta.size != size or not np.isfinite(theta).all():
-        raise ArgumentError(f"start: expected {size} finite numbers, got an array of size {theta.size}")
+    theta = as_float(start, "start", ArgumentError).ravel()
+    if theta.size != size:
+        raise ArgumentError(f"start: expected 'zeros', 'random' or {size} numbers, got {theta.size}")
     return theta

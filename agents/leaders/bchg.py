@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -25,15 +25,13 @@ from agents.estimators.sampled import Rule, SampledEstimator
 from agents.estimators.temperature import TemperatureEstimate
 from agents.estimators.visit_averages import steps_into_episode
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader, require_on_policy
+from agents.options import Natural, NonNegative, Share, option
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import ArgumentError, InformationError
 
 __all__ = ["Bchg", "BchgConfig"]
-
-PRIVILEGED = frozenset({"temperature", "behaviour"})
-WEIGHTS = ("at_risk", "finished")
 
 
 @dataclass(frozen=True)
@@ -71,16 +69,16 @@ class BchgConfig(GradientConfig):
         On batched games: past steps that the critic "fitted" keeps beside the present ones, whole updates.
     """
 
-    critic: str = "lstd"
-    critic_step: float = 0.5
-    critic_start: str = "zeros"
-    bootstrap: bool = True
-    weights: str = "at_risk"
-    memory: float = 1.0
-    privileged: tuple[str, ...] = ()
-    features: str = "quadratic"
-    trace: str = "mean"
-    replay: int = 4_000
+    critic: Literal["lstd", "expected_sarsa", "monte_carlo", "sarsa", "fitted"] = "lstd"
+    critic_step: Share = option(0.5, kinds=["tabular"])
+    critic_start: Literal["zeros", "random"] = option("zeros", kinds=["tabular"])
+    bootstrap: bool = option(True, kinds=["tabular"])
+    weights: Literal["at_risk", "finished"] = option("at_risk", kinds=["tabular"])
+    memory: NonNegative = option(1.0, kinds=["tabular"])
+    privileged: tuple[Literal["temperature", "behaviour"], ...] = option((), kinds=["tabular"])
+    features: Literal["quadratic", "local", "fourier", "network"] = option("quadratic", kinds=["batched"])
+    trace: Literal["mean", "sampled"] = option("mean", kinds=["batched"])
+    replay: Natural = option(4_000, kinds=["batched"])
 
 
 @register_leader("bchg")
@@ -100,11 +98,8 @@ class Bchg(GradientLeader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        require_count(config.replay, "replay", minimum=0)
         self.sampled: SampledEstimator | None = None
         if brief.kind == "batched":
-            if config.privileged:
-                raise ArgumentError(f"privileged: expected none on a batched game, got {config.privileged}")
             settings = config.critic, config.features, config.trace, self.rule, rng, config.replay
             self.sampled = SampledEstimator(brief, *settings)
         else:
@@ -122,16 +117,11 @@ class Bchg(GradientLeader):
             start=config.critic_start,
             rng=rng,
         )
-        if config.weights not in WEIGHTS:
-            raise ArgumentError(f"weights: expected one of {WEIGHTS}, got {config.weights!r}")
         if config.weights == "finished" and brief.commitment.changes & {"leader_policy", "transition"}:
             raise ArgumentError("weights: 'finished' is for configurations, which change rewards only")
         self.critic = critic(brief.leader_discount)
         self.follower_critic = critic(brief.follower_discount)
-        self.privileged = frozenset(getattr(config, "privileged", ()))
-        unknown = self.privileged - PRIVILEGED
-        if unknown:
-            raise ArgumentError(f"privileged: expected names among {sorted(PRIVILEGED)}, got {sorted(unknown)}")
+        self.privileged = frozenset(config.privileged)
         self.temperature_estimate: TemperatureEstimate | None = None
         if self.uses_temperature and brief.temperature is None:
             self.temperature_estimate = TemperatureEstimate(brief.table_shape, brief.follower_discount)

@@ -12,7 +12,7 @@ Theory, section 6; the method is this project's own. Off-policy: play under old 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -22,13 +22,12 @@ from agents.estimators.likelihood import Watched
 from agents.estimators.model import ObservedModel
 from agents.identified import IdentifiedPlanner
 from agents.leaders.base import Leader, register_leader, starting_point
+from agents.options import AtLeastOne, Natural, NonNegative, Positive, Start, option
 from agents.search import Objective, Search, SearchConfig, ascend
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, require_at_least, require_count, require_positive
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.cotangents import Cotangents
-from stackelberg_envs.errors import ArgumentError
 
-BELIEFS, EXPLORATIONS = ("fitted", "observed"), ("barring", "random")
 #: A fit of fewer iterations than this is none.
 LEAST_ITERATIONS = 10
 #: One of its iterations costs so many evaluations of the model for each commitment watched.
@@ -75,17 +74,17 @@ class CertaintyEquivalentConfig(SearchConfig, BoxSearchConfig):
         How hard to search on batched games; see :class:`agents.box_search.BoxSearchConfig`.
     """
 
-    start: str | list[float] = "zeros"
-    explore: int = 20
-    exploration: str = "barring"
-    replan: float = 2.0
-    refine: int = 5
-    shrinkage: float = 1.0
-    draws: int = 2
-    refit: float = 1.25
-    belief: str = "fitted"
-    fit_iterations: int = 100
-    work: float | None = 4e6
+    start: Start = "zeros"
+    explore: Natural = option(20, kinds=["tabular"])
+    exploration: Literal["barring", "random"] = option("barring", kinds=["tabular"])
+    replan: AtLeastOne = 2.0
+    refine: Natural = 5
+    shrinkage: NonNegative = option(1.0, kinds=["tabular"])
+    draws: Natural = option(2, kinds=["batched"])
+    refit: AtLeastOne = option(1.25, kinds=["tabular"])
+    belief: Literal["fitted", "observed"] = option("fitted", kinds=["tabular"])
+    fit_iterations: Natural = option(100, kinds=["tabular"])
+    work: Positive | None = option(4e6, kinds=["tabular"])
 
 
 @register_leader("certainty_equivalent")
@@ -99,16 +98,6 @@ class CertaintyEquivalent(Leader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        require_count(config.explore, "explore", minimum=0)
-        require_count(config.refine, "refine", minimum=0)
-        require_at_least(config.replan, 1.0, "replan")
-        require_at_least(config.refit, 1.0, "refit")
-        require_count(config.fit_iterations, "fit_iterations", minimum=0)
-        if config.work is not None:
-            require_positive(config.work, "work", ArgumentError)
-        for name, known in (("belief", BELIEFS), ("exploration", EXPLORATIONS)):
-            if getattr(config, name) not in known:
-                raise ArgumentError(f"{name}: expected {' or '.join(map(repr, known))}, got {getattr(config, name)!r}")
         self.theta = starting_point(config.start, brief.parametrisation.size, rng)
         self.identified: IdentifiedPlanner | None = None
         if brief.kind == "batched":

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 from agents.brief import Brief
 from agents.leaders.base import register_leader
 from agents.leaders.black_box import BlackBoxLeader
-from stackelberg_envs.arrays import Array, require_count, require_positive
-from stackelberg_envs.errors import ArgumentError, MissingExtraError
+from agents.options import MOST, Options, Positive, Start
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import MissingExtraError
 
 __all__ = ["CmaEs", "CmaEsConfig"]
 
 
 @dataclass(frozen=True)
-class CmaEsConfig:
+class CmaEsConfig(Options):
     """Hyperparameters of CMA-ES.
 
     Attributes
@@ -34,9 +36,9 @@ class CmaEsConfig:
         First mean: "zeros", "random" (standard normal), or an array of the parametrisation's size.
     """
 
-    sigma: float = 0.5
-    population: int | None = None
-    start: str | list[float] = "zeros"
+    sigma: Positive = 0.5
+    population: Annotated[int, Meta(ge=4, le=MOST)] | None = None
+    start: Start = "zeros"
 
 
 @register_leader("cma_es")
@@ -47,9 +49,6 @@ class CmaEs(BlackBoxLeader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        require_positive(config.sigma, "sigma", ArgumentError)
-        if config.population is not None:
-            require_count(config.population, "population", minimum=4)
         self._generation: list[tuple[Array, float]] = []
         self._search = self._begin(self.theta)
         self.theta = self._search.ask()

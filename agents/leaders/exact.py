@@ -14,6 +14,7 @@ import numpy as np
 from agents.box_search import BoxObjective, BoxSearchConfig, box_ascend, box_search
 from agents.brief import Brief, Information
 from agents.leaders.base import Leader, register_leader, starting_point
+from agents.options import Count, Natural, Positive, Start, option
 from agents.search import Objective, SearchConfig, ascend, search
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
@@ -38,12 +39,12 @@ class ExactConfig(SearchConfig, BoxSearchConfig):
         On batched games; see :class:`agents.box_search.BoxSearchConfig`. With 0 draws there is one ascent from `start`.
     """
 
-    start: str | list[float] = "zeros"
-    tolerance: float = 1e-9
-    random_starts: int = 0
-    continuation_starts: int = 0
-    vertex_starts: int = 0
-    iterations: int = 500
+    start: Start = "zeros"
+    tolerance: Positive = option(1e-9, kinds=["tabular"])
+    random_starts: Natural = option(0, kinds=["tabular"])
+    continuation_starts: Natural = option(0, kinds=["tabular"])
+    vertex_starts: Natural = option(0, kinds=["tabular"])
+    iterations: Count = 500
 
 
 @register_leader("exact")

@@ -7,18 +7,19 @@ Deviations from the paper and its code: docs/leaders.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
-from agents.brief import Brief, Information
+from agents.brief import Information
 from agents.estimators import Coefficients, ValueEstimates, score_function, tabulate
 from agents.estimators.sampled import Rule
 from agents.estimators.visit_averages import advantage_weights, concatenate, follow_visits, weights_per_visit
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import Bchg, BchgConfig
+from agents.options import Count, option
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import InformationError
@@ -39,9 +40,8 @@ class HpgdConfig(BchgConfig):
         the critic says. The published code lets it end.
     """
 
-    critic: str = "monte_carlo"
-    bootstrap: bool = True
-    trace: str = "sampled"
+    critic: Literal["lstd", "expected_sarsa", "monte_carlo", "sarsa", "fitted"] = "monte_carlo"
+    trace: Literal["mean", "sampled"] = option("sampled", kinds=["batched"])
 
 
 @register_leader("hpgd")
@@ -96,7 +96,7 @@ class HpgdOracleConfig(HpgdConfig):
         Follower steps from uniformly drawn states, per update.
     """
 
-    extra_steps: int = 1_000
+    extra_steps: Count = 1_000
 
 
 @register_leader("hpgd_oracle")
@@ -110,10 +110,6 @@ class HpgdOracle(Hpgd):
     information = Information.CONTROLS_TRAINING
     Config = HpgdOracleConfig
     kinds = frozenset({"tabular"})
-
-    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
-        super().__init__(brief, config, rng)
-        require_count(config.extra_steps, "extra_steps")
 
     @classmethod
     def needs(cls, commitment: Commitment) -> Information:

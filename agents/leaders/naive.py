@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 from agents.brief import Information
 from agents.estimators import Coefficients, ValueEstimates, score_function
 from agents.estimators.sampled import Rule
 from agents.leaders.base import register_leader
-from agents.leaders.bchg import Bchg
+from agents.leaders.bchg import Bchg, BchgConfig
+from agents.options import option
 from agents.trajectories import Trajectories
 from stackelberg_envs.commitments import Commitment
 
-__all__ = ["Naive"]
+__all__ = ["Naive", "NaiveConfig"]
+
+
+@dataclass(frozen=True)
+class NaiveConfig(BchgConfig):
+    """Hyperparameters of the naive leader: those of `bchg` but `trace`, since it has none."""
+
+    trace: Literal["mean", "sampled"] = option("mean", kinds=[])
 
 
 @register_leader("naive")
@@ -18,6 +29,7 @@ class Naive(Bchg):
     """BC-HG without its trace: the baseline of both papers."""
 
     information = Information.ACTIONS_ONLY
+    Config = NaiveConfig
     uses_temperature = False
     rule = Rule(responds=False)
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from agents.brief import Brief, Information
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.options import Positive
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.cotangents import Cotangents
@@ -47,7 +48,7 @@ class PenaltyConfig(GradientConfig):
         Weight of what the follower's value falls short of its best, 1 / eps; no unit.
     """
 
-    penalty: float = 1_000.0
+    penalty: Positive = 1_000.0
 
 
 @register_leader("penalty")
@@ -65,8 +66,6 @@ class Penalty(GradientLeader):
         super().__init__(brief, config, rng)
         if brief.model is None:
             raise InformationError("penalty: expected the game itself (level MODEL), got a brief without it")
-        if not (np.isfinite(config.penalty) and config.penalty > 0):
-            raise ArgumentError(f"penalty: expected a number greater than 0, got {config.penalty!r}")
         if brief.leader_discount != brief.follower_discount:
             raise ArgumentError(
                 f"penalty: expected equal discounts, got {brief.leader_discount} for the leader and "

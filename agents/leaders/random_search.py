@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-from agents.brief import Brief
 from agents.leaders.base import register_leader
 from agents.leaders.black_box import BlackBoxLeader
-from stackelberg_envs.arrays import Array, require_positive
-from stackelberg_envs.errors import ArgumentError
+from agents.options import Options, Positive, Probability, Start
+from stackelberg_envs.arrays import Array
 
 __all__ = ["RandomSearch", "RandomSearchConfig"]
 
 
 @dataclass(frozen=True)
-class RandomSearchConfig:
+class RandomSearchConfig(Options):
     """Hyperparameters of random search.
 
     Attributes
@@ -32,10 +28,10 @@ class RandomSearchConfig:
         The first candidate: "zeros", "random" (standard normal), or an array of the parametrisation's size.
     """
 
-    scale: float = 1.0
-    step: float = 0.3
-    local: float = 0.5
-    start: str | list[float] = "zeros"
+    scale: Positive = 1.0
+    step: Positive = 0.3
+    local: Probability = 0.5
+    start: Start = "zeros"
 
 
 @register_leader("random_search")
@@ -43,13 +39,6 @@ class RandomSearch(BlackBoxLeader):
     """The baseline that every search has to beat."""
 
     Config = RandomSearchConfig
-
-    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
-        super().__init__(brief, config, rng)
-        require_positive(config.scale, "scale", ArgumentError)
-        require_positive(config.step, "step", ArgumentError)
-        if not 0.0 <= config.local <= 1.0:
-            raise ArgumentError(f"local: expected a probability, got {config.local!r}")
 
     def following(self, value: float) -> tuple[Array, dict[str, float]]:
         """Draw the next candidate."""

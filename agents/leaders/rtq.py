@@ -15,15 +15,17 @@ With :math:`h_k` the hypergradient at the response after :math:`2^k` iterations,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from msgspec import Meta
 
 from agents.brief import Brief, Information
 from agents.estimators.model import ObservedModel
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.options import NonNegative, Positive
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.planning import BestResponse, Plan, Primitives, evaluate
 from stackelberg_envs.planning.linear import resolvent
@@ -47,9 +49,9 @@ class RtqConfig(GradientConfig):
         As for all gradient leaders; limited here because the deep levels are rare and divided by small probabilities.
     """
 
-    levels: int = 8
-    shrinkage: float = 1.0
-    max_norm: float | None = 10.0
+    levels: Annotated[int, Meta(ge=1, le=60)] = 8
+    shrinkage: NonNegative = 1.0
+    max_norm: Positive | None = 10.0
 
 
 @register_leader("rtq")
@@ -66,7 +68,7 @@ class Rtq(GradientLeader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.probabilities = level_probabilities(require_count(config.levels, "levels"))
+        self.probabilities = level_probabilities(config.levels)
         self.model = ObservedModel(brief, config.shrinkage)
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:

@@ -15,6 +15,7 @@ pays for needing no critic with noise. Deviations from the paper: docs/leaders.m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from agents.estimators.visit_averages import cell_weights, follow_visits, steps_
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import Bchg, BchgConfig
 from agents.leaders.hpgd import added
+from agents.options import NonNegative, option
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.commitments import Commitment
@@ -45,7 +47,8 @@ class SobirlConfig(BchgConfig):
     """
 
     baseline: bool = True
-    bootstrap: bool = True
+    weights: Literal["at_risk", "finished"] = option("at_risk", kinds=[])
+    memory: NonNegative = option(1.0, kinds=[])
 
 
 @register_leader("sobirl")

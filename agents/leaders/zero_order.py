@@ -8,7 +8,7 @@ Minimization of Convex Functions", Foundations of Computational Mathematics 17 (
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,17 +16,17 @@ from agents.brief import Brief, Information
 from agents.leaders.base import GradientConfig, register_leader
 from agents.leaders.black_box import BlackBoxLeader
 from agents.optimizers import clip_norm, make_optimizer
+from agents.options import Positive, Probability, Weight, option
 from agents.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, require_positive
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.commitments import Commitment
-from stackelberg_envs.errors import ArgumentError, InformationError
+from stackelberg_envs.errors import InformationError
 from stackelberg_envs.planning import make_plan
 
 __all__ = ["ZeroOrder", "ZeroOrderConfig"]
 
 #: Where the commitments of one estimate lie, in units of the perturbation u: the baseline first.
 PROBES = {"two_point": (-1.0, 1.0), "unperturbed": (0.0, 1.0), "running": (1.0,)}
-VALUES = ("observed", "exact")
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class ZeroOrderConfig(GradientConfig):
         then MODEL, and one update does all of an estimate.
     """
 
-    perturbation: float = 0.3
-    shrinking: float = 0.0
+    perturbation: Positive = 0.3
+    shrinking: Probability = 0.0
     two_point: bool = False
-    baseline: str = "unperturbed"
-    memory: float = 0.9
-    values: str = "observed"
+    baseline: Literal["unperturbed", "running"] = "unperturbed"
+    memory: Weight = 0.9
+    values: Literal["observed", "exact"] = option("observed", kinds=["tabular"])
 
 
 @register_leader("zero_order")
@@ -72,17 +72,6 @@ class ZeroOrder(BlackBoxLeader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        require_positive(config.perturbation, "perturbation", ArgumentError)
-        if not 0.0 <= config.shrinking <= 1.0:
-            raise ArgumentError(f"shrinking: expected a number in [0, 1], got {config.shrinking!r}")
-        if not isinstance(config.two_point, bool):
-            raise ArgumentError(f"two_point: expected True or False, got {config.two_point!r}")
-        if config.baseline not in ("unperturbed", "running"):
-            raise ArgumentError(f"baseline: expected 'unperturbed' or 'running', got {config.baseline!r}")
-        if not 0.0 <= config.memory < 1.0:
-            raise ArgumentError(f"memory: expected a number in [0, 1), got {config.memory!r}")
-        if config.values not in VALUES:
-            raise ArgumentError(f"values: expected 'observed' or 'exact', got {config.values!r}")
         if config.values == "exact" and brief.model is None:
             raise InformationError("zero_order: expected the game itself (level MODEL) for exact values")
         self.optimizer = make_optimizer(config.optimizer, config.learning_rate)

@@ -1,0 +1,159 @@
+"""Options of leaders, followers and runs: declared as fields of dataclasses, checked in one place.
+
+:class:`Options` is the base of every configuration of this package. A field's annotation says what it takes, and
+:func:`option` on which kinds of game it means something::
+
+    @dataclass(frozen=True)
+    class MyConfig(Options):
+        step: Positive = 0.1
+        memory: Weight = option(0.9, kinds={"tabular"})
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from stackelberg_envs.errors import ArgumentError, StackelbergError
+from stackelberg_envs.validation import checked, hints_of, shown
+
+__all__ = [
+    "AtLeastOne",
+    "Count",
+    "Natural",
+    "NonNegative",
+    "Options",
+    "Positive",
+    "Probability",
+    "Share",
+    "Start",
+    "Weight",
+    "make_config",
+    "option",
+    "refuse_unknown",
+    "require_applicable",
+]
+
+#: Counts end where 32 bits do: what is larger cannot be held in memory, or not be waited for.
+MOST = 2**31 - 1
+
+Count = Annotated[int, Meta(ge=1, le=MOST)]
+Natural = Annotated[int, Meta(ge=0, le=MOST)]
+Positive = Annotated[float, Meta(gt=0)]
+NonNegative = Annotated[float, Meta(ge=0)]
+AtLeastOne = Annotated[float, Meta(ge=1)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+#: A part that is more than nothing.
+Share = Annotated[float, Meta(gt=0, le=1)]
+#: Of the past in a running average.
+Weight = Annotated[float, Meta(ge=0, lt=1)]
+Numbers = Annotated[list[float | list[float | list[float]]], Meta(description="a list of numbers")]
+#: Where a leader begins.
+Start = Literal["zeros", "random"] | Numbers
+
+
+def option(default: Any, *, kinds: Iterable[str]) -> Any:
+    """Return a field that means something on some kinds of game only, "tabular" or "batched"; none: for no one."""
+    return field(default=default, metadata={"kinds": frozenset(kinds)})
+
+
+@dataclass(frozen=True)
+class Options:
+    """Base of configurations: whatever makes one, every field is held to its annotation.
+
+    Raises
+    ------
+    ArgumentError
+        A value of another type or out of range, by the name of the field.
+    """
+
+    def __post_init__(self) -> None:
+        """Hold every field to its annotation."""
+        hints = hints_of(type(self))
+        for item in fields(self):
+            given = getattr(self, item.name)
+            value = checked(given, hints.get(item.name, Any), f"{type(self).__name__}: {item.name}")
+            object.__setattr__(self, item.name, value)
+
+
+def make_config(kind: type[Any], options: Mapping[str, Any], owner: str, game_kind: str | None = None) -> Any:
+    """Return `kind(**options)`, every option checked.
+
+    Parameters
+    ----------
+    kind
+        The dataclass of a leader's or follower's options. One that is not derived from :class:`Options` is held to
+        its annotations too, as far as they can be read.
+    options
+        What differs from the defaults.
+    owner
+        Whose options they are, for messages: "leader 'bchg'".
+    game_kind
+        "tabular" or "batched"; options that mean nothing there are refused. None: not asked.
+
+    Raises
+    ------
+    ArgumentError
+        An option it does not have, or not on such games, with those it has; a value of another type or out of range.
+    """
+    refuse_unknown(kind, options, owner)
+    required = [item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING]
+    missing = [name for name in required if name not in options]
+    if missing:
+        raise ArgumentError(f"{owner}: expected {', '.join(missing)} too, which have no default")
+    hints = hints_of(kind)
+    values = {name: checked(value, hints.get(name, Any), f"{owner}: {name}") for name, value in options.items()}
+    try:
+        config = kind(**values)
+    except StackelbergError as exc:
+        raise type(exc)(f"{owner}: {exc}") from exc
+    except (TypeError, ValueError) as exc:
+        raise ArgumentError(f"{owner}: expected options that {kind.__name__} takes, got {exc}") from exc
+    if game_kind is not None:
+        require_applicable(config, game_kind, owner)
+    return config
+
+
+def refuse_unknown(kind: type[Any], options: Mapping[str, Any], owner: str) -> None:
+    """Raise unless a dataclass has all these options.
+
+    Raises
+    ------
+    ArgumentError
+        The first one it does not have, with those it has.
+    """
+    if not isinstance(options, Mapping):
+        raise ArgumentError(f"{owner}: expected a dict of options, got {shown(options)}")
+    known = [item.name for item in fields(kind)]
+    for name in options:
+        if name not in known:
+            expected = f"expected one of {', '.join(known)}" if known else "expected none"
+            raise ArgumentError(f"{owner}: unknown option {shown(name)}; {expected}")
+
+
+def require_applicable(config: Any, game_kind: str, owner: str) -> None:
+    """Raise where an option differs from its default and means nothing on this kind of game.
+
+    Raises
+    ------
+    ArgumentError
+        The first such option, with those that the game admits.
+    """
+    if not is_dataclass(config):
+        return
+    for item in fields(config):
+        if applies(item, game_kind) or item.default is MISSING or getattr(config, item.name) == item.default:
+            continue
+        known = ", ".join(other.name for other in fields(config) if applies(other, game_kind))
+        raise ArgumentError(
+            f"{item.name}: not an option of {owner} on {game_kind} games; expected one of {known}; "
+            f"got {item.name}={shown(getattr(config, item.name))}"
+        )
+
+
+def applies(item: Any, game_kind: str) -> bool:
+    """Whether a field of a configuration means something on a kind of game."""
+    return game_kind in item.metadata.get("kinds", (game_kind,))
