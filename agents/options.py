@@ -30,6 +30,7 @@ __all__ = [
     "Probability",
     "Share",
     "Start",
+    "Unit",
     "Weight",
     "make_config",
     "option",
@@ -45,12 +46,13 @@ Natural = Annotated[int, Meta(ge=0, le=MOST)]
 Positive = Annotated[float, Meta(gt=0)]
 NonNegative = Annotated[float, Meta(ge=0)]
 AtLeastOne = Annotated[float, Meta(ge=1)]
-Probability = Annotated[float, Meta(ge=0, le=1)]
+Probability = Annotated[float, Meta(ge=0, le=1, description="a probability")]
+Unit = Annotated[float, Meta(ge=0, le=1)]
 #: A part that is more than nothing.
 Share = Annotated[float, Meta(gt=0, le=1)]
 #: Of the past in a running average.
 Weight = Annotated[float, Meta(ge=0, lt=1)]
-Numbers = Annotated[list[float | list[float | list[float]]], Meta(description="a list of numbers")]
+Numbers = Annotated[list[float | list[float | list[float]]], Meta(description="an array of finite numbers")]
 #: Where a leader begins.
 Start = Literal["zeros", "random"] | Numbers
 

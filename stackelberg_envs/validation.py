@@ -32,7 +32,7 @@ from stackelberg_envs.errors import ArgumentError, StackelbergError
 
 __all__ = ["checked", "checked_path", "hints_of", "shown", "words_for"]
 
-WORDS = {float: "a number", int: "an integer", str: "a word", bool: "True or False", NoneType: "None", dict: "a dict"}
+WORDS = {float: "a finite number", int: "an integer", str: "a word", bool: "True or False", NoneType: "None"}
 PLURALS = {float: "numbers", int: "integers", str: "words", bool: "True or False"}
 
 
@@ -58,12 +58,11 @@ def checked(value: object, hint: Any, where: str, error: type[StackelbergError] 
     if hint in (Any, object):
         return value
     try:
-        plain = _plain(value)
-        return _converted(plain, hint)
+        return _converted(_plain(value), hint)
     except TypeError:
         return value
     except msgspec.ValidationError as exc:
-        if plain is not value and _fits(value, hint):
+        if _is_array(value, hint):
             return value
         _, at, place = str(exc).partition(" - at `$")
         inside = f" (at {place.rstrip('`')})" if at and place != "`" else ""
@@ -79,13 +78,11 @@ def _converted(plain: object, hint: Any) -> Any:
     return msgspec.convert(plain, hint)
 
 
-def _fits(value: object, hint: Any) -> bool:
-    """Whether an array is meant as such."""
-    try:
-        msgspec.convert(value, hint)
-    except (msgspec.ValidationError, TypeError):
-        return False
-    return True
+def _is_array(value: object, hint: Any) -> bool:
+    """Whether NumPy's own is what the option declares."""
+    kinds = [kind for kind in _alternatives(hint) if inspect.isclass(typing.get_origin(kind) or kind)]
+    own = tuple(kind for kind in (typing.get_origin(kind) or kind for kind in kinds) if kind.__module__ == "numpy")
+    return isinstance(value, own)
 
 
 def _plain(value: object) -> object:
@@ -130,6 +127,9 @@ def _names_sets(hint: Any) -> bool:
 def words_for(hint: Any, value: object = None) -> str:
     """Return what an option takes, in words; the upper limit of an integer only where `value` is above it."""
     alternatives = list(_alternatives(hint))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # Who gives a number means one: that nothing would do as well is no help.
+        alternatives = [part for part in alternatives if part is not NoneType] or alternatives
     plain = [part for part in alternatives if typing.get_origin(part) is not Literal]
     chosen = [repr(name) for part in alternatives for name in typing.get_args(part) if part not in plain]
     words = chosen + [_words(part, value) for part in plain]
@@ -150,7 +150,9 @@ def _words(hint: Any, value: object) -> str:
         kind, *notes = typing.get_args(hint)
         for note in notes:
             if isinstance(note, msgspec.Meta):
-                return note.description or _words(kind, value) + _range(kind, note, value)
+                words = _words(kind, value) + _range(kind, note, value)
+                bounded = {note.gt, note.lt, note.le} != {None}
+                return note.description or (words.replace("a finite", "a") if bounded else words)
         return _words(kind, value)
     if hint in WORDS:
         return WORDS[hint]

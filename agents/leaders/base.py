@@ -227,5 +227,5 @@ def starting_point(start: Any, size: int, rng: np.random.Generator) -> Array:
         return np.zeros(size) if start == "zeros" else rng.standard_normal(size)
     theta = as_float(start, "start", ArgumentError).ravel()
     if theta.size != size:
-        raise ArgumentError(f"start: expected 'zeros', 'random' or {size} numbers, got {theta.size}")
+        raise ArgumentError(f"start: expected {size} finite numbers, got an array of size {theta.size}")
     return theta

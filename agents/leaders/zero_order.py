@@ -16,7 +16,7 @@ from agents.brief import Brief, Information
 from agents.leaders.base import GradientConfig, register_leader
 from agents.leaders.black_box import BlackBoxLeader
 from agents.optimizers import clip_norm, make_optimizer
-from agents.options import Positive, Probability, Weight, option
+from agents.options import Positive, Unit, Weight, option
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.commitments import Commitment
@@ -54,7 +54,7 @@ class ZeroOrderConfig(GradientConfig):
     """
 
     perturbation: Positive = 0.3
-    shrinking: Probability = 0.0
+    shrinking: Unit = 0.0
     two_point: bool = False
     baseline: Literal["unperturbed", "running"] = "unperturbed"
     memory: Weight = 0.9

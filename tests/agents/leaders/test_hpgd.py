@@ -120,7 +120,7 @@ def test_the_published_start_of_four_rooms_is_left_because_cut_episodes_end(boot
 def test_weights_as_published_are_for_configurations():
     with pytest.raises(ArgumentError, match="weights: 'finished' is for configurations"):
         make_leader("bchg", discrete_toy_v0.make_game(), weights="finished")
-    with pytest.raises(ArgumentError, match="weights: expected one of"):
+    with pytest.raises(ArgumentError, match="weights: expected 'at_risk' or 'finished', got 'all'"):
         make_leader("bchg", four_rooms_v0.make_game(), weights="all")
 
 

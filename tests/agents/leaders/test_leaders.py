@@ -150,9 +150,9 @@ def test_an_unknown_leader_is_refused_with_the_nearest_names():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"start": "middle"}, "start: expected 'zeros', 'random' or an array of size 6, got 'middle'"),
+        ({"start": "middle"}, "start: expected 'zeros', 'random' or an array of finite numbers, got 'middle'"),
         ({"start": [1.0]}, "start: expected 6 finite numbers, got an array of size 1"),
-        ({"start": [np.nan] * 6}, "start: expected 6 finite numbers"),
+        ({"start": [np.nan] * 6}, "start: expected 'zeros', 'random' or an array of finite numbers, got"),
         ({"learning_rate": 0.0}, "learning_rate: expected a number greater than 0"),
     ],
 )

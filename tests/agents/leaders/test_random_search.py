@@ -41,7 +41,7 @@ def test_draws_are_near_the_best_or_from_everywhere(local, centre, spread):
         ({"scale": 0.0}, "scale: expected a number greater than 0"),
         ({"step": -1.0}, "step: expected a number greater than 0"),
         ({"local": 1.1}, "local: expected a probability, got 1.1"),
-        ({"start": "middle"}, "start: expected 'zeros', 'random' or an array of size 6, got 'middle'"),
+        ({"start": "middle"}, "start: expected 'zeros', 'random' or an array of finite numbers, got 'middle'"),
     ],
 )
 def test_bad_options_are_refused_by_name(options, message):
