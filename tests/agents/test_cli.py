@@ -153,7 +153,7 @@ def test_equal_seeds_give_equal_runs(tmp_path):
         (["run", TOY, "--set", "temperature=0"], "temperature: expected a number greater than 0"),
         (["run", TOY, "--leader-option", "rate=1"], "unknown option 'rate'"),
         (["run", TOY, "--leader-option", "learning_rate=NaN"], "expected finite numbers"),
-        (["run", TOY, "--leader-option", "start=[0, 'a']"], "start: expected 'zeros', 'random' or an array of finite numbers"),
+        (["run", TOY, "--leader-option", "start=[0, 'a']"], "'random' or an array of finite numbers"),
         (["run", TOY, "--leader-option", "optimizer=newton"], "optimizer: expected 'adam' or 'sgd', got 'newton'"),
         (["run", TOY, "--follower-option", "tolerance=true"], "expected a number, got True"),
         (["run", ROOMS, "--set", "goals=[[0, 0]]"], "expected free cells"),
