@@ -15,6 +15,7 @@ ROOT = Path(stackelberg_envs.__file__).parent
 FLOORS = {
     "errors": 0,
     "arrays": 1,
+    "validation": 1,
     "transitions": 2,
     "resets": 2,
     "cotangents": 2,
