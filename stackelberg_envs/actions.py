@@ -88,8 +88,9 @@ def checked_actions(actions: Any, n: int, bounds: Bounds, name: str) -> Actions:
 def _legal(array: Actions, low: Actions, high: Actions) -> Any:
     if low.dtype.kind == "i":
         return (array >= low) & (array <= high)
-    with np.errstate(invalid="ignore"):  # an infinite bound has an infinite slack
-        slack = ROW_SUM_TOLERANCE * np.maximum(1.0, np.maximum(np.abs(low), np.abs(high)))
+    # A bound is missed by at most its rounding, whatever its unit; an infinite one makes no slack on the other side.
+    sizes = [np.where(np.isfinite(bound), np.abs(bound), 0.0) for bound in (low, high)]
+    slack = ROW_SUM_TOLERANCE * np.maximum(*sizes)
     return np.isfinite(array) & (array >= low - slack) & (array <= high + slack)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stackelberg_envs.actions import action_bounds, checked_actions
 from stackelberg_envs.arrays import Array, IntArray, frozen, require_count, require_discount, require_positive
 from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games import TabularGame
@@ -154,6 +155,9 @@ class BatchedGame(ABC):
 
     #: Name of the follower that runs take by default: the exact one where there is one.
     suggested_follower: ClassVar[str] = "sac"
+    #: Whether every action that is played has to lie in `follower_action_space`. False where that is a range for
+    #: learners only, and the game takes any number.
+    bounds_actions: ClassVar[bool] = True
 
     @property
     def num_contexts(self) -> int:
@@ -252,6 +256,11 @@ def play(
         Follower steps in all; the last episode is cut when they are used up.
     episodes
         Whole episodes instead; give one of the two.
+
+    Raises
+    ------
+    ActionError
+        The response draws actions outside the game's action space, unless the game takes any.
     """
     batches: list[_Batch] = []
     missing = episodes if steps is None else -(-steps // game.horizon)
@@ -264,6 +273,12 @@ def play(
         left = 0 if steps is None else max(0, steps - done_steps)
         missing = -(-left * done_episodes // done_steps)
     return _joined(x, batches, steps)
+
+
+def played_bounds(game: BatchedGame) -> tuple[Actions, Actions]:
+    """Return the least and greatest action that may be played, shape (B,); infinite where the game takes any number."""
+    low, high = action_bounds(game.follower_action_space)
+    return (low, high) if game.bounds_actions else (np.full_like(low, -np.inf), np.full_like(high, np.inf))
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,12 +295,12 @@ def _play_batch(game: BatchedGame, x: Array, policy: FollowerPolicy, rng: np.ran
     K = game.num_contexts
     context = rng.choice(K, size=n, p=game.context_probabilities) if K > 1 else np.zeros(n, np.int64)
     contexts = np.asarray(context, dtype=np.int32)
-    states = game.initial_states(rng, contexts)
+    states, bounds = game.initial_states(rng, contexts), played_bounds(game)
     running, lengths = np.ones(n, np.bool_), np.zeros(n, np.int64)
     rows: list[dict[str, NDArray[Any]]] = []
     for _ in range(game.horizon):
         a = game.leader_actions(rng, x, states, contexts)
-        b = policy.sample(rng, states, a, contexts)
+        b = checked_actions(policy.sample(rng, states, a, contexts), n, bounds, "follower: what its policy draws")
         made = game.step(rng, x, states, contexts, a, b)
         row = {"state": states, "leader_action": a, "follower_action": b, "next_state": made.next_state}
         rows.append({**row, "leader_reward": made.leader_reward, "follower_reward": made.follower_reward})

@@ -39,7 +39,7 @@ class LinearQuadraticGame(BatchedGame):
     state_bound
         Next states are clipped to [-state_bound, state_bound]; exact values ignore this.
     action_bound
-        Of the follower's action space. Actions are not clipped, and the best response knows no bound.
+        Of the follower's action space, for learners. Actions are not clipped, and the best response knows no bound.
 
     Raises
     ------
@@ -54,6 +54,7 @@ class LinearQuadraticGame(BatchedGame):
     action_bound: float = 100.0
 
     suggested_follower: ClassVar[str] = "maxent_lqr"
+    bounds_actions: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the numbers once."""

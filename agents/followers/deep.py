@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower
 from agents.networks import Trained, load_torch, one_thread
 from agents.options import Count, Share
+from stackelberg_envs.actions import checked_actions
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.batched import BatchedGame, FollowerPolicy
+from stackelberg_envs.batched import BatchedGame, FollowerPolicy, played_bounds
 from stackelberg_envs.errors import ArgumentError
 
 __all__ = ["Copies", "DeepFollower", "DeepFollowerConfig", "Inputs", "Replay"]
@@ -218,7 +219,9 @@ class Copies:
     def step(self, game: BatchedGame, x: Array, policy: FollowerPolicy, rng: np.random.Generator) -> Rows:
         """Make one step in each copy and return the transitions, arrays of shape (n, ...)."""
         z, a, k = self.states, self.leader_actions, self.contexts
-        b = policy.sample(rng, z, a, k)
+        b = checked_actions(
+            policy.sample(rng, z, a, k), self.count, played_bounds(game), "follower: what its policy draws"
+        )
         made = game.step(rng, x, z, k, a, b)
         following = game.leader_actions(rng, x, made.next_state, k)
         rows: Rows = {"state": z, "leader_action": a, "context": k, "action": b, "reward": made.follower_reward}

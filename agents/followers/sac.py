@@ -46,6 +46,11 @@ class SacConfig(DeepFollowerConfig):
 class ActionBox:
     """Actions as a squashed copy of all numbers: b = center + half tanh(y scale / half), without tanh where unbounded.
 
+    Raises
+    ------
+    ArgumentError
+        No Box of shape (B,).
+
     Attributes
     ----------
     size
@@ -59,7 +64,7 @@ class ActionBox:
             raise ArgumentError(f"sac: expected a Box of actions, of shape (B,), got {space}; try soft_dqn")
         low, high = np.asarray(space.low, dtype=np.float64), np.asarray(space.high, dtype=np.float64)
         self.bounded = np.isfinite(low) & np.isfinite(high)
-        self.size = len(low)
+        self.size, self.low, self.high = len(low), space.low.astype(np.float64), space.high.astype(np.float64)
         low, high = np.where(self.bounded, low, -1.0), np.where(self.bounded, high, 1.0)
         self.center, self.half = 0.5 * (low + high) * self.bounded, 0.5 * (high - low)
         self.scale = np.where(self.bounded, np.minimum(self.half, scale), scale)
@@ -67,7 +72,8 @@ class ActionBox:
     def actions(self, y: Array) -> Array:
         """Return the actions of numbers of shape (n, B)."""
         squashed = self.half * np.tanh(y * self.scale / self.half)
-        return np.asarray(self.center + np.where(self.bounded, squashed, y * self.scale))
+        # The sum of center and half may miss a bound by its last digit.
+        return np.clip(self.center + np.where(self.bounded, squashed, y * self.scale), self.low, self.high)
 
     def numbers(self, actions: Array) -> Array:
         """Return the numbers of actions of shape (n, B)."""
@@ -80,6 +86,19 @@ class ActionBox:
         w = y * self.scale / self.half
         squash = 2.0 * (math.log(2.0) - w - np.logaddexp(0.0, -2.0 * w))
         return np.asarray((np.log(self.scale) + np.where(self.bounded, squash, 0.0)).sum(axis=1))
+
+
+def _playable(space: Any, scale: float) -> ActionBox:
+    """Return the box of a follower's actions; one that is bounded on one side only would be left by what is drawn."""
+    box = ActionBox(space, scale)
+    halfway = np.isfinite(box.low) ^ np.isfinite(box.high)
+    if halfway.any():
+        i = int(halfway.argmax())
+        raise ArgumentError(
+            "sac: expected a Box whose entries are bounded on both sides or on neither, "
+            f"got [{box.low[i]:g}, {box.high[i]:g}] at entry {i}; try sb3, or let the game's step squash the action"
+        )
+    return box
 
 
 class GaussianPolicy:
@@ -133,7 +152,7 @@ class Sac(DeepFollower):
 
     def make_networks(self, game: BatchedGame, seen: Rows) -> None:
         """Make an actor and two critics, whose unit is that of the rewards."""
-        c, self._box = self.config, ActionBox(game.follower_action_space, self.config.action_scale)
+        c, self._box = self.config, _playable(game.follower_action_space, self.config.action_scale)
         B, F = self._box.size, self._inputs.size
         shown = F + B + (len(self._pairs(F + B)[0]) if c.quadratic else 0)
         actor = Network([F, *c.hidden, 2 * B], self.rng, last=0.01)
@@ -220,4 +239,4 @@ class Sac(DeepFollower):
 
     def even(self, game: BatchedGame) -> GaussianPolicy:
         """Return the policy of who knows nothing."""
-        return GaussianPolicy(None, ActionBox(game.follower_action_space, self.config.action_scale), None, None)
+        return GaussianPolicy(None, _playable(game.follower_action_space, self.config.action_scale), None, None)

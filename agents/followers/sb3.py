@@ -92,6 +92,8 @@ class Sb3(RestartingFollower):
     def _make(self, view: FollowerView, seed: int) -> None:
         self._env, shown = _environment(view, self.config.observe_commitment)
         options = {"device": "cpu", "seed": seed, **self.config.model_options}
+        if np.any(getattr(self._env.action_space, "start", 0) != 0):
+            raise ArgumentError(f"sb3: expected discrete actions from 0 on, got {self._env.action_space}; try soft_dqn")
         try:
             self.model = self._algorithm(self.config.network, shown, **options)
         except AssertionError as exc:

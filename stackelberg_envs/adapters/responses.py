@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from stackelberg_envs.actions import checked_actions
 from stackelberg_envs.arrays import Array, as_float, require_rows_sum_to_one, require_shape
-from stackelberg_envs.batched import BatchedGame, FollowerPolicy
+from stackelberg_envs.batched import BatchedGame, FollowerPolicy, played_bounds
 from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.games import Game, TabularGame
 from stackelberg_envs.simulation import Session, cumulative
@@ -81,7 +82,11 @@ class TabularResponder(Responder):
 
 
 class BatchedResponder(Responder):
-    """Draws from a policy of vectors, all followers at once."""
+    """Draws from a policy of vectors, all followers at once; what it draws is checked against the space."""
+
+    def __init__(self, game: BatchedGame, response: Response) -> None:
+        super().__init__(game, response)
+        self._bounds = played_bounds(game)
 
     def _checked(self, answer: Any) -> FollowerPolicy:
         if not callable(getattr(answer, "sample", None)):
@@ -104,7 +109,8 @@ class BatchedResponder(Responder):
             np.full(len(playing), session.context, dtype=np.int32),
         )
         size = np.size(nothing.follower_action)
-        require_shape(drawn, [(len(playing), size)], "response: its sample", ArgumentError)
+        require_shape(np.asarray(drawn), [(len(playing), size)], "response: its sample", ArgumentError)
+        drawn = checked_actions(drawn, len(playing), self._bounds, "response: its sample")
         actions: list[Any] = [None] * session.num_followers
         for i, row in zip(playing, drawn, strict=True):
             actions[i] = row if isinstance(nothing.follower_action, np.ndarray) else int(row[0])

@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -430,6 +430,49 @@ def test_a_game_without_an_exact_response_asks_for_one():
     env.reset(seed=0)
     with pytest.raises(ArgumentError, match="its sample: expected shape"):
         env.step(np.zeros(5))
+
+
+def one_sided(low, high):
+    """A cart-pole whose follower acts in a box, and a policy that leaves it."""
+    space = Box(np.array([low], np.float32), np.array([high], np.float32))
+
+    class Cart(type(se.make_game(CARTPOLE))):
+        follower_action_space = space
+
+        def step(game, rng, x, states, contexts, leader_actions, follower_actions):
+            kept = super().step(rng, x, states, contexts, leader_actions, np.zeros(follower_actions.shape, np.int64))
+            return replace(kept, follower_reward=follower_actions[:, 0].copy())
+
+    class Normal:
+        def sample(self, rng, states, leader_actions, contexts):
+            return rng.standard_normal((len(states), 1))
+
+    base = se.make_game(CARTPOLE, horizon=8)
+    return Cart(**{item.name: getattr(base, item.name) for item in fields(base)}), Normal()
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, np.inf), (-np.inf, 0.0), (-1e-9, 1e-9)])
+def test_what_is_played_lies_in_the_space_of_actions(low, high):
+    """Also where the box is open on one side, or narrow: nothing is clipped to it."""
+    import agents
+
+    game, policy = one_sided(low, high)
+    x = np.zeros(game.commitment.shape)
+    outside = -5.0 if low == 0.0 else 5.0 if high == 0.0 else 1e-8
+    single = se.follower_env(game=game)
+    single.reset(seed=0)
+    vector = se.vector_env(game=game, num_envs=2)
+    vector.reset(seed=0)
+    leader = se.leader_env(game=game, response=lambda game, x: policy)
+    leader.reset(seed=0)
+    for play in (
+        lambda: single.step(np.array([outside])),
+        lambda: vector.step(np.array([[outside], [0.0]])),
+        lambda: leader.step(x),
+        lambda: agents.collect(game, x, policy, steps=50, rng=0),
+    ):
+        with pytest.raises(ActionError, match="expected a value in"):
+            play()
 
 
 @pytest.mark.parametrize("spec_id", [name for name in BATCHED if se.make_game(name).has_solution])

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -249,7 +250,8 @@ def test_too_many_actions_are_refused():
 
 @pytest.mark.parametrize("low", [-3.0, -np.inf])
 def test_densities_of_actions_integrate_to_one(low):
-    box = ActionBox(Box(np.array([low], np.float32), np.array([1.0], np.float32)), 0.7)
+    high = 1.0 if low > -np.inf else np.inf
+    box = ActionBox(Box(np.array([low], np.float32), np.array([high], np.float32)), 0.7)
     actions = np.linspace(max(low, -8.0), 1.0 if low > -np.inf else 8.0, 200_001)[:, None]
     density = np.exp(GaussianPolicy(None, box, None, None).log_prob(actions, NOTHING, NOTHING, actions))
     assert (density[1:] + density[:-1]).sum() / 2 * (actions[1] - actions[0]) == pytest.approx(1.0, abs=1e-3)
@@ -270,6 +272,22 @@ def test_spaces_that_do_not_fit_name_the_follower_that_does():
         ActionTable(LQ.follower_action_space)
     with pytest.raises(ArgumentError, match=r"sac: expected a Box of actions.*try soft_dqn"):
         ActionBox(LINE.follower_action_space, 1.0)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, np.inf), (-np.inf, 1.0)])
+def test_sac_refuses_a_box_that_is_bounded_on_one_side(low, high):
+    space = Box(np.array([-1.0, low], np.float32), np.array([1.0, high], np.float32))
+    follower = SimpleNamespace(config=SacConfig())  # a real one wants torch
+    with pytest.raises(ArgumentError, match=r"sac: .*on both sides or on neither, got .* at entry 1; try sb3"):
+        Sac.even(follower, SimpleNamespace(follower_action_space=space))
+
+
+def test_what_sac_draws_lies_in_the_box_to_the_last_digit():
+    low, high = np.array([0.1, -0.3, 1.0], np.float32), np.array([0.7, 0.1, 1.0 + 2**-20], np.float32)
+    box, y = ActionBox(Box(low, high), 1.0), np.array([[-1e9] * 3, [1e9] * 3, [0.0] * 3])
+    drawn = box.actions(y)
+    assert (drawn >= low).all()
+    assert (drawn <= high).all()
 
 
 # --- with torch ------------------------------------------------------------------------------------------
