@@ -121,6 +121,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
         All registered names.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4)
     hint = f"did you mean {', '.join(map(repr, near))}?" if near else f"known: {', '.join(map(repr, names))}"
     return UnknownNameError(f"unknown {kind} {name!r}; {hint}")

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stackelberg_envs.errors import ArgumentError, unknown_name
+from stackelberg_envs.errors import ArgumentError, GameError, unknown_name
 from stackelberg_envs.rendering import GENERIC_RENDERER
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ __all__ = [
     "env_modules",
     "follower_env",
     "followers_env",
+    "import_module",
     "leader_env",
     "make_game",
     "parallel_env",
@@ -94,17 +95,32 @@ class EnvSpec:
         Raises
         ------
         ArgumentError
-            A keyword the game does not know; the message names those it does.
+            A keyword the game does not know, with those it does; one it needs that is missing; or a game too large for
+            the memory.
+        GameError
+            A value of another type than the function declares.
         """
-        accepts_any = any(
-            parameter.kind is parameter.VAR_KEYWORD
-            for parameter in inspect.signature(self.make_game).parameters.values()
-        )
+        # Importing the package registers ids and checks nothing.
+        from stackelberg_envs.validation import checked, hints_of
+
+        parameters = inspect.signature(self.make_game).parameters.values()
+        accepts_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
         unknown = [name for name in kwargs if name not in self.arguments]
         if unknown and not accepts_any:
             known = ", ".join(self.arguments)
             raise ArgumentError(f"{self.id}: expected arguments among {known}; got {', '.join(unknown)}")
-        return self.make_game(**kwargs)
+        variable = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
+        needed = [each.name for each in parameters if each.default is each.empty and each.kind not in variable]
+        missing = [name for name in needed if name not in kwargs]
+        if missing:
+            raise ArgumentError(f"{self.id}: expected {', '.join(missing)} too, which have no default")
+        hints = hints_of(self.make_game)
+        for name, value in kwargs.items():
+            checked(value, hints.get(name, Any), f"{self.id}: {name}", GameError)
+        try:
+            return self.make_game(**kwargs)
+        except MemoryError as exc:
+            raise ArgumentError(f"{self.id}: expected a game that fits into memory, got {kwargs} ({exc})") from exc
 
 
 class Faces(NamedTuple):
@@ -202,15 +218,23 @@ def registered_ids() -> list[str]:
 def spec(id: str) -> EnvSpec:  # noqa: A002
     """Return what is registered under an id.
 
+    Parameters
+    ----------
+    id
+        An id, or ``module:id`` where importing the module registers it, as Gymnasium has it.
+
     Raises
     ------
     UnknownNameError
         Nobody registered it; the message names the nearest ids.
     ArgumentError
-        Something that is no text.
+        Something that is no text, or a module that cannot be imported.
     """
     if not isinstance(id, str):
         raise ArgumentError(f"id: expected a registered id, got {type(id).__name__}; a finished game goes to game=")
+    module, colon, id = id.rpartition(":")  # noqa: A001
+    if colon:
+        import_module(module)
     if id not in _SPECS and id in _own_ids():
         importlib.import_module(f"{ENVS}.{_own_ids()[id]}")
     if id not in _SPECS:
@@ -224,7 +248,7 @@ def make_game(id: str, **kwargs: Any) -> AnyGame:  # noqa: A002
     Parameters
     ----------
     id
-        A registered id.
+        A registered id, or ``module:id`` for one that importing the module registers.
     kwargs
         The game's arguments; see its page.
 
@@ -242,6 +266,22 @@ def make_game(id: str, **kwargs: Any) -> AnyGame:  # noqa: A002
     (3, 2, 3)
     """
     return spec(id).make(**kwargs)
+
+
+def import_module(name: str) -> None:
+    """Import a user's module, which registers games, leaders or followers of its own.
+
+    Raises
+    ------
+    ArgumentError
+        It cannot be imported, or fails while it is.
+    """
+    try:
+        importlib.import_module(name)
+    except Exception as exc:
+        raise ArgumentError(
+            f"import: expected a module that can be imported, got {name!r} ({type(exc).__name__}: {exc})"
+        ) from exc
 
 
 def _own_ids() -> dict[str, str]:
@@ -309,7 +349,7 @@ def raw_env(id: str | None = None, **kwargs: Any) -> AECEnv[str, Any, Any]:  # n
     Parameters
     ----------
     id
-        A registered id; may be left out where ``game=`` is given.
+        A registered id, or ``module:id``; may be left out where ``game=`` is given.
     kwargs
         The game's arguments or ``game=``, and the face's own.
 

@@ -160,8 +160,9 @@ def _words(hint: Any, value: object) -> str:
     if inspect.isclass(kind) and issubclass(kind, Mapping):
         return "a dict"
     if inspect.isclass(kind) and issubclass(kind, Sequence | AbstractSet):
-        items = [part for part in typing.get_args(hint) if part is not ...]
-        return "a list" if not items else f"a list of {_plural(items[0])}"
+        items = typing.get_args(hint)
+        many = f"{len(items)} " if kind is tuple and ... not in items else ""
+        return "a list" if not items else f"a list of {many}{_plural(items[0])}"
     return str(getattr(kind, "__name__", kind))
 
 

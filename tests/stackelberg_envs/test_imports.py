@@ -58,6 +58,7 @@ DEFERRED = {
     ("linear_quadratic", "oracles"),
     ("linear_quadratic", "planning"),
     ("registration", "games"),
+    ("registration", "validation"),
 }
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
