@@ -245,7 +245,7 @@ class Experiment:
         OutputError
             The folder cannot be written.
         """
-        game = self.config.game if isinstance(self.config.game, str) else None
+        game = self.record.game if isinstance(self.config.game, str) else None
         options = {item.name: getattr(self.config, item.name) for item in fields(self.config)}
         content = {
             "format": CHECKPOINT_FORMAT,
@@ -385,11 +385,15 @@ def _package(kind: type[Any]) -> str:
 
 def _resolve(config: ExperimentConfig) -> tuple[AnyGame, str]:
     if isinstance(config.game, str):
-        from stackelberg_envs.registration import make_game
+        from stackelberg_envs.registration import spec
 
-        return make_game(config.game, **config.game_arguments), config.game
+        entry = spec(config.game)
+        return entry.make(**config.game_arguments), entry.id
     if not isinstance(config.game, TabularGame | BatchedGame):
         raise ArgumentError(f"game: expected a game or an id, got {type(config.game).__name__}")
+    if config.game_arguments:
+        given = ", ".join(config.game_arguments)
+        raise ArgumentError(f"game_arguments: expected none beside a finished game, got {given}")
     return config.game, config.game.name
 
 

@@ -21,6 +21,7 @@ from agents.results import FILE_NAME, RunRecord, load_record, prepare_folder
 from stackelberg_envs.batched import AnyGame, BatchedGame
 from stackelberg_envs.errors import ArgumentError, OutputError
 from stackelberg_envs.games import TabularGame
+from stackelberg_envs.registration import spec
 from stackelberg_envs.validation import checked, checked_path, shown
 
 __all__ = ["load_checkpoint", "run"]
@@ -43,7 +44,7 @@ def run(
     Parameters
     ----------
     game
-        A game, or the id of a registered one.
+        A game, or the id of a registered one, with the module that registers it before it: ``module:id``.
     output
         Folder for ``record.json``; written every few seconds and at the end, whatever ends the run. Until the run
         is finished ``checkpoint.npz`` is beside it.
@@ -53,7 +54,8 @@ def run(
         Leader updates between two checkpoints; default one every few seconds.
     resume
         Folder of a run that was stopped, even by force: it goes on from its last checkpoint, in the same folder, and
-        ends with the same numbers as if it had not been stopped. Only a game that has no id is passed again.
+        ends with the same numbers as if it had not been stopped. Only a game that has no id is passed again, and one
+        whose id is registered by a module of its own, as ``module:id``: no file makes this import anything.
     options
         The other fields of :class:`ExperimentConfig`: leader, follower, updates, steps_per_update, seed,
         game_arguments, leader_options, follower_options, parametrisation, evaluate_every, leader_process, best_known.
@@ -208,9 +210,12 @@ def _resumed(folder: Path, game: AnyGame | str | None, options: dict[str, Any]) 
     stored = content["config"]["game"]
     if stored is None and not isinstance(game, TabularGame | BatchedGame):
         raise ArgumentError("game: expected the game itself that the run was started with; only ids are remembered")
-    if stored is not None and not (game is None or (isinstance(game, str) and game == stored)):
-        raise ArgumentError(f"game: expected nothing or {stored!r}, the game of the run, got {game!r}")
     where = str(folder / CHECKPOINT_NAME)
+    if stored is not None and not (isinstance(stored, str) and ":" not in stored):
+        # What stands before a colon would be imported.
+        raise OutputError(f"{where}: expected the id of a game, got {shown(stored)}")
+    if stored is not None and game is not None and not (isinstance(game, str) and spec(game).id == stored):
+        raise ArgumentError(f"game: expected nothing or {stored!r}, the game of the run, got {shown(game)}")
     experiment = Experiment(_config_of(content["config"], game if stored is None else stored, where))
     try:
         experiment.restore(content, where)
