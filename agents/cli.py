@@ -1,6 +1,7 @@
 """The command line ``stackelberg``: list, show, run, plot, gradients, demo.
 
-Exit codes: 0 done, 2 refused (one line on standard error says why), 130 stopped by Ctrl-C.
+Exit codes: 0 done, 2 refused (one line on standard error says why), 128 + n stopped by signal n: 130 by Ctrl-C,
+143 by SIGTERM, 129 by SIGHUP.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ import re
 import shlex
 import signal
 import sys
-import threading
 import typing
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import MISSING, fields
 from functools import partial
 from pathlib import Path
-from types import FrameType, UnionType
+from types import UnionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
@@ -33,6 +33,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.demo import DEMO, INTRODUCTION, command_of, words_of
+from agents.signals import Signals
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-REFUSED, INTERRUPTED = 2, 130
+REFUSED, SIGNALLED = 2, 128
+#: Seconds that an update may take to end after Ctrl-C.
+GRACE = 0.5
 PICTURE, CHECKPOINT = "run.png", "checkpoint.npz"
 #: A response gap up to this, in reward units, is not worth a sentence.
 RESPONDS_EXACTLY = 1e-6
@@ -78,7 +81,7 @@ examples:
       a follower that learns from its own play
 
 Values are numbers, words, true, false, none, or lists as in JSON: --set 'goals=[[1, 9], [11, 11]]'.
-Ctrl-C ends a run early and keeps what was learned."""
+Ctrl-C ends a run early and keeps what was learned, as SIGTERM and SIGHUP do."""
 
 PLOT_EPILOG = """\
 examples:
@@ -123,8 +126,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 done, 2 refused, 130 stopped by Ctrl-C.
+        Exit code: 0 done, 2 refused, 128 + n stopped by signal n (130 by Ctrl-C).
     """
+    with _Interrupts() as interrupts:
+        return _answer(arguments, interrupts)
+
+
+def _answer(arguments: Sequence[str] | None, interrupts: _Interrupts) -> int:
     parser = _parser()
     try:
         options = parser.parse_args(arguments)
@@ -140,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return REFUSED
     except KeyboardInterrupt:
         _complain("stopped")
-        return INTERRUPTED
+        return _exit_code(interrupts)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -549,21 +557,40 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
 
 
 def _run(options: argparse.Namespace, console: Console) -> int:
-    game, level, arguments = _checked_run(options) if options.resume is None else _checked_resume(options)
+    interrupts = Signals.current()
+    try:
+        game, level, arguments = _checked_run(options) if options.resume is None else _checked_resume(options)
+    except KeyboardInterrupt:
+        _note_stop(options)
+        raise
     if not options.quiet:
         console.print(
             f"{game.name}: leader {options.leader}, which sees {LEVELS[level.name]}, "
             f"against follower {options.follower}. Ctrl-C stops early.\n"
         )
-    with _Interrupts() as interrupts:
-        with _bar(console, options.quiet) as bar:
-            record = _run_or_say(options, arguments, _Watch(bar, options.updates, interrupts))
-        picture = _draw(record, options.output, game)
-        console.print(_result_table(record))
-        if not options.quiet:
-            console.print("\n" + _reading(record))
-        _say_where(console, options, record, picture)
-    return INTERRUPTED if record.status == "interrupted" else 0
+    with _bar(console, options.quiet) as bar:
+        record = _run_or_say(options, arguments, _Watch(bar, options.updates, interrupts))
+    console.print(_result_table(record))
+    if not options.quiet:
+        console.print("\n" + _reading(record))
+    # A batch system that asks a process to end does not wait for long.
+    in_time = interrupts.received in (None, signal.SIGINT)
+    _say_where(console, options, record, _draw(record, options.output, game) if in_time else None)
+    return _exit_code(interrupts) if record.status == "interrupted" else 0
+
+
+def _note_stop(options: argparse.Namespace) -> None:
+    """Leave a record where the run was to write, if it was stopped before it began."""
+    from agents.files import FolderLock, prepare_folder
+    from agents.results import note_stop
+
+    if options.output is None or options.id is None or options.resume is not None:
+        return
+    folder = prepare_folder(options.output)
+    names = ("leader", "updates", "steps_per_update", "seed")
+    with FolderLock(folder):
+        told = {name: getattr(options, name) for name in names}
+        note_stop(folder, game=options.id, follower=options.follower or "", **told)
 
 
 def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dict[str, Any]]:
@@ -643,70 +670,46 @@ def _run_or_say(options: argparse.Namespace, arguments: dict[str, Any], watch: _
         return agents.run(progress=watch, **arguments)
     except BaseException:
         watch.hide()
-        if options.output is not None and watch.interrupts.started:
+        if options.output is not None and watch.started:
             _complain(f"the run failed; what it had is in {Path(options.output) / 'record.json'}")
         raise
 
 
-class _Interrupts:
-    """Ctrl-C while a run lasts: the first ends it after the present update, the second at once.
+class _Interrupts(Signals):
+    """Ctrl-C and its like while a command lasts: the first ends a run after the present update, the second at once.
 
-    Before the first update there is nothing to wait for. Once the run is stopping, further ones are ignored
-    until what was learned has been written.
+    Before the first update there is nothing to wait for, and no update is waited for long.
     """
 
-    def __init__(self) -> None:
-        self.started = self.asked = False
-        self._before: Any = None
+    def announce(self) -> None:
+        """Say that the update is waited for; not through rich: a signal may arrive while it holds its lock."""
+        with suppress(OSError):  # a terminal that goes away cannot be told
+            os.write(2, b"\nstopping after this update; Ctrl-C again stops at once\n")
 
-    def __enter__(self) -> _Interrupts:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._on_signal)
-        return self
 
-    def __exit__(self, *exc: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-    def after_update(self) -> None:
-        """Stop here if that was asked for."""
-        if self.asked:
-            self._stop()
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if self.asked or not self.started:
-            self._stop()
-        self.asked = True
-        # Not through rich: a signal may arrive while it holds its lock.
-        os.write(2, b"\nstopping after this update; Ctrl-C again stops at once\n")
-
-    def _stop(self) -> NoReturn:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
+def _exit_code(interrupts: Signals) -> int:
+    return SIGNALLED + (signal.SIGINT if interrupts.received is None else interrupts.received)
 
 
 class _Watch:
-    """Called after each update: moves the bar, and lets Ctrl-C stop the run."""
+    """Called after each update: moves the bar, and from then on lets an update end that Ctrl-C comes into."""
 
-    def __init__(self, bar: ProgressBar | None, updates: int, interrupts: _Interrupts) -> None:
-        self.interrupts = interrupts
+    def __init__(self, bar: ProgressBar | None, updates: int, interrupts: Signals) -> None:
+        self.interrupts, self.started = interrupts, False
         self._bar = bar
         self._task = None if bar is None else bar.add_task("preparing", total=updates, value="...")
 
     def hide(self) -> None:
         """Take the bar away if the run ended before its first update."""
-        if self._bar is not None and self._task is not None and not self.interrupts.started:
+        if self._bar is not None and self._task is not None and not self.started:
             self._bar.remove_task(self._task)
 
     def __call__(self, progress: Progress) -> None:
-        self.interrupts.started = True
+        self.started = True
+        self.interrupts.grace = GRACE
         if self._bar is not None and self._task is not None:
             value = "..." if math.isnan(progress.leader_value) else f"{progress.leader_value:.3f}"
             self._bar.update(self._task, completed=progress.update, description="learning", value=value)
-        if progress.update < progress.updates:
-            self.interrupts.after_update()
 
 
 def _bar(console: Console, quiet: bool) -> AbstractContextManager[ProgressBar | None]:

@@ -15,9 +15,11 @@ from msgspec import Meta
 
 from agents.brief import Brief, Information
 from agents.briefing import kind_of, level_of, make_brief, redact, require_kind
-from agents.checkpoints import PACKAGES, attributes, digest, pack, unpack, write_atomically
+from agents.checkpoints import PACKAGES, attributes, digest, pack, unpack
 from agents.collection import collect
+from agents.curves import Curve, CurveMark
 from agents.evaluation import evaluation_of
+from agents.files import CHECKPOINT_NAME, write_atomically
 from agents.followers import Follower, FollowerView, follower_class
 from agents.followers.several import make_follower, members_of
 from agents.followers.training import Trainer
@@ -32,7 +34,7 @@ from stackelberg_envs.games import TabularGame
 
 __all__ = ["ExperimentConfig", "Progress", "level_of", "make_brief", "redact"]
 
-CHECKPOINT_NAME, CHECKPOINT_FORMAT = "checkpoint.npz", 1
+CHECKPOINT_FORMAT = 2
 #: Halvings of a step that left the follower without a finite response, before the whole step is taken back.
 MAX_HALVINGS = 10
 #: Attributes of an experiment that have a state of their own.
@@ -124,7 +126,7 @@ class Experiment:
         self.updates_done = 0
         self._given = {"game": self.game, "brief": brief, "config": leader_config, "habits": follower_config}
         self._packages = PACKAGES | {_package(kind) for kind in (kind, follower_kind, type(self.game.commitment))}
-        self._columns: dict[str, list[float]] = {}
+        self.curve = Curve()
         # The last commitment and theta that were announced, and the last to which the follower responded soundly.
         self._latest: tuple[Array, Array | None] | None = None
         self._sound: tuple[Array, Array | None] | None = None
@@ -219,15 +221,16 @@ class Experiment:
         if close is not None:
             close()
 
-    def update_record(self, final: tuple[Array, Array | None] | None = None) -> RunRecord:
-        """Bring the record up to date with what has been learned so far.
+    def update_record(self, final: tuple[Array, Array | None] | None = None, *, with_curve: bool = True) -> RunRecord:
+        """Bring the record up to date with what has been learned so far; the curve costs most.
 
         The leader is not asked for a commitment, because that may draw random numbers: saving would change the run.
         """
         final = self._sound if final is None else final
         if final is not None:
             self.record.commitment, self.record.theta = final
-        self.record.curve = {name: np.array(column) for name, column in self._columns.items()}
+        if with_curve:
+            self.record.curve = self.curve.columns()
         return self.record
 
     @property
@@ -252,12 +255,15 @@ class Experiment:
             "config": {**options, "game": game},
             "game_digest": self._game_digest,
             "versions": self.record.versions,
+            "curve": asdict(self.curve.write(folder)),
             "state": pack(self._state(), given=self._given, packages=self._packages),
         }
         return write_atomically(folder / CHECKPOINT_NAME, pack(content))
 
     def restore(self, content: dict[str, Any], where: str) -> None:
         """Go on from where a checkpoint was written; this has to be a fresh experiment of the same configuration.
+
+        `where` is the checkpoint's file, beside which the curve lies.
 
         Raises
         ------
@@ -270,6 +276,7 @@ class Experiment:
         if old != self.record.versions:
             changed = ", ".join(f"{name} {was}" for name, was in old.items() if self.record.versions.get(name) != was)
             warnings.warn(f"{where}: written with {changed}; the run may differ in the last digits", stacklevel=3)
+        self.curve = Curve.read(Path(where).parent, CurveMark(**content["curve"]))
         twin = self._state()
         state = unpack(content["state"], twin, given=self._given, packages=self._packages, where=where)
         for name in PLAYERS:
@@ -287,7 +294,6 @@ class Experiment:
             **{name: getattr(self, name) for name in PLAYERS},
             "progress": {
                 "updates_done": self.updates_done,
-                "_columns": self._columns,
                 "_latest": self._latest,
                 "_sound": self._sound,
                 "_before": self._seconds(),
@@ -324,13 +330,8 @@ class Experiment:
         return self._evaluation.value(view, self.follower)
 
     def _note(self, **values: float) -> None:
-        """Add one row; what has no value in it, or had none in earlier ones, is NaN there."""
-        rows = self.updates_done
-        for name, value in values.items():
-            self._columns.setdefault(name, [float("nan")] * rows).append(float(value))
-        for column in self._columns.values():
-            if len(column) == rows:
-                column.append(float("nan"))
+        """Add one row to the curve; what has no value in it, or had none in earlier ones, is NaN there."""
+        self.curve.add({name: float(value) for name, value in values.items()})
 
     def _checked_diagnostics(self, given: Any) -> dict[str, float]:
         """Return what a leader's update returned, if it can stand beside the run's own columns."""

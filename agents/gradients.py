@@ -21,8 +21,8 @@ import numpy as np
 
 from agents.brief import Information
 from agents.briefing import kind_of, level_of, make_brief, redact
-from agents.checkpoints import write_atomically
 from agents.collection import collect
+from agents.files import write_atomically
 from agents.leaders import GradientLeader, leader_class, leader_names
 from agents.leaders.base import starting_point
 from agents.options import make_config

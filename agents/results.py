@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from agents.curves import read_columns
+from agents.files import (
+    CHECKPOINT_NAME,
+    CURVE_NAME,
+    RECORD_NAME,
+    named,
+    numbered_files,
+    prepare_folder,
+    write_atomically,
+)
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import OutputError
 
-__all__ = ["RunRecord", "load_record", "prepare_folder"]
+__all__ = ["RunRecord", "load_record", "note_stop", "prepare_folder", "remove_superseded"]
 
 FORMAT = 1
-FILE_NAME = "record.json"
+FILE_NAME = RECORD_NAME
+STATUSES = ("running", "finished", "interrupted", "failed")
+#: Bytes; about seven times a run of a million updates.
+LARGEST_FILE = 2**30
+#: Axes of a commitment, more than any has.
+MOST_AXES = 16
+#: Fields that a run is told, or that follow from what it is told.
+ASKED = (
+    *("game", "game_arguments", "leader", "leader_options", "follower", "follower_options", "parametrisation"),
+    *("updates", "steps_per_update", "seed", "best_known", "versions"),
+)
+LEAVES = (int, float, NoneType)
+NUMBERS = {int: "a whole number of at least 0", float: "a number", str: "a string"}
 
 
 @dataclass
@@ -100,21 +121,19 @@ class RunRecord:
         Raises
         ------
         OutputError
-            Text that is no such record, or one of a newer format.
+            Text that is no such record, or one of a newer format; the message names the field.
         """
+        expected = "record: expected the JSON of a run"
+        if len(text) > LARGEST_FILE:
+            raise OutputError(f"{expected} of at most {LARGEST_FILE} characters, got {len(text)}")
         try:
             values = json.loads(text)
             version = values.pop("format")
-            if version != FORMAT:
+            if version != FORMAT or isinstance(version, bool):
                 raise OutputError(f"record: expected format {FORMAT}, got {version!r}")
-            record = cls(**values)
-            record.curve = {name: _array(column) for name, column in record.curve.items()}
-            record.commitment, record.theta = (
-                None if value is None else _array(value) for value in (record.commitment, record.theta)
-            )
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as exc:
-            raise OutputError(f"record: expected the JSON of a run, got {type(exc).__name__}: {exc}") from exc
-        return record
+            return cls(**_checked(values))
+        except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as exc:
+            raise OutputError(f"{expected}, got {type(exc).__name__}: {exc}") from exc
 
     def save(self, folder: str | Path) -> Path:
         """Write ``record.json`` into `folder`, atomically: a reader sees the old file or the new one.
@@ -122,16 +141,31 @@ class RunRecord:
         Raises
         ------
         OutputError
-            The folder cannot be written.
+            The folder cannot be written; what was there before still is.
         """
-        path = prepare_folder(folder) / FILE_NAME
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(self.to_json(), encoding="utf-8")
-        return temporary.replace(path)
+        return write_atomically(prepare_folder(folder) / FILE_NAME, self.to_json().encode())
+
+
+def note_stop(folder: Path | None, **told: Any) -> RunRecord:
+    """Return, and write, the record of a run that was stopped before it began; files of an earlier run stay.
+
+    Parameters
+    ----------
+    folder
+        Where no other run goes on, or None.
+    told
+        What the run was told: fields of the record.
+    """
+    record = RunRecord(**told, status="interrupted")
+    if folder is not None and not any((folder / name).exists() for name in (RECORD_NAME, CHECKPOINT_NAME)):
+        record.save(folder)
+    return record
 
 
 def load_record(path: str | Path) -> RunRecord:
     """Read a record from a file, or from a folder that holds ``record.json``.
+
+    The curve of a run that goes on, or was stopped, is read from ``curve.jsonl`` beside it.
 
     Raises
     ------
@@ -139,29 +173,53 @@ def load_record(path: str | Path) -> RunRecord:
         No such file, or no such record in it.
     """
     path = Path(path)
-    path = path / FILE_NAME if path.is_dir() else path
-    try:
+    with named(f"{path}: expected a run's {FILE_NAME}"):
+        path = path / FILE_NAME if path.is_dir() else path
+        if path.stat().st_size > LARGEST_FILE:
+            raise OutputError(f"{path}: expected a run's {FILE_NAME} of at most {LARGEST_FILE} bytes, got more")
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise OutputError(f"{path}: expected a run's record.json, got {exc}") from exc
-    return RunRecord.from_json(text)
-
-
-def prepare_folder(folder: str | Path) -> Path:
-    """Create a folder and prove that it can be written, before any work is done for it.
-
-    Raises
-    ------
-    OutputError
-        It cannot.
-    """
-    path = Path(folder)
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            return path
-    except OSError as exc:
-        raise OutputError(f"output folder {path}: expected a folder that can be written, got {exc}") from exc
+        record = RunRecord.from_json(text)
+    except OutputError as exc:
+        raise OutputError(f"{path}: {exc}") from exc
+    beside = path.with_name(path.name.replace("record", "curve", 1)).with_suffix(Path(CURVE_NAME).suffix)
+    if not record.curve and record.status != "finished" and beside != path and beside.is_file():
+        record.curve = read_columns(beside)
+    return record
+
+
+def remove_superseded(folder: Path, record: RunRecord) -> None:
+    """Remove the files of earlier runs in a folder that did nothing which the run of `record` did not do too."""
+    for path, others in numbered_files(folder):
+        try:
+            superseded = _is_beginning(load_record(path), record)
+        except OutputError:
+            continue
+        for other in (path, *others) if superseded else ():
+            other.unlink(missing_ok=True)
+
+
+def _is_beginning(one: RunRecord, other: RunRecord) -> bool:
+    """Whether two runs were asked for the same, and the curve of one is that of the other as far as it goes."""
+    differs = any(_plain(getattr(one, name)) != _plain(getattr(other, name)) for name in ASKED)
+    if differs or one.status == "failed":
+        return False
+    if one.status == "finished" and _plain(one.commitment) != _plain(other.commitment):
+        return False
+    columns = {name: column[: _length(one)] for name, column in other.curve.items()}
+    return not one.curve or (
+        one.curve.keys() == columns.keys() and all(_same(one.curve[name], columns[name]) for name in columns)
+    )
+
+
+def _length(record: RunRecord) -> int:
+    return max((len(column) for column in record.curve.values()), default=0)
+
+
+def _same(one: Array, other: Array) -> bool:
+    """Whether two columns say the same in a file, where numbers that JSON has no word for are one."""
+    first, second = (np.where(np.isfinite(column), column, np.nan) for column in (one, other))
+    return np.array_equal(first, second, equal_nan=True)
 
 
 def _plain(value: Any) -> Any:
@@ -179,5 +237,50 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _array(value: Any) -> Array:
-    return np.array(value, dtype=np.float64)
+def _checked(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a record from JSON, each of its type; anything else raises."""
+    kinds = get_type_hints(RunRecord)
+    for name in values:
+        if name not in kinds:
+            raise OutputError(f"record: expected fields of a run's record, got {name!r}")
+    found = {name: _field(value, kinds[name], name) for name, value in values.items()}
+    lengths = {len(column) for column in found.get("curve", {}).values()}
+    if len(lengths) > 1:
+        raise OutputError(f"record: expected columns of one length in curve, got {sorted(lengths)}")
+    return found
+
+
+def _field(value: Any, kind: Any, name: str) -> Any:
+    """Return one field as what its annotation says: a string, a number, a dict, an array, or None."""
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if value is None and NoneType in kinds:
+        return None
+    kind = next(item for item in kinds if item is not NoneType)
+    if get_origin(kind) is dict:
+        if not isinstance(value, dict):
+            raise OutputError(f"record: expected a dict for {name}, got {_short(value)}")
+        inner = get_args(kind)[1]
+        return {key: value[key] if inner is Any else _field(value[key], inner, f"{name}[{key!r}]") for key in value}
+    if get_origin(kind) is np.ndarray:
+        return _array(value, name)
+    fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    if not fits or (name == "status" and value not in STATUSES) or (kind is int and value < 0):
+        wanted = f"one of {', '.join(STATUSES)}" if name == "status" else NUMBERS.get(kind, f"a {kind.__name__}")
+        raise OutputError(f"record: expected {wanted} for {name}, got {_short(value)}")
+    return float(value) if kind is float else value
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if isinstance(value, str | int | float | None) else type(value).__name__
+    return text if len(text) < 60 else text[:57] + "..."
+
+
+def _array(value: Any, name: str) -> Array:
+    """Return nested lists of numbers, None among them, as an array."""
+    numbers = np.array(value, dtype=object)
+    columns = name.startswith("curve[")
+    if not (isinstance(value, list) and 1 <= numbers.ndim <= (1 if columns else MOST_AXES)) or not all(
+        type(item) in LEAVES for item in numbers.flat
+    ):
+        raise OutputError(f"record: expected numbers in {name}, as many in each row, got something else")
+    return numbers.astype(np.float64)

@@ -5,19 +5,31 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agents.checkpoints import unpack
 from agents.experiment import (
     CHECKPOINT_FORMAT,
-    CHECKPOINT_NAME,
     Experiment,
     ExperimentConfig,
     Progress,
 )
+from agents.files import (
+    CHECKPOINT_NAME,
+    CURVE_NAME,
+    RECORD_NAME,
+    FolderLock,
+    prepare_folder,
+    remove_leftovers,
+    restore_names,
+    set_aside,
+)
 from agents.options import Count, make_config
-from agents.results import FILE_NAME, RunRecord, load_record, prepare_folder
+from agents.results import RunRecord, load_record, note_stop, remove_superseded
+from agents.signals import Signals
 from stackelberg_envs.batched import AnyGame, BatchedGame
 from stackelberg_envs.errors import ArgumentError, OutputError
 from stackelberg_envs.games import TabularGame
@@ -28,6 +40,10 @@ __all__ = ["load_checkpoint", "run"]
 
 #: Seconds between two saves of an unfinished record.
 SAVE_INTERVAL = 5.0
+#: Seconds that an interrupted run may take to write a checkpoint, and to value its commitment.
+SAVING_TIME, CLOSING_TIME = 5.0, 0.7
+#: Numbers of a curve up to which the record of an unfinished run holds it too; writing more takes too long.
+FOLDED = 200_000
 
 
 def run(
@@ -82,21 +98,33 @@ def run(
     """
     where, checkpoint_every = _checked_arguments(output, resume, progress, checkpoint_every)
     folder: Path | None
-    if resume is not None:
-        folder = where
-        if _is_finished(where):
-            return load_record(where)
-        experiment = _resumed(where, game, {**options, **({} if output is None else {"output": output})})
-    else:
-        if checkpoint_every is not None and output is None:
-            raise ArgumentError("checkpoint_every: expected a folder for the checkpoints, got output=None")
-        config = make_config(ExperimentConfig, {"game": game, **options}, "run")
-        folder = None if output is None else prepare_folder(where)
-        experiment = Experiment(config)
-    try:
-        return _watched(experiment, _Saver(experiment, folder, checkpoint_every), progress)
-    finally:
-        experiment.shut()
+    with Signals.current() as signals, ExitStack() as stack:
+        if resume is not None:
+            folder = where
+            if _is_finished(where):
+                return load_record(where)
+            stack.enter_context(FolderLock(where))
+            experiment = _resumed(where, game, {**options, **({} if output is None else {"output": output})})
+        else:
+            if checkpoint_every is not None and output is None:
+                raise ArgumentError("checkpoint_every: expected a folder for the checkpoints, got output=None")
+            config = make_config(ExperimentConfig, {"game": game, **options}, "run")
+            folder = None if output is None else prepare_folder(where)
+            if folder is not None:
+                stack.enter_context(FolderLock(folder))
+            try:
+                experiment = Experiment(config)
+            except KeyboardInterrupt:
+                return _never_begun(config, folder)
+        stack.callback(experiment.shut)
+        saver = _Saver(experiment, folder, checkpoint_every, is_new=resume is None)
+        return _watched(experiment, saver, progress, signals)
+
+
+def _never_begun(config: ExperimentConfig, folder: Path | None) -> RunRecord:
+    told = {name: getattr(config, name) for name in ("leader", "updates", "steps_per_update", "seed")}
+    game = config.game if isinstance(config.game, str) else config.game.name
+    return note_stop(folder, game=game, follower=config.follower or "", **told)
 
 
 def _checked_arguments(output: Any, resume: Any, progress: Any, checkpoint_every: Any) -> tuple[Path, int | None]:
@@ -110,43 +138,110 @@ def _checked_arguments(output: Any, resume: Any, progress: Any, checkpoint_every
     return where, checked(checkpoint_every, Count | None, "run: checkpoint_every")
 
 
-def _watched(experiment: Experiment, saver: _Saver, progress: Callable[[Progress], None] | None) -> RunRecord:
-    """Do what is left of a run; whatever ends it, its record is written."""
-    saver.checkpoint()
+def _watched(
+    experiment: Experiment, saver: _Saver, progress: Callable[[Progress], None] | None, signals: Signals
+) -> RunRecord:
+    """Do what is left of a run; whatever ends it, its record is written with a final status."""
+    signals.hold()
+    saver.begin()
+    ending: BaseException | None = None
     try:
-        while experiment.updates_done < experiment.config.updates:
-            state = experiment.step()
-            if progress is not None:
-                progress(state)
-            saver.after_update()
-        return experiment.close("finished")
-    except KeyboardInterrupt:
-        saver.checkpoint()
-        return experiment.close("interrupted")
-    except Exception as exc:
-        experiment.close("failed", f"{type(exc).__name__}: {exc}")
-        raise
-    finally:
+        # Two layers: what is raised between them, by one more signal, is caught by the outer one.
+        try:
+            signals.release()
+            _learn(experiment, saver, progress, signals)
+            experiment.close("finished")
+        finally:
+            signals.hold()
+    except BaseException as exc:
+        signals.hold()
+        ending = exc
+        _close(experiment, saver, exc, signals)
+    try:
         saver.end()
+    except OutputError as exc:
+        exc.record = experiment.record
+        if ending is None or isinstance(ending, KeyboardInterrupt):
+            raise
+        ending.add_note(f"The run's record could not be written: {exc}")
+    if ending is None or isinstance(ending, KeyboardInterrupt):
+        return experiment.record
+    raise ending
+
+
+def _learn(
+    experiment: Experiment, saver: _Saver, progress: Callable[[Progress], None] | None, signals: Signals
+) -> None:
+    while experiment.updates_done < experiment.config.updates:
+        state = experiment.step()
+        if progress is not None:
+            progress(state)
+        saver.after_update()
+        if experiment.updates_done < experiment.config.updates:
+            signals.point()
+
+
+def _close(experiment: Experiment, saver: _Saver, ending: BaseException, signals: Signals) -> None:
+    """Complete the record of a run that did not come to its end, in little time if somebody waits for it."""
+    failed, asked = isinstance(ending, Exception), isinstance(ending, KeyboardInterrupt)
+    record = experiment.update_record()
+    # The status is there even if what belongs to it cannot be found.
+    record.status = "failed" if failed else "interrupted"
+    record.error = None if asked else f"{type(ending).__name__}: {ending}"
+    steps: list[tuple[float | None, Callable[[], Any]]] = [
+        (None if failed else CLOSING_TIME, lambda: experiment.close(record.status, record.error))
+    ]
+    if not failed:
+        steps.insert(0, (SAVING_TIME, saver.checkpoint))
+    for seconds, do in steps:
+        try:
+            signals.within(seconds, do)
+        except Exception as exc:  # one failure is not to hide another, nor to leave a run without a record
+            if record.error is None:
+                record.error = f"at the end of the run: {type(exc).__name__}: {exc}"
+            ending.add_note(f"At the end of the run: {type(exc).__name__}: {exc}")
 
 
 class _Saver:
-    """Writes record and checkpoints of a run; without a folder it does nothing."""
+    """Writes record, curve and checkpoints of a run; without a folder it does nothing."""
 
-    def __init__(self, experiment: Experiment, folder: Path | None, every: int | None) -> None:
-        self._experiment, self._folder = experiment, folder
+    def __init__(self, experiment: Experiment, folder: Path | None, every: int | None, *, is_new: bool) -> None:
+        self._experiment, self._folder, self._is_new = experiment, folder, is_new
         self._every = every
         self._saved = time.perf_counter()
         self._storable = folder is not None
 
+    def begin(self) -> None:
+        """Write the first record and checkpoint: what cannot be written is said before any work is done.
+
+        The files of an earlier run in the same folder get names with a number.
+        """
+        if self._folder is None:
+            return
+        remove_leftovers(self._folder)
+        earlier = set_aside(self._folder) if self._is_new else []
+        try:
+            self._save()
+            self.checkpoint()
+        except BaseException:
+            restore_names(earlier)
+            raise
+
     def after_update(self) -> None:
         """Write what is due."""
         due = self._folder is not None and time.perf_counter() - self._saved > SAVE_INTERVAL
-        if due and self._folder is not None:
-            self._experiment.update_record().save(self._folder)
-            self._saved = time.perf_counter()
+        if due:
+            self._save()
         if due if self._every is None else self._experiment.updates_done % self._every == 0:
             self.checkpoint()
+
+    def _save(self) -> None:
+        """Write the record without its curve, and to the file of the curve what is new in it."""
+        if self._folder is not None:
+            self._experiment.curve.write(self._folder)
+            record = self._experiment.update_record(with_curve=False)
+            replace(record, curve={}).save(self._folder)
+            self._saved = time.perf_counter()
 
     def checkpoint(self) -> None:
         """Write a checkpoint, unless an update is under way; players that cannot be stored go on without."""
@@ -156,27 +251,35 @@ class _Saver:
             self._experiment.save(self._folder)
         except ArgumentError as exc:
             self._storable = False
-            self._remove()
+            self._remove(CHECKPOINT_NAME)
             if self._every is not None:
                 raise
-            warnings.warn(f"this run cannot be resumed: {exc}", stacklevel=4)
+            warnings.warn(f"this run cannot be resumed: {exc}", stacklevel=5)
 
     def end(self) -> None:
-        """Write the record; a finished run needs no checkpoint any more."""
+        """Write the record; a finished run needs no checkpoint any more, and holds its curve itself."""
         if self._folder is None:
             return
-        self._experiment.record.save(self._folder)
-        if self._experiment.record.status == "finished":
-            self._remove()
+        record = self._experiment.record
+        if record.status != "finished":
+            self._experiment.curve.write(self._folder)
+        if record.status == "finished" or sum(column.size for column in record.curve.values()) <= FOLDED:
+            record.save(self._folder)
+        else:
+            replace(record, curve={}).save(self._folder)
+        if record.status == "finished":
+            self._remove(CHECKPOINT_NAME, CURVE_NAME)
+            remove_superseded(self._folder, record)
 
-    def _remove(self) -> None:
-        if self._folder is not None:
-            (self._folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+    def _remove(self, *names: str) -> None:
+        for name in names:
+            if self._folder is not None:
+                (self._folder / name).unlink(missing_ok=True)
 
 
 def _is_finished(folder: Path) -> bool:
     has_checkpoint = (folder / CHECKPOINT_NAME).exists()
-    return not has_checkpoint and (folder / FILE_NAME).exists() and load_record(folder).status == "finished"
+    return not has_checkpoint and (folder / RECORD_NAME).exists() and load_record(folder).status == "finished"
 
 
 def load_checkpoint(folder: str | Path) -> dict[str, Any]:

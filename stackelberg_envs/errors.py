@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "ActionError",
@@ -101,7 +102,15 @@ class InformationError(StackelbergError, PermissionError):
 
 
 class OutputError(StackelbergError, OSError):
-    """A folder or file cannot be written or read."""
+    """A folder or file cannot be written or read.
+
+    Attributes
+    ----------
+    record
+        What a run had when its record could not be written: an :class:`agents.RunRecord`; else None.
+    """
+
+    record: Any = None
 
 
 class MissingExtraError(StackelbergError, ImportError):

@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 
 import agents
-from agents.checkpoints import PACKAGES, digest, pack, unpack, write_atomically
-from agents.experiment import CHECKPOINT_NAME, Experiment, ExperimentConfig
+from agents.checkpoints import PACKAGES, digest, pack, unpack
+from agents.experiment import Experiment, ExperimentConfig
+from agents.files import CHECKPOINT_NAME, CURVE_NAME, write_atomically
 from agents.followers import follower_class, follower_names
 from agents.leaders import leader_class, leader_names
 from agents.leaders.base import LEADERS
@@ -375,6 +376,7 @@ def interrupted(folder):
 def test_a_damaged_checkpoint_is_refused_wherever_the_damage_is(tmp_path):
     path = interrupted(tmp_path)
     data, rng = path.read_bytes(), np.random.default_rng(0)
+    curve = (tmp_path / CURVE_NAME).read_bytes()
     whole = content(agents.run(resume=tmp_path))
     refused = 0
     for damage in range(120):
@@ -384,6 +386,7 @@ def test_a_damaged_checkpoint_is_refused_wherever_the_damage_is(tmp_path):
         else:
             del spoiled[int(rng.integers(len(data))) :]
         path.write_bytes(spoiled)
+        (tmp_path / CURVE_NAME).write_bytes(curve)
         try:
             assert content(agents.run(resume=tmp_path)) == whole  # a byte that means nothing
         except OutputError as exc:
@@ -396,7 +399,7 @@ def test_a_damaged_checkpoint_is_refused_wherever_the_damage_is(tmp_path):
     ("change", "message"),
     [
         (lambda c: None, "expected the checkpoint of a run, got something else"),
-        (lambda c: {**c, "format": 99}, "expected format 1, got 99"),
+        (lambda c: {**c, "format": 99}, "expected format 2, got 99"),
         (
             lambda c: {**c, "game_digest": "0"},
             "expected the game 'stackelberg/DiscreteToy-v0' the run was started with",
@@ -481,7 +484,8 @@ def test_a_killed_process_leaves_a_run_that_goes_on(update, tmp_path):
                 process.send_signal(signal.SIGKILL)
                 break
     assert process.returncode == -signal.SIGKILL
-    assert not (tmp_path / FILE_NAME).exists()
+    assert load_record(tmp_path).status == "running"
+    assert len(load_record(tmp_path).curve["leader_value"]) >= update - 1
     record = agents.run(resume=tmp_path)
     whole = agents.run(
         TOY,

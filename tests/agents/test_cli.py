@@ -303,7 +303,9 @@ def test_a_real_signal_to_a_real_process(tmp_path):
     )
     try:
         deadline = time.monotonic() + 60
-        while not (tmp_path / "record.json").exists() and time.monotonic() < deadline:
+        while time.monotonic() < deadline and not (
+            (tmp_path / "curve.jsonl").exists() and (tmp_path / "curve.jsonl").stat().st_size
+        ):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

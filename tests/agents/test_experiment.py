@@ -123,7 +123,7 @@ def test_an_unwritable_folder_is_refused_before_any_work(game, tmp_path):
         ("not json", "expected the JSON of a run"),
         ("{}", "expected the JSON of a run, got KeyError: 'format'"),
         ('{"format": 99}', "expected format 1, got 99"),
-        ('{"format": 1, "nonsense": 2}', "expected the JSON of a run, got TypeError"),
+        ('{"format": 1, "nonsense": 2}', "expected fields of a run's record, got 'nonsense'"),
         ("[1]", "expected the JSON of a run"),
     ],
 )

@@ -1,0 +1,198 @@
+"""What ends a run from outside: Ctrl-C, the signal of a batch system, a terminal that goes away.
+
+All three raise :class:`Stopped`, a KeyboardInterrupt, in the main thread. While a run writes down what it has, nothing
+is raised any more, so that there is a record with a final status however often somebody presses Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, NoReturn, Self, TypeVar
+
+__all__ = ["Signals", "Stopped"]
+
+Result = TypeVar("Result")
+NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+#: Handlers that nobody chose. Others stay in force, an ignored SIGHUP (nohup) among them.
+DEFAULT = (signal.SIG_DFL, signal.default_int_handler)
+#: Seconds after which a stop that had no effect (an exception is lost in a destructor, say) is raised again.
+AGAIN = 0.5
+#: Signals within so many seconds of a stop are one with it: a batch system may send several at once.
+TOGETHER = 0.1
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asks the run to end.
+
+    Attributes
+    ----------
+    number
+        Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.number = number
+
+
+class _TimeUp(BaseException):
+    """What is done at the end of a run takes too long."""
+
+
+class Signals:
+    """While it is entered, signals stop what goes on in the main thread; in other threads it does nothing.
+
+    It may be entered again where it is in force (:meth:`current`); handlers are restored when it is left as often.
+
+    Parameters
+    ----------
+    grace
+        Seconds after the first signal during which :meth:`point` is waited for, before the stop is raised.
+
+    Attributes
+    ----------
+    received
+        Number of the first signal that came, or None.
+    """
+
+    _active: Signals | None = None
+
+    def __init__(self, grace: float = 0.0) -> None:
+        self.grace = grace
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+        self._missed: set[int] = set()
+        self._depth = 0
+        self._raised = -math.inf
+        self._holds = self._limited = False
+        self._heeded = threading.Event()
+        self._sending = threading.Lock()
+
+    @classmethod
+    def current(cls) -> Signals:
+        """Return the one that is in force in this thread, or a new one."""
+        return cls._active if cls._active is not None and _in_main_thread() else cls()
+
+    def __enter__(self) -> Self:
+        if _in_main_thread() and Signals._active in (None, self):
+            Signals._active = self
+            self._depth += 1
+            self._install(lambda handler: handler in DEFAULT)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self._holds = False
+        if Signals._active is not self or not _in_main_thread():
+            return
+        self._depth -= 1
+        if self._depth == 0:
+            self._heed()
+            while self._before:
+                signal.signal(*self._before.popitem())
+            Signals._active = None
+            while self._missed:
+                signal.raise_signal(self._missed.pop())
+
+    def point(self) -> None:
+        """Stop here, at a good place, if that was asked for."""
+        if self.received is not None and not self._holds:
+            self._raise(self.received)
+
+    def hold(self) -> None:
+        """Raise nothing any more until :meth:`release`, or until this is left."""
+        self._holds = True
+        self._heed()
+        if self._depth:
+            # A handler of the caller's could raise, too: it is called afterwards. None was not set from Python.
+            self._install(lambda handler: handler not in (None, signal.SIG_IGN))
+
+    def release(self) -> None:
+        """End what :meth:`hold` began; what came meanwhile is raised now."""
+        self._holds = False
+        self.point()
+
+    def within(self, seconds: float | None, do: Callable[[], Result]) -> Result | None:
+        """Return ``do()``, or None if it takes longer or one more signal comes; to be called after :meth:`hold`."""
+        if not (self._depth and self._before):
+            return do()
+        patience = threading.TIMEOUT_MAX if seconds is None else seconds
+        timer = threading.Timer(patience, self._send, (threading.get_ident(), next(iter(self._before)), False))
+        timer.daemon = True
+        try:
+            timer.start()
+            # One block, so that there is no place outside it at which a signal could raise.
+            try:
+                self._limited = True
+                return do()
+            finally:
+                self._limited = False
+        except _TimeUp:
+            return None
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def announce(self) -> None:
+        """Called, in the handler, when a stop is put off to the next good place; by default does nothing."""
+
+    def _install(self, replaces: Callable[[Any], bool]) -> None:
+        for number in NUMBERS:
+            if number not in self._before and replaces(signal.getsignal(number)):
+                self._before[number] = signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        now = time.monotonic()
+        if now - self._raised < TOGETHER:
+            return
+        if self._limited:
+            self._limited = False
+            raise _TimeUp
+        is_first = self.received is None
+        if is_first:
+            self.received = number
+        if self._holds:
+            if self._before.get(number) not in DEFAULT:
+                self._missed.add(number)
+            return
+        if not is_first:
+            self._raise(number)
+        self._repeat(number, AGAIN if self.grace <= 0.0 else self.grace)
+        if self.grace <= 0.0:
+            self._raise(number)
+        self.announce()
+
+    def _raise(self, number: int) -> NoReturn:
+        self._raised = time.monotonic()
+        raise Stopped(number)
+
+    def _repeat(self, number: int, seconds: float) -> None:
+        """Send the signal again and again until it has an effect."""
+        main = threading.get_ident()
+        self._heeded.clear()
+
+        def send() -> None:
+            while not self._heeded.wait(seconds):
+                self._send(main, number, True)
+
+        threading.Thread(target=send, daemon=True).start()
+
+    def _send(self, thread: int, number: int, again: bool) -> None:
+        # Never after the handlers were restored: the default of most signals is to end the process.
+        with self._sending:
+            if not self._heeded.is_set() if again else self._limited:
+                signal.pthread_kill(thread, number)
+
+    def _heed(self) -> None:
+        self._heeded.set()
+        with self._sending:
+            pass
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
