@@ -152,7 +152,9 @@ class Bchg(GradientLeader):
             Play under another commitment than the last one.
         """
         if not self.off_policy:
-            require_on_policy(trajectories, self.brief.commitment.check(self.commit()), type(self).__name__.lower())
+            box = self.brief.commitment
+            announced = box.check(self.commit())
+            require_on_policy(trajectories, announced, type(self).__name__.lower(), box.high - box.low)
         return super().update(trajectories)
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:

@@ -43,7 +43,9 @@ class BlackBoxLeader(PointLeader):
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Judge the present candidate and choose the next; play under another commitment is refused."""
-        require_on_policy(trajectories, self.commit(), type(self).__name__.lower())
+        box = self.brief.commitment
+        require_on_policy(trajectories, self.commit(), type(self).__name__.lower(), box.high - box.low)
+        self.observe_rewards(trajectories)
         value = observed_value(trajectories, self.brief.leader_discount)
         if value > self.best_value:
             self.best_theta, self.best_value = self.theta, value
