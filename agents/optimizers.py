@@ -20,8 +20,8 @@ __all__ = ["Adam", "Optimizer", "Sgd", "clip_norm", "length", "make_optimizer"]
 class Optimizer(Protocol):
     """Turns gradients into steps; may keep state between them."""
 
-    def step(self, gradient: Array, unit: float = 1.0) -> Array:
-        """Return the step to add to theta, for a gradient, shape (P,), in units of `unit`."""
+    def step(self, gradient: Array) -> Array:
+        """Return the step to add to theta."""
 
 
 @dataclass
@@ -34,15 +34,18 @@ class Sgd:
         Step for a gradient of one unit.
     momentum
         In [0, 1).
+    unit
+        What gradients are measured in; who steps may change it.
     """
 
     learning_rate: float
     momentum: float = 0.0
+    unit: float = 1.0
     _velocity: Array | None = None
 
-    def step(self, gradient: Array, unit: float = 1.0) -> Array:
-        """Return the step to add to theta, for a gradient, shape (P,), in units of `unit`."""
-        scaled = gradient / unit
+    def step(self, gradient: Array) -> Array:
+        """Return the step to add to theta."""
+        scaled = gradient / self.unit
         velocity = scaled if self._velocity is None else self.momentum * self._velocity + scaled
         self._velocity = velocity
         return self.learning_rate * velocity
@@ -70,9 +73,8 @@ class Adam:
     _root: Array | None = None
     _count: int = 0
 
-    def step(self, gradient: Array, unit: float = 1.0) -> Array:
-        """Return the step to add to theta; it depends on no unit."""
-        del unit
+    def step(self, gradient: Array) -> Array:
+        """Return the step to add to theta."""
         mean = np.zeros_like(gradient) if self._mean is None else self._mean
         root = np.zeros_like(gradient) if self._root is None else self._root
         self._count += 1

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import numpy as np
 
 from agents.brief import Brief, Information
-from agents.optimizers import Optimizer, clip_norm, length, make_optimizer
+from agents.optimizers import Optimizer, Sgd, clip_norm, length, make_optimizer
 from agents.options import NonNegative, Options, Positive, Start, require_applicable
 from agents.parametrisations import unit_of
 from agents.registry import Registry
@@ -161,9 +161,9 @@ class PointLeader(Leader):
 
     def observe_rewards(self, trajectories: Trajectories) -> None:
         """Take note of the size of the leader's rewards: those of the play, or of the game where that is known."""
-        rewards = trajectories.leader_reward
-        if self.brief.model is not None and self.brief.kind == "tabular":
-            rewards = self.brief.model.primitives(self.commit()).leader_reward
+        known = self.brief.model is not None and self.brief.kind == "tabular"
+        game = self.brief.model.primitives(self.commit()) if known else trajectories
+        rewards = game.leader_reward
         self.largest_reward = max(self.largest_reward, float(np.abs(rewards).max(initial=0.0)))
 
     def climbed(self, theta: Array, gradient: Array, optimizer: Optimizer, updates: int) -> Array:
@@ -174,7 +174,9 @@ class PointLeader(Leader):
         config, scaled = self.config, self.unit * gradient
         # A leader that was never paid anything has no better measure than the gradient itself.
         unit = self.largest_reward or length(scaled) or 1.0
-        step = optimizer.step(clip_norm(scaled, config.max_norm, unit), unit) / (1.0 + config.decay * updates)
+        if isinstance(optimizer, Sgd):
+            optimizer.unit = unit
+        step = optimizer.step(clip_norm(scaled, config.max_norm, unit)) / (1.0 + config.decay * updates)
         return self.brief.parametrisation.retract(theta + self.unit * step)
 
     def commit(self) -> Array:
@@ -241,7 +243,8 @@ def require_on_policy(trajectories: Trajectories, announced: Array, leader: str,
         raise ArgumentError(
             f"{leader}: expected play under a commitment of shape {announced.shape}, got {played.shape}"
         )
-    odd = ~(np.abs(played - announced) <= SAME * width + ROUNDED * np.abs(announced))
+    close = SAME * (width if np.shape(width) == announced.shape else np.max(width))
+    odd = ~(np.abs(played - announced) <= close + ROUNDED * np.abs(announced))
     if odd.any():
         where = first_index(odd)
         raise ArgumentError(
