@@ -10,11 +10,12 @@ from agents.followers import Follower, FollowerView
 from agents.followers.several import players_of
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.batched import BatchedGame, play
-from stackelberg_envs.errors import InstabilityError
+from stackelberg_envs.errors import ConvergenceError, InstabilityError
 from stackelberg_envs.games import Game, TabularGame
 from stackelberg_envs.oracles import leader_value, response_gap, soft_best_response
+from stackelberg_envs.planning import BestResponse, Primitives, episode_values
 
-__all__ = ["EVALUATION_EPISODES", "Evaluation", "discounted_return", "evaluation_of"]
+__all__ = ["EVALUATION_EPISODES", "Evaluation", "discounted_return", "evaluation_of", "neutral_commitment"]
 
 #: Episodes by which J is estimated where it is not known, always with the same random numbers.
 EVALUATION_EPISODES = 200
@@ -24,40 +25,65 @@ EVALUATION_SEED = 2**31 - 1
 class Evaluation(Protocol):
     """How J is found in one game."""
 
-    def start(self, view: FollowerView, follower: Follower) -> float:
-        """Return J against the best response."""
+    #: Whether J against the best response is known.
+    is_exact: bool
+
+    def exact(self, x: Array) -> float | None:
+        """Return J of play without end against the best response; None where it is unknown."""
+
+    def episode(self, x: Array) -> float | None:
+        """Return J of an episode cut at the horizon against the same response; None where it is unknown."""
 
     def value(self, view: FollowerView, follower: Follower) -> float:
         """Return J under the followers' present policies, their mean."""
 
-    def final(self, x: Array, follower: Follower) -> tuple[float | None, float | None]:
-        """Return J against the best response, and what the follower loses against it; None where it is unknown."""
+    def gap(self, x: Array, follower: Follower) -> float | None:
+        """Return what the followers lose by their present policies, the most of them; None where it is unknown."""
+
+    def meaning(self, follower: Follower) -> str:
+        """Return what :meth:`value` is, in words."""
 
 
 class TabularEvaluation:
     """Exact values of a tabular game."""
 
+    is_exact = True
+
     def __init__(self, game: TabularGame) -> None:
         self.game = game
+        self._last: tuple[Array, Primitives, BestResponse] | None = None
 
-    def start(self, view: FollowerView, follower: Follower) -> float:
-        """Return J against the soft best response."""
-        del follower
-        return leader_value(view.primitives, soft_best_response(view.primitives).policy)
+    def exact(self, x: Array) -> float:
+        """Return J of play without end against the soft best response."""
+        primitives, best = self._solved(x)
+        return leader_value(primitives, best.policy)
+
+    def episode(self, x: Array) -> float:
+        """Return J of an episode cut at the horizon; the follower responds as if play had no end."""
+        primitives, best = self._solved(x)
+        return episode_values(primitives, best.policy, self.game.horizon)[0]
 
     def value(self, view: FollowerView, follower: Follower) -> float:
-        """Return the exact J under the followers' policies, their mean."""
+        """Return the exact J of play without end under the followers' policies, their mean."""
         return float(np.mean([leader_value(view.primitives, player.policy) for player in players_of(follower)]))
 
-    def final(self, x: Array, follower: Follower) -> tuple[float | None, float | None]:
-        """Return J against the soft best response and the largest loss of a follower."""
-        primitives = self.game.primitives(x)
-        best = soft_best_response(primitives)
-        gap = None
-        if np.isfinite(getattr(follower, "policy", np.nan)).all():
-            gaps = [response_gap(primitives, player.policy, best.state_values) for player in players_of(follower)]
-            gap = max(gaps)
-        return leader_value(primitives, best.policy), gap
+    def gap(self, x: Array, follower: Follower) -> float | None:
+        """Return the largest loss of a follower; None where a policy is not finite."""
+        primitives, best = self._solved(x)
+        if not np.isfinite(getattr(follower, "policy", np.nan)).all():
+            return None
+        return max(response_gap(primitives, player.policy, best.state_values) for player in players_of(follower))
+
+    def meaning(self, follower: Follower) -> str:
+        """Exact, whoever the follower is."""
+        del follower
+        return "exact, play without end, against the follower as it played"
+
+    def _solved(self, x: Array) -> tuple[Primitives, BestResponse]:
+        if self._last is None or not np.array_equal(self._last[0], x):
+            primitives = self.game.primitives(x)
+            self._last = np.array(x), primitives, soft_best_response(primitives)
+        return self._last[1:]
 
 
 class BatchedEvaluation:
@@ -65,16 +91,35 @@ class BatchedEvaluation:
 
     def __init__(self, game: BatchedGame) -> None:
         self.game = game
+        self.is_exact = game.has_solution
+        self._last: tuple[Array, Any] | None = None
 
-    def start(self, view: FollowerView, follower: Follower) -> float:
-        """Return J against the best response, or against the follower where none is known."""
-        if self.game.has_solution:
-            return self.game.solve(view.commitment).leader_value
-        return self.value(view, follower)
+    def exact(self, x: Array) -> float | None:
+        """Return J of play without end against the best response; None without a solver or a finite response."""
+        solution = self._solved(x)
+        return None if solution is None else float(solution.leader_value)
+
+    def episode(self, x: Array) -> float | None:
+        """Return J of an episode cut at the horizon, where the solver says it."""
+        found = getattr(self._solved(x), "episode", None)
+        return None if found is None else float(found.leader_value)
 
     def value(self, view: FollowerView, follower: Follower) -> float:
         """Return the exact J of exact followers, and a mean over play for the others."""
         return float(np.mean([self._value(view.commitment, player) for player in players_of(follower)]))
+
+    def gap(self, x: Array, follower: Follower) -> None:
+        """Not known: nobody evaluates the followers of these games exactly."""
+
+    def meaning(self, follower: Follower) -> str:
+        """Exact for exact followers of the commitment in force."""
+        players = players_of(follower)
+        if all(getattr(one, "solution", None) is not None and not getattr(one.config, "delay", 0) for one in players):
+            return "exact, play without end, against the follower as it played"
+        return (
+            f"mean over {EVALUATION_EPISODES} episodes of at most {self.game.horizon} steps, against the follower as "
+            "it played"
+        )
 
     def _value(self, x: Array, follower: Follower) -> float:
         solution: Any = getattr(follower, "solution", None)
@@ -84,16 +129,22 @@ class BatchedEvaluation:
         seen = play(self.game, x, follower.policy, rng, episodes=EVALUATION_EPISODES)
         return discounted_return(seen.leader_reward, seen.offsets, self.game.leader_discount)
 
-    def final(self, x: Array, follower: Follower) -> tuple[float | None, float | None]:
-        """Return J against the best response; against the follower's last policy where none is known."""
-        try:
-            if self.game.has_solution:
-                return self.game.solve(x).leader_value, None
-        except InstabilityError:
-            return None, None
-        if not hasattr(follower, "policy"):
-            return None, None
-        return float(np.mean([self._value(x, player) for player in players_of(follower)])), None
+    def _solved(self, x: Array) -> Any:
+        if not self.is_exact:
+            return None
+        if self._last is None or not np.array_equal(self._last[0], x):
+            try:
+                solution = self.game.solve(x)
+            except (InstabilityError, ConvergenceError):
+                solution = None
+            self._last = np.array(x), solution
+        return self._last[1]
+
+
+def neutral_commitment(game: Game) -> Array:
+    """Return the admissible commitment nearest to zero: no incentive, no tax, a uniform policy."""
+    commitment = game.commitment
+    return np.asarray(commitment.project(np.zeros(commitment.shape)))
 
 
 def discounted_return(rewards: Array, offsets: Any, discount: float) -> float:

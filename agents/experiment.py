@@ -18,18 +18,20 @@ from agents.briefing import kind_of, level_of, make_brief, redact, require_kind
 from agents.checkpoints import PACKAGES, attributes, digest, pack, unpack
 from agents.collection import collect
 from agents.curves import Curve, CurveMark
-from agents.evaluation import evaluation_of
+from agents.ending import delay_of, meanings, responding, theta_giving
+from agents.evaluation import evaluation_of, neutral_commitment
 from agents.files import CHECKPOINT_NAME, write_atomically
 from agents.followers import Follower, FollowerView, follower_class
 from agents.followers.several import make_follower, members_of
 from agents.followers.training import Trainer
 from agents.leaders import Leader, leader_class
+from agents.leaders.base import recommendation
 from agents.options import Count, Natural, Options, make_config
 from agents.results import RunRecord
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, first_index
 from stackelberg_envs.batched import AnyGame, BatchedGame
-from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError, OutputError
+from stackelberg_envs.errors import ArgumentError, CommitmentError, ConvergenceError, InstabilityError, OutputError
 from stackelberg_envs.games import TabularGame
 
 __all__ = ["ExperimentConfig", "Progress", "level_of", "make_brief", "redact"]
@@ -40,7 +42,7 @@ MAX_HALVINGS = 10
 #: Attributes of an experiment that have a state of their own.
 PLAYERS = ("leader", "follower", "_play_rng")
 #: Columns of the curve that are the run's own, so that no diagnostic of a leader may be called so.
-COLUMNS = ("observed_steps", "leader_value", "observed_return", "whole_episodes", "halvings")
+COLUMNS = ("observed_steps", "leader_value", "recommended_value", "observed_return", "whole_episodes", "halvings")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,8 @@ class ExperimentConfig(Options):
     parametrisation
         Name; default the one the commitment suggests.
     evaluate_every
-        The exact leader value is computed for the record at every such update (0: only at the end).
+        Exact leader values, of what was announced and of what is recommended after it, are computed for the record at
+        every such update, the first included (0: only at the end).
     leader_process
         Whether the leader runs in a process of its own, which receives nothing but bytes.
     best_known
@@ -120,6 +123,7 @@ class Experiment:
         if self.level >= Information.CONTROLS_TRAINING and isinstance(self.game, TabularGame):
             train = Trainer(self.game, follower_kind, follower_config)
             brief = replace(brief, uniform_play=self._uniform_play, train=train)
+        self._parametrisation = brief.parametrisation
         self.leader = _start_leader(kind, brief, leader_config, leader_rng, config)
         self.follower = make_follower(follower_kind, follower_config, follower_rng, self.game)
         self._evaluation = evaluation_of(self.game)
@@ -130,6 +134,13 @@ class Experiment:
         # The last commitment and theta that were announced, and the last to which the follower responded soundly.
         self._latest: tuple[Array, Array | None] | None = None
         self._sound: tuple[Array, Array | None] | None = None
+        # The last one whose update is complete, the first, and the one whose learning is complete.
+        self._played: tuple[Array, Array | None] | None = None
+        self._first: Array | None = None
+        self._responded_to: Array | None = None
+        # What the leader recommended after the last update, and whether that had been announced before.
+        self._recommended: tuple[Array, Array | None] | None = None
+        self._recommended_was_played = False
         self._between_updates = True
         self._before = 0.0
         self._started = time.perf_counter()
@@ -146,6 +157,7 @@ class Experiment:
             information=self.level.name,
             parametrisation=brief.parametrisation.name,
             best_known=self.game.facts.get("best_known") if config.best_known is None else config.best_known,
+            horizon=self.game.horizon,
             versions=_versions(),
         )
 
@@ -171,11 +183,13 @@ class Experiment:
         self._note(
             observed_steps=self.record.observed_steps,
             leader_value=value,
+            recommended_value=self._recommend(update),
             observed_return=seen.mean_return(self.game.leader_discount),
             whole_episodes=seen.whole.sum(),
             **({"halvings": halvings} if isinstance(self.game, BatchedGame) else {}),
             **self._checked_diagnostics(diagnostics),
         )
+        self._played = self._latest
         self.record.seconds = self._seconds()
         self.updates_done += 1
         self._between_updates = True
@@ -186,34 +200,82 @@ class Experiment:
 
         A step to where the follower has no finite response is halved until it has one; the record counts how often.
         """
-        for halvings in range(MAX_HALVINGS + 1):
+        for halvings in range(MAX_HALVINGS + 2):
             x = self.game.commitment.check(self.leader.commit())
-            self._latest = x, _theta_of(self.leader)
+            self._latest = x, theta_giving(x, getattr(self.leader, "theta", None), self._parametrisation)
             self._announced = x
+            self._responded_to = None
             view = FollowerView(self.game, x)
             try:
                 self.record.follower_steps += self.follower.learn(view)
             except InstabilityError:
-                whole = halvings == MAX_HALVINGS - 1
-                if halvings == MAX_HALVINGS or not self.leader.shorten(1.0 if whole else 0.5):
+                whole = halvings == MAX_HALVINGS
+                if halvings > MAX_HALVINGS or not self.leader.shorten(1.0 if whole else 0.5):
                     raise
             else:
                 break
+        self._responded_to = x
+        self._first = x if self._first is None else self._first
         return view, halvings
 
     def close(self, status: str, error: str | None = None) -> RunRecord:
-        """Evaluate the final commitment exactly and complete the record."""
-        if self._between_updates:
-            x = self.leader.recommend()
-            # A leader that has lost its way is not asked about again: its last commitment stands.
-            if np.isfinite(x).all():
-                self._latest = self._sound = self.game.commitment.check(x), _theta_of(self.leader)
-        record = self.update_record(self._sound if status == "failed" else self._latest)
+        """Choose the commitment the run ends with, evaluate it exactly and complete the record."""
+        final, ends_with = self._ending(status)
+        record = self.update_record(final)
+        record.commitment, record.theta = (None, None) if final is None else final
         record.status, record.error = status, error
         if record.commitment is not None:
-            record.leader_value, record.response_gap = self._evaluation.final(record.commitment, self.follower)
+            record.ends_with = ends_with
+            self._judge(record)
         record.seconds = self._seconds()
         return record
+
+    def _ending(self, status: str) -> tuple[tuple[Array, Array | None] | None, str]:
+        """Return the commitment a run ends with, and whether that is the recommended or an announced one.
+
+        A run that was stopped does not end with one that nobody has ever played. A leader that has lost its way, and
+        recommends what is no commitment, ends with its last one.
+        """
+        recommended = self._recommended is not None
+        if recommended and (status == "finished" or (self._between_updates and self._recommended_was_played)):
+            return self._recommended, "recommended"
+        if status == "interrupted" and recommended and self._recommended_was_played:
+            return self._recommended, "recommended"
+        return (self._played if status == "interrupted" else self._sound), "announced"
+
+    def _judge(self, record: RunRecord) -> None:
+        """Say what the final commitment is worth, after the follower has responded to it, and what others are."""
+        x, found = record.commitment, self._evaluation
+        assert x is not None  # noqa: S101 - the caller looks
+        self._judge_others()
+        record.leader_value, record.episode_value = found.exact(x), found.episode(x)
+        record.response_gap = record.actual_value = None
+        view = FollowerView(self.game, x)
+        follower = self._response_to(view, record.status)
+        if follower is not None:
+            record.response_gap, record.actual_value = found.gap(x, follower), found.value(view, follower)
+        elif self._played is not None and np.array_equal(self._played[0], x):
+            last = record.curve["leader_value"][-1]
+            record.actual_value = float(last) if np.isfinite(last) else None
+        if not found.is_exact:
+            record.leader_value = record.actual_value
+        if record.status == "finished":
+            end = np.nan if record.leader_value is None else record.leader_value
+            record.curve["recommended_value"][-1] = end
+
+    def _response_to(self, view: FollowerView, status: str) -> Follower | None:
+        """Return the follower as it responds to a commitment; None where it would have to learn that after a stop."""
+        responded = self._responded_to is not None and np.array_equal(self._responded_to, view.commitment)
+        if responded and not delay_of(self.follower):
+            return self.follower
+        return responding(self.follower, view) if status == "finished" else None
+
+    def _judge_others(self) -> None:
+        """Evaluate the first and the neutral commitment, where the game has a solution and that was not done yet."""
+        record, found = self.record, self._evaluation
+        if found.is_exact and record.start_value is None and self._first is not None:
+            record.start_value = found.exact(self._first)
+            record.neutral_value = found.exact(neutral_commitment(self.game))
 
     def shut(self) -> None:
         """End the leader's process, if it has one."""
@@ -229,6 +291,8 @@ class Experiment:
         final = self._sound if final is None else final
         if final is not None:
             self.record.commitment, self.record.theta = final
+        if self._responded_to is not None:
+            self.record.meanings = meanings(self._evaluation, self.follower)
         if with_curve:
             self.record.curve = self.curve.columns()
         return self.record
@@ -296,10 +360,16 @@ class Experiment:
                 "updates_done": self.updates_done,
                 "_latest": self._latest,
                 "_sound": self._sound,
+                "_played": self._played,
+                "_first": self._first,
+                "_responded_to": self._responded_to,
+                "_recommended": self._recommended,
+                "_recommended_was_played": self._recommended_was_played,
                 "_before": self._seconds(),
             },
             "record": {
-                name: getattr(self.record, name) for name in ("start_value", "observed_steps", "follower_steps")
+                name: getattr(self.record, name)
+                for name in ("start_value", "neutral_value", "observed_steps", "follower_steps")
             },
         }
 
@@ -322,12 +392,34 @@ class Experiment:
 
     def _evaluate(self, update: int, view: FollowerView) -> float:
         """Return J under the followers' actual policies, their mean, or NaN where that was not asked for."""
-        every = self.config.evaluate_every
-        if update == 0:
-            self.record.start_value = self._evaluation.start(view, self.follower)
-        if not every or update % every:
+        if not self._is_due(update):
             return float("nan")
-        return self._evaluation.value(view, self.follower)
+        value = self._evaluation.value(view, self.follower)
+        if update == 0 and not self._evaluation.is_exact:
+            self.record.start_value = value
+        elif update == 0:
+            self._judge_others()
+        return value
+
+    def _recommend(self, update: int) -> float:
+        """Ask for a recommendation; return its exact J, or NaN where there is none or that was not asked for."""
+        x, theta = recommendation(self.leader)
+        before, self._recommended = self._recommended, None
+        try:
+            if np.isfinite(x).all():
+                x = self.game.commitment.check(x)
+                self._recommended = x, theta_giving(x, theta, self._parametrisation)
+        except CommitmentError:  # said when it is announced
+            pass
+        again = before is not None and np.array_equal(before[0], x)
+        now = self._latest is not None and np.array_equal(self._latest[0], x)
+        self._recommended_was_played = now or (again and self._recommended_was_played)
+        value = self._evaluation.exact(x) if self._recommended is not None and self._is_due(update) else None
+        return float("nan") if value is None else value
+
+    def _is_due(self, update: int) -> bool:
+        every = self.config.evaluate_every
+        return bool(every) and update % every == 0
 
     def _note(self, **values: float) -> None:
         """Add one row to the curve; what has no value in it, or had none in earlier ones, is NaN there."""
@@ -375,11 +467,6 @@ def require_sound(follower: Follower, owner: str) -> None:
             )
 
 
-def _theta_of(leader: Leader) -> Array | None:
-    theta = getattr(leader, "theta", None)
-    return None if theta is None else np.array(theta)
-
-
 def _package(kind: type[Any]) -> str:
     return kind.__module__.partition(".")[0]
 
@@ -413,16 +500,3 @@ def _versions() -> dict[str, str]:
         "scipy": scipy.__version__,
         "numba": numba.__version__,
     }
-
-
-def final_commitment(record: RunRecord) -> Array:
-    """Return the record's commitment.
-
-    Raises
-    ------
-    ArgumentError
-        The run ended before there was one.
-    """
-    if record.commitment is None:
-        raise ArgumentError(f"record: expected a commitment, but the run has status {record.status!r}")
-    return record.commitment

@@ -40,7 +40,7 @@ class Registry(dict[str, type[Player]]):
         self._walked = True
 
     def add(self, name: str) -> Callable[[Kind], Kind]:
-        """Class decorator: make a class known by `name`.
+        """Class decorator: make a class known by `name`, and let it know: ``kind.name`` is the name for messages.
 
         Raises
         ------
@@ -56,6 +56,8 @@ class Registry(dict[str, type[Player]]):
                     f"{self.role} {name!r}: the name is taken by {taken.__module__}.{taken.__qualname__}"
                 )
             self[name] = kind
+            if "name" not in vars(kind):
+                kind.name = name
             return kind
 
         return decorate

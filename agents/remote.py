@@ -17,13 +17,13 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
 from agents.brief import Brief, Information
 from agents.checkpoints import PACKAGES, pack, unpack
-from agents.leaders.base import Leader
+from agents.leaders.base import Leader, recommendation
 from agents.trajectories import Trajectories
 from stackelberg_envs import errors
 from stackelberg_envs.arrays import Array
@@ -59,6 +59,9 @@ class RemoteLeader(Leader):
     ArgumentError
         Something in the brief or the configuration has no serial form; the message says what.
     """
+
+    #: Whether play is under its last commitment, the leader itself sees, in its process.
+    off_policy: ClassVar[bool] = True
 
     def __init__(self, kind: type[Leader], brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
@@ -215,9 +218,9 @@ class _Host:
         return {"commitment": np.asarray(x), "theta": getattr(self._present, "theta", None)}
 
     def recommend(self) -> dict[str, Any]:
-        """Return the commitment it ends with and the parameters it comes from."""
-        x = self._present.recommend()
-        return {"commitment": np.asarray(x), "theta": getattr(self._present, "theta", None)}
+        """Return the commitment it would end with and the parameters it comes from; the leader goes on unchanged."""
+        x, theta = recommendation(self._present)
+        return {"commitment": x, "theta": theta}
 
     def update(self, trajectories: bytes) -> dict[str, float]:
         """Let the leader learn."""

@@ -63,24 +63,41 @@ class RunRecord:
     error
         What ended a failed run.
     commitment, theta
-        The final commitment and the parameters it comes from (None where the leader has none).
+        The final commitment and the parameters it comes from (None where it comes from none).
+    ends_with
+        Which commitment that is: "recommended", what the leader recommended in the end, or "announced", the last one
+        that was played, in a run that was stopped before the recommended one was played, or that failed.
     leader_value
-        Exact J of the final commitment under the follower's soft best response, reward units.
-    start_value
-        The same for the first commitment.
+        Exact J of the final commitment under the follower's soft best response, of play without end, reward units. In
+        games without a solver it is `actual_value`.
+    actual_value
+        J of the final commitment under the response of this run's follower to it, after it was told of it; how it is
+        found stands in `meanings`. None in a run that was stopped before the follower could respond.
+    episode_value, horizon
+        Exact J of the final commitment in an episode as it is played, which is cut after `horizon` steps; None in games
+        without a solver. The follower's response is the same: it plans as if play had no end.
+    start_value, neutral_value
+        `leader_value` of the first commitment announced, and of the neutral one, the admissible commitment nearest to
+        zero (no incentive, no tax, a uniform policy).
     best_known
         Best known J of this game, or None.
     response_gap
-        What the follower loses by its final policy against its best response, reward units; of several the most.
+        What the follower loses by its response to the final commitment against its best response, reward units; of
+        several the most. None where that is unknown, or the follower did not respond to it.
     observed_steps, follower_steps
-        Steps the leader saw, and steps the follower trained for.
+        Steps the leader saw, and steps the follower trained for; its response to what is recommended in the end, which
+        the leader never sees, is not counted.
     seconds
         Wall-clock time.
     curve
-        Arrays over leader updates: "observed_steps", "leader_value" (exact, under the follower's actual policy),
+        Arrays over leader updates: "observed_steps", "leader_value" (of the commitment announced in it, under the
+        follower's actual policy), "recommended_value" (exact, of the commitment recommended after it, under the best
+        response; the last one is `leader_value`),
         "observed_return" (mean over the whole episodes the leader saw in it, as :meth:`Trajectories.mean_return`
         has it), "whole_episodes" (their number; where it is 0, "observed_return" is that of the steps seen and of
         nothing beyond them), and the leader's diagnostics. NaN where there is no value.
+    meanings
+        What each value is, in words: by field, and by column as "curve.leader_value".
     versions
         Of this package and of what it computes with.
     """
@@ -100,14 +117,20 @@ class RunRecord:
     error: str | None = None
     commitment: Array | None = None
     theta: Array | None = None
+    ends_with: str = ""
     leader_value: float | None = None
+    actual_value: float | None = None
+    episode_value: float | None = None
+    horizon: int | None = None
     start_value: float | None = None
+    neutral_value: float | None = None
     best_known: float | None = None
     response_gap: float | None = None
     observed_steps: int = 0
     follower_steps: int = 0
     seconds: float = 0.0
     curve: dict[str, Array] = field(default_factory=dict)
+    meanings: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:

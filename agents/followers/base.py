@@ -71,6 +71,8 @@ class Follower(ABC):
 
     Attributes
     ----------
+    name
+        The name it is registered under.
     policy
         The response after the first call of :meth:`learn`: g(b | z, a), shape (Z, A, B), in tabular games; a
         :class:`stackelberg_envs.batched.FollowerPolicy` in batched ones.
@@ -78,6 +80,7 @@ class Follower(ABC):
         The kinds of game it works on: "tabular", "batched".
     """
 
+    name: ClassVar[str] = "follower"
     Config: ClassVar[type[Any]]
     kinds: ClassVar[frozenset[str]] = frozenset({"tabular"})
     policy: Any

@@ -5,14 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.brief import Brief, Information
-from agents.optimizers import Optimizer, Sgd, clip_norm, length, make_optimizer
+from agents.optimizers import clip_norm, make_optimizer
 from agents.options import NonNegative, Options, Positive, Start, require_applicable
-from agents.parametrisations import unit_of
 from agents.registry import Registry
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, as_float, first_index
@@ -26,6 +27,7 @@ __all__ = [
     "GradientLeader",
     "Leader",
     "PointLeader",
+    "recommendation",
     "register_leader",
     "require_on_policy",
     "starting_point",
@@ -33,10 +35,10 @@ __all__ = [
 
 LEADERS: Registry[Leader] = Registry("leader", __package__)
 Kind = TypeVar("Kind", bound="type[Leader]")
-#: Commitments closer than this, in units of the width of the box, are the same one.
+#: Entries of two commitments closer than this, relative to themselves, are the same: faces with 32 bits round them.
 SAME = 1e-5
-#: Faces with 32 bits round a commitment, by this part of it at most.
-ROUNDED = float(np.finfo(np.float32).eps)
+#: The same relative to the largest entry of either, for what should be zero.
+ROUNDING = 1e-9
 
 
 class Leader(ABC):
@@ -53,23 +55,34 @@ class Leader(ABC):
 
     Attributes
     ----------
+    name
+        The name it is registered under.
     information
         The level it works at; see :class:`agents.Information`.
     Config
         Dataclass of its hyperparameters.
     off_policy
-        Whether it can learn from play under other commitments than its last one.
+        Whether it can learn from play under other commitments than its last one. Otherwise `update` refuses such
+        play, whatever class defines it.
     kinds
         The kinds of game it works on: "tabular", "batched" (states are vectors).
     """
 
+    name: ClassVar[str] = "leader"
     information: ClassVar[Information]
     Config: ClassVar[type[Any]]
     off_policy: ClassVar[bool] = False
     kinds: ClassVar[frozenset[str]] = frozenset({"tabular"})
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let `commit` be remembered until the next `update`, which is then checked to be on policy."""
+        super().__init_subclass__(**options)
+        for name, wrap in (("commit", _remembered), ("update", _on_policy)):
+            if callable(vars(cls).get(name)):
+                setattr(cls, name, wrap(vars(cls)[name]))
+
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
-        require_applicable(config, brief.kind, type(self).__name__)
+        require_applicable(config, brief.kind, self.name)
         self.brief = brief
         self.config = config
         self.rng = rng
@@ -95,7 +108,10 @@ class Leader(ABC):
         """Learn from play under the last commitment; return diagnostics for the record."""
 
     def recommend(self) -> Array:
-        """Return the commitment it ends with; by default what it would announce next."""
+        """Return the commitment it would end with now; by default what it would announce next.
+
+        A run asks after every update, through :func:`recommendation`, and goes on as if it had not.
+        """
         return self.commit()
 
     def shorten(self, share: float = 0.5) -> bool:
@@ -105,6 +121,53 @@ class Leader(ABC):
         """
         del share
         return False
+
+
+def _remembered(commit: Callable[[Any], Array]) -> Callable[[Any], Array]:
+    @wraps(commit)
+    def wrapped(self: Any) -> Array:
+        x = commit(self)
+        if type(self).commit is wrapped:  # not when a class calls that of its base
+            self._announced = x
+        return x
+
+    return wrapped
+
+
+def _on_policy(update: Callable[[Any, Trajectories], Any]) -> Callable[[Any, Trajectories], Any]:
+    @wraps(update)
+    def wrapped(self: Any, trajectories: Trajectories) -> Any:
+        # Planners in the game itself may be handed nothing at all.
+        if type(self).update is not wrapped or trajectories is None:
+            return update(self, trajectories)
+        announced = vars(self).pop("_announced", None)
+        if not self.off_policy and (announced is None or not _is_same(trajectories.commitment, announced)):
+            # Nothing was announced since the last update, or its parameters were set by hand after that.
+            require_on_policy(trajectories, self.brief.commitment.check(self.commit()), self.name)
+        diagnostics = update(self, trajectories)
+        vars(self).pop("_announced", None)
+        return diagnostics
+
+    return wrapped
+
+
+def recommendation(leader: Leader) -> tuple[Array, Array | None]:
+    """Return what a leader recommends and its theta there, or None without one; the leader stays as it was.
+
+    Its random numbers go on as if they had not been asked for, and attributes that are set anew are set back. What it
+    changes inside an array it has to set back itself.
+    """
+    before, randomness = dict(vars(leader)), leader.rng.bit_generator.state
+    try:
+        x = np.array(leader.recommend(), dtype=np.float64)
+        theta = getattr(leader, "theta", None)
+        return x, None if theta is None else np.array(theta)
+    finally:
+        leader.rng.bit_generator.state = randomness
+        attributes = vars(leader)
+        for name in attributes.keys() - before.keys():
+            del attributes[name]
+        attributes.update(before)
 
 
 def register_leader(name: str) -> Callable[[Kind], Kind]:
@@ -120,16 +183,13 @@ class GradientConfig(Options):
     ----------
     learning_rate, decay
         The optimizer's rate at update t is learning_rate / (1 + decay t): the estimates stay noisy, so a
-        constant rate would keep the commitment wandering around its optimum. Steps are in units of
-        the parametrisation: logits as they are, and for "projection" the widths of the box.
+        constant rate would keep the commitment wandering around its optimum.
     optimizer
-        "adam", whose steps have about the size of the rate, or "sgd", whose steps are the rate times the gradient in
-        units of the largest reward (in size) that the leader has seen.
+        "adam" or "sgd".
     max_norm
-        Longer gradients (by theta in its units) are shortened to this many of the largest rewards seen; None leaves
-        them.
+        Longer gradients (in theta) are shortened to this norm; None leaves them.
     start
-        "zeros", "random" (standard normal theta, in its units), or an array of the parametrisation's size.
+        "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     """
 
     learning_rate: Positive = 0.05
@@ -146,38 +206,12 @@ class PointLeader(Leader):
     ----------
     theta
         The point, shape (P,).
-    unit
-        What counts as one step of each entry, shape (P,); see :func:`agents.parametrisations.unit_of`.
-    largest_reward
-        The largest of its own rewards seen so far, in size: what gradients are measured in.
     """
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.unit = unit_of(brief.parametrisation)
-        self.theta = starting_point(config.start, brief.parametrisation.size, rng, self.unit)
-        self.largest_reward = 0.0
+        self.theta = starting_point(config.start, brief.parametrisation.size, rng)
         self._played: Array | None = None
-
-    def observe_rewards(self, trajectories: Trajectories) -> None:
-        """Take note of the size of the leader's rewards: those of the play, or of the game where that is known."""
-        known = self.brief.model is not None and self.brief.kind == "tabular"
-        game = self.brief.model.primitives(self.commit()) if known else trajectories
-        rewards = game.leader_reward
-        self.largest_reward = max(self.largest_reward, float(np.abs(rewards).max(initial=0.0)))
-
-    def climbed(self, theta: Array, gradient: Array, optimizer: Optimizer, updates: int) -> Array:
-        """Return where a step of the optimizer along dJ/dtheta leads from theta, all of shape (P,).
-
-        Options are those of :class:`GradientConfig`; `updates` is the number of earlier steps.
-        """
-        config, scaled = self.config, self.unit * gradient
-        # A leader that was never paid anything has no better measure than the gradient itself.
-        unit = self.largest_reward or length(scaled) or 1.0
-        if isinstance(optimizer, Sgd):
-            optimizer.unit = unit
-        step = optimizer.step(clip_norm(scaled, config.max_norm, unit)) / (1.0 + config.decay * updates)
-        return self.brief.parametrisation.retract(theta + self.unit * step)
 
     def commit(self) -> Array:
         """Return x(theta)."""
@@ -207,19 +241,20 @@ class GradientLeader(PointLeader):
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Take one step of the optimizer along the estimated gradient."""
-        self.observe_rewards(trajectories)
         dx, diagnostics = self.gradient(trajectories)
         gradient = self.brief.parametrisation.vjp(self.theta, dx)
-        self.move_to(self.climbed(self.theta, gradient, self.optimizer, self._updates))
+        step = self.optimizer.step(clip_norm(gradient, self.config.max_norm))
+        step /= 1.0 + self.config.decay * self._updates
         self._updates += 1
-        return {"gradient_norm": length(gradient), **diagnostics}
+        self.move_to(self.brief.parametrisation.retract(self.theta + step))
+        return {"gradient_norm": float(np.linalg.norm(gradient)), **diagnostics}
 
     @abstractmethod
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Return the estimate of dJ/dx, the shape of x, and diagnostics."""
 
 
-def require_on_policy(trajectories: Trajectories, announced: Array, leader: str, width: Array | float) -> None:
+def require_on_policy(trajectories: Trajectories, announced: Array, leader: str) -> None:
     """Raise unless play was observed under the announced commitment.
 
     Parameters
@@ -230,8 +265,6 @@ def require_on_policy(trajectories: Trajectories, announced: Array, leader: str,
         The last commitment, the shape of x.
     leader
         Its name, for the message.
-    width
-        Of the box of commitments, which says what is close.
 
     Raises
     ------
@@ -243,8 +276,7 @@ def require_on_policy(trajectories: Trajectories, announced: Array, leader: str,
         raise ArgumentError(
             f"{leader}: expected play under a commitment of shape {announced.shape}, got {played.shape}"
         )
-    close = SAME * (width if np.shape(width) == announced.shape else np.max(width))
-    odd = ~(np.abs(played - announced) <= close + ROUNDED * np.abs(announced))
+    odd = _differ(played, announced)
     if odd.any():
         where = first_index(odd)
         raise ArgumentError(
@@ -253,11 +285,22 @@ def require_on_policy(trajectories: Trajectories, announced: Array, leader: str,
         )
 
 
-def starting_point(start: Any, size: int, rng: np.random.Generator, unit: Array | float = 1.0) -> Array:
+def _is_same(played: Any, announced: Any) -> bool:
+    one, other = np.asarray(played), np.asarray(announced)
+    return one.shape == other.shape and not bool(_differ(one, other).any())
+
+
+def _differ(one: Array, other: Array) -> NDArray[np.bool_]:
+    """Return where two arrays of one shape differ by more than rounding; NaN differs from everything."""
+    larger = np.maximum(np.abs(one), np.abs(other))
+    return np.asarray(~(np.abs(one - other) <= SAME * larger + ROUNDING * larger.max(initial=0.0)))
+
+
+def starting_point(start: Any, size: int, rng: np.random.Generator) -> Array:
     """Return the first theta, shape (size,), from the option `start` of :class:`GradientConfig`."""
     start = checked(start, Start, "start")
     if isinstance(start, str):
-        return np.zeros(size) if start == "zeros" else np.asarray(unit * rng.standard_normal(size))
+        return np.zeros(size) if start == "zeros" else rng.standard_normal(size)
     theta = as_float(start, "start", ArgumentError).ravel()
     if theta.size != size:
         raise ArgumentError(f"start: expected {size} finite numbers, got an array of size {theta.size}")

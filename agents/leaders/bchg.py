@@ -24,7 +24,7 @@ from agents.estimators import (
 from agents.estimators.sampled import Rule, SampledEstimator
 from agents.estimators.temperature import TemperatureEstimate
 from agents.estimators.visit_averages import steps_into_episode
-from agents.leaders.base import GradientConfig, GradientLeader, register_leader, require_on_policy
+from agents.leaders.base import GradientConfig, GradientLeader, register_leader
 from agents.options import Natural, NonNegative, Share, option
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
@@ -143,20 +143,6 @@ class Bchg(GradientLeader):
             return max(level, Information.REWARDS_OBSERVED)
         return level
 
-    def update(self, trajectories: Trajectories) -> dict[str, float]:
-        """Take one step along the estimated gradient.
-
-        Raises
-        ------
-        ArgumentError
-            Play under another commitment than the last one.
-        """
-        if not self.off_policy:
-            box = self.brief.commitment
-            announced = box.check(self.commit())
-            require_on_policy(trajectories, announced, type(self).__name__.lower(), box.high - box.low)
-        return super().update(trajectories)
-
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Update the critics, then estimate dJ/dx."""
         if self.sampled is not None:
@@ -232,8 +218,9 @@ class Bchg(GradientLeader):
 
     def _follower_rewards(self, trajectories: Trajectories) -> Array:
         if trajectories.follower_reward is None:
-            name = type(self).__name__.lower()
-            raise InformationError(f"{name}: expected the follower's rewards, got none; this game keeps them private")
+            raise InformationError(
+                f"{self.name}: expected the follower's rewards, got none; this game keeps them private"
+            )
         return trajectories.follower_reward
 
     def uses_follower_values(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from agents.brief import Brief, Information
-from agents.leaders.base import PointLeader, require_on_policy
+from agents.leaders.base import PointLeader
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 
@@ -39,13 +39,10 @@ class BlackBoxLeader(PointLeader):
     def recommend(self) -> Array:
         """Make the best candidate the present one and return its commitment."""
         self.theta = self.best_theta
-        return self.commit()
+        return self.brief.parametrisation(self.best_theta)
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
-        """Judge the present candidate and choose the next; play under another commitment is refused."""
-        box = self.brief.commitment
-        require_on_policy(trajectories, self.commit(), type(self).__name__.lower(), box.high - box.low)
-        self.observe_rewards(trajectories)
+        """Judge the present candidate and choose the next."""
         value = observed_value(trajectories, self.brief.leader_discount)
         if value > self.best_value:
             self.best_theta, self.best_value = self.theta, value

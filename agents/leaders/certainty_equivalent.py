@@ -23,7 +23,6 @@ from agents.estimators.model import ObservedModel
 from agents.identified import IdentifiedPlanner
 from agents.leaders.base import Leader, register_leader, starting_point
 from agents.options import AtLeastOne, Natural, NonNegative, Positive, Start, option
-from agents.parametrisations import unit_of
 from agents.search import Objective, Search, SearchConfig, ascend
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
@@ -47,7 +46,7 @@ class CertaintyEquivalentConfig(SearchConfig, BoxSearchConfig):
     start
         "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     explore
-        Updates whose commitments are chosen to learn about the game.
+        So many commitments after the first are chosen to learn about the game.
     exploration
         "barring": see :meth:`CertaintyEquivalent.explore`; "random": every entry at one of its bounds.
     replan
@@ -70,7 +69,7 @@ class CertaintyEquivalentConfig(SearchConfig, BoxSearchConfig):
     random_starts, continuation_starts, vertex_starts, ladder, iterations, start_scale
         How hard to search; see :class:`agents.search.SearchConfig`.
     draws
-        On batched games: updates after the first whose commitments are drawn evenly from the box.
+        On batched games: so many commitments after the first are drawn evenly from the box.
     box_draws, box_starts, box_ladder, box_iterations, polish
         How hard to search on batched games; see :class:`agents.box_search.BoxSearchConfig`.
     """
@@ -99,7 +98,7 @@ class CertaintyEquivalent(Leader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.theta = starting_point(config.start, brief.parametrisation.size, rng, unit_of(brief.parametrisation))
+        self.theta = starting_point(config.start, brief.parametrisation.size, rng)
         self.identified: IdentifiedPlanner | None = None
         if brief.kind == "batched":
             self.identified = IdentifiedPlanner(brief, config, brief.parametrisation(self.theta), rng)
@@ -117,7 +116,7 @@ class CertaintyEquivalent(Leader):
         """Return a commitment that explores, for the first updates; then the best one known."""
         if self.identified is not None:
             return self.identified.x
-        if self._updates and (self._updates < self.config.explore or self.model.habits is None):
+        if self._updates and (self._updates <= self.config.explore or self.model.habits is None):
             return self._exploring
         return self.brief.parametrisation(self.theta)
 
@@ -130,7 +129,7 @@ class CertaintyEquivalent(Leader):
         self._updates += 1
         steps = float(self.model.visits.sum())
         diagnostics = {"seen_pairs": float((self.model.visits > 0).mean())}
-        exploring = self._updates < self.config.explore
+        exploring = self._updates <= self.config.explore
         if not exploring and steps >= self.config.refit * self._explained_at:
             self._explained_at = steps
             self._explain()
@@ -149,7 +148,7 @@ class CertaintyEquivalent(Leader):
         if self._search is None and steps >= self.config.replan * self._planned_at:
             self._planned_at = steps
             given = [self.theta, np.zeros_like(self.theta)]
-            self._search = Search(len(self.theta), self.config, self.rng, given, objective.unit)
+            self._search = Search(len(self.theta), self.config, self.rng, given)
         if self._search is None:
             found = ascend(objective, self.theta, iterations=self.config.refine, evaluations=self._allowed())
         else:
@@ -171,8 +170,8 @@ class CertaintyEquivalent(Leader):
         return None if self.config.work is None else max(1, int(self.config.work / self.model.size))
 
     def recommend(self) -> Array:
-        """Return the best commitment known."""
-        return self.commit() if self.identified is None else self.identified.recommend()
+        """Return the best commitment known; before anything is known of the follower, the first one."""
+        return self.brief.parametrisation(self.theta) if self.identified is None else self.identified.recommend()
 
     def shorten(self, share: float = 0.5) -> bool:
         """Go a share of the way back to the last commitment that was played, on batched games."""

@@ -32,7 +32,6 @@ from stackelberg_envs.planning.linear import resolvent
 
 __all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "plan_for", "truncated_estimate"]
 
-#: Of the follower's values, relative to the largest reward with its entropy.
 EVALUATION_TOLERANCE = 1e-9
 
 
@@ -48,7 +47,6 @@ class RtqConfig(GradientConfig):
         See :class:`agents.estimators.model.ObservedModel`.
     max_norm
         As for all gradient leaders; limited here because the deep levels are rare and divided by small probabilities.
-        In largest rewards seen, as there.
     """
 
     levels: Annotated[int, Meta(ge=1, le=60)] = 8
@@ -127,10 +125,9 @@ def plan_for(primitives: Primitives, response: Array) -> Plan:
     believed = game.believed_transition
     system = resolvent(joint, believed, game.continuing, game.follower_discount, game.num_contexts)
     earned = np.einsum("zab,zab->z", joint, game.follower_reward + bonus)
-    tolerance = EVALUATION_TOLERANCE * float(np.abs(earned).max())
-    state_values = system.solve(earned, tolerance)
+    state_values = system.solve(earned, EVALUATION_TOLERANCE)
     following = np.einsum("zabn,zabn->zab", believed.probabilities, state_values[believed.successors])
     q = game.follower_reward + game.follower_discount * game.continuing[:, None, None] * following
     values = np.einsum("zab,zab->za", response, q + bonus)
-    best = BestResponse(q, values, state_values, response, tolerance)
+    best = BestResponse(q, values, state_values, response, EVALUATION_TOLERANCE)
     return Plan(primitives, best, evaluate(primitives, response))

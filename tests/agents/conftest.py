@@ -8,7 +8,7 @@ import pytest
 #: Options with which slow leaders do all they do in a short time.
 QUICK = {
     "certainty_equivalent": {
-        "explore": 2,
+        "explore": 1,
         "random_starts": 1,
         "continuation_starts": 1,
         "ladder": [2.0],

@@ -230,7 +230,7 @@ def test_the_work_of_an_update_is_limited_and_the_search_goes_on():
         if "model_evaluations" in done:
             assert done["model_evaluations"] <= 50_000 // leader.model.size + 1
             searching.append(leader._search is not None)
-    assert searching == [True] * 4
+    assert searching == [True] * 3
     assert leader.model.habits.tremble == 0.0  # no work left for a fit
 
 
