@@ -287,7 +287,9 @@ def _field(value: Any, kind: Any, name: str) -> Any:
     if get_origin(kind) is np.ndarray:
         return _array(value, name)
     fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
-    if not fits or (name == "status" and value not in STATUSES) or (kind is int and value < 0):
+    if fits and kind in (int, float):
+        fits = value >= 0 if kind is int else math.isfinite(value)
+    if not fits or (name == "status" and value not in STATUSES):
         wanted = f"one of {', '.join(STATUSES)}" if name == "status" else NUMBERS.get(kind, f"a {kind.__name__}")
         raise OutputError(f"record: expected {wanted} for {name}, got {_short(value)}")
     return float(value) if kind is float else value

@@ -224,6 +224,8 @@ class _Saver:
             self._save()
             self.checkpoint()
         except BaseException:
+            if self._is_new:
+                self._remove(RECORD_NAME, CHECKPOINT_NAME, CURVE_NAME)
             restore_names(earlier)
             raise
 

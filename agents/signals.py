@@ -66,6 +66,7 @@ class Signals:
         self.grace = grace
         self.received: int | None = None
         self._before: dict[int, Any] = {}
+        self._covered: dict[int, Any] = {}
         self._missed: set[int] = set()
         self._depth = 0
         self._raised = -math.inf
@@ -82,21 +83,18 @@ class Signals:
         if _in_main_thread() and Signals._active in (None, self):
             Signals._active = self
             self._depth += 1
-            self._install(lambda handler: handler in DEFAULT)
+            self._install(self._before, lambda handler: handler in DEFAULT)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
-        self._holds = False
         if Signals._active is not self or not _in_main_thread():
             return
         self._depth -= 1
         if self._depth == 0:
             self._heed()
-            while self._before:
-                signal.signal(*self._before.popitem())
+            _restore(self._before)
             Signals._active = None
-            while self._missed:
-                signal.raise_signal(self._missed.pop())
+        self._uncover()
 
     def point(self) -> None:
         """Stop here, at a good place, if that was asked for."""
@@ -109,19 +107,26 @@ class Signals:
         self._heed()
         if self._depth:
             # A handler of the caller's could raise, too: it is called afterwards. None was not set from Python.
-            self._install(lambda handler: handler not in (None, signal.SIG_IGN))
+            self._install(self._covered, lambda handler: handler not in (None, signal.SIG_IGN))
 
     def release(self) -> None:
         """End what :meth:`hold` began; what came meanwhile is raised now."""
-        self._holds = False
+        self._uncover()
         self.point()
+
+    def _uncover(self) -> None:
+        self._holds = False
+        _restore(self._covered)
+        while self._missed:
+            signal.raise_signal(self._missed.pop())
 
     def within(self, seconds: float | None, do: Callable[[], Result]) -> Result | None:
         """Return ``do()``, or None if it takes longer or one more signal comes; to be called after :meth:`hold`."""
-        if not (self._depth and self._before):
+        ours = [number for number in NUMBERS if signal.getsignal(number) == self._on_signal]
+        if not (self._depth and ours):
             return do()
         patience = threading.TIMEOUT_MAX if seconds is None else seconds
-        timer = threading.Timer(patience, self._send, (threading.get_ident(), next(iter(self._before)), False))
+        timer = threading.Timer(patience, self._send, (threading.get_ident(), ours[0], False))
         timer.daemon = True
         try:
             timer.start()
@@ -140,10 +145,12 @@ class Signals:
     def announce(self) -> None:
         """Called, in the handler, when a stop is put off to the next good place; by default does nothing."""
 
-    def _install(self, replaces: Callable[[Any], bool]) -> None:
+    def _install(self, instead_of: dict[int, Any], replaces: Callable[[Any], bool]) -> None:
         for number in NUMBERS:
-            if number not in self._before and replaces(signal.getsignal(number)):
-                self._before[number] = signal.signal(number, self._on_signal)
+            handler = signal.getsignal(number)
+            if handler != self._on_signal and replaces(handler):
+                instead_of[number] = handler
+                signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
@@ -153,12 +160,13 @@ class Signals:
         if self._limited:
             self._limited = False
             raise _TimeUp
+        if number in self._covered:
+            self._missed.add(number)
+            return
         is_first = self.received is None
         if is_first:
             self.received = number
         if self._holds:
-            if self._before.get(number) not in DEFAULT:
-                self._missed.add(number)
             return
         if not is_first:
             self._raise(number)
@@ -192,6 +200,11 @@ class Signals:
         self._heeded.set()
         with self._sending:
             pass
+
+
+def _restore(handlers: dict[int, Any]) -> None:
+    while handlers:
+        signal.signal(*handlers.popitem())
 
 
 def _in_main_thread() -> bool:
