@@ -7,22 +7,18 @@ Exit codes: 0 done, 2 refused (one line on standard error says why), 128 + n sto
 from __future__ import annotations
 
 import argparse
-import ast
 import inspect
-import json
 import math
 import os
 import re
 import shlex
 import signal
 import sys
-import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import MISSING, fields
 from functools import partial
 from pathlib import Path
-from types import UnionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
@@ -32,8 +28,10 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from agents.cli_values import count, read_pairs
 from agents.demo import DEMO, INTRODUCTION, command_of, words_of
 from agents.signals import Signals
+from stackelberg_envs.docstrings import docstring_of
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError
 
 if TYPE_CHECKING:
@@ -204,7 +202,7 @@ def _add_run(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--seed": (0, "of everything random; equal seeds give equal runs"),
     }
     for name, (default, meaning) in counts.items():
-        kind = partial(_count, minimum=0) if name == "--seed" else _count
+        kind = partial(count, minimum=0) if name == "--seed" else count
         run.add_argument(name, type=kind, default=default, metavar="N", help=f"{meaning} (default: {default})")
     _add_pairs(run, "--set", "game", "an argument of the environment; 'stackelberg show ID' lists them")
     _add_pairs(run, "--leader-option", "leader", "a hyperparameter of the leader; 'stackelberg list' shows them")
@@ -213,7 +211,7 @@ def _add_run(add: Callable[..., argparse.ArgumentParser]) -> None:
     run.add_argument(
         "--output", metavar="FOLDER", help="write record.json and run.png here (an earlier record is replaced)"
     )
-    run.add_argument("--checkpoint-every", type=_count, metavar="N", help="updates (default: every few seconds)")
+    run.add_argument("--checkpoint-every", type=count, metavar="N", help="updates (default: every few seconds)")
     run.add_argument("--leader-process", action="store_true", help="the leader in a process of its own")
     run.add_argument(
         "--resume", metavar="FOLDER", help="go on with the run that was stopped there; alone or with --quiet"
@@ -242,9 +240,9 @@ def _add_gradients(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--sizes", default="1000,10000", metavar="NUMBERS", help="observed follower steps (default: %(default)s)"
     )
     gradients.add_argument(
-        "--seeds", type=partial(_count, minimum=2), default=10, metavar="N", help="estimates of each (default: 10)"
+        "--seeds", type=partial(count, minimum=2), default=10, metavar="N", help="estimates of each (default: 10)"
     )
-    gradients.add_argument("--seed", type=partial(_count, minimum=0), default=0, metavar="N", help="of the point")
+    gradients.add_argument("--seed", type=partial(count, minimum=0), default=0, metavar="N", help="of the point")
     gradients.add_argument("--output", metavar="FOLDER", help="write gradients.json and gradients.png here")
     gradients.set_defaults(action=_gradients)
 
@@ -267,94 +265,6 @@ def _add_pairs(parser: argparse.ArgumentParser, flag: str, name: str, meaning: s
         metavar="NAME=VALUE",
         help=f"{meaning}; may be repeated",
     )
-
-
-# Values from the command line.
-
-
-def _count(text: str, minimum: int = 1) -> int:
-    """Read 5000, 5_000 or 5e3."""
-    try:
-        number = float(text)
-        if number != int(number) or number < minimum:
-            raise ValueError
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least {minimum}, got {text!r}") from None
-    return int(number)
-
-
-def _read_pairs(pairs: Iterable[str], flag: str, hints: dict[str, Any]) -> dict[str, Any]:
-    """Read NAME=VALUE words; names that nobody knows are left to whoever takes the options."""
-    out: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        name = name.strip().replace("-", "_")
-        if not equals or not name:
-            raise ArgumentError(f"{flag}: expected NAME=VALUE, got {pair!r}")
-        out[name] = _fitting(_value(text.strip(), f"{flag} {name}"), hints.get(name), f"{flag} {name}")
-    return out
-
-
-def _value(text: str, where: str) -> Any:
-    """Read a JSON or Python literal or a bare word; nothing is ever evaluated."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value = read(text)
-        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-            continue
-        if not _is_finite(value):
-            raise ArgumentError(f"{where}: expected finite numbers, got {text}")
-        return value
-    if not re.fullmatch(r"[A-Za-z][\w./-]*", text):
-        raise ArgumentError(f"{where}: expected a number, a word, or a list as in JSON, got {text!r}")
-    return None if text == "none" else text
-
-
-def _is_finite(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(_is_finite(item) for item in value)
-    return not isinstance(value, float) or math.isfinite(value)
-
-
-def _fitting(value: Any, hint: Any, where: str) -> Any:
-    """Return a value as the type an option declares; 1e5 is a whole number, 2 a fractional one."""
-    kinds = typing.get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    for kind in kinds:
-        if kind is int and isinstance(value, float) and value.is_integer():
-            return int(value)
-        if _is_a(value, kind):
-            return value
-    names = " or ".join(_word_for(kind) for kind in kinds)
-    raise ArgumentError(f"{where}: expected {names}, got {value!r}")
-
-
-def _is_a(value: Any, kind: Any) -> bool:
-    if isinstance(value, bool) or kind is bool:
-        return kind in (bool, None, Any) and (isinstance(value, bool) or kind is not bool)
-    if kind is float:
-        return isinstance(value, int | float)
-    if kind in (int, str, type(None)):
-        return isinstance(value, kind)
-    origin = typing.get_origin(kind)
-    if not (inspect.isclass(origin) and issubclass(origin, Sequence)):
-        return True
-    items = typing.get_args(kind)
-    return isinstance(value, list | tuple) and all(_is_a(item, items[0]) for item in value)
-
-
-def _word_for(kind: Any) -> str:
-    if typing.get_args(kind) == (float,):
-        return "a list of numbers"
-    plain = {int: "a whole number", float: "a number", str: "a word", bool: "true or false", type(None): "none"}
-    return plain.get(kind, "a list")
-
-
-def _hints(kind: Any) -> dict[str, Any]:
-    """Return the declared types of a function's arguments or a dataclass's fields; {} where none are to be had."""
-    try:
-        return typing.get_type_hints(kind)
-    except (TypeError, NameError):
-        return {}
 
 
 # list
@@ -416,7 +326,7 @@ def _list_agents(console: Console, games: Sequence[AnyGame]) -> None:
 
 
 def _summary(kind: type[Any]) -> str:
-    return (inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ")
+    return docstring_of(kind).partition("\n\n")[0].replace("\n", " ")
 
 
 def _defaults(config: type[Any]) -> str:
@@ -444,9 +354,9 @@ def _show(options: argparse.Namespace, console: Console) -> int:
     from stackelberg_envs.registration import spec
 
     entry = spec(options.id)
-    given = _read_pairs(options.game_pairs, "--set", _hints(entry.make_game))
+    given = read_pairs(options.game_pairs, "--set")
     game = entry.make(**given)
-    doc = inspect.getdoc(sys.modules[entry.module]) or inspect.getdoc(entry.make_game) or ""
+    doc = docstring_of(sys.modules[entry.module]) or docstring_of(entry.make_game)
     console.print(f"[bold]{entry.summary}[/bold]\n")
     console.print(_facts_table(doc))
     for heading, text in _sections(doc):
@@ -491,7 +401,7 @@ def _sections(doc: str) -> list[tuple[str, str]]:
 
 def _arguments_table(entry: EnvSpec, given: dict[str, Any]) -> Table:
     table = _table("Arguments (--set NAME=VALUE)", "name", "default", "now", "meaning")
-    meanings = _parameter_texts(inspect.getdoc(entry.make_game) or "")
+    meanings = _parameter_texts(docstring_of(entry.make_game))
     for name, parameter in inspect.signature(entry.make_game).parameters.items():
         default = "required" if parameter.default is parameter.empty else _plain(parameter.default)
         now = _plain(given[name]) if name in given else ""
@@ -598,7 +508,7 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
 
     Whatever can be refused is refused here, before any work.
     """
-    from agents.briefing import level_of, make_brief, require_kind
+    from agents.briefing import kind_of, level_of, make_brief, require_kind
     from agents.followers import follower_class
     from agents.leaders import leader_class
     from agents.options import make_config
@@ -608,16 +518,17 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
     if options.id is None:
         raise ArgumentError("run: the following arguments are required: ID, or --resume FOLDER")
     entry, leader = spec(options.id), leader_class(options.leader)
-    game_arguments = _read_pairs(options.game_pairs, "--set", _hints(entry.make_game))
-    leader_options = _read_pairs(options.leader_pairs, "--leader-option", _hints(leader.Config))
+    game_arguments = read_pairs(options.game_pairs, "--set")
+    leader_options = read_pairs(options.leader_pairs, "--leader-option")
     game = entry.make(**game_arguments)
     options.follower = game.suggested_follower if options.follower is None else options.follower
     follower = follower_class(options.follower)
     require_kind(leader, options.leader, game)
     require_kind(follower, options.follower, game)
-    follower_options = _read_pairs(options.follower_pairs, "--follower-option", _hints(follower.Config))
-    leader_config = make_config(leader.Config, leader_options, f"leader {options.leader!r}")
-    make_config(follower.Config, follower_options, f"follower {options.follower!r}")
+    follower_options = read_pairs(options.follower_pairs, "--follower-option")
+    on = kind_of(game)
+    leader_config = make_config(leader.Config, leader_options, f"leader {options.leader!r}", on)
+    make_config(follower.Config, follower_options, f"follower {options.follower!r}", on)
     level = level_of(leader, game, leader_config)
     make_brief(game, level, options.parametrisation, options.leader)
     if options.output is not None:
@@ -841,7 +752,7 @@ def _gradients(options: argparse.Namespace, console: Console) -> int:
     from stackelberg_envs.registration import spec
 
     entry = spec(options.id)
-    game = entry.make(**_read_pairs(options.game_pairs, "--set", _hints(entry.make_game)))
+    game = entry.make(**read_pairs(options.game_pairs, "--set"))
     leaders = [name.strip() for name in options.leaders.split(",") if name.strip()]
     if options.output is not None:
         prepare_folder(options.output)
@@ -860,7 +771,7 @@ def _gradients(options: argparse.Namespace, console: Console) -> int:
 
 def _sizes(text: str) -> list[int]:
     try:
-        return [_count(part.strip()) for part in text.split(",")]
+        return [count(part.strip()) for part in text.split(",")]
     except argparse.ArgumentTypeError as exc:
         raise ArgumentError(f"--sizes: {exc}") from None
 

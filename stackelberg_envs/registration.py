@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from stackelberg_envs.docstrings import docstring_of
 from stackelberg_envs.errors import ArgumentError, GameError, unknown_name
 from stackelberg_envs.rendering import GENERIC_RENDERER
 
@@ -170,7 +171,7 @@ def declare(make_game: Callable[..., AnyGame], *, renderer: str = GENERIC_RENDER
     """Register the environment file that calls this, and return its faces."""
     module = make_game.__module__
     spec_id = id_of(module.rpartition(".")[2])
-    doc = inspect.getdoc(inspect.getmodule(make_game)) or ""
+    doc = docstring_of(inspect.getmodule(make_game))
     _SPECS[spec_id] = EnvSpec(spec_id, make_game, module, doc.partition("\n")[0], renderer)
     return Faces(*(functools.partial(_face, name, spec_id) for name in Faces._fields))
 
@@ -204,7 +205,7 @@ def register(
     if id in _SPECS or id in _own_ids():
         raise ArgumentError(f"id: {id!r} is already registered; raise the version or choose another name")
     function = _load(make_game) if isinstance(make_game, str) else make_game
-    module, doc = getattr(function, "__module__", ""), inspect.getdoc(function) or ""
+    module, doc = getattr(function, "__module__", ""), docstring_of(function)
     _SPECS[id] = EnvSpec(id, function, module, doc.partition("\n")[0], renderer)
     _register_with_clients(id, {name: functools.partial(_face, name, id) for name in Faces._fields})
     return _SPECS[id]

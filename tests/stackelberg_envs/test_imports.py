@@ -16,6 +16,7 @@ FLOORS = {
     "errors": 0,
     "arrays": 1,
     "validation": 1,
+    "docstrings": 1,
     "transitions": 2,
     "resets": 2,
     "cotangents": 2,

@@ -1,0 +1,44 @@
+"""Docstrings as the source has them, which ``python -OO`` leaves out of what it runs."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import sys
+from types import ModuleType
+from typing import Any
+
+__all__ = ["docstring_of"]
+
+
+def docstring_of(thing: Any) -> str:
+    """Return the docstring of a module, class or function, or "" where it has none and no source can be read."""
+    found = inspect.getdoc(thing)
+    if found or sys.flags.optimize < 2:
+        return found or ""
+    try:
+        if isinstance(thing, ModuleType):
+            return _docstrings(thing).get("", "")
+        return _docstrings(sys.modules[thing.__module__]).get(thing.__qualname__, "")
+    except (OSError, TypeError, SyntaxError, KeyError, AttributeError):
+        return ""
+
+
+@functools.cache
+def _docstrings(module: ModuleType) -> dict[str, str]:
+    """Return qualified name -> docstring; the module's own under ""."""
+    found: dict[str, str] = {}
+
+    def visit(node: ast.AST, path: tuple[str, ...]) -> None:
+        for inner in ast.iter_child_nodes(node):
+            if isinstance(inner, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                found[".".join((*path, inner.name))] = ast.get_docstring(inner) or ""
+                visit(
+                    inner, (*path, inner.name) if isinstance(inner, ast.ClassDef) else (*path, inner.name, "<locals>")
+                )
+
+    tree = ast.parse(inspect.getsource(module))
+    found[""] = ast.get_docstring(tree) or ""
+    visit(tree, ())
+    return found
