@@ -1,6 +1,7 @@
 """The command line ``stackelberg``: list, show, run, plot, gradients, demo.
 
-Exit codes: 0 done, 2 refused (one line on standard error says why), 128 + n stopped by signal n: 130 by Ctrl-C,
+Exit codes: 0 done, 1 failed for want of memory or of somewhere to print, 2 refused (one line on standard error says
+why), 128 + n stopped by signal n: 130 by Ctrl-C,
 143 by SIGTERM, 129 by SIGHUP.
 """
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-REFUSED, SIGNALLED = 2, 128
+FAILED, REFUSED, SIGNALLED = 1, 2, 128
 #: Seconds that an update may take to end after Ctrl-C.
 GRACE = 0.5
 PICTURE, CHECKPOINT = "run.png", "checkpoint.npz"
@@ -72,6 +73,8 @@ examples:
       BC-HG against a follower that responds exactly; prints a table
   stackelberg run stackelberg/DiscreteToy-v0 --set reward=2 --leader naive --seed 3 --output runs/naive-3
       another game argument, leader and seed; record.json and run.png are written to runs/naive-3
+  stackelberg run --import mine mine/Game-v0 --leader my_leader
+      what the module mine.py registers; alone, a game of it may be written mine:mine/Game-v0
   stackelberg run --resume runs/naive-3
       a run that was stopped, even by force, goes on and ends with the same numbers
   stackelberg run stackelberg/FourRooms-v0 --follower soft_q_learning --follower-option steps=100000 \\
@@ -124,36 +127,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 done, 2 refused, 128 + n stopped by signal n (130 by Ctrl-C).
+        Exit code: 0 done, 1 failed for want of memory or of somewhere to print, 2 refused,
+        128 + n stopped by signal n (130 by Ctrl-C).
     """
     with _Interrupts() as interrupts:
         return _answer(arguments, interrupts)
 
 
 def _answer(arguments: Sequence[str] | None, interrupts: _Interrupts) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files may hold what the terminal's encoding does not.
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     parser = _parser()
     try:
         options = parser.parse_args(arguments)
+        if options.command is None:
+            parser.print_help()
+            return 0
+        _import_modules(options)
+        return int(options.action(options, Console(highlight=False, markup=False, emoji=False)))
     except SystemExit as exc:
         return int(exc.code or 0)
-    if options.command is None:
-        parser.print_help()
-        return 0
-    try:
-        return int(options.action(options, Console(highlight=False)))
     except StackelbergError as exc:
-        _complain("error: " + " ".join(str(exc).split()))
+        _complain(f"error: {exc}")
         return REFUSED
     except KeyboardInterrupt:
         _complain("stopped")
         return _exit_code(interrupts)
+    except (MemoryError, OSError) as exc:
+        return _failed(exc)
+
+
+def _failed(exc: BaseException) -> int:
+    """Say what the machine has no room for; a reader that went away hears nothing."""
+    if isinstance(exc, BrokenPipeError):
+        with suppress(OSError, ValueError):
+            # Else the interpreter complains when it empties the stream at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    _complain(f"error: {'not enough memory' if isinstance(exc, MemoryError) else 'input or output'} ({exc})")
+    return FAILED
+
+
+def _import_modules(options: argparse.Namespace) -> None:
+    """Import what the user names, from where the command was started too; it registers games and players."""
+    names = getattr(options, "modules", [])
+    if names or ":" in (getattr(options, "id", None) or ""):
+        from stackelberg_envs.registration import import_module
+
+        here = str(Path.cwd())
+        if not {"", here} & set(sys.path):
+            sys.path.append(here)
+        for name in names:
+            import_module(name)
 
 
 class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, and where help is."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(REFUSED, f"stackelberg: error: {message} (see '{self.prog} --help')\n")
+        self.exit(REFUSED, f"stackelberg: error: {_on_one_line(message)} (see '{self.prog} --help')\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -175,13 +209,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_list(add: Callable[..., argparse.ArgumentParser]) -> None:
     text = "list environments, leaders and followers"
-    add("list", help=text, description=text.capitalize() + ".").set_defaults(action=_list)
+    found = add("list", help=text, description=text.capitalize() + ".")
+    _add_import(found)
+    found.set_defaults(action=_list)
 
 
 def _add_show(add: Callable[..., argparse.ArgumentParser]) -> None:
     text = "show one environment: story, arguments, numbers, picture"
     show = add("show", help=text, description=text.capitalize() + ".", epilog=SHOW_EPILOG)
-    show.add_argument("id", metavar="ID", help="an id from 'stackelberg list'")
+    show.add_argument("id", metavar="ID", help="an id from 'stackelberg list', or MODULE:ID")
+    _add_import(show)
     _add_pairs(show, "--set", "game", "an argument of the environment")
     show.set_defaults(action=_show)
 
@@ -189,7 +226,8 @@ def _add_show(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_run(add: Callable[..., argparse.ArgumentParser]) -> None:
     text = "let a leader learn against a follower"
     run = add("run", help=text, description=text.capitalize() + ", with a table at the end.", epilog=RUN_EPILOG)
-    run.add_argument("id", metavar="ID", nargs="?", help="an id from 'stackelberg list'")
+    run.add_argument("id", metavar="ID", nargs="?", help="an id from 'stackelberg list', or MODULE:ID")
+    _add_import(run)
     run.add_argument("--leader", default="bchg", metavar="NAME", help="leader algorithm (default: %(default)s)")
     run.add_argument(
         "--follower",
@@ -231,7 +269,8 @@ def _add_plot(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_gradients(add: Callable[..., argparse.ArgumentParser]) -> None:
     text = "compare estimated gradients with the exact one"
     gradients = add("gradients", help=text, description=text.capitalize() + ".", epilog=GRADIENTS_EPILOG)
-    gradients.add_argument("id", metavar="ID", help="an id from 'stackelberg list'")
+    gradients.add_argument("id", metavar="ID", help="an id from 'stackelberg list', or MODULE:ID")
+    _add_import(gradients)
     _add_pairs(gradients, "--set", "game", "an argument of the environment")
     gradients.add_argument(
         "--leaders", default="bchg,naive", metavar="NAMES", help="gradient leaders (default: %(default)s)"
@@ -254,6 +293,17 @@ def _add_demo(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--output", default="runs/demo", metavar="FOLDER", help="for record.json and run.png (default: %(default)s)"
     )
     demo.set_defaults(action=_demo)
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--import",
+        dest="modules",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of yours that registers environments, leaders or followers; may be repeated",
+    )
 
 
 def _add_pairs(parser: argparse.ArgumentParser, flag: str, name: str, meaning: str) -> None:
@@ -357,10 +407,11 @@ def _show(options: argparse.Namespace, console: Console) -> int:
     given = read_pairs(options.game_pairs, "--set")
     game = entry.make(**given)
     doc = docstring_of(sys.modules[entry.module]) or docstring_of(entry.make_game)
-    console.print(f"[bold]{entry.summary}[/bold]\n")
+    console.print(Text(entry.summary, style="bold"))
+    console.print()
     console.print(_facts_table(doc))
     for heading, text in _sections(doc):
-        console.print(heading, style="bold", markup=False)
+        console.print(heading, style="bold")
         console.print(Padding(Text(text.replace("`", "")), (0, 0, 0, 2)))
     console.print()
     console.print(_arguments_table(entry, given))
@@ -368,10 +419,10 @@ def _show(options: argparse.Namespace, console: Console) -> int:
     console.print(_numbers_table(game))
     picture = _picture(entry, game)
     if picture:
-        console.print("\n[bold]Under the commitment nearest to zero[/bold]")
-        console.print(picture, markup=False, soft_wrap=True)
+        console.print(Text("\nUnder the commitment nearest to zero", style="bold"))
+        console.print(picture, soft_wrap=True)
     words = ["stackelberg", "run", entry.id, *(word for pair in options.game_pairs for word in ("--set", pair))]
-    console.print(f"\nTry it: {shlex.join(words)}", soft_wrap=True, markup=False)
+    console.print(f"\nTry it: {shlex.join(words)}", soft_wrap=True)
     return 0
 
 
@@ -459,10 +510,10 @@ def _picture(entry: EnvSpec, game: AnyGame) -> str:
 
 
 def _demo(options: argparse.Namespace, console: Console) -> int:
-    console.print(INTRODUCTION + "\n")
+    console.print(INTRODUCTION + "\n", markup=True)
     code = _run(_parser().parse_args(words_of(DEMO, options.output)), console)
     console.print("The same run, to change as you like:")
-    console.print("  " + command_of(DEMO, options.output), markup=False, soft_wrap=True)
+    console.print("  " + command_of(DEMO, options.output), soft_wrap=True)
     return code
 
 
@@ -509,6 +560,7 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
     Whatever can be refused is refused here, before any work.
     """
     from agents.briefing import kind_of, level_of, make_brief, require_kind
+    from agents.experiment import ExperimentConfig
     from agents.followers import follower_class
     from agents.leaders import leader_class
     from agents.options import make_config
@@ -531,21 +583,21 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
     make_config(follower.Config, follower_options, f"follower {options.follower!r}", on)
     level = level_of(leader, game, leader_config)
     make_brief(game, level, options.parametrisation, options.leader)
-    if options.output is not None:
-        prepare_folder(options.output)
     if options.checkpoint_every is not None and options.output is None:
         raise ArgumentError("--checkpoint-every: expected --output FOLDER too, for the checkpoints")
+    options.id = entry.id
     names = ("leader", "follower", "updates", "steps_per_update", "seed", "parametrisation", "leader_process")
     arguments = {
         "game": options.id,
-        "output": options.output,
-        "checkpoint_every": options.checkpoint_every,
         **{name: getattr(options, name) for name in names},
         "game_arguments": game_arguments,
         "leader_options": leader_options,
         "follower_options": follower_options,
     }
-    return game, level, arguments
+    make_config(ExperimentConfig, arguments, "run")
+    if options.output is not None:
+        prepare_folder(options.output)
+    return game, level, {**arguments, "output": options.output, "checkpoint_every": options.checkpoint_every}
 
 
 def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, dict[str, Any]]:
@@ -556,7 +608,7 @@ def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, 
     from agents.running import load_checkpoint
     from stackelberg_envs.registration import make_game
 
-    allowed = {"command", "action", "defaults", "resume", "quiet", "checkpoint_every"}
+    allowed = {"command", "action", "defaults", "resume", "quiet", "checkpoint_every", "modules"}
     given = [name for name, value in vars(options).items() if name not in allowed and value != options.defaults(name)]
     if given:
         names = ", ".join(name.removesuffix("_pairs") for name in given)
@@ -654,7 +706,7 @@ def _result_table(record: RunRecord) -> Table:
     table.show_header = False
     table.columns[1].justify = "right"
     for name, value, meaning in _results(record):
-        table.add_row(name, value, f"[dim]{meaning}[/dim]")
+        table.add_row(name, value, Text(meaning, style="dim"))
     return table
 
 
@@ -697,7 +749,7 @@ def _reading(record: RunRecord) -> str:
 
 
 def _say_where(console: Console, options: argparse.Namespace, record: RunRecord, picture: Path | None) -> None:
-    say = partial(console.print, markup=False, soft_wrap=True)
+    say = partial(console.print, soft_wrap=True)
     if record.status == "interrupted":
         done = len(record.curve.get("observed_steps", ()))
         kept = "what was learned is kept" if options.output else "nothing was written: --output FOLDER keeps it"
@@ -721,12 +773,13 @@ def _say_where(console: Console, options: argparse.Namespace, record: RunRecord,
 def _plot(options: argparse.Namespace, console: Console) -> int:
     from agents.plotting import plot_learning_curve, require_matplotlib
     from agents.results import prepare_folder
+    from stackelberg_envs.validation import checked_path
 
     require_matplotlib()
     records = [_load(path) for path in options.records]
-    path = Path(options.output)
+    path = checked_path(options.output, "--output")
     prepare_folder(path.parent)
-    console.print(f"Picture: {plot_learning_curve(records, path)}", markup=False, soft_wrap=True)
+    console.print(f"Picture: {plot_learning_curve(records, path)}", soft_wrap=True)
     return 0
 
 
@@ -764,8 +817,8 @@ def _gradients(options: argparse.Namespace, console: Console) -> int:
         soft_wrap=True,
     )
     if options.output is not None:
-        console.print(f"Numbers: {found.save(options.output)}", markup=False, soft_wrap=True)
-        console.print(f"Picture: {plot_comparison(found, Path(options.output) / FIGURE)}", markup=False, soft_wrap=True)
+        console.print(f"Numbers: {found.save(options.output)}", soft_wrap=True)
+        console.print(f"Picture: {plot_comparison(found, Path(options.output) / FIGURE)}", soft_wrap=True)
     return 0
 
 
@@ -793,7 +846,14 @@ def _quartiles(values: Array) -> str:
 
 
 def _complain(message: str) -> None:
-    Console(stderr=True, highlight=False).print(f"stackelberg: {message}", markup=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    with suppress(OSError):  # nobody listens
+        console.print(f"stackelberg: {_on_one_line(message)}", soft_wrap=True)
+
+
+def _on_one_line(text: str) -> str:
+    """Return text without line ends and characters that command a terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,9 @@ def words_of(options: dict[str, Any], output: str | None = None) -> list[str]:
                 words += [_REPEATED[name], f"{key}={item if isinstance(item, str) else json.dumps(item)}"]
         elif name != "game" and value is not None:
             words += ["--" + name.replace("_", "-"), str(value)]
-    return words if output is None else [*words, "--output", output]
+    return (
+        words if output is None else [*words, *(["--output", output] if output[:1] != "-" else [f"--output={output}"])]
+    )
 
 
 def command_of(options: dict[str, Any], output: str | None = None) -> str:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from stackelberg_envs.errors import OutputError
+from stackelberg_envs.validation import checked_path
 
 try:
     import fcntl
@@ -51,7 +52,7 @@ def prepare_folder(folder: str | Path) -> Path:
     OutputError
         It cannot.
     """
-    path = Path(folder)
+    path = checked_path(folder, "output folder", OutputError)
     with named(f"output folder {path}: expected a folder that can be written"):
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

@@ -23,6 +23,7 @@ from agents.files import (
 )
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import OutputError
+from stackelberg_envs.validation import checked_path
 
 __all__ = ["RunRecord", "load_record", "note_stop", "prepare_folder", "remove_superseded"]
 
@@ -195,7 +196,7 @@ def load_record(path: str | Path) -> RunRecord:
     OutputError
         No such file, or no such record in it.
     """
-    path = Path(path)
+    path = checked_path(path, "record", OutputError)
     with named(f"{path}: expected a run's {FILE_NAME}"):
         path = path / FILE_NAME if path.is_dir() else path
         if path.stat().st_size > LARGEST_FILE:

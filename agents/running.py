@@ -292,7 +292,7 @@ def load_checkpoint(folder: str | Path) -> dict[str, Any]:
     OutputError
         There is none, or it is damaged.
     """
-    path = Path(folder) / CHECKPOINT_NAME
+    path = checked_path(folder, "checkpoint", OutputError) / CHECKPOINT_NAME
     try:
         data = path.read_bytes()
     except OSError as exc:
@@ -302,6 +302,10 @@ def load_checkpoint(folder: str | Path) -> dict[str, Any]:
         raise OutputError(f"{path}: expected the checkpoint of a run, got something else")
     if content["format"] != CHECKPOINT_FORMAT:
         raise OutputError(f"{path}: expected format {CHECKPOINT_FORMAT}, got {content['format']!r}")
+    game = content["config"].get("game") if isinstance(content["config"], dict) else ""
+    if not (game is None or (isinstance(game, str) and game and ":" not in game)):
+        # What stands before a colon would be imported.
+        raise OutputError(f"{path}: expected the id of a game, got {shown(game)}")
     return content
 
 
@@ -316,9 +320,6 @@ def _resumed(folder: Path, game: AnyGame | str | None, options: dict[str, Any]) 
     if stored is None and not isinstance(game, TabularGame | BatchedGame):
         raise ArgumentError("game: expected the game itself that the run was started with; only ids are remembered")
     where = str(folder / CHECKPOINT_NAME)
-    if stored is not None and not (isinstance(stored, str) and ":" not in stored):
-        # What stands before a colon would be imported.
-        raise OutputError(f"{where}: expected the id of a game, got {shown(stored)}")
     if stored is not None and game is not None and not (isinstance(game, str) and spec(game).id == stored):
         raise ArgumentError(f"game: expected nothing or {stored!r}, the game of the run, got {shown(game)}")
     experiment = Experiment(_config_of(content["config"], game if stored is None else stored, where))

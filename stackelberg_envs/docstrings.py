@@ -14,9 +14,9 @@ __all__ = ["docstring_of"]
 
 def docstring_of(thing: Any) -> str:
     """Return the docstring of a module, class or function, or "" where it has none and no source can be read."""
-    found = inspect.getdoc(thing)
-    if found or sys.flags.optimize < 2:
-        return found or ""
+    if sys.flags.optimize < 2:
+        return inspect.getdoc(thing) or ""
+    # What is inherited from abstract bases of the standard library is there even then, and says nothing.
     try:
         if isinstance(thing, ModuleType):
             return _docstrings(thing).get("", "")

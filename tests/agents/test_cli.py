@@ -13,6 +13,7 @@ import pytest
 
 from agents import cli, demo
 from agents.cli import main
+from agents.cli_values import read_pairs, value_of
 from agents.followers.soft_value_iteration import SoftValueIteration
 from agents.results import load_record
 
@@ -148,16 +149,19 @@ def test_equal_seeds_give_equal_runs(tmp_path):
         (["run", TOY, "--parametrisation", "sigmod"], "did you mean 'sigmoid'"),
         (["run", TOY, "--set", "rewrad=2"], "expected arguments among reward"),
         (["run", TOY, "--set", "reward"], "expected NAME=VALUE, got 'reward'"),
-        (["run", TOY, "--set", "reward=much"], "--set reward: expected a number, got 'much'"),
+        (["run", TOY, "--set", "reward=much"], "reward: expected a finite number, got 'much'"),
         (["run", TOY, "--set", "reward=__import__('os')"], "expected a number, a word, or a list"),
         (["run", TOY, "--set", "temperature=0"], "temperature: expected a number greater than 0"),
         (["run", TOY, "--leader-option", "rate=1"], "unknown option 'rate'"),
-        (["run", TOY, "--leader-option", "learning_rate=NaN"], "expected finite numbers"),
+        (
+            ["run", TOY, "--leader-option", "learning_rate=NaN"],
+            "learning_rate: expected a number greater than 0, got nan",
+        ),
         (["run", TOY, "--leader-option", "start=[0, 'a']"], "'random' or an array of finite numbers"),
         (["run", TOY, "--leader-option", "optimizer=newton"], "optimizer: expected 'adam' or 'sgd', got 'newton'"),
-        (["run", TOY, "--follower-option", "tolerance=true"], "expected a number, got True"),
+        (["run", TOY, "--follower-option", "tolerance=true"], "tolerance: expected a number greater than 0, got True"),
         (["run", ROOMS, "--set", "goals=[[0, 0]]"], "expected free cells"),
-        (["run", ROOMS, "--set", "goals=5"], "--set goals: expected a list, got 5"),
+        (["run", ROOMS, "--set", "goals=5"], "goals: expected a list of lists, got 5"),
         (["run", TOY, "--updates", "0"], "--updates: expected a whole number of at least 1"),
         (["run", TOY, "--seed", "1.5"], "--seed: expected a whole number of at least 0"),
         (["run"], "the following arguments are required: ID"),
@@ -169,9 +173,9 @@ def test_bad_input_is_refused_in_one_line(words, message, capsys):
 
 
 def test_values_are_read_without_being_evaluated():
-    read = {text: cli._value(text, "") for text in ("1e5", "-2", "adam", "true", "none", "(1, 2)", "[[1, 9]]", "'a b'")}
+    read = {text: value_of(text) for text in ("1e5", "-2", "adam", "true", "none", "(1, 2)", "[[1, 9]]", "'a b'")}
     assert list(read.values()) == [1e5, -2, "adam", True, None, (1, 2), [[1, 9]], "a b"]
-    pairs = cli._read_pairs(["steps=1e5", "first-steps=none"], "", {"steps": int, "first_steps": int | None})
+    pairs = read_pairs(["steps=1e5", "first-steps=none"], "")
     assert pairs == {"steps": 100_000, "first_steps": None}
     assert isinstance(pairs["steps"], int)
 
