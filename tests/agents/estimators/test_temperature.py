@@ -121,17 +121,18 @@ def test_more_play_brings_it_closer():
 # In use.
 
 
+@pytest.mark.parametrize("seeds", [range(3), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
 @pytest.mark.parametrize("reward", [1.0, 2.0])
-def test_bchg_with_everything_estimated_reaches_the_optimum_of_the_toy(reward):
+def test_bchg_with_everything_estimated_reaches_the_optimum_of_the_toy(seeds, reward):
     game = discrete_toy_v0.make_game(reward=reward).replace(publish_temperature=False)
     records = [
         agents.run(game, leader="bchg", updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0)
-        for seed in range(10)
+        for seed in seeds
     ]
     assert all(record.observed_steps == 225_000 for record in records)
     assert all(record.information == "REWARDS_OBSERVED" for record in records)
     values = np.array([record.leader_value for record in records])
-    assert (values >= 0.98 * OPTIMUM[reward]).sum() >= 9
+    assert (values >= 0.98 * OPTIMUM[reward]).sum() >= round(0.9 * len(seeds))
     assert all(record.curve["temperature"][-1] == pytest.approx(0.05, rel=0.1) for record in records)
 
 

@@ -98,15 +98,18 @@ def test_the_bias_falls_with_the_number_of_levels(game):
     assert errors[-1] < 1e-6 < errors[0]
 
 
+@pytest.mark.parametrize("seeds", [range(3), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
 @pytest.mark.parametrize("reward", [1.0, 2.0])
-def test_it_reaches_the_optimum_of_the_toy(reward):
+def test_it_reaches_the_optimum_of_the_toy(seeds, reward):
     game = discrete_toy_v0.make_game(reward=reward)
     records = [
         agents.run(game, leader="rtq", updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0)
-        for seed in range(10)
+        for seed in seeds
     ]
     assert all(record.information == "CONTROLS_TRAINING" for record in records)
-    assert (np.array([record.leader_value for record in records]) >= 0.97 * OPTIMUM[reward]).sum() >= 9
+    assert (np.array([record.leader_value for record in records]) >= 0.97 * OPTIMUM[reward]).sum() >= round(
+        0.9 * len(seeds)
+    )
 
 
 def test_it_trains_the_follower_of_the_run():
