@@ -50,8 +50,6 @@ FAILED, REFUSED, SIGNALLED = 1, 2, 128
 #: Seconds that an update may take to end after Ctrl-C.
 GRACE = 0.5
 PICTURE, CHECKPOINT = "run.png", "checkpoint.npz"
-#: A response gap up to this, in reward units, is not worth a sentence.
-RESPONDS_EXACTLY = 1e-6
 
 DESCRIPTION = """\
 Stackelberg Markov games: a leader announces a commitment (incentives, a policy, tolls ...),
@@ -518,6 +516,8 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
 
 
 def _run(options: argparse.Namespace, console: Console) -> int:
+    from agents.summary import in_words
+
     interrupts = Signals.current()
     try:
         game, level, arguments = _checked_run(options) if options.resume is None else _checked_resume(options)
@@ -533,7 +533,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         record = _run_or_say(options, arguments, _Watch(bar, options.updates, interrupts))
     console.print(_result_table(record))
     if not options.quiet:
-        console.print("\n" + _reading(record))
+        console.print("\n" + in_words(record))
     # A batch system that asks a process to end does not wait for long.
     in_time = interrupts.received in (None, signal.SIGINT)
     _say_where(console, options, record, _draw(record, options.output, game) if in_time else None)
@@ -702,50 +702,14 @@ def _draw(record: RunRecord, output: str | None, game: AnyGame) -> Path | None:
 
 
 def _result_table(record: RunRecord) -> Table:
+    from agents.summary import rows
+
     table = _table("Result", "", "", "")
     table.show_header = False
     table.columns[1].justify = "right"
-    for name, value, meaning in _results(record):
+    for name, value, meaning in rows(record):
         table.add_row(name, value, Text(meaning, style="dim"))
     return table
-
-
-def _results(record: RunRecord) -> list[tuple[str, str, str]]:
-    ended = [value for value in record.curve.get("leader_value", ()) if math.isfinite(value)]
-    done = len(record.curve.get("observed_steps", ()))
-    return [
-        ("leader return at start", _number(record.start_value), "first commitment, exact best response"),
-        ("leader return at end", _number(ended[-1] if ended else None), "against the follower as it played"),
-        ("leader return, exact", _number(record.leader_value), "final commitment, exact best response"),
-        ("best known", _number(record.best_known), "" if record.best_known is not None else "not recorded"),
-        ("follower's response gap", _number(record.response_gap), "what it loses against its best response"),
-        ("leader updates", f"{done:,}", f"of {record.updates:,}"),
-        ("observed steps", f"{record.observed_steps:,}", "follower steps the leader saw"),
-        ("follower steps", f"{record.follower_steps:,}", "steps the follower learned from"),
-        ("time", f"{record.seconds:.1f} s", ""),
-    ]
-
-
-def _number(value: float | None) -> str:
-    if value is None or not math.isfinite(value):
-        return "-"
-    # Adding zero turns the minus zero of a rounded small number into zero.
-    return f"{round(value, 4) + 0.0:.4f}"
-
-
-def _reading(record: RunRecord) -> str:
-    """Return one or two sentences that say what the table means."""
-    start, end, best = record.start_value, record.leader_value, record.best_known
-    if start is None or end is None:
-        return "Stopped before the first update was complete: there is nothing to read off yet."
-    text = f"In words: the leader's return went from {start:.3f} to {end:.3f}"
-    if best is not None and best > start:
-        text += f", {(end - start) / (best - start):.0%} of the way to the best known"
-    if end < start:
-        text += "; try more steps per update, or a smaller learning_rate"
-    if record.response_gap is not None and record.response_gap > RESPONDS_EXACTLY:
-        text += f". The follower falls {record.response_gap:.2g} short of its own best response"
-    return text + "."
 
 
 def _say_where(console: Console, options: argparse.Namespace, record: RunRecord, picture: Path | None) -> None:

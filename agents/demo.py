@@ -32,7 +32,7 @@ it best. A leader may place incentives in the cells (here: small charges for eve
 follower to pass over a target cell. The leader sees only trajectories: after each announcement it watches \
 the follower walk, and improves the incentives from that alone.
 
-[bold]Leader return[/bold] is what the leader earns in an episode on average, later steps counting less: 1 for each \
+[bold]Leader return[/bold] is what the leader earns on average, later steps counting less: 1 for each \
 step of the follower on the target cell, minus the price of the incentives when the follower reaches its goal."""
 
 #: Argument of :func:`agents.run` -> option of the command line, for those given once per entry.

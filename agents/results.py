@@ -43,7 +43,7 @@ LEAVES = (int, float, NoneType)
 NUMBERS = {int: "a whole number of at least 0", float: "a number", str: "a string"}
 
 
-@dataclass
+@dataclass(repr=False)
 class RunRecord:
     """One run of a leader against a follower.
 
@@ -133,6 +133,18 @@ class RunRecord:
     curve: dict[str, Array] = field(default_factory=dict)
     meanings: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Return a short table, with shapes in place of arrays."""
+        from agents.summary import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return the same table for a notebook."""
+        from agents.summary import as_html
+
+        return as_html(self)
 
     def to_json(self) -> str:
         """Return the record as JSON text; numbers round-trip exactly, NaN becomes null."""
