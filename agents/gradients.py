@@ -26,7 +26,7 @@ from agents.files import write_atomically
 from agents.leaders import GradientLeader, leader_class, leader_names
 from agents.leaders.base import starting_point
 from agents.options import make_config
-from agents.parametrisations import make_parametrisation
+from agents.parametrisations import make_parametrisation, unit_of
 from agents.results import prepare_folder
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, require_count
@@ -227,7 +227,7 @@ class _Maker:
 
 def _point(game: AnyGame, theta: Any, seed: int) -> tuple[Array, AnySolution]:
     parametrisation = make_parametrisation(game.commitment)
-    point = starting_point(theta, parametrisation.size, np.random.default_rng(seed))
+    point = starting_point(theta, parametrisation.size, np.random.default_rng(seed), unit_of(parametrisation))
     return point, solve(game, parametrisation(point))
 
 

@@ -1,7 +1,11 @@
-"""Optimizers on NumPy vectors. They ascend: the leader's value is to grow."""
+"""Optimizers on NumPy vectors. They ascend: the leader's value is to grow.
+
+None of them knows an absolute size: gradients times a number, in a unit times that number, make the same steps.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +14,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, unknown_name
 
-__all__ = ["Adam", "Optimizer", "Sgd", "clip_norm", "make_optimizer"]
+__all__ = ["Adam", "Optimizer", "Sgd", "clip_norm", "length", "make_optimizer"]
 
 
 class Optimizer(Protocol):
@@ -27,18 +31,22 @@ class Sgd:
     Parameters
     ----------
     learning_rate
-        Step per unit of gradient.
+        Step for a gradient of one unit.
     momentum
         In [0, 1).
+    unit
+        What gradients are measured in; who steps may change it.
     """
 
     learning_rate: float
     momentum: float = 0.0
+    unit: float = 1.0
     _velocity: Array | None = None
 
     def step(self, gradient: Array) -> Array:
         """Return the step to add to theta."""
-        velocity = gradient if self._velocity is None else self.momentum * self._velocity + gradient
+        scaled = gradient / self.unit
+        velocity = scaled if self._velocity is None else self.momentum * self._velocity + scaled
         self._velocity = velocity
         return self.learning_rate * velocity
 
@@ -54,7 +62,7 @@ class Adam:
     beta1, beta2
         Decay of the averages of gradient and squared gradient.
     epsilon
-        Added to the root of the latter.
+        Added to the root of the latter, in units of its largest entry.
     """
 
     learning_rate: float
@@ -62,27 +70,36 @@ class Adam:
     beta2: float = 0.999
     epsilon: float = 1e-8
     _mean: Array | None = None
-    _square: Array | None = None
+    _root: Array | None = None
     _count: int = 0
 
     def step(self, gradient: Array) -> Array:
         """Return the step to add to theta."""
         mean = np.zeros_like(gradient) if self._mean is None else self._mean
-        square = np.zeros_like(gradient) if self._square is None else self._square
+        root = np.zeros_like(gradient) if self._root is None else self._root
         self._count += 1
         self._mean = self.beta1 * mean + (1 - self.beta1) * gradient
-        self._square = self.beta2 * square + (1 - self.beta2) * gradient**2
+        # The root itself is kept: squares of small gradients would be zero, those of large ones infinite.
+        self._root = np.hypot(math.sqrt(self.beta2) * root, math.sqrt(1 - self.beta2) * gradient)
         corrected = self._mean / (1 - self.beta1**self._count)
-        root = np.sqrt(self._square / (1 - self.beta2**self._count))
-        return np.asarray(self.learning_rate * corrected / (root + self.epsilon))
+        size = self._root / math.sqrt(1 - self.beta2**self._count)
+        size = size + self.epsilon * size.max(initial=0.0)
+        step = np.divide(corrected, size, out=np.zeros_like(size), where=size > 0)
+        return np.asarray(self.learning_rate * step)
 
 
-def clip_norm(gradient: Array, limit: float | None) -> Array:
-    """Return the gradient, shortened to Euclidean norm `limit` where it is longer."""
+def clip_norm(gradient: Array, limit: float | None, unit: float = 1.0) -> Array:
+    """Return the gradient, shortened to Euclidean norm `limit` times `unit` where it is longer."""
     if limit is None:
         return gradient
-    norm = float(np.linalg.norm(gradient))
-    return gradient if norm <= limit else gradient * (limit / norm)
+    norm = length(gradient)
+    return gradient if norm <= limit * unit else gradient * (limit * unit / norm)
+
+
+def length(vector: Array) -> float:
+    """Return the Euclidean norm, also where squares of the entries would be zero or infinite."""
+    largest = float(np.abs(vector).max(initial=0.0))
+    return largest * float(np.linalg.norm(vector / largest)) if 0.0 < largest < np.inf else largest
 
 
 def make_optimizer(name: str, learning_rate: float) -> Optimizer:

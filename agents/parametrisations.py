@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from scipy.special import expit, softmax
@@ -19,6 +19,7 @@ __all__ = [
     "SoftmaxBudget",
     "SoftmaxTable",
     "make_parametrisation",
+    "unit_of",
 ]
 
 
@@ -38,12 +39,26 @@ class Parametrisation(Protocol):
         """Return the theta a step should continue from."""
 
 
+def unit_of(parametrisation: Parametrisation) -> Array:
+    """Return what counts as one step of each entry of theta, shape (P,): leaders measure their steps in it.
+
+    It is the parametrisation's `unit` where it has one, else 1.
+    """
+    unit: Any = getattr(parametrisation, "unit", 1.0)
+    return np.asarray(np.broadcast_to(unit, (parametrisation.size,)), dtype=np.float64)
+
+
 class _Unconstrained:
     """What the smooth parametrisations share: every theta is a good one."""
 
     def __init__(self, commitment: Commitment) -> None:
         self.low, self.high, self.shape = commitment.low, commitment.high, commitment.shape
         self.size = int(np.prod(self.shape))
+
+    @property
+    def unit(self) -> Array | float:
+        """Of steps in theta: logits have none."""
+        return 1.0
 
     def retract(self, theta: Array) -> Array:
         """Return theta."""
@@ -109,13 +124,22 @@ class SoftmaxTable(_Unconstrained):
 
 
 class Projection(_Unconstrained):
-    """theta is the commitment itself; after each step it is moved back into its space."""
+    """theta is the commitment itself; after each step it is moved back into its space.
+
+    Steps are in units of the width of the box, entry by entry: a learning rate of 0.05 is a twentieth of the box.
+    """
 
     name = "projection"
 
     def __init__(self, commitment: Commitment) -> None:
         super().__init__(commitment)
         self._project = commitment.project
+
+    @property
+    def unit(self) -> Array:
+        """The width of the box; an entry without any does not move, whatever its unit."""
+        width = np.asarray(self.high - self.low).ravel()
+        return np.where(width > 0, width, 1.0)
 
     def __call__(self, theta: Array) -> Array:
         """Return the projected theta."""

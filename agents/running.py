@@ -30,6 +30,7 @@ from agents.files import (
 from agents.options import Count, make_config
 from agents.results import RunRecord, load_record, note_stop, remove_superseded
 from agents.signals import Signals
+from agents.threads import one_blas_thread
 from stackelberg_envs.batched import AnyGame, BatchedGame
 from stackelberg_envs.errors import ArgumentError, OutputError
 from stackelberg_envs.games import TabularGame
@@ -98,7 +99,7 @@ def run(
     """
     where, checkpoint_every = _checked_arguments(output, resume, progress, checkpoint_every)
     folder: Path | None
-    with Signals.current() as signals, ExitStack() as stack:
+    with Signals.current() as signals, one_blas_thread(), ExitStack() as stack:
         if resume is not None:
             folder = where
             if _is_finished(where):

@@ -15,12 +15,25 @@ from scipy.optimize import minimize
 
 from agents.brief import Brief
 from agents.options import Count, Natural, NonNegative, Options, Positive, option
+from agents.parametrisations import unit_of
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.planning import make_plan
 from stackelberg_envs.primitives import Primitives
 
-__all__ = ["Found", "Objective", "Search", "SearchConfig", "ascend", "continue_down", "search", "vertices"]
+__all__ = [
+    "Found",
+    "Objective",
+    "Search",
+    "SearchConfig",
+    "ascend",
+    "continue_down",
+    "power_of_two",
+    "search",
+    "vertices",
+]
 
+#: Bound on the error of the follower's values, in units of its temperature: what its policy depends on.
+TOLERANCE = 1e-9
 #: Logits further than this below the largest have no gradient left; continuation lifts them back.
 DEEPEST = 8.0
 #: Kinds of vertex starts: one coordinate of theta that much above or below the others. Near a vertex there is
@@ -57,7 +70,8 @@ class SearchConfig(Options):
     Attributes
     ----------
     random_starts
-        Ascents from standard normal theta times `start_scale`, besides the starts that are given.
+        Ascents from standard normal theta times `start_scale`, in units of the parametrisation, besides the
+        starts that are given.
     continuation_starts
         How many of all starts are also followed down the temperature ladder.
     ladder
@@ -87,12 +101,23 @@ class Objective:
         For the commitment, the parametrisation and the shapes.
     primitives
         x -> the model under x.
+
+    Attributes
+    ----------
+    unit
+        Of theta, shape (P,): see :func:`agents.parametrisations.unit_of`.
+    steepest
+        The largest entry of dJ/dtheta met so far, in these units.
+    evaluations
+        How often it was called.
     """
 
     def __init__(self, brief: Brief, primitives: Callable[[Array], Primitives]) -> None:
         self._brief = brief
         self._primitives = primitives
         self._warm: dict[float, Array] = {}
+        self.unit = unit_of(brief.parametrisation)
+        self.steepest = 0.0
         self.evaluations = 0
 
     def __call__(self, theta: Array, scale: float = 1.0) -> tuple[float, Array]:
@@ -101,13 +126,15 @@ class Objective:
         x = brief.parametrisation(theta)
         game = self._primitives(x)
         game = game if scale == 1.0 else replace(game, temperature=scale * game.temperature)
-        plan = make_plan(game, start=self._warm.get(scale), tolerance=1e-9)
+        plan = make_plan(game, start=self._warm.get(scale), tolerance=TOLERANCE * game.temperature)
         self._warm[scale] = plan.best.state_values
         self.evaluations += 1
         changes = brief.commitment.changes
         cotangents = plan.direct(changes, brief.array_shape) + plan.through_response(changes, brief.array_shape)
         dx = brief.commitment.vjp(x, cotangents)
-        return plan.leader.value, brief.parametrisation.vjp(theta, dx)
+        gradient = brief.parametrisation.vjp(theta, dx)
+        self.steepest = max(self.steepest, float(np.abs(self.unit * gradient).max()))
+        return plan.leader.value, gradient
 
 
 def ascend(
@@ -122,34 +149,48 @@ def ascend(
 ) -> Found:
     """L-BFGS from `theta`, shape (P,); `visit` is called with every iterate.
 
-    After so many `evaluations` it ends with the best point it has seen.
+    It ends where no entry of dJ/dtheta is larger than `tolerance` times the largest one that the objective has met when
+    it begins, its start included, and after so many `evaluations` with the best point it has seen.
     """
-    best, done, used = Found(-np.inf, theta), 0, 0
+    first, slope = objective(theta, scale)
+    best, done, used, known = Found(first, theta), 0, 1, True
+    # L-BFGS sees theta and J in units of their own: its bounds are absolute numbers.
+    unit, size = objective.unit, power_of_two(objective.steepest)
 
     def negative(point: Array) -> tuple[float, Array]:
-        nonlocal best, used
+        nonlocal best, used, known
+        if known:
+            known = False
+            return 0.0, -unit * slope / size
         if used == evaluations:
             raise _UsedUpError
         used += 1
-        value, gradient = objective(point, scale)
+        at = unit * point
+        value, gradient = objective(at, scale)
         if value > best.value:
-            best = Found(value, np.array(point))
-        return -value, -gradient
+            best = Found(value, at)
+        return (first - value) / size, -unit * gradient / size
 
     def after(point: Array) -> None:
         nonlocal done
         done += 1
         if visit is not None:
-            visit(np.array(point))
+            visit(unit * point)
 
-    options: Any = {"maxiter": iterations, "gtol": tolerance, "ftol": 0.0}
+    limit = tolerance * objective.steepest / size
+    options: Any = {"maxiter": iterations, "gtol": limit, "ftol": 0.0}
     # The stubs of SciPy do not know that a function may return its value and its gradient.
     solver: Any = minimize
     try:
-        result = solver(negative, theta, jac=True, method="L-BFGS-B", callback=after, options=options)
+        result = solver(negative, theta / unit, jac=True, method="L-BFGS-B", callback=after, options=options)
     except _UsedUpError:
         return replace(best, iterations=done, interrupted=True)
-    return Found(-float(result.fun), np.asarray(result.x), int(result.nit))
+    return Found(first - size * float(result.fun), unit * np.asarray(result.x), int(result.nit))
+
+
+def power_of_two(size: float) -> float:
+    """Return the power of two next to a positive number, so that dividing by it rounds nothing; 1 for zero."""
+    return float(2.0 ** np.clip(np.round(np.log2(size)), -1022, 1023)) if size > 0 else 1.0
 
 
 class _UsedUpError(Exception):
@@ -159,7 +200,7 @@ class _UsedUpError(Exception):
 def continue_down(objective: Objective, theta: Array, config: SearchConfig) -> Found:
     """Ascend at a high temperature first, then lower it rung by rung to the true one, keeping theta."""
     for scale in (*config.ladder, 1.0):
-        found = ascend(objective, _lifted(theta), iterations=config.iterations, scale=scale)
+        found = ascend(objective, _lifted(theta, objective.unit), iterations=config.iterations, scale=scale)
         theta = found.theta
     return found
 
@@ -168,7 +209,7 @@ def vertices(objective: Objective, size: int, count: int) -> list[Array]:
     """Return the `count` best vertex starts of each kind, each of shape (P,)."""
     best: list[Array] = []
     for logit in VERTEX_LOGITS:
-        ranked = sorted(logit * np.eye(size), key=lambda theta: -objective(theta)[0])
+        ranked = sorted(logit * np.diag(objective.unit), key=lambda theta: -objective(theta)[0])
         best += ranked[:count]
     return best
 
@@ -195,6 +236,8 @@ class Search:
         For random starts.
     given
         Starts to try besides, the first of them first: the present theta, say; each of shape (P,).
+    unit
+        Of theta, shape (P,) or a number.
 
     Attributes
     ----------
@@ -204,15 +247,22 @@ class Search:
         Whether nothing is left to do.
     """
 
-    def __init__(self, size: int, config: SearchConfig, rng: np.random.Generator, given: list[Array]) -> None:
-        starts = [*given, *(config.start_scale * rng.standard_normal(size) for _ in range(config.random_starts))]
+    def __init__(
+        self,
+        size: int,
+        config: SearchConfig,
+        rng: np.random.Generator,
+        given: list[Array],
+        unit: Array | float = 1.0,
+    ) -> None:
+        starts = [*given, *(config.start_scale * unit * rng.standard_normal(size) for _ in range(config.random_starts))]
         n = config.iterations
         self.config, self.size = config, size
         self.best: Found | None = None
         self._ascents = [_Ascent(theta, (1.0,), n) for theta in starts]
         for theta in starts[: config.continuation_starts]:
             scales = (*config.ladder, 1.0)
-            self._ascents.append(_Ascent(_lifted(theta), scales, n))
+            self._ascents.append(_Ascent(_lifted(theta, unit), scales, n))
         #: Values of the vertices tried so far, kind by kind; None when they have been chosen from.
         self._tried: list[float] | None = [] if config.vertex_starts else None
 
@@ -249,30 +299,31 @@ class Search:
             del self._ascents[0]
         else:
             ascent.scales, ascent.left = ascent.scales[1:], self.config.iterations
-            ascent.theta = _lifted(ascent.theta)
+            ascent.theta = _lifted(ascent.theta, objective.unit)
 
     def _try_vertex(self, objective: Objective) -> None:
         """Evaluate one more vertex; after the last one, ascend from the best of each kind."""
         assert self._tried is not None  # noqa: S101 - the caller looks
         kind, place = divmod(len(self._tried), self.size)
         if kind < len(VERTEX_LOGITS):
-            self._tried.append(objective(_vertex(kind, place, self.size))[0])
+            self._tried.append(objective(_vertex(kind, place, objective.unit))[0])
             return
         values = np.reshape(self._tried, (-1, self.size))
         for kind, row in enumerate(values):
             best = np.argsort(-row, kind="stable")[: self.config.vertex_starts]
-            starts = (_vertex(kind, int(place), self.size) for place in best)
+            starts = (_vertex(kind, int(place), objective.unit) for place in best)
             self._ascents += [_Ascent(theta, (1.0,), self.config.iterations) for theta in starts]
         self._tried = None
 
 
-def _lifted(theta: Array) -> Array:
-    return np.asarray(np.maximum(theta, theta.max() - DEEPEST))
+def _lifted(theta: Array, unit: Array | float) -> Array:
+    scaled = theta / unit
+    return np.asarray(unit * np.maximum(scaled, scaled.max() - DEEPEST))
 
 
-def _vertex(kind: int, place: int, size: int) -> Array:
-    theta = np.zeros(size)
-    theta[place] = VERTEX_LOGITS[kind]
+def _vertex(kind: int, place: int, unit: Array) -> Array:
+    theta = np.zeros(len(unit))
+    theta[place] = VERTEX_LOGITS[kind] * unit[place]
     return theta
 
 
@@ -294,4 +345,4 @@ def search(
     given
         Starts to try besides: the present theta, say; each of shape (P,).
     """
-    return Search(size, config, rng, given).run(objective)
+    return Search(size, config, rng, given, objective.unit).run(objective)

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.actions import action_bounds, checked_actions
-from stackelberg_envs.arrays import Array, IntArray, frozen, require_count, require_discount, require_positive
+from stackelberg_envs.arrays import Array, IntArray, as_float, frozen, require_rows_sum_to_one
 from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.samples import Actions, ModelClass, PlayRecord, SampledCommitment
+from stackelberg_envs.tabular_checks import require_commitment, shared_scalars
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Box, Space
@@ -141,16 +142,13 @@ class BatchedGame(ABC):
 
     def __post_init__(self) -> None:
         """Check what all batched games share."""
-        if not isinstance(self.commitment, SampledCommitment):
-            raise GameError(f"commitment: expected a SampledCommitment, got {type(self.commitment).__name__}")
-        require_discount(self.leader_discount, "leader_discount")
-        require_discount(self.follower_discount, "follower_discount")
-        require_positive(self.temperature, "temperature")
-        require_count(self.horizon, "horizon", error=GameError)
-        require_count(self.num_followers, "num_followers", error=GameError)
-        weights = np.asarray(self.context_probabilities, dtype=np.float64)
-        if weights.ndim != 1 or (weights < 0).any() or abs(weights.sum() - 1.0) > 1e-9:
-            raise GameError(f"context_probabilities: expected shape (K,) with sum one, got {weights}")
+        require_commitment(self.commitment, SampledCommitment)  # type: ignore[type-abstract]
+        for name, value in shared_scalars(self).items():
+            object.__setattr__(self, name, value)
+        weights = as_float(self.context_probabilities, "context_probabilities")
+        if weights.ndim != 1:
+            raise GameError(f"context_probabilities: expected shape (K,), got {weights.shape}")
+        weights = require_rows_sum_to_one(weights, "context_probabilities")
         object.__setattr__(self, "context_probabilities", frozen(weights))
 
     #: Name of the follower that runs take by default: the exact one where there is one.

@@ -12,12 +12,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import (
+    LARGEST,
+    Array,
+    IntArray,
+    as_float,
+    first_index,
+    frozen,
+    require_count,
+    require_number,
+    require_positive,
+)
+from stackelberg_envs.commitment_base import need
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import CommitmentError, GameError
+from stackelberg_envs.matrices import as_matrix, as_symmetric, is_definite, require_semidefinite
 from stackelberg_envs.samples import SampledCommitment, SampledEffect, Samples
 
 __all__ = [
@@ -50,6 +64,14 @@ class LinearNumbers:
         Q and R of the follower's reward -(s'Q s + b'R b), symmetric, shapes (W, W) and (B, B).
     initial_mean, initial_covariance
         Of the initial state, shapes (W,) and (W, W).
+
+    All arrays are copied and frozen; matrices that must be symmetric are symmetrised where they are so up to
+    rounding.
+
+    Raises
+    ------
+    GameError
+        No finite numbers, or a matrix that is not symmetric; the game they go into checks the rest.
     """
 
     weights: Array
@@ -60,6 +82,26 @@ class LinearNumbers:
     action_cost: Array
     initial_mean: Array
     initial_covariance: Array
+
+    def __post_init__(self) -> None:
+        """Convert, check and freeze every array."""
+        for name in ("weights", "initial_mean"):
+            _keep(self, name, _as_vector(getattr(self, name), name))
+        for name in ("follower_input", "leader_input"):
+            _keep(self, name, as_matrix(getattr(self, name), name))
+        for name in ("noise", "state_cost", "action_cost", "initial_covariance"):
+            _keep(self, name, as_symmetric(getattr(self, name), name))
+
+
+def _keep(owner: object, name: str, value: object) -> None:
+    object.__setattr__(owner, name, value)
+
+
+def _as_vector(value: Any, name: str) -> Array:
+    array = as_float(value, name)
+    if array.ndim != 1:
+        raise GameError(f"{name}: expected a vector, got shape {array.shape}")
+    return frozen(array)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +153,13 @@ class LinearForm:
         Covariance of the leader's action around K s, shape (A, A).
     price
         The leader pays price * |x|^2 per step, reward units.
+
+    :meth:`of_gain` makes the form of a leader that plays a linear policy from its commitment.
+
+    Raises
+    ------
+    GameError
+        Shapes that do not fit, no finite numbers, or a leader_noise that is no covariance.
     """
 
     basis: Array
@@ -118,6 +167,46 @@ class LinearForm:
     follower_action_size: int
     leader_noise: Array
     price: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Convert, check and freeze every array."""
+        basis, gains = as_float(self.basis, "basis"), as_float(self.gains, "gains")
+        if basis.ndim != 4 or basis.shape[2] != basis.shape[3] or 0 in basis.shape[1:]:
+            raise GameError(f"basis: expected shape (N, 1 + D, W, W), got {basis.shape}")
+        if gains.ndim != 3 or (len(gains), gains.shape[2]) != (basis.shape[1], basis.shape[3]):
+            expected = f"({basis.shape[1]}, A, {basis.shape[3]})"
+            raise GameError(f"gains: expected shape (1 + D, A, W), {expected} for this basis, got {gains.shape}")
+        noise, A = as_symmetric(self.leader_noise, "leader_noise"), gains.shape[1]
+        if len(noise) != A:
+            raise GameError(f"leader_noise: expected shape {(A, A)} for these gains, got {noise.shape}")
+        require_semidefinite(noise, "leader_noise")
+        _keep(self, "basis", frozen(basis))
+        _keep(self, "gains", frozen(gains))
+        _keep(self, "leader_noise", noise)
+        size = require_count(self.follower_action_size, "follower_action_size", error=GameError)
+        _keep(self, "follower_action_size", size)
+        _keep(self, "price", require_number(self.price, "price"))
+
+    @classmethod
+    def of_gain(cls, commitment: GainCommitment, basis: Array, follower_action_size: int) -> LinearForm:
+        """Return the form of a leader that plays a ~ N(x s, noise^2): gains and noise are the commitment's.
+
+        Parameters
+        ----------
+        commitment
+            The leader's; x = K has shape (A, W).
+        basis
+            Of the dynamics, shape (N, 1 + A W, W, W), or (N, W, W) where x does not change them.
+        follower_action_size
+            B.
+        """
+        A, W = commitment.shape
+        D, table = A * W, as_float(basis, "basis")
+        if table.ndim == 3:
+            still = np.zeros((len(table), 1 + D, *table.shape[1:]))
+            still[:, 0] = table
+            table = still
+        return cls(table, commitment.gains, follower_action_size, commitment.noise**2 * np.eye(A))
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -165,11 +254,23 @@ class BumpReward:
     Attributes
     ----------
     target, width
-        Shape (W,); widths are positive.
+        Shape (W,); widths are positive. Copied and frozen.
     """
 
     target: Array
     width: Array
+
+    def __post_init__(self) -> None:
+        """Convert, check and freeze both."""
+        target, width = _as_vector(self.target, "target"), _as_vector(self.width, "width")
+        if target.shape != width.shape:
+            raise GameError(f"width: expected shape {target.shape} as the target, got {width.shape}")
+        flat = ~(width >= 1.0 / LARGEST)
+        if flat.any():
+            where = first_index(flat)
+            raise GameError(f"width: expected numbers greater than 0, got {width[where]} at index {where}")
+        _keep(self, "target", target)
+        _keep(self, "width", width)
 
     def at(self, states: Array, follower_actions: Array) -> Array:
         """Return the reward of n steps, shape (n,)."""
@@ -185,11 +286,22 @@ class QuadraticReward:
     Attributes
     ----------
     state_cost, action_cost
-        Symmetric, shapes (W, W) and (B, B).
+        Symmetric, shapes (W, W) and (B, B); they may be indefinite. Copied, symmetrised where they are symmetric up to
+        rounding, and frozen.
+
+    Raises
+    ------
+    GameError
+        No finite numbers, or a matrix that is not symmetric: v'Mv alone does not say which gradient is meant.
     """
 
     state_cost: Array
     action_cost: Array
+
+    def __post_init__(self) -> None:
+        """Convert, symmetrise and freeze both."""
+        for name in ("state_cost", "action_cost"):
+            _keep(self, name, as_symmetric(getattr(self, name), f"reward.{name}"))
 
     def at(self, states: Array, follower_actions: Array) -> Array:
         """Return the reward of n steps, shape (n,)."""
@@ -225,7 +337,10 @@ class LinearGaussianPolicy:
 
     @cached_property
     def _factor(self) -> Array:
-        return np.asarray(np.linalg.cholesky(self.covariance), dtype=np.float64)
+        try:
+            return np.asarray(np.linalg.cholesky(self.covariance), dtype=np.float64)
+        except np.linalg.LinAlgError:
+            raise GameError(f"covariance: expected a positive definite matrix, got {self.covariance!r}") from None
 
     def mean(self, states: Array, leader_actions: Array) -> Array:
         """Return the mean action, shape (n, B)."""
@@ -255,16 +370,25 @@ class GainCommitment(SampledCommitment):
     bound
         Entries of x lie in [-bound, bound].
     noise
-        Standard deviation of each entry of a, positive.
+        Standard deviation of each entry of a, positive. The game's form has its square; see :meth:`LinearForm.of_gain`.
     """
 
     changes = frozenset({"leader_policy"})
 
     def __init__(self, shape: tuple[int, int], bound: float, noise: float) -> None:
-        super().__init__(-bound, bound, shape)
-        if not noise > 0:
-            raise GameError(f"leader_noise: expected a number greater than 0, got {noise!r}")
-        self.noise = noise
+        limit = require_positive(bound, "bound")
+        super().__init__(-limit, limit, shape)
+        if len(self.shape) != 2:
+            raise GameError(f"shape: expected two sizes, (A, W), got {shape!r}")
+        self.noise = require_positive(noise, "leader_noise")
+        if not 1.0 / LARGEST <= self.noise**2 <= LARGEST:
+            raise GameError(f"leader_noise: expected a number whose square is one, got {noise!r}")
+
+    @property
+    def gains(self) -> Array:
+        """What the gain K(x) = x is made of, shape (1 + D, A, W); see :class:`LinearForm`."""
+        A, W = self.shape
+        return np.concatenate([np.zeros((1, A * W)), np.eye(A * W)]).reshape(-1, A, W)
 
     def effect_at(self, x: Array, samples: Samples) -> SampledEffect:
         """Return the log-density of the leader's actions."""
@@ -274,7 +398,7 @@ class GainCommitment(SampledCommitment):
 
     def vjp_at(self, x: Array, samples: Samples, cotangents: Cotangents) -> Array:
         """Return the score of the recorded actions, weighted: sum_t c_t (a_t - x s_t) s_t' / noise^2."""
-        weight = _need(cotangents.leader_policy, "leader_policy")
+        weight = need(cotangents.leader_policy, "leader_policy")
         away = self._away(x, samples)
         return np.asarray((away * weight[:, None]).T @ samples.state / self.noise**2)
 
@@ -306,16 +430,56 @@ class DynamicsCommitment(SampledCommitment):
     changes = frozenset({"transition", "leader_reward"})
 
     def __init__(
-        self, form: LinearForm, weights: Array, follower_input: Array, noise: Array, low: Array, high: Array
+        self,
+        form: LinearForm,
+        weights: ArrayLike,
+        follower_input: ArrayLike,
+        noise: ArrayLike,
+        low: ArrayLike,
+        high: ArrayLike,
     ) -> None:
         super().__init__(low, high)
+        if not isinstance(form, LinearForm):
+            raise GameError(f"form: expected a LinearForm, got {type(form).__name__}")
+        N, columns, W, _ = form.basis.shape
+        if self.shape != (columns - 1,):
+            raise GameError(
+                f"low, high: expected shape {(columns - 1,)}, as the form has entries of x, got {self.shape}"
+            )
         self.form = form
-        self.table = np.tensordot(weights, form.basis, 1)
-        self.follower_input = np.array(follower_input, dtype=np.float64)
-        if np.linalg.eigvalsh(noise).min() <= 0:
-            raise GameError(f"noise: expected a positive definite covariance, got {np.asarray(noise).tolist()}")
-        self.precision: Array = np.asarray(np.linalg.inv(noise), dtype=np.float64)
-        self._constant = 0.5 * np.linalg.slogdet(2 * np.pi * noise)[1]
+        #: The numbers of the dynamics, as they were given.
+        self.weights = _as_vector(weights, "weights")
+        if self.weights.shape != (N,):
+            raise GameError(f"weights: expected shape {(N,)}, as the form has matrices, got {self.weights.shape}")
+        self.table = frozen(np.tensordot(self.weights, form.basis, 1))
+        self.follower_input = as_matrix(follower_input, "follower_input")
+        if self.follower_input.shape != (W, form.follower_action_size):
+            expected = (W, form.follower_action_size)
+            raise GameError(f"follower_input: expected shape {expected}, got {self.follower_input.shape}")
+        self.noise = as_symmetric(noise, "noise")
+        if len(self.noise) != W:
+            raise GameError(f"noise: expected shape {(W, W)}, got {self.noise.shape}")
+        if not is_definite(self.noise):
+            raise GameError(f"noise: expected a positive definite covariance, got {self.noise.tolist()}")
+        precision = np.linalg.inv(self.noise)
+        self.precision: Array = frozen(0.5 * (precision + precision.T))
+        self._constant = 0.5 * np.linalg.slogdet(2 * np.pi * self.noise)[1]
+
+    @classmethod
+    def of_numbers(
+        cls, form: LinearForm, numbers: LinearNumbers, low: ArrayLike, high: ArrayLike
+    ) -> DynamicsCommitment:
+        """Return the commitment of a game with this form and these numbers."""
+        return cls(form, numbers.weights, numbers.follower_input, numbers.noise, low, high)
+
+    def with_numbers(self, form: LinearForm, numbers: LinearNumbers) -> DynamicsCommitment:
+        """Return the same commitment for another form and other numbers.
+
+        Their noise may be singular: such moves have no density, and whoever asks for one is told so.
+        """
+        if not is_definite(numbers.noise):
+            return _MovesWithoutDensity(form, numbers, self.low, self.high)
+        return DynamicsCommitment.of_numbers(form, numbers, self.low, self.high)
 
     def effect_at(self, x: Array, samples: Samples) -> SampledEffect:
         """Return the log-density of the recorded moves, bounds of the state ignored, and the price of x."""
@@ -344,7 +508,17 @@ class DynamicsCommitment(SampledCommitment):
         return np.asarray(samples.next_state - expected)
 
 
-def _need(cotangent: Array | None, name: str) -> Array:
-    if cotangent is None:
-        raise CommitmentError(f"cotangents.{name}: expected an array, got None; this commitment changes it")
-    return cotangent
+class _MovesWithoutDensity(DynamicsCommitment):
+    """A commitment whose moves have singular noise: it can be played, but no score can be computed from play."""
+
+    def __init__(self, form: LinearForm, numbers: LinearNumbers, low: ArrayLike, high: ArrayLike) -> None:
+        super().__init__(form, numbers.weights, numbers.follower_input, np.eye(form.sizes[0]), low, high)
+        self.noise = numbers.noise
+
+    def effect_at(self, x: Array, samples: Samples) -> SampledEffect:
+        """Refuse: there is no density."""
+        raise CommitmentError(f"noise: expected a positive definite covariance, got {self.noise.tolist()}")
+
+    def vjp_at(self, x: Array, samples: Samples, cotangents: Cotangents) -> Array:
+        """Refuse: there is no density."""
+        raise CommitmentError(f"noise: expected a positive definite covariance, got {self.noise.tolist()}")

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stackelberg_envs.arrays import Array, IntArray, require_positive
+from stackelberg_envs.arrays import Array, IntArray, require_positive, require_shape
 from stackelberg_envs.batched import BatchedGame, BatchStep
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.linear_forms import LeaderReward, LinearForm, LinearNumbers, affine, quadratic
+from stackelberg_envs.linear_forms import (
+    BumpReward,
+    DynamicsCommitment,
+    GainCommitment,
+    LeaderReward,
+    LinearForm,
+    LinearNumbers,
+    QuadraticReward,
+    affine,
+    quadratic,
+)
+from stackelberg_envs.matrices import differs, require_definite, require_semidefinite
 from stackelberg_envs.samples import Actions
 
 if TYPE_CHECKING:
@@ -44,7 +55,8 @@ class LinearQuadraticGame(BatchedGame):
     Raises
     ------
     GameError
-        Shapes that do not fit, costs or covariances that are not positive (semi)definite.
+        Shapes that do not fit, costs or covariances that are not positive (semi)definite, or numbers that the
+        commitment holds too and with other values.
     """
 
     form: LinearForm
@@ -59,12 +71,19 @@ class LinearQuadraticGame(BatchedGame):
     def __post_init__(self) -> None:
         """Check the numbers once."""
         super().__post_init__()
-        require_positive(self.action_bound, "action_bound")
-        if not self.state_bound > 0:
-            raise GameError(f"state_bound: expected a number greater than 0, got {self.state_bound!r}")
+        kinds = {"form": LinearForm, "numbers": LinearNumbers, "reward": BumpReward | QuadraticReward}
+        for name, kind in kinds.items():
+            if not isinstance(getattr(self, name), kind):
+                expected = getattr(kind, "__name__", str(kind))
+                raise GameError(f"{name}: expected a {expected}, got {type(getattr(self, name)).__name__}")
+        for name, may_be_infinite in (("state_bound", True), ("action_bound", False)):
+            object.__setattr__(self, name, _checked_bound(getattr(self, name), name, may_be_infinite))
         _check_shapes(self.form, self.numbers, self.commitment.low.size)
-        for name, least in (("action_cost", 1e-12), ("state_cost", 0.0), ("noise", 0.0), ("initial_covariance", 0.0)):
-            _require_symmetric(getattr(self.numbers, name), name, least)
+        _check_reward(self.form, self.reward)
+        require_definite(self.numbers.action_cost, "action_cost")
+        for name in ("state_cost", "noise", "initial_covariance"):
+            require_semidefinite(getattr(self.numbers, name), name)
+        _require_agreement(self)
 
     @cached_property
     def state_space(self) -> Box:
@@ -145,6 +164,22 @@ class LinearQuadraticGame(BatchedGame):
 
         return solve_linear(self, self.commitment.check(x))
 
+    def replace(self, **changes: Any) -> LinearQuadraticGame:
+        """Return the same game with some arguments changed; it is checked again.
+
+        A :class:`~stackelberg_envs.linear_forms.DynamicsCommitment` that is not among them takes the form and the
+        numbers that are.
+        """
+        if isinstance(self.commitment, DynamicsCommitment) and "commitment" not in changes:
+            form, numbers = changes.get("form", self.form), changes.get("numbers", self.numbers)
+            if (
+                isinstance(form, LinearForm)
+                and isinstance(numbers, LinearNumbers)
+                and {"form", "numbers"} & set(changes)
+            ):
+                changes["commitment"] = self.commitment.with_numbers(form, numbers)
+        return replace(self, **changes)
+
     @cached_property
     def _dynamics(self) -> Array:
         return np.tensordot(self.numbers.weights, self.form.basis, 1)
@@ -175,29 +210,78 @@ def _root(covariance: Array) -> Array:
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
 
 
+def _checked_bound(value: Any, name: str, may_be_infinite: bool) -> float:
+    """Return a bound that a space of float32 can carry."""
+    if may_be_infinite and isinstance(value, float | np.floating) and value == np.inf:
+        return float(value)
+    bound, limits = require_positive(value, name), np.finfo(np.float32)
+    if not float(limits.tiny) <= bound <= float(limits.max):
+        raise GameError(f"{name}: expected a number that float32 can carry, as spaces do, got {bound:g}")
+    return bound
+
+
 def _check_shapes(form: LinearForm, numbers: LinearNumbers, D: int) -> None:
     W, A, B = form.sizes
-    expected: dict[str, tuple[Any, tuple[int, ...]]] = {
-        "basis": (form.basis, (len(form.basis), 1 + D, W, W)),
-        "gains": (form.gains, (1 + D, A, W)),
-        "leader_noise": (form.leader_noise, (A, A)),
-        "weights": (numbers.weights, (len(form.basis),)),
-        "follower_input": (numbers.follower_input, (W, B)),
-        "leader_input": (numbers.leader_input, (W, A)),
-        "noise": (numbers.noise, (W, W)),
-        "state_cost": (numbers.state_cost, (W, W)),
-        "action_cost": (numbers.action_cost, (B, B)),
-        "initial_mean": (numbers.initial_mean, (W,)),
-        "initial_covariance": (numbers.initial_covariance, (W, W)),
+    if form.basis.shape[1] != 1 + D:
+        raise GameError(f"basis: expected shape (N, {1 + D}, W, W), as x has {D} entries, got {form.basis.shape}")
+    expected: dict[str, tuple[int, ...]] = {
+        "weights": (len(form.basis),),
+        "follower_input": (W, B),
+        "leader_input": (W, A),
+        "noise": (W, W),
+        "state_cost": (W, W),
+        "action_cost": (B, B),
+        "initial_mean": (W,),
+        "initial_covariance": (W, W),
     }
-    for name, (array, shape) in expected.items():
-        if array.shape != shape or not np.isfinite(array).all():
+    for name, shape in expected.items():
+        array = getattr(numbers, name)
+        if array.shape != shape:
             raise GameError(f"{name}: expected finite numbers of shape {shape}, got shape {array.shape}")
 
 
-def _require_symmetric(matrix: Array, name: str, least: float) -> None:
-    if not np.array_equal(matrix, matrix.T):
-        raise GameError(f"{name}: expected a symmetric matrix, got {matrix.tolist()}")
-    smallest = float(np.linalg.eigvalsh(matrix).min())
-    if smallest < least - 1e-12 * (1 + np.abs(matrix).max()) * (least == 0):
-        raise GameError(f"{name}: expected eigenvalues of at least {least:g}, got {smallest:.6g}")
+def _check_reward(form: LinearForm, reward: LeaderReward) -> None:
+    W, _, B = form.sizes
+    if isinstance(reward, BumpReward):
+        require_shape(reward.target, [(W,)], "reward.target")
+    else:
+        require_shape(reward.state_cost, [(W, W)], "reward.state_cost")
+        require_shape(reward.action_cost, [(B, B)], "reward.action_cost")
+
+
+def _require_agreement(game: LinearQuadraticGame) -> None:
+    """Raise unless what the commitment holds, or leaves undeclared, is what the form and the numbers say."""
+    form, numbers, commitment = game.form, game.numbers, game.commitment
+    if isinstance(commitment, GainCommitment):
+        _require_equal("gains", form.gains, commitment.gains, "GainCommitment, in which K = x")
+        noise = commitment.noise**2 * np.eye(len(commitment.low))
+        _require_equal("leader_noise", form.leader_noise, noise, f"GainCommitment(noise={commitment.noise:g}), squared")
+    if isinstance(commitment, DynamicsCommitment):
+        _require_equal("basis", form.basis, commitment.form.basis, "the form of the DynamicsCommitment")
+        _require_equal("price", np.array(form.price), np.array(commitment.form.price), "that of the DynamicsCommitment")
+        for name in ("weights", "follower_input", "noise"):
+            _require_equal(name, getattr(numbers, name), getattr(commitment, name), "the DynamicsCommitment")
+        if numbers.leader_input.any():
+            raise GameError(
+                "leader_input: expected none beside a DynamicsCommitment, whose moves know no leader's action"
+            )
+    changed = {
+        "transition": bool(form.basis[:, 1:].any()),
+        "leader_policy": bool(form.gains[1:].any()),
+        "leader_reward": form.price != 0,
+    }
+    for name, changes in changed.items():
+        if changes and name not in commitment.changes:
+            raise GameError(
+                f"form: by it x changes the {name}, but the commitment declares only {sorted(commitment.changes)}"
+            )
+
+
+def _require_equal(name: str, own: Array, other: Array, owner: str) -> None:
+    """Raise unless two copies of the same quantity agree up to rounding, with both numbers."""
+    if own.shape != other.shape:
+        raise GameError(f"{name}: expected shape {other.shape} as {owner} has it, got {own.shape}")
+    where = differs(own, other)
+    if where is not None:
+        place = f" at index {where}" if where else ""
+        raise GameError(f"{name}: expected {other[where]:.9g}{place}, as {owner} has it, got {own[where]:.9g}")

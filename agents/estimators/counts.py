@@ -15,6 +15,7 @@ from stackelberg_envs.transitions import Transition
 __all__ = ["TransitionCounts", "common_lists"]
 
 FIRST_WIDTH = 4
+#: Relative to the largest expected reward of a step.
 EVALUATION_TOLERANCE = 1e-9
 
 
@@ -68,7 +69,8 @@ class TransitionCounts:
         everywhere = np.ones(len(reward))
         system = resolvent(joint_policy, transition, everywhere, discount, 1)
         earned = reward if bonus is None else reward + bonus
-        values = system.solve(np.einsum("zab,zab->z", joint_policy, earned), EVALUATION_TOLERANCE)
+        expected = np.einsum("zab,zab->z", joint_policy, earned)
+        values = system.solve(expected, EVALUATION_TOLERANCE * float(np.abs(expected).max()))
         q = np.empty_like(reward)
         next_values(transition.successors, transition.probabilities, values, q)
         return reward + discount * q

@@ -45,7 +45,7 @@ from stackelberg_envs.transitions import Transition
 
 __all__ = ["Habits", "PlayFit", "PlayLikelihood", "Watched", "likeliest_temperature", "trembled"]
 
-#: Of the follower's values, reward units.
+#: Of the follower's values, in temperatures; of the flow, relative to what flows in.
 TOLERANCE = 1e-9
 #: The tremble is looked for here, the temperature within this factor of where the search starts.
 TREMBLES, FACTOR = (-1.0, 0.95), 100.0
@@ -277,7 +277,7 @@ def _actions(
         The log-likelihood; the flow whose product with V(s') is its derivative by P(s' | z, a, b), shape (Z, A, B);
         the follower's state values, shape (Z,); the derivative by log temperature.
     """
-    best = soft_best_response(game, tolerance=TOLERANCE, start=start)
+    best = soft_best_response(game, tolerance=TOLERANCE * game.temperature, start=start)
     advantage = best.q - best.values[:, :, None]
     seen = counts.sum(axis=2) > 0
     n = counts[seen]
@@ -290,7 +290,7 @@ def _actions(
     inflow = np.empty(len(counts))
     push_flow(discount * w, believed.successors, believed.probabilities, game.continuing, inflow)
     system = resolvent(joint, believed, game.continuing, discount, game.num_contexts)
-    arriving = system.solve_transposed(inflow, TOLERANCE * max(1.0, float(np.abs(inflow).sum())))
+    arriving = system.solve_transposed(inflow, TOLERANCE * float(np.abs(inflow).sum()))
     flow = w + arriving[:, None, None] * joint
     # By log temperature: -(Q - V) / temperature in the logits, the entropy (V - Q) in the values.
     by_temperature = -float((flow * advantage).sum())

@@ -23,7 +23,7 @@ class SoftValueIterationConfig(FollowerConfig):
     Attributes
     ----------
     tolerance
-        Bound on the error of its values, reward units.
+        Bound on the error of its values, in temperatures: on the logits of its policy.
     sweeps
         Plain soft Bellman sweeps of its table after each commitment; None solves to `tolerance`.
     """
@@ -56,7 +56,8 @@ class SoftValueIteration(TableFollower):
         if self.config.sweeps is not None:
             self.iterate(view, self.config.sweeps)
             return 0
-        best = soft_best_response(view.primitives, tolerance=self.config.tolerance, start=self._state_values)
+        tolerance = self.config.tolerance * view.primitives.temperature
+        best = soft_best_response(view.primitives, tolerance=tolerance, start=self._state_values)
         self._state_values, self.q, self.policy = best.state_values, best.q, best.policy
         return 0
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.brief import Brief, Information
-from agents.optimizers import clip_norm, make_optimizer
+from agents.optimizers import Optimizer, Sgd, clip_norm, length, make_optimizer
 from agents.options import NonNegative, Options, Positive, Start, require_applicable
+from agents.parametrisations import unit_of
 from agents.registry import Registry
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, as_float, first_index
@@ -183,13 +184,16 @@ class GradientConfig(Options):
     ----------
     learning_rate, decay
         The optimizer's rate at update t is learning_rate / (1 + decay t): the estimates stay noisy, so a
-        constant rate would keep the commitment wandering around its optimum.
+        constant rate would keep the commitment wandering around its optimum. Steps are in units of
+        the parametrisation: logits as they are, and for "projection" the widths of the box.
     optimizer
-        "adam" or "sgd".
+        "adam", whose steps have about the size of the rate, or "sgd", whose steps are the rate times the gradient in
+        units of the largest reward (in size) that the leader has seen.
     max_norm
-        Longer gradients (in theta) are shortened to this norm; None leaves them.
+        Longer gradients (by theta in its units) are shortened to this many of the largest rewards seen; None leaves
+        them.
     start
-        "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
+        "zeros", "random" (standard normal theta, in its units), or an array of the parametrisation's size.
     """
 
     learning_rate: Positive = 0.05
@@ -206,12 +210,38 @@ class PointLeader(Leader):
     ----------
     theta
         The point, shape (P,).
+    unit
+        What counts as one step of each entry, shape (P,); see :func:`agents.parametrisations.unit_of`.
+    largest_reward
+        The largest of its own rewards seen so far, in size: what gradients are measured in.
     """
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.theta = starting_point(config.start, brief.parametrisation.size, rng)
+        self.unit = unit_of(brief.parametrisation)
+        self.theta = starting_point(config.start, brief.parametrisation.size, rng, self.unit)
+        self.largest_reward = 0.0
         self._played: Array | None = None
+
+    def observe_rewards(self, trajectories: Trajectories) -> None:
+        """Take note of the size of the leader's rewards: those of the play, or of the game where that is known."""
+        known = self.brief.model is not None and self.brief.kind == "tabular"
+        game = self.brief.model.primitives(self.commit()) if known else trajectories
+        rewards = game.leader_reward
+        self.largest_reward = max(self.largest_reward, float(np.abs(rewards).max(initial=0.0)))
+
+    def climbed(self, theta: Array, gradient: Array, optimizer: Optimizer, updates: int) -> Array:
+        """Return where a step of the optimizer along dJ/dtheta leads from theta, all of shape (P,).
+
+        Options are those of :class:`GradientConfig`; `updates` is the number of earlier steps.
+        """
+        config, scaled = self.config, self.unit * gradient
+        # A leader that was never paid anything has no better measure than the gradient itself.
+        unit = self.largest_reward or length(scaled) or 1.0
+        if isinstance(optimizer, Sgd):
+            optimizer.unit = unit
+        step = optimizer.step(clip_norm(scaled, config.max_norm, unit)) / (1.0 + config.decay * updates)
+        return self.brief.parametrisation.retract(theta + self.unit * step)
 
     def commit(self) -> Array:
         """Return x(theta)."""
@@ -241,13 +271,12 @@ class GradientLeader(PointLeader):
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Take one step of the optimizer along the estimated gradient."""
+        self.observe_rewards(trajectories)
         dx, diagnostics = self.gradient(trajectories)
         gradient = self.brief.parametrisation.vjp(self.theta, dx)
-        step = self.optimizer.step(clip_norm(gradient, self.config.max_norm))
-        step /= 1.0 + self.config.decay * self._updates
+        self.move_to(self.climbed(self.theta, gradient, self.optimizer, self._updates))
         self._updates += 1
-        self.move_to(self.brief.parametrisation.retract(self.theta + step))
-        return {"gradient_norm": float(np.linalg.norm(gradient)), **diagnostics}
+        return {"gradient_norm": length(gradient), **diagnostics}
 
     @abstractmethod
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
@@ -296,11 +325,11 @@ def _differ(one: Array, other: Array) -> NDArray[np.bool_]:
     return np.asarray(~(np.abs(one - other) <= SAME * larger + ROUNDING * larger.max(initial=0.0)))
 
 
-def starting_point(start: Any, size: int, rng: np.random.Generator) -> Array:
+def starting_point(start: Any, size: int, rng: np.random.Generator, unit: Array | float = 1.0) -> Array:
     """Return the first theta, shape (size,), from the option `start` of :class:`GradientConfig`."""
     start = checked(start, Start, "start")
     if isinstance(start, str):
-        return np.zeros(size) if start == "zeros" else rng.standard_normal(size)
+        return np.zeros(size) if start == "zeros" else np.asarray(unit * rng.standard_normal(size))
     theta = as_float(start, "start", ArgumentError).ravel()
     if theta.size != size:
         raise ArgumentError(f"start: expected {size} finite numbers, got an array of size {theta.size}")

@@ -96,7 +96,7 @@ class Biac(GradientLeader):
             chosen[states, self._choice] = 1.0
             self.q = self._model.evaluate(reward, chosen[:, :, None] * response, self.brief.leader_discount)
             values = np.einsum("zab,zab->za", response, self.q)
-            margin = LEAST_GAIN * max(1.0, float(np.abs(values).max()))
+            margin = LEAST_GAIN * float(np.abs(values).max())
             better = values.max(axis=1) > values[states, self._choice] + margin
             if not better.any():
                 return

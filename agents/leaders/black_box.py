@@ -43,6 +43,7 @@ class BlackBoxLeader(PointLeader):
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Judge the present candidate and choose the next."""
+        self.observe_rewards(trajectories)
         value = observed_value(trajectories, self.brief.leader_discount)
         if value > self.best_value:
             self.best_theta, self.best_value = self.theta, value

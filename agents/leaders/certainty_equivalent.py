@@ -23,6 +23,7 @@ from agents.estimators.model import ObservedModel
 from agents.identified import IdentifiedPlanner
 from agents.leaders.base import Leader, register_leader, starting_point
 from agents.options import AtLeastOne, Natural, NonNegative, Positive, Start, option
+from agents.parametrisations import unit_of
 from agents.search import Objective, Search, SearchConfig, ascend
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
@@ -98,7 +99,7 @@ class CertaintyEquivalent(Leader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.theta = starting_point(config.start, brief.parametrisation.size, rng)
+        self.theta = starting_point(config.start, brief.parametrisation.size, rng, unit_of(brief.parametrisation))
         self.identified: IdentifiedPlanner | None = None
         if brief.kind == "batched":
             self.identified = IdentifiedPlanner(brief, config, brief.parametrisation(self.theta), rng)
@@ -148,7 +149,7 @@ class CertaintyEquivalent(Leader):
         if self._search is None and steps >= self.config.replan * self._planned_at:
             self._planned_at = steps
             given = [self.theta, np.zeros_like(self.theta)]
-            self._search = Search(len(self.theta), self.config, self.rng, given)
+            self._search = Search(len(self.theta), self.config, self.rng, given, objective.unit)
         if self._search is None:
             found = ascend(objective, self.theta, iterations=self.config.refine, evaluations=self._allowed())
         else:

@@ -29,7 +29,7 @@ class CmaEsConfig(Options):
     Attributes
     ----------
     sigma
-        First standard deviation of theta.
+        First standard deviation of theta, in units of the parametrisation: for "projection" the widths of the box.
     population
         Candidates per generation, at least 4; None takes the package's rule, 4 + 3 log P.
     start
@@ -51,20 +51,24 @@ class CmaEs(BlackBoxLeader):
         super().__init__(brief, config, rng)
         self._generation: list[tuple[Array, float]] = []
         self._search = self._begin(self.theta)
-        self.theta = self._search.ask()
+        self.theta = self._asked()
 
     def _begin(self, mean: Array) -> _Search:
-        return _Search(mean, self.config.sigma, self.config.population, int(self.rng.integers(2**31)))
+        return _Search(mean / self.unit, self.config.sigma, self.config.population, int(self.rng.integers(2**31)))
+
+    def _asked(self) -> Array:
+        """Return the theta to try next; the package works in its units."""
+        return np.asarray(self.unit * self._search.ask())
 
     def following(self, value: float) -> tuple[Array, dict[str, float]]:
         """Note the value, tell a whole generation, and ask for the next candidate."""
-        self._generation.append((self.theta, value))
+        self._generation.append((self.theta / self.unit, value))
         if len(self._generation) == self._search.population:
             self._search.tell(self._generation)
             self._generation = []
             if self._search.has_converged():
                 self._search = self._begin(self.best_theta)
-        return self._search.ask(), {"generation": float(self._search.generation)}
+        return self._asked(), {"generation": float(self._search.generation)}
 
 
 class _Search:
@@ -97,7 +101,9 @@ class _Search:
         return np.asarray(self._cma.ask(), dtype=np.float64)
 
     def tell(self, generation: list[tuple[Array, float]]) -> None:
-        self._cma.tell([(theta, -value) for theta, value in generation])
+        # Ranks are all it needs; it would compare values with an absolute number to find that it has converged.
+        ranks = np.unique([-value for _, value in generation], return_inverse=True)[1]
+        self._cma.tell([(theta, float(rank)) for (theta, _), rank in zip(generation, ranks, strict=True)])
 
     def has_converged(self) -> bool:
         return bool(self._cma.should_stop())

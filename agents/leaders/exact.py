@@ -15,6 +15,7 @@ from agents.box_search import BoxObjective, BoxSearchConfig, box_ascend, box_sea
 from agents.brief import Brief, Information
 from agents.leaders.base import Leader, register_leader, starting_point
 from agents.options import Count, Natural, Positive, Start, option
+from agents.parametrisations import unit_of
 from agents.search import Objective, SearchConfig, ascend, search
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
@@ -32,7 +33,7 @@ class ExactConfig(SearchConfig, BoxSearchConfig):
     start
         "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     tolerance
-        The ascent from `start` ends when no entry of dJ/dtheta is larger.
+        The ascent from `start` ends when no entry of dJ/dtheta is larger than this part of the largest one there.
     random_starts, continuation_starts, vertex_starts, ladder, iterations, start_scale
         See :class:`agents.search.SearchConfig`.
     box_draws, box_starts, box_ladder, box_iterations, polish
@@ -59,7 +60,7 @@ class Exact(Leader):
         super().__init__(brief, config, rng)
         if brief.model is None:
             raise InformationError("exact: expected the game itself (level MODEL), got a brief without it")
-        start = starting_point(config.start, brief.parametrisation.size, rng)
+        start = starting_point(config.start, brief.parametrisation.size, rng, unit_of(brief.parametrisation))
         search_here = self._in_the_box if brief.kind == "batched" else self._in_theta
         self._iterates = [start, *search_here(start)]
         self._position = 0

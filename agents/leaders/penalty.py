@@ -34,7 +34,7 @@ from stackelberg_envs.planning import Plan, Primitives, evaluate, soft_best_resp
 
 __all__ = ["Penalty", "PenaltyConfig"]
 
-#: Bound on the error of the follower's values: the penalty multiplies what is left of it.
+#: Bound on the error of the follower's values, in temperatures: the penalty multiplies what is left of it.
 TOLERANCE = 1e-12
 
 
@@ -97,7 +97,8 @@ def soft_value_plan(game: Primitives, reward: Array, start: Array) -> Plan:
     The leader's reward becomes reward - temperature log g at the optimal g: its value is then the soft value, and
     its direct term the derivative of the soft value, because at an optimum g need not be moved.
     """
-    best = soft_best_response(replace(game, follower_reward=reward), tolerance=TOLERANCE, start=start)
+    tolerance = TOLERANCE * game.temperature
+    best = soft_best_response(replace(game, follower_reward=reward), tolerance=tolerance, start=start)
     log_policy = (best.q - best.values[:, :, None]) / game.temperature
     valued = replace(game, follower_reward=reward, leader_reward=reward - game.temperature * log_policy)
     return Plan(valued, best, evaluate(valued, best.policy))

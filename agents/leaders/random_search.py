@@ -19,9 +19,9 @@ class RandomSearchConfig(Options):
     Attributes
     ----------
     scale
-        Standard deviation of theta in draws from everywhere.
+        Standard deviation of theta in draws from everywhere, in units of the parametrisation.
     step
-        Standard deviation of the move in draws near the best.
+        Standard deviation of the move in draws near the best, in the same units.
     local
         Probability of a draw near the best.
     start
@@ -44,6 +44,6 @@ class RandomSearch(BlackBoxLeader):
         """Draw the next candidate."""
         del value
         near = self.rng.random() < self.config.local
-        draw = self.rng.standard_normal(self.theta.size)
+        draw = self.unit * self.rng.standard_normal(self.theta.size)
         moved = self.best_theta + self.config.step * draw if near else self.config.scale * draw
         return self.brief.parametrisation.retract(moved), {}

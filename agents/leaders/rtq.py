@@ -32,6 +32,7 @@ from stackelberg_envs.planning.linear import resolvent
 
 __all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "plan_for", "truncated_estimate"]
 
+#: Of the follower's values, relative to the largest reward with its entropy.
 EVALUATION_TOLERANCE = 1e-9
 
 
@@ -47,6 +48,7 @@ class RtqConfig(GradientConfig):
         See :class:`agents.estimators.model.ObservedModel`.
     max_norm
         As for all gradient leaders; limited here because the deep levels are rare and divided by small probabilities.
+        In largest rewards seen, as there.
     """
 
     levels: Annotated[int, Meta(ge=1, le=60)] = 8
@@ -125,9 +127,10 @@ def plan_for(primitives: Primitives, response: Array) -> Plan:
     believed = game.believed_transition
     system = resolvent(joint, believed, game.continuing, game.follower_discount, game.num_contexts)
     earned = np.einsum("zab,zab->z", joint, game.follower_reward + bonus)
-    state_values = system.solve(earned, EVALUATION_TOLERANCE)
+    tolerance = EVALUATION_TOLERANCE * float(np.abs(earned).max())
+    state_values = system.solve(earned, tolerance)
     following = np.einsum("zabn,zabn->zab", believed.probabilities, state_values[believed.successors])
     q = game.follower_reward + game.follower_discount * game.continuing[:, None, None] * following
     values = np.einsum("zab,zab->za", response, q + bonus)
-    best = BestResponse(q, values, state_values, response, EVALUATION_TOLERANCE)
+    best = BestResponse(q, values, state_values, response, tolerance)
     return Plan(primitives, best, evaluate(primitives, response))

@@ -15,7 +15,7 @@ import numpy as np
 from agents.brief import Brief, Information
 from agents.leaders.base import GradientConfig, register_leader
 from agents.leaders.black_box import BlackBoxLeader
-from agents.optimizers import clip_norm, make_optimizer
+from agents.optimizers import length, make_optimizer
 from agents.options import Positive, Unit, Weight, option
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
@@ -36,7 +36,8 @@ class ZeroOrderConfig(GradientConfig):
     Attributes
     ----------
     perturbation
-        Standard deviation sigma of the perturbation of theta in the first estimate.
+        Standard deviation sigma of the perturbation of theta in the first estimate, in units of
+        the parametrisation: for "projection" the widths of the box.
     shrinking
         In estimate t = 1, 2, ... it is perturbation / t^shrinking. The published code has 1, and exact values: with
         observed returns a small perturbation drowns in their noise.
@@ -104,13 +105,13 @@ class ZeroOrder(BlackBoxLeader):
 
     def _probe(self) -> Array:
         offset = self._probes[len(self._values)] * self._sigma
-        return np.asarray(self._centre + offset * self._direction)
+        return np.asarray(self._centre + offset * self.unit * self._direction)
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Judge the present candidate and choose the next; with exact values, all candidates of a step at once."""
         if self.config.values == "observed":
             return super().update(trajectories)
-        del trajectories
+        self.observe_rewards(trajectories)
         diagnostics: dict[str, float] = {}
         for _ in self._probes:
             self.theta = self._probe()
@@ -133,18 +134,17 @@ class ZeroOrder(BlackBoxLeader):
         if len(self._values) < len(self._probes):
             return self._probe(), {"gradient_norm": float("nan")}
         gradient = self.estimate(self._values)
-        step = self.optimizer.step(clip_norm(gradient, self.config.max_norm))
-        step /= 1.0 + self.config.decay * self._steps
+        self._centre = self.climbed(self._centre, gradient, self.optimizer, self._steps)
         self._steps += 1
-        self._centre = self.brief.parametrisation.retract(self._centre + step)
         self._turn()
-        return self.theta, {"gradient_norm": float(np.linalg.norm(gradient))}
+        return self.theta, {"gradient_norm": length(gradient)}
 
     def estimate(self, values: list[float]) -> Array:
         """Return the estimate of dJ/dtheta, shape (P,), from the values at the probes."""
         baseline = self._running_value(values[-1]) if len(values) == 1 else values[0]
         distance = self._probes[-1] - (self._probes[0] if len(values) == 2 else 0.0)
-        return np.asarray((values[-1] - baseline) / (distance * self._sigma) * self._direction)
+        rise = (values[-1] - baseline) / (distance * self._sigma)
+        return np.asarray(rise * self._direction / self.unit)
 
     def _running_value(self, value: float) -> float:
         """Return the average of the values before this one, and take this one in."""

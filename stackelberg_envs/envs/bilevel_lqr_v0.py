@@ -39,7 +39,6 @@ from typing import Any
 
 import numpy as np
 
-from stackelberg_envs.arrays import require_positive
 from stackelberg_envs.linear_forms import BumpReward, GainCommitment, LinearForm, LinearNumbers, free_dynamics
 from stackelberg_envs.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.registration import declare
@@ -74,14 +73,8 @@ def make_game(
     action_bound
         Of the box [-action_bound, action_bound] of the follower's actions, which learners need; exact values know none.
     """
-    require_positive(leader_noise, "leader_noise")
     commitment = GainCommitment((1, 2), BOUND, leader_noise)
-    form = LinearForm(
-        basis=free_dynamics(2, commitment.low.size),
-        gains=np.concatenate([np.zeros((1, 2)), np.eye(2)])[:, None, :],
-        follower_action_size=1,
-        leader_noise=np.array([[leader_noise**2]]),
-    )
+    form = LinearForm.of_gain(commitment, free_dynamics(2, commitment.low.size), follower_action_size=1)
     numbers = LinearNumbers(
         weights=np.array([0.0, 1.0, 0.0, 0.0]),
         follower_input=np.array([[0.0], [0.1]]),
@@ -93,9 +86,7 @@ def make_game(
         initial_covariance=np.zeros((2, 2)),
     )
     facts: dict[str, Any] = {"states": ("s_1", "s_2")}
-    if (leader_discount, follower_discount, temperature, horizon, leader_noise) == (0.99, 0.95, 0.1, 100, 1e-3):
-        facts |= {"best_known": BEST_KNOWN, "best_commitment": BEST_COMMITMENT}
-    return LinearQuadraticGame(
+    game = LinearQuadraticGame(
         form=form,
         numbers=numbers,
         reward=BumpReward(target=np.array([-0.8, 0.0]), width=np.array([0.2, 0.01])),
@@ -108,6 +99,9 @@ def make_game(
         name="Bilevel LQR",
         facts=facts,
     )
+    if (leader_discount, follower_discount, temperature, horizon, leader_noise) == (0.99, 0.95, 0.1, 100, 1e-3):
+        return game.replace(facts=facts | {"best_known": BEST_KNOWN, "best_commitment": BEST_COMMITMENT})
+    return game
 
 
 FACES = declare(make_game, renderer="stackelberg_envs.rendering_linear:plane")

@@ -112,15 +112,12 @@ def make_game(
         initial_mean=np.zeros(ZONES),
         initial_covariance=SPREAD**2 * np.eye(ZONES),
     )
-    low, high = np.zeros(2 * ZONES), np.ones(2 * ZONES)
     facts: dict[str, Any] = {"states": tuple(f"zone {i}" for i in range(ZONES))}
-    if (leader_discount, follower_discount, temperature) == (0.9, 0.9, 0.1):
-        facts |= {"best_known": BEST_KNOWN, "best_commitment": BEST_COMMITMENT}
-    return LinearQuadraticGame(
+    game = LinearQuadraticGame(
         form=form,
         numbers=numbers,
         reward=QuadraticReward((np.eye(ZONES) - 1 / ZONES) / ZONES, 0.5 * np.eye(UNITS)),
-        commitment=DynamicsCommitment(form, numbers.weights, HEATING, numbers.noise, low, high),
+        commitment=DynamicsCommitment.of_numbers(form, numbers, np.zeros(2 * ZONES), np.ones(2 * ZONES)),
         leader_discount=leader_discount,
         follower_discount=follower_discount,
         temperature=temperature,
@@ -130,6 +127,9 @@ def make_game(
         name="Building thermal control",
         facts=facts,
     )
+    if (leader_discount, follower_discount, temperature) == (0.9, 0.9, 0.1):
+        return game.replace(facts=facts | {"best_known": BEST_KNOWN, "best_commitment": BEST_COMMITMENT})
+    return game
 
 
 FACES = declare(make_game, renderer="stackelberg_envs.rendering_linear:building")

@@ -223,3 +223,24 @@ def test_levels_that_a_game_cannot_serve_are_refused_with_those_that_would_work(
     for leader in ("bchg", "exact"):
         with pytest.raises(InformationError, match=rf"{leader}: needs .* leaders of level ACTIONS_ONLY would work"):
             agents.run(private, leader=leader)
+
+
+def test_linear_algebra_has_one_thread_during_a_run_and_its_own_afterwards():
+    import threadpoolctl
+
+    def threads():
+        return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+
+    during = []
+    with threadpoolctl.threadpool_limits(limits=2, user_api="blas"):
+        before = threads()
+        agents.run(
+            "stackelberg/DiscreteToy-v0",
+            leader="naive",
+            updates=1,
+            steps_per_update=10,
+            progress=lambda state: during.extend(threads()),
+        )
+        assert threads()[: len(before)] == before
+    assert during
+    assert set(during) == {1}

@@ -21,6 +21,7 @@ FLOORS = {
     "resets": 2,
     "cotangents": 2,
     "kernels": 2,
+    "matrices": 2,
     "actions": 2,
     "tax_economy": 2,
     "commitment_base": 3,

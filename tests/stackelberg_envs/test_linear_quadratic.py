@@ -231,7 +231,7 @@ def test_the_score_of_a_policy_needs_its_cotangent():
         ({"action_cost": np.zeros((1, 1))}, "action_cost: expected eigenvalues of at least 1e-12, got 0"),
         ({"state_cost": np.array([[1.0, 1.0], [0.0, 1.0]])}, "state_cost: expected a symmetric matrix"),
         ({"follower_input": np.zeros((1, 2))}, r"follower_input: expected finite numbers of shape \(2, 1\)"),
-        ({"initial_mean": np.array([np.nan, 0.0])}, r"initial_mean: expected finite numbers of shape \(2,\)"),
+        ({"initial_mean": np.array([np.nan, 0.0])}, r"initial_mean: expected finite numbers, got nan at index \(0,\)"),
     ],
 )
 def test_numbers_that_make_no_game_are_refused(changes, message):
