@@ -55,18 +55,28 @@ def checked(value: object, hint: Any, where: str, error: type[StackelbergError] 
     ArgumentError
         Another type or a value out of range: what was expected, and what came.
     """
-    if hint in (Any, object):
+    if not _is_checkable(hint):
         return value
     try:
         return _converted(_plain(value), hint)
-    except TypeError:
-        return value
-    except msgspec.ValidationError as exc:
+    except Exception as exc:
         if _is_array(value, hint):
             return value
         _, at, place = str(exc).partition(" - at `$")
         inside = f" (at {place.rstrip('`')})" if at and place != "`" else ""
         raise error(f"{where}: expected {words_for(hint, value)}, got {shown(value)}{inside}") from None
+
+
+def _is_checkable(hint: Any) -> bool:
+    if hint in (Any, object):
+        return False
+    try:
+        msgspec.convert(None, hint)
+    except TypeError:
+        return False
+    except msgspec.ValidationError:
+        pass
+    return True
 
 
 def _converted(plain: object, hint: Any) -> Any:
@@ -103,8 +113,7 @@ def _plain(value: object) -> object:
 def _is_finite(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(_is_finite(item) for item in value)
-    if isinstance(value, dict):
-        return all(_is_finite(item) for item in value.values())
+    # What a dict holds are options with types of their own.
     return not isinstance(value, float) or math.isfinite(value)
 
 

@@ -99,6 +99,11 @@ class Sb3(RestartingFollower):
         except AssertionError as exc:
             name, space = self.config.algorithm, self._env.action_space
             raise ArgumentError(f"algorithm: expected one that takes actions in {space}, got {name!r}: {exc}") from exc
+        except (TypeError, ValueError) as exc:
+            given = f"network={self.config.network!r}, model_options={shown(self.config.model_options)}"
+            raise ArgumentError(
+                f"follower 'sb3': expected what {self.config.algorithm} takes, got {given} ({exc})"
+            ) from exc
 
     def adapt(self, view: FollowerView) -> int:
         """Train under the commitment, from the first step of an episode on."""
@@ -218,7 +223,10 @@ def _algorithm(name: str) -> Any:
             "sb3: this follower needs stable-baselines3, which `pip install 'stackelberg-envs[sb3]'` installs"
         ) from exc
     module, _, attribute = name.rpartition(":")
-    found = getattr(importlib.import_module(module) if module else package, attribute, None)
+    try:
+        found = getattr(importlib.import_module(module) if module else package, attribute, None)
+    except (ImportError, ValueError) as exc:
+        raise ArgumentError(f"algorithm: expected 'module:Class' that can be imported, got {name!r} ({exc})") from exc
     if not isinstance(found, type):
         raise ArgumentError(f"algorithm: expected a class of stable-baselines3 or 'module:Class', got {name!r}")
     return found

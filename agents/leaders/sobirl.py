@@ -44,11 +44,14 @@ class SobirlConfig(BchgConfig):
         Whether the mean return is taken off R, which changes no expectation and much of the noise.
     bootstrap
         Whether a cut episode goes on, for dQ_F and dV_F, as the average visit of its last state does.
+    weights, memory, privileged
+        Not options of this leader: it counts whole episodes, and is told the follower's policy.
     """
 
     baseline: bool = True
     weights: Literal["at_risk", "finished"] = option("at_risk", kinds=[])
     memory: NonNegative = option(1.0, kinds=[])
+    privileged: tuple[Literal["temperature", "behaviour"], ...] = option((), kinds=[])
 
 
 @register_leader("sobirl")
