@@ -11,6 +11,7 @@ from gymnasium.spaces import Box
 
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.batched import BatchedGame, BatchStep
+from stackelberg_envs.errors import GameError
 from stackelberg_envs.leader_policies import ClippedGaussianPolicy
 
 __all__ = ["WINDS", "GuidedGame"]
@@ -35,6 +36,16 @@ class GuidedGame(BatchedGame):
     PUSHES: ClassVar[Box]
 
     commitment: ClippedGaussianPolicy
+
+    def __post_init__(self) -> None:
+        """Check that the leader's policy sees these states and blows wind."""
+        super().__post_init__()
+        if not isinstance(self.commitment, ClippedGaussianPolicy):
+            raise GameError(f"commitment: expected a ClippedGaussianPolicy, got {type(self.commitment).__name__}")
+        network, W = self.commitment.network, self.STATES.shape[0]
+        if (network.inputs, network.outputs) != (W, 1):
+            got = f"{network.inputs} to {network.outputs}"
+            raise GameError(f"commitment: expected a network from {W} numbers to 1, got one from {got}")
 
     @property
     def state_space(self) -> Box:

@@ -17,7 +17,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import log_ndtr
 
-from stackelberg_envs.arrays import Array, as_float, frozen, require_count, require_positive
+from stackelberg_envs.arrays import (
+    LARGEST,
+    Array,
+    as_float,
+    frozen,
+    require_count,
+    require_positive,
+    require_room,
+    require_text,
+)
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.samples import SampledCommitment, SampledEffect, Samples
@@ -70,11 +79,15 @@ class MeanNetwork:
     def __init__(
         self, inputs: int, outputs: int, *, hidden: Sequence[int] = (), state_scale: ArrayLike = 1.0, seed: int = 0
     ) -> None:
-        sizes = [inputs, *(require_count(units, "hidden", error=GameError) for units in hidden), outputs]
+        ends = {"inputs": inputs, "outputs": outputs}
+        first, last = (require_count(size, name, error=GameError) for name, size in ends.items())
+        sizes = [first, *_checked_units(hidden), last]
         self._shapes = list(pairwise(sizes))
+        self.inputs, self.outputs = first, last
         self.size = sum((fan_in + 1) * fan_out for fan_in, fan_out in self._shapes)
-        self._divisor = frozen(np.broadcast_to(as_float(state_scale, "state_scale"), (inputs,)))
-        rng = np.random.default_rng(seed)
+        require_room((self.size,), "hidden")
+        self._divisor = _checked_scale(state_scale, first)
+        rng = np.random.default_rng(require_count(seed, "seed", 0, GameError))
         drawn = [rng.standard_normal((i + 1) * o) / np.sqrt(i) for i, o in self._shapes[:-1]]
         self._start = frozen(np.concatenate([*drawn, np.zeros((sizes[-2] + 1) * outputs)]))
 
@@ -109,6 +122,19 @@ class MeanNetwork:
             if i:
                 slope = (slope @ layer.weights.T) * (1.0 - outputs[i] ** 2)
         return np.concatenate(parts[::-1])
+
+
+def _checked_units(hidden: object) -> list[int]:
+    if not isinstance(hidden, list | tuple):
+        raise GameError(f"hidden: expected the units of each hidden layer, such as (16,), got {hidden!r}")
+    return [require_count(units, "hidden", error=GameError) for units in hidden]
+
+
+def _checked_scale(state_scale: ArrayLike, inputs: int) -> Array:
+    scale = as_float(state_scale, "state_scale")
+    if scale.shape not in ((), (1,), (inputs,)) or not (np.abs(scale) >= 1.0 / LARGEST).all():
+        raise GameError(f"state_scale: expected numbers other than 0 of shape {(inputs,)}, got {state_scale!r}")
+    return frozen(np.array(np.broadcast_to(scale, (inputs,))))
 
 
 def censored_log_density(actions: Array, mean: Array, scale: float, low: Array, high: Array) -> Array:
@@ -148,11 +174,15 @@ class ClippedGaussianPolicy(SampledCommitment):
     changes = frozenset({"leader_policy"})
 
     def __init__(self, network: MeanNetwork, space: Box, *, scale: float, bound: float) -> None:
+        if not isinstance(network, MeanNetwork):
+            raise GameError(f"network: expected a MeanNetwork, got {type(network).__name__}")
         limit = require_positive(bound, "bound", GameError)
         super().__init__(-limit, limit, (network.size,))
         self.network = network
         self.scale = require_positive(scale, "scale", GameError)
-        self.least, self.greatest = space.low.astype(np.float64), space.high.astype(np.float64)
+        if not 1.0 / LARGEST <= self.scale**2 <= LARGEST:
+            raise GameError(f"scale: expected a number whose square is one, got {scale!r}")
+        self.least, self.greatest = _finite_bounds(space, network.outputs)
 
     def mean(self, x: Array, states: Array) -> Array:
         """Return the mean before clipping, shape (T, A)."""
@@ -179,6 +209,14 @@ class ClippedGaussianPolicy(SampledCommitment):
         return self.network.vjp(x, outputs, score * cotangents.leader_policy[:, None])
 
 
+def _finite_bounds(space: object, size: int) -> tuple[Array, Array]:
+    from gymnasium.spaces import Box
+
+    if not isinstance(space, Box) or space.shape != (size,) or not space.is_bounded():
+        raise GameError(f"space: expected a bounded Box of shape {(size,)}, as the network has outputs, got {space!r}")
+    return frozen(space.low.astype(np.float64)), frozen(space.high.astype(np.float64))
+
+
 def policy_network(policy: str, hidden: Sequence[int], state_scale: ArrayLike, outputs: int, seed: int) -> MeanNetwork:
     """Return the mean that an environment's arguments ``policy`` and ``hidden`` name.
 
@@ -187,9 +225,9 @@ def policy_network(policy: str, hidden: Sequence[int], state_scale: ArrayLike, o
     GameError
         A policy that is neither "linear" nor "mlp", or hidden units with a linear one.
     """
-    if policy not in POLICIES:
+    if require_text(policy, "policy") not in POLICIES:
         raise GameError(f"policy: expected 'linear' or 'mlp', got {policy!r}")
-    units = tuple(hidden) if policy == "mlp" else ()
+    units = _checked_units(hidden) if policy == "mlp" else []
     if policy == "mlp" and not units:
         raise GameError("hidden: expected the units of at least one layer for policy='mlp', got none")
     scale = as_float(state_scale, "state_scale")

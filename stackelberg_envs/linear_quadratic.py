@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LinearQuadraticGame"]
 
+#: Steps of the longest episode over which a BumpReward is summed: its value holds one covariance a step.
+LONGEST = 10**6
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LinearQuadraticGame(BatchedGame):
@@ -79,7 +82,7 @@ class LinearQuadraticGame(BatchedGame):
         for name, may_be_infinite in (("state_bound", True), ("action_bound", False)):
             object.__setattr__(self, name, _checked_bound(getattr(self, name), name, may_be_infinite))
         _check_shapes(self.form, self.numbers, self.commitment.low.size)
-        _check_reward(self.form, self.reward)
+        _check_reward(self.form, self.reward, self.horizon)
         require_definite(self.numbers.action_cost, "action_cost")
         for name in ("state_cost", "noise", "initial_covariance"):
             require_semidefinite(getattr(self.numbers, name), name)
@@ -240,10 +243,12 @@ def _check_shapes(form: LinearForm, numbers: LinearNumbers, D: int) -> None:
             raise GameError(f"{name}: expected finite numbers of shape {shape}, got shape {array.shape}")
 
 
-def _check_reward(form: LinearForm, reward: LeaderReward) -> None:
+def _check_reward(form: LinearForm, reward: LeaderReward, horizon: int) -> None:
     W, _, B = form.sizes
     if isinstance(reward, BumpReward):
         require_shape(reward.target, [(W,)], "reward.target")
+        if horizon > LONGEST:
+            raise GameError(f"horizon: expected at most {LONGEST} steps, over which a BumpReward sums, got {horizon}")
     else:
         require_shape(reward.state_cost, [(W, W)], "reward.state_cost")
         require_shape(reward.action_cost, [(B, B)], "reward.action_cost")

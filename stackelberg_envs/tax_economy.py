@@ -17,7 +17,19 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import (
+    Array,
+    as_float,
+    frozen,
+    require_at_least,
+    require_count,
+    require_flag,
+    require_number,
+    require_positive,
+    require_rows_sum_to_one,
+    require_shape,
+)
+from stackelberg_envs.errors import GameError
 
 __all__ = [
     "EveryAction",
@@ -63,6 +75,18 @@ class TaxRules:
     revenue_weight: float = 5.0
     count_debt: bool = True
 
+    def __post_init__(self) -> None:
+        """Check every number."""
+        for name in ("hours", "levels"):
+            object.__setattr__(self, name, require_count(getattr(self, name), name, 2, GameError))
+        for name in ("low", "high", "consumption_weight", "revenue_weight"):
+            object.__setattr__(self, name, require_number(getattr(self, name), name))
+        for name in ("hour_step", "good_step"):
+            object.__setattr__(self, name, require_positive(getattr(self, name), name))
+        object.__setattr__(self, "count_debt", require_flag(self.count_debt, "count_debt", GameError))
+        if not self.low < self.high:
+            raise GameError(f"low: expected less than high, got {self.low} and {self.high}")
+
     @property
     def action_sizes(self) -> tuple[int, ...]:
         """Of a MultiDiscrete action: hours, then each good."""
@@ -107,6 +131,23 @@ class Households:
     noise: float = 5.0
     initial_mean: float = 0.0
     initial_deviation: float = float(np.sqrt(2.0))
+
+    def __post_init__(self) -> None:
+        """Check every number; arrays are copied and frozen."""
+        preferences = as_float(self.preferences, "preferences")
+        if preferences.ndim != 2 or preferences.shape[1] != GOODS or not len(preferences):
+            raise GameError(f"preferences: expected shape (K, {GOODS}), got {preferences.shape}")
+        probabilities = as_float(self.probabilities, "probabilities")
+        require_shape(probabilities, [(len(preferences),)], "probabilities")
+        object.__setattr__(self, "preferences", frozen(preferences))
+        object.__setattr__(self, "probabilities", frozen(require_rows_sum_to_one(probabilities, "probabilities")))
+        for name in ("disutility", "asset_weight", "debt_weight", "initial_mean"):
+            object.__setattr__(self, name, require_number(getattr(self, name), name))
+        for name in ("asset_scale", "noise"):
+            object.__setattr__(self, name, require_positive(getattr(self, name), name))
+        object.__setattr__(
+            self, "initial_deviation", require_at_least(self.initial_deviation, 0.0, "initial_deviation", GameError)
+        )
 
 
 def asset_utility(households: Households, assets: Array) -> Array:

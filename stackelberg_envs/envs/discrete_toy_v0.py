@@ -39,6 +39,7 @@ from typing import Any
 
 import numpy as np
 
+from stackelberg_envs.arrays import require_number
 from stackelberg_envs.commitments import PolicyTable
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.registration import declare
@@ -71,6 +72,7 @@ def make_game(
     horizon
         Steps after which an episode is truncated.
     """
+    reward = require_number(reward, "reward")
     landing = np.tile(np.arange(3)[:, None, None], (1, 2, 3))
     leader_reward, follower_reward = np.zeros((3, 2, 3)), np.zeros((3, 2, 3))
     landing[S, :, A], landing[S, :, B], landing[B, :, S] = A, B, S
@@ -81,9 +83,7 @@ def make_game(
     follower_reward[A, 0, B] = reward
     follower_reward[A, 1] = -1.0
     facts: dict[str, Any] = {"states": STATES}
-    if (leader_discount, follower_discount, temperature) == (0.99, 0.99, 0.05) and reward in OPTIMA:
-        facts["best_known"] = OPTIMA[reward]
-    return TabularGame(
+    game = TabularGame(
         transition=Transition.from_dense(np.eye(3)[landing]),
         leader_reward=leader_reward,
         follower_reward=follower_reward,
@@ -96,6 +96,9 @@ def make_game(
         name="Discrete toy",
         facts=facts,
     )
+    if (leader_discount, follower_discount, temperature) == (0.99, 0.99, 0.05) and reward in OPTIMA:
+        return game.replace(facts=facts | {"best_known": OPTIMA[reward]})
+    return game
 
 
 FACES = declare(make_game)

@@ -44,7 +44,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stackelberg_envs.arrays import Array, as_float, require_rows_sum_to_one, require_shape
+from stackelberg_envs.arrays import (
+    Array,
+    as_float,
+    as_integers,
+    require_discount,
+    require_number,
+    require_probability,
+    require_rows_sum_to_one,
+    require_shape,
+    require_temperature,
+)
 from stackelberg_envs.commitments import IncentiveCost, Joint, StateIncentive
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games import TabularGame
@@ -166,6 +176,11 @@ def make_game(
     GameError
         A goal that is no free cell, or a slip outside [0, 1].
     """
+    penalty, temperature = require_number(penalty, "penalty"), require_temperature(temperature)
+    discount, slip = require_discount(discount, "discount"), require_probability(slip, "slip")
+    if follower_slip is not None:
+        follower_slip = require_probability(follower_slip, "follower_slip")
+    goals = _checked_goals(goals)
     states = [_state_of(goal) for goal in goals]
     if not states:
         raise GameError("goals: expected at least one (row, column), got none")
@@ -181,9 +196,8 @@ def make_game(
     on_target = np.zeros((S, 1, 4))
     on_target[STATE_OF[TARGET]] = 1.0
     low = np.full(S, LOWEST_INCENTIVE)
-    facts = {"cells": CELLS, "goals": tuple(goals), "target": TARGET, "start": START}
-    cells = tuple((row, column) for row, column in goals)
-    known = BEST_KNOWN.get((cells, slip), {}).get((temperature, penalty))
+    facts = {"cells": CELLS, "goals": goals, "target": TARGET, "start": START}
+    known = BEST_KNOWN.get((goals, slip), {}).get((temperature, penalty))
     as_tabulated = follower_slip in (None, slip) and discount == 0.99 and np.array_equal(probabilities, even)
     if as_tabulated and known is not None:
         facts["best_known"] = known
@@ -212,6 +226,13 @@ def _per_state(values: Array) -> Array:
     return np.repeat(values[..., None, None], len(MOVES), axis=-1)
 
 
+def _checked_goals(goals: object) -> tuple[tuple[int, int], ...]:
+    cells = as_integers(goals, "goals")  # type: ignore[arg-type]
+    if cells.ndim != 2 or cells.shape[1] != 2:
+        raise GameError(f"goals: expected free cells (row, column) of the 13 x 13 map, got {goals!r}")
+    return tuple((int(row), int(column)) for row, column in cells)
+
+
 def _state_of(cell: tuple[int, int]) -> int:
     try:
         row, column = cell
@@ -220,10 +241,8 @@ def _state_of(cell: tuple[int, int]) -> int:
         raise GameError(f"goals: expected free cells (row, column) of the 13 x 13 map, got {cell}") from None
 
 
-def _walk(slip: float | None, name: str) -> Transition:
+def _walk(slip: float, name: str) -> Transition:
     """Return the dynamics: four successors a row, one per direction the move may take."""
-    if slip is None or not 0.0 <= slip <= 1.0:
-        raise GameError(f"{name}: expected a probability in [0, 1], got {slip!r}")
     landing = np.array([[_step(cell, move) for move in MOVES] for cell in CELLS])
     successors = np.broadcast_to(landing[:, None, None, :], (len(CELLS), 1, 4, 4))
     rows = np.where(np.eye(4, dtype=bool), 1.0 - slip, slip / 3.0)

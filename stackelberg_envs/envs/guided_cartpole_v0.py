@@ -49,7 +49,7 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Box
 
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import Array, IntArray, as_float
 from stackelberg_envs.batched import BatchStep
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.guided import WINDS, GuidedGame
@@ -96,9 +96,7 @@ class GuidedCartPole(GuidedGame):
     def __post_init__(self) -> None:
         """Check the target."""
         super().__post_init__()
-        low, high = self.target
-        if not -np.inf < low < high < np.inf:
-            raise GameError(f"target: expected a finite interval (low, high) with low < high, got {self.target}")
+        object.__setattr__(self, "target", _interval(self.target))
 
     def initial_states(self, rng: np.random.Generator, contexts: IntArray) -> Array:
         """Draw states near rest, shape (n, 4)."""
@@ -115,6 +113,13 @@ class GuidedCartPole(GuidedGame):
             follower_reward=np.ones(len(states)),
             terminated=(np.abs(position) > MAX_POSITION) | (np.abs(angle) > MAX_ANGLE),
         )
+
+
+def _interval(target: object) -> tuple[float, float]:
+    ends = as_float(target, "target")  # type: ignore[arg-type]
+    if ends.shape != (2,) or not ends[0] < ends[1]:
+        raise GameError(f"target: expected a finite interval (low, high) with low < high, got {target}")
+    return float(ends[0]), float(ends[1])
 
 
 def make_game(
@@ -153,15 +158,16 @@ def make_game(
     horizon
         Steps after which an episode is truncated.
     """
+    interval = _interval(target)
     network = policy_network(policy, hidden, STATE_SCALE, 1, policy_seed)
     facts: dict[str, Any] = {
         "states": ("position", "speed", "angle", "angular speed"),
         "units": ("m", "m/s", "rad", "rad/s"),
-        "target": tuple(target),
+        "target": interval,
     }
     return GuidedCartPole(
         commitment=ClippedGaussianPolicy(network, WINDS, scale=scale, bound=bound),
-        target=(float(target[0]), float(target[1])),
+        target=interval,
         leader_discount=leader_discount,
         follower_discount=follower_discount,
         temperature=temperature,

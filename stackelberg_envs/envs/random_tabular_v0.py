@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stackelberg_envs.arrays import require_count
+from stackelberg_envs.arrays import require_count, require_room, require_text
 from stackelberg_envs.commitments import Commitment, LinearFeatures, PolicyTable
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games import TabularGame
@@ -86,11 +86,13 @@ def make_game(
     """
     for name, value in {"S": S, "A": A, "B": B, "K": K, "branching": branching, "D": D}.items():
         require_count(value, name)
-    if commitment not in ("features", "policy"):
+    if require_text(commitment, "commitment", ArgumentError) not in ("features", "policy"):
         raise ArgumentError(f"commitment: expected 'features' or 'policy', got {commitment!r}")
-    if not 0 <= terminal < S:
+    if require_count(terminal, "terminal", 0) >= S:
         raise ArgumentError(f"terminal: expected a number of states in 0..{S - 1}, got {terminal}")
-    rng = np.random.default_rng(seed)
+    for name, shape in {"branching": (S, A, B, branching), "D": (K, S, A, B, D)}.items():
+        require_room(shape, name, ArgumentError)
+    rng = np.random.default_rng(require_count(seed, "seed", 0))
     lead = (K,) if K > 1 else ()
     is_terminal = np.zeros((*lead, S))
     if terminal:

@@ -49,17 +49,26 @@ Version history
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stackelberg_envs.arrays import Array, IntArray, require_count, require_positive
+from stackelberg_envs.arrays import (
+    Array,
+    IntArray,
+    as_float,
+    frozen,
+    require_count,
+    require_flag,
+    require_positive,
+    require_temperature,
+)
 from stackelberg_envs.batched import BatchedGame, BatchStep
 from stackelberg_envs.cotangents import Cotangents
-from stackelberg_envs.errors import GameError
+from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
 from stackelberg_envs.registration import declare
 from stackelberg_envs.samples import SampledCommitment, SampledEffect, Samples
 from stackelberg_envs.simulation import cumulative
@@ -84,6 +93,7 @@ PREFERENCES = ((0.6, 0.3, 0.1), (0.1, 0.7, 0.2))
 #: Of the published experiment: where every rate starts, and what the leader observes.
 PUBLISHED = {"start": 0.3, "steps_per_update": 60_000, "updates": 1_000}
 DEFAULT_NODES = 8
+MOST_NODES = 500
 #: Best known rates and leader's values by temperature, rounded from docs/tables/best_known_tax_design.md, which
 #: benchmarks/best_known_tax_design.py makes: every one of its starts ended there.
 BEST_RATES = {
@@ -114,8 +124,25 @@ class TaxSchedule(SampledCommitment):
     changes = frozenset({"follower_reward", "leader_reward", "transition"})
 
     def __init__(self, rules: TaxRules, preferences: Array, noise: float, max_rate: float, typed_states: bool) -> None:
-        super().__init__(0.0, max_rate, (4,))
-        self._rules, self._preferences, self._noise, self._typed = rules, preferences, noise, typed_states
+        super().__init__(0.0, require_positive(max_rate, "max_rate"), (4,))
+        if not isinstance(rules, TaxRules):
+            raise GameError(f"rules: expected TaxRules, got {type(rules).__name__}")
+        self._rules, self._typed = rules, require_flag(typed_states, "typed_states", GameError)
+        self._preferences = frozen(as_float(preferences, "preferences"))
+        self._noise = require_positive(noise, "noise")
+
+    def require_agreement(self, rules: TaxRules, households: Households, typed_states: bool) -> None:
+        """Raise unless what this schedule holds is what its game holds too."""
+        held = {"rules": self._rules, "noise": self._noise, "typed_states": self._typed}
+        asked = {"rules": rules, "noise": households.noise, "typed_states": typed_states}
+        for name, value in asked.items():
+            if value != held[name]:
+                raise GameError(f"{name}: expected {held[name]}, as the TaxSchedule has it, got {value}")
+        if not np.array_equal(self._preferences, households.preferences):
+            held_too = self._preferences.tolist()
+            raise GameError(
+                f"preferences: expected {held_too}, as the TaxSchedule has it, got {households.preferences.tolist()}"
+            )
 
     def effect_at(self, x: Array, samples: Samples) -> SampledEffect:
         """Return the utility of consumption, the welfare of the action, and the log-density of the next assets."""
@@ -188,10 +215,44 @@ class TaxGame(BatchedGame):
 
     suggested_follower: ClassVar[str] = "tax_grid"
 
+    commitment: TaxSchedule
     rules: TaxRules
     households: Households
     nodes: int = DEFAULT_NODES
     typed_states: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the numbers once, and that what is held twice is the same."""
+        super().__post_init__()
+        for name, kind in (("rules", TaxRules), ("households", Households), ("commitment", TaxSchedule)):
+            if not isinstance(getattr(self, name), kind):
+                raise GameError(f"{name}: expected {kind.__name__}, got {type(getattr(self, name)).__name__}")
+        object.__setattr__(self, "nodes", _checked_nodes(self.nodes, GameError))
+        object.__setattr__(self, "typed_states", require_flag(self.typed_states, "typed_states", GameError))
+        self.commitment.require_agreement(self.rules, self.households, self.typed_states)
+        shares = np.ones(1) if self.typed_states else self.households.probabilities
+        if self.context_probabilities.shape != shares.shape or np.abs(self.context_probabilities - shares).max() > 1e-9:
+            raise GameError(
+                f"context_probabilities: expected {shares.tolist()}, as the households have them, "
+                f"got {self.context_probabilities.tolist()}"
+            )
+
+    def replace(self, **changes: Any) -> TaxGame:
+        """Return the same game with some arguments changed; it is checked again.
+
+        Where types are contexts, their probabilities and those of the households are one thing: either may be given.
+        A schedule that is not among the changes takes the rules and the households that are.
+        """
+        households, typed = changes.get("households", self.households), changes.get("typed_states", self.typed_states)
+        if "context_probabilities" in changes and "households" not in changes and not typed:
+            shares = as_float(changes["context_probabilities"], "context_probabilities")
+            households = changes["households"] = replace(households, probabilities=shares)
+        elif "context_probabilities" not in changes and isinstance(households, Households):
+            changes["context_probabilities"] = np.ones(1) if typed else households.probabilities
+        if "commitment" not in changes and isinstance(households, Households):
+            rules, rate = changes.get("rules", self.rules), float(self.commitment.high[0])
+            changes["commitment"] = TaxSchedule(rules, households.preferences, households.noise, rate, typed)
+        return replace(self, **changes)
 
     @cached_property
     def state_space(self) -> Box:
@@ -290,7 +351,7 @@ class TaxGame(BatchedGame):
             temperature=self.temperature,
             follower_discount=self.follower_discount,
             leader_discount=self.leader_discount,
-            nodes=self.nodes if nodes is None else require_count(nodes, "nodes", 2),
+            nodes=self.nodes if nodes is None else _checked_nodes(nodes, ArgumentError),
             tolerance=tolerance,
             start=start,
         )
@@ -306,6 +367,13 @@ def _types_in_turn(rng: np.random.Generator, probabilities: Array, n: int) -> ND
     drawn = np.searchsorted(cumulative(probabilities), (np.arange(n) + rng.random()) / n, side="right")
     rank = np.arange(n) - np.searchsorted(drawn, drawn)
     return np.roll(drawn[np.lexsort((drawn, rank))], int(rng.integers(n)))
+
+
+def _checked_nodes(nodes: object, error: type[StackelbergError]) -> int:
+    number = require_count(nodes, "nodes", 2, error)
+    if number > MOST_NODES:
+        raise error(f"nodes: expected at most {MOST_NODES} per panel, whose matrices fill two gigabytes, got {number}")
+    return number
 
 
 def _truncated_normal(rng: np.random.Generator, mean: Array, noise: float, rules: TaxRules) -> Array:
@@ -354,17 +422,13 @@ def make_game(
     GameError
         A bound of the rates that is not positive, fewer than one household or than two nodes.
     """
-    require_positive(max_rate, "max_rate")
-    require_count(nodes, "nodes", 2, GameError)
+    max_rate, temperature = require_positive(max_rate, "max_rate"), require_temperature(temperature)
     typed = num_households is not None
-    rules = TaxRules(count_debt=bool(count_debt))
+    rules = TaxRules(count_debt=count_debt)
     facts: dict[str, Any] = {"preferences": PREFERENCES, "published": PUBLISHED}
-    as_published = count_debt and (leader_discount, follower_discount) == (0.9, 0.9)
-    if as_published and temperature in BEST_KNOWN and max_rate >= max(BEST_RATES[temperature]):
-        facts["best_known"] = BEST_KNOWN[temperature]
     K = len(PREFERENCES)
     households = Households(np.array(PREFERENCES), np.full(K, 1.0 / K))
-    return TaxGame(
+    game = TaxGame(
         commitment=TaxSchedule(rules, households.preferences, households.noise, max_rate, typed),
         rules=rules,
         households=households,
@@ -379,6 +443,10 @@ def make_game(
         name="Tax design",
         facts=facts,
     )
+    as_published = rules.count_debt and (leader_discount, follower_discount) == (0.9, 0.9)
+    if as_published and temperature in BEST_KNOWN and max_rate >= max(BEST_RATES[temperature]):
+        return game.replace(facts=facts | {"best_known": BEST_KNOWN[temperature]})
+    return game
 
 
 FACES = declare(make_game, renderer="stackelberg_envs.rendering_tax:tax_design")
