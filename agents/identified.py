@@ -6,21 +6,55 @@ the play under all commitments so far it gives J and dJ/dx of any commitment at 
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
+from agents import stateful
 from agents.box_search import BoxFound, BoxObjective, box_ascend, box_search
 from agents.brief import Brief
+from agents.state_tree import Tree
+from agents.stateful import Field, Stateful
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError
+from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError, OutputError
 from stackelberg_envs.samples import PlayRecord
 
 __all__ = ["IdentifiedPlanner", "play_record"]
 
 
-class IdentifiedPlanner:
+#: What a fit raises where play does not tell enough.
+FITLESS = (InstabilityError, ConvergenceError, np.linalg.LinAlgError)
+
+
+class _Remembered(Field):
+    """One record, as the model class keeps it: an object of its ``record_type``, or plain values."""
+
+    def save(self, value: Any) -> Tree:
+        if is_dataclass(value) and not isinstance(value, type):
+            return {item.name: getattr(value, item.name) for item in fields(value)}
+        return value
+
+    def load(self, tree: Tree, own: Any, owner: Any, where: str) -> Any:
+        kind = record_type(owner.brief.model_class)
+        if kind is None:
+            return tree
+        names = [item.name for item in fields(kind)]
+        if not isinstance(tree, dict) or list(tree) != names:
+            raise OutputError(f"{where}: expected a record of {', '.join(names)}, got another")
+        return kind(**tree)
+
+
+def record_type(model_class: Any) -> type[Any] | None:
+    """Return the dataclass of the records that a model class keeps; None where it keeps plain values."""
+    if not hasattr(model_class, "compress"):
+        return PlayRecord
+    kind: type[Any] | None = getattr(model_class, "record_type", None)
+    return kind
+
+
+class IdentifiedPlanner(Stateful):
     """Chooses commitments for a leader that identifies a batched game.
 
     Parameters
@@ -35,6 +69,17 @@ class IdentifiedPlanner:
         Of exploration and of random starts.
     """
 
+    # The generator is the leader's.
+    state_fields = stateful.fields(
+        x=stateful.Array(),
+        _best=stateful.Array(like="x", optional=True),
+        _played=stateful.Array(like="x"),
+        _records=stateful.List(_Remembered()),
+        _updates=stateful.Count(),
+        _steps=stateful.Count(),
+        _planned_at=stateful.Number(low=0.0),
+    )
+
     def __init__(self, brief: Brief, config: Any, first: Array, rng: np.random.Generator) -> None:
         if brief.model_class is None:
             raise ArgumentError(
@@ -47,6 +92,21 @@ class IdentifiedPlanner:
         self._played = first
         self._records: list[Any] = []
         self._updates, self._steps, self._planned_at = 0, 0, 0.0
+
+    def check_state(self, loaded: dict[str, Any], where: str) -> None:
+        """Raise OutputError unless the model class can make something of the records."""
+        if loaded["_updates"] != len(loaded["_records"]):
+            raise OutputError(
+                f"{where}: expected a record of each of {loaded['_updates']} updates, got {len(loaded['_records'])}"
+            )
+        if not loaded["_records"] or self.brief.model_class is None:
+            return
+        try:
+            self.brief.model_class.fit(loaded["_records"])
+        except FITLESS:
+            return
+        except Exception as exc:  # of whatever kind, from arrays that do not fit together
+            raise OutputError(f"{where}: expected records of play in this game, got others ({exc})") from exc
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Add the play to what is known, fit the form to it, and choose the next commitment."""
@@ -85,7 +145,7 @@ class IdentifiedPlanner:
             return None, {"model_value": float("nan"), "model_unstable": 0.0}
         try:
             model = self.brief.model_class.fit(self._records)
-        except (InstabilityError, ConvergenceError, np.linalg.LinAlgError):
+        except FITLESS:
             return None, {"model_value": float("nan"), "model_unstable": 1.0}
         commitment = self.brief.commitment
         objective = BoxObjective(model.value_and_gradient, commitment.low, commitment.high)

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents import stateful
 from agents.optimizers import Adam
+from agents.stateful import Stateful
 from stackelberg_envs.errors import ConvergenceError, MissingExtraError
 
 __all__ = ["Network", "Trained", "descend", "load_torch", "one_thread", "tensor"]
@@ -63,7 +65,7 @@ def tensor(array: NDArray[Any]) -> Any:
     return load_torch("networks").from_numpy(np.ascontiguousarray(array))
 
 
-class Network:
+class Network(Stateful):
     """Perceptrons of one shape, side by side, with SiLU between their layers, plus a linear function of the inputs.
 
     Parameters
@@ -83,6 +85,8 @@ class Network:
         Of all copies, shape (E * P,), float32: layer by layer weights and biases, then the weights of the linear
         function; one copy after the other.
     """
+
+    state_fields = stateful.fields(parameters=stateful.Array())
 
     def __init__(self, sizes: Sequence[int], rng: np.random.Generator, *, copies: int = 1, last: float = 1.0) -> None:
         self.sizes, self.copies = tuple(sizes), copies
@@ -129,7 +133,7 @@ def _forward(flat: Any, sizes: tuple[int, ...], inputs: Any) -> Any:
     return torch.baddbmm(values, inputs, pieces[-1].view(E, N, M))
 
 
-class Trained:
+class Trained(Stateful):
     """A network, its optimizer, and a copy that follows it slowly.
 
     Parameters
@@ -145,9 +149,20 @@ class Trained:
         The copy: an average of the network's recent parameters.
     """
 
+    state_fields = stateful.fields(
+        network=stateful.Part(),
+        target=stateful.Part(),
+        optimizer=stateful.Part(like="parameters"),
+    )
+
     def __init__(self, network: Network, learning_rate: float) -> None:
         self.network, self.target = network, network.copy()
         self.optimizer = Adam(learning_rate)
+
+    @property
+    def parameters(self) -> Floats:
+        """Those of the network, shape (E * P,)."""
+        return self.network.parameters
 
     def still(self) -> Trained:
         """Return a copy of the slow copy, which later training does not change."""

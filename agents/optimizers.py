@@ -11,10 +11,16 @@ from typing import Protocol
 
 import numpy as np
 
+from agents import stateful
+from agents.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, unknown_name
 
 __all__ = ["Adam", "Optimizer", "Sgd", "clip_norm", "length", "make_optimizer"]
+
+
+#: Of the size and dtype of the gradient, which whoever has the optimizer checks.
+VECTOR = stateful.Array((None,), dtype=(np.float64, np.float32), optional=True)
 
 
 class Optimizer(Protocol):
@@ -25,7 +31,7 @@ class Optimizer(Protocol):
 
 
 @dataclass
-class Sgd:
+class Sgd(Stateful):
     """Plain gradient ascent, with optional heavy-ball momentum.
 
     Parameters
@@ -37,6 +43,8 @@ class Sgd:
     unit
         What gradients are measured in; who steps may change it.
     """
+
+    state_fields = stateful.fields(_velocity=VECTOR)
 
     learning_rate: float
     momentum: float = 0.0
@@ -52,7 +60,7 @@ class Sgd:
 
 
 @dataclass
-class Adam:
+class Adam(Stateful):
     """Adam (Kingma and Ba, 2015).
 
     Parameters
@@ -64,6 +72,12 @@ class Adam:
     epsilon
         Added to the root of the latter, in units of its largest entry.
     """
+
+    state_fields = stateful.fields(
+        _mean=VECTOR,
+        _root=VECTOR,
+        _count=stateful.Count(),
+    )
 
     learning_rate: float
     beta1: float = 0.9

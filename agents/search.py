@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
+from agents import stateful
 from agents.brief import Brief
 from agents.options import Count, Natural, NonNegative, Options, Positive, option
 from agents.parametrisations import unit_of
+from agents.stateful import Stateful
 from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import OutputError
 from stackelberg_envs.planning import make_plan
 from stackelberg_envs.primitives import Primitives
 
@@ -223,7 +226,10 @@ class _Ascent:
     left: int
 
 
-class Search:
+POINT = stateful.Array(lambda self: (self.size,))
+
+
+class Search(Stateful):
     """A search from many starts, in as many parts as one likes; the model may change between them.
 
     Parameters
@@ -247,6 +253,26 @@ class Search:
         Whether nothing is left to do.
     """
 
+    state_fields = stateful.fields(
+        best=stateful.Record(
+            Found,
+            value=stateful.Number(),
+            theta=POINT,
+            iterations=stateful.Count(),
+            interrupted=stateful.Flag(),
+            optional=True,
+        ),
+        _ascents=stateful.List(
+            stateful.Record(
+                _Ascent,
+                theta=POINT,
+                scales=stateful.List(stateful.Number(low=0.0), as_tuple=True),
+                left=stateful.Count(),
+            )
+        ),
+        _tried=stateful.List(stateful.Number(), most=lambda self: len(VERTEX_LOGITS) * self.size, optional=True),
+    )
+
     def __init__(
         self,
         size: int,
@@ -265,6 +291,16 @@ class Search:
             self._ascents.append(_Ascent(_lifted(theta, unit), scales, n))
         #: Values of the vertices tried so far, kind by kind; None when they have been chosen from.
         self._tried: list[float] | None = [] if config.vertex_starts else None
+
+    def check_state(self, loaded: dict[str, Any], where: str) -> None:
+        """Raise OutputError unless the next part has something to do, and finds an end where there is none yet."""
+        ascents = loaded["_ascents"]
+        if not all(ascent.scales for ascent in ascents):
+            raise OutputError(f"{where}: expected ascents at one or more temperatures, got one at none")
+        if not ascents and loaded["_tried"] is None:
+            raise OutputError(f"{where}: expected a search with something left to do, got one that is done")
+        if loaded["best"] is None and not (ascents and ascents[0].scales == (1.0,)):
+            raise OutputError(f"{where}: expected a first ascent at the true temperature, got another")
 
     @property
     def done(self) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents import kernels
+from agents import kernels, stateful
+from agents.stateful import Stateful
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, require_at_least
 
 __all__ = ["BehaviourEstimate"]
 
 
-class BehaviourEstimate:
+class BehaviourEstimate(Stateful):
     """Counts of follower actions under the present commitment, backed by the last estimate.
 
     Parameters
@@ -27,6 +28,8 @@ class BehaviourEstimate:
     policy
         The estimate of g(b | z, a), shape (Z, A, B); the last axis sums to one, rows never seen are uniform.
     """
+
+    state_fields = stateful.fields(policy=stateful.Array(low=0.0, high=1.0), _seen=stateful.Array())
 
     def __init__(self, shape: tuple[int, int, int], memory: float = 1.0) -> None:
         self.policy = np.full(shape, 1.0 / shape[2])

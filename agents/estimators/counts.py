@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import kernels
+from agents import kernels, stateful
+from agents.stateful import Stateful
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.errors import OutputError
 from stackelberg_envs.kernels import next_values
 from stackelberg_envs.planning.linear import resolvent
 from stackelberg_envs.transitions import Transition
@@ -19,7 +23,7 @@ FIRST_WIDTH = 4
 EVALUATION_TOLERANCE = 1e-9
 
 
-class TransitionCounts:
+class TransitionCounts(Stateful):
     """How often each (z, a, b) led where; rows never seen lead nowhere.
 
     Parameters
@@ -28,9 +32,26 @@ class TransitionCounts:
         (Z, A, B).
     """
 
+    state_fields = stateful.fields(
+        # Kernels use successors as they are, so none may lie outside the table.
+        successors=stateful.Array(lambda self: self.lists_shape, low=0, high=lambda self: len(self.counts) - 1),
+        counts=stateful.Array(lambda self: self.lists_shape, low=0.0),
+    )
+
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self.successors = np.zeros((*shape, FIRST_WIDTH), dtype=np.int32)
         self.counts = np.zeros((*shape, FIRST_WIDTH))
+
+    @property
+    def lists_shape(self) -> tuple[int | None, ...]:
+        """Z, A, B, and any width."""
+        return (*self.counts.shape[:3], None)
+
+    def check_state(self, loaded: dict[str, Any], where: str) -> None:
+        """Raise OutputError unless there is a count for each successor."""
+        shapes = loaded["successors"].shape, loaded["counts"].shape
+        if shapes[0] != shapes[1] or not shapes[0][-1]:
+            raise OutputError(f"{where}: expected as many counts as successors, got {shapes[1]} and {shapes[0]}")
 
     def observe(self, trajectories: Trajectories) -> None:
         """Count the recorded steps."""

@@ -11,8 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import kernels
+from agents import kernels, stateful
 from agents.estimators.counts import TransitionCounts
+from agents.stateful import Stateful
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, unknown_name
@@ -21,7 +22,7 @@ __all__ = ["CRITICS", "Critic", "ExpectedSarsa", "Lstd", "MonteCarlo", "Sarsa", 
 
 
 class Critic(Protocol):
-    """A table of action values q, shape (Z, A, B), that learns from trajectories."""
+    """A table of action values q, shape (Z, A, B), that learns from trajectories; its state is declared."""
 
     q: Array
 
@@ -38,7 +39,7 @@ class Critic(Protocol):
         """Learn from rewards of shape (T,) and return the mean absolute error before the update."""
 
 
-class ExpectedSarsa:
+class ExpectedSarsa(Stateful):
     """Tabular expected SARSA over the batch, last step to first, several sweeps.
 
     Parameters
@@ -54,6 +55,8 @@ class ExpectedSarsa:
     bootstrap
         Whether a cut episode goes on as the present values say; otherwise it has ended.
     """
+
+    state_fields = stateful.fields(q=stateful.Array())
 
     def __init__(
         self,
@@ -115,7 +118,7 @@ class ExpectedSarsa:
         )
 
 
-class Sarsa:
+class Sarsa(Stateful):
     """Tabular SARSA with a fixed step, one pass over the batch in random order.
 
     As in the Four-Rooms code published with BC-HG.
@@ -135,6 +138,8 @@ class Sarsa:
     start
         One of `STARTS`: "zeros", or "random", a standard normal table, as published.
     """
+
+    state_fields = stateful.fields(q=stateful.Array())
 
     def __init__(
         self,
@@ -189,7 +194,7 @@ def _cuts(trajectories: Trajectories) -> NDArray[np.bool_]:
     return out
 
 
-class MonteCarlo:
+class MonteCarlo(Stateful):
     """Averages of observed returns over visits of (z, a, b).
 
     Parameters
@@ -201,6 +206,8 @@ class MonteCarlo:
     bootstrap
         Whether a cut episode goes on as the last averages say; otherwise it has ended.
     """
+
+    state_fields = stateful.fields(q=stateful.Array(), _state_values=stateful.Array())
 
     def __init__(self, shape: tuple[int, int, int], discount: float, bootstrap: bool = True) -> None:
         self.q = np.zeros(shape)
@@ -245,7 +252,7 @@ def _bonus_of_next(trajectories: Trajectories, bonus: Array, discount: float) ->
     return out
 
 
-class Lstd:
+class Lstd(Stateful):
     """Least-squares temporal differences on the table: expected SARSA's fixed point on all steps seen, solved.
 
     Dynamics are counted over all commitments (they do not depend on an incentive or a policy); rewards too,
@@ -260,6 +267,10 @@ class Lstd:
     stationary
         Whether the dynamics are the same under every commitment. If not, only the present one's are counted.
     """
+
+    state_fields = stateful.fields(
+        **{name: stateful.Array() for name in ("q", "_rewards", "_visits")}, _model=stateful.Part()
+    )
 
     def __init__(self, shape: tuple[int, int, int], discount: float, stationary: bool = True) -> None:
         self.q = np.zeros(shape)

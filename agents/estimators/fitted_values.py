@@ -24,15 +24,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from agents import stateful
 from agents.estimators.play_model import Regression, encode, gaussian_nodes
 from agents.estimators.sampled_values import FELT, PlayerValues, spread_over, steps_left
 from agents.estimators.state_features import Whitening, make_features, quadratic
+from agents.stateful import Stateful
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import ArgumentError, InstabilityError
+from stackelberg_envs.errors import ArgumentError, InstabilityError, OutputError
 from stackelberg_envs.samples import Actions, ActionSpec, SampledCommitment, Samples
 
 __all__ = ["FittedBehaviour", "FittedValues", "OwnPolicy", "Replay", "even_nodes", "own_policy"]
@@ -126,12 +129,62 @@ class _Played:
     noise: Array
 
 
-class Replay:
-    """The latest play, of at most `most` steps beside the present ones; whole batches go."""
+#: What actions come as.
+NUMBERS = (np.float64, np.float32, np.int64, np.int32)
+TABLE, COLUMN = stateful.Array((None, None), dtype=NUMBERS), stateful.Array((None,))
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+
+class Replay(Stateful):
+    """The latest play, of at most `most` steps beside the present ones; whole batches go.
+
+    Parameters
+    ----------
+    most
+        Steps.
+    widths
+        Of states, leader actions and follower actions, and the number of contexts, to check what a checkpoint says.
+    """
+
+    state_fields = stateful.fields(
+        _played=stateful.List(
+            stateful.Record(
+                _Played,
+                samples=stateful.Record(
+                    Samples,
+                    state=TABLE,
+                    leader_action=TABLE,
+                    follower_action=TABLE,
+                    next_state=TABLE,
+                    context=stateful.Array((None,), dtype=(np.int32, np.int64), low=0),
+                ),
+                leader_reward=COLUMN,
+                follower_reward=stateful.Array((None,), optional=True),
+                going=COLUMN,
+                noise=TABLE,
+            )
+        )
+    )
+
+    def __init__(self, most: int, widths: tuple[int, int, int, int] | None = None) -> None:
+        self.most, self.widths = most, widths
         self._played: deque[_Played] = deque()
+
+    def check_state(self, loaded: dict[str, Any], where: str) -> None:
+        """Raise OutputError unless all arrays of a batch have its steps, and the widths are those of the game."""
+        for i, one in enumerate(loaded["_played"]):
+            steps, n = one.samples, len(one.samples)
+            tables = (steps.state, steps.leader_action, steps.follower_action)
+            columns = (*tables, steps.next_state, steps.context, one.leader_reward, one.going, one.noise)
+            paid = () if one.follower_reward is None else (one.follower_reward,)
+            right = {len(column) for column in (*columns, *paid)} == {n}
+            right = (
+                right and steps.next_state.shape == steps.state.shape and one.noise.shape == steps.leader_action.shape
+            )
+            if self.widths is not None:
+                *widths, K = self.widths
+                right = right and [table.shape[1] for table in tables] == widths and bool((steps.context < K).all())
+            if not right:
+                raise OutputError(f"{where}[{i}]: expected the play of this game, got other columns")
 
     def add(self, trajectories: Trajectories, policy: OwnPolicy) -> list[_Played]:
         """Keep one more commitment's play and return all that is kept, present play last."""

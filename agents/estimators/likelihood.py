@@ -35,8 +35,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax
 
+from agents import stateful
+from agents.stateful import Stateful
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.errors import OutputError
 from stackelberg_envs.kernels import push_flow
 from stackelberg_envs.planning import soft_best_response
 from stackelberg_envs.planning.linear import resolvent
@@ -96,7 +99,7 @@ class _Played:
     counts: Array
 
 
-class Watched:
+class Watched(Stateful):
     """The actions seen under some of the commitments so far: a limited number, spread evenly over time.
 
     Parameters
@@ -106,13 +109,36 @@ class Watched:
     most
         When there are twice as many commitments, every other one is dropped, and of later ones as many are passed
         over.
+    commitment_shape
+        The shape of x, to check what a checkpoint says; None: any.
     """
 
-    def __init__(self, shape: tuple[int, int, int], most: int = 16) -> None:
-        self.shape = shape
+    state_fields = stateful.fields(
+        _played=stateful.List(
+            stateful.Record(
+                _Played,
+                x=stateful.Array(lambda self: self.commitment_shape),
+                cells=stateful.Array((None,), dtype=np.intp, low=0, high=lambda self: math.prod(self.shape) - 1),
+                counts=stateful.Array((None,), low=0.0),
+            ),
+            most=lambda self: 2 * self.most - 1,
+        ),
+        _seen=stateful.Count(),
+        _every=stateful.Count(low=1),
+    )
+
+    def __init__(
+        self, shape: tuple[int, int, int], most: int = 16, commitment_shape: tuple[int, ...] | None = None
+    ) -> None:
+        self.shape, self.commitment_shape = shape, commitment_shape
         self.most = require_count(most, "most")
         self._played: list[_Played] = []
         self._seen, self._every = 0, 1
+
+    def check_state(self, loaded: dict[str, Any], where: str) -> None:
+        """Raise OutputError unless each cell has a count."""
+        if any(len(played.cells) != len(played.counts) for played in loaded["_played"]):
+            raise OutputError(f"{where}: expected a count for each cell, got others")
 
     def __len__(self) -> int:
         """How many commitments are kept."""

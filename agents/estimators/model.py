@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from agents import kernels
+from agents import kernels, stateful
 from agents.brief import Brief
 from agents.estimators.counts import TransitionCounts, common_lists
 from agents.estimators.likelihood import Habits, PlayFit, PlayLikelihood, Watched, likeliest_temperature, trembled
+from agents.state_tree import Tree
+from agents.stateful import Pending, Stateful
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, IntArray, require_at_least
-from stackelberg_envs.errors import InformationError
+from stackelberg_envs.errors import InformationError, OutputError
 from stackelberg_envs.primitives import Primitives
 from stackelberg_envs.transitions import Transition
 
@@ -20,7 +24,7 @@ __all__ = ["ObservedModel"]
 LEAST_GAIN = 5.0
 
 
-class ObservedModel:
+class ObservedModel(Stateful):
     """What the leader believes the game to be.
 
     Rewards and dynamics of (z, a, b) are averages over its visits, shrunk towards those of (z, a), whatever the
@@ -45,6 +49,22 @@ class ObservedModel:
         Of each (z, a, b), shape (Z, A, B).
     """
 
+    state_fields = stateful.fields(
+        **{name: stateful.Array(low=0.0) for name in ("visits", "_starts", "_ends")},
+        **{name: stateful.Array() for name in ("_leader", "_follower")},
+        habits=stateful.Record(
+            Habits, temperature=stateful.Number(low=0.0), tremble=stateful.Number(high=1.0), optional=True
+        ),
+        _counts=stateful.Part(),
+        _correction=stateful.Tuple(
+            stateful.Array(
+                lambda self: self.lists_shape, dtype=np.int32, low=0, high=lambda self: len(self.visits) - 1
+            ),
+            stateful.Array(lambda self: self.lists_shape),
+            optional=True,
+        ),
+    )
+
     def __init__(self, brief: Brief, shrinkage: float = 1.0) -> None:
         shape = brief.table_shape
         self.brief = brief
@@ -59,6 +79,26 @@ class ObservedModel:
         self._transition: Transition | None = None
         #: The last tremble that was asked for, and the dynamics believed with it.
         self._trembled: tuple[float, Transition] | None = None
+
+    @property
+    def lists_shape(self) -> tuple[int | None, ...]:
+        """Z, A, B, and any width."""
+        return self._counts.lists_shape
+
+    def checked_state(self, tree: Tree, where: str) -> Pending:
+        """Return a state that was checked; what follows from counts and fits is worked out again."""
+        pending = super().checked_state(tree, where)
+
+        def apply() -> None:
+            pending.apply()
+            self._transition = self._trembled = None
+
+        return Pending(apply)
+
+    def check_state(self, loaded: dict[str, Any], where: str) -> None:
+        """Raise OutputError unless the last fit has a number for each successor."""
+        if loaded["_correction"] is not None and np.shape(loaded["_correction"][0]) != loaded["_correction"][1].shape:
+            raise OutputError(f"{where}._correction: expected as many numbers as successors, got others")
 
     def observe(self, seen: Trajectories) -> None:
         """Add the play under one commitment.

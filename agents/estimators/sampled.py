@@ -26,10 +26,12 @@ from typing import Any
 
 import numpy as np
 
+from agents import stateful
 from agents.brief import Brief
 from agents.estimators.boltzmann_covariance import Coefficients, StepValues, step_coefficients
 from agents.estimators.fitted_values import FittedValues, OwnPolicy, Replay, own_policy
 from agents.estimators.sampled_values import PlayerValues, SampledValues
+from agents.stateful import Stateful
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.cotangents import Cotangents
@@ -61,7 +63,7 @@ class Rule:
     averages: bool = False
 
 
-class SampledEstimator:
+class SampledEstimator(Stateful):
     """From one commitment's play to dJ/dx.
 
     Parameters
@@ -81,6 +83,9 @@ class SampledEstimator:
     replay
         Past steps that "fitted" keeps.
     """
+
+    # The generator is the leader's.
+    state_fields = stateful.fields(_replay=stateful.Part(optional=True))
 
     def __init__(
         self,
@@ -102,7 +107,11 @@ class SampledEstimator:
             # Play under other commitments would be of other dynamics or rewards.
             raise ArgumentError("critic: 'fitted' is for commitments that change the leader's policy only")
         _let_the_allocator_keep_memory()
-        self._replay = Replay(require_count(replay, "replay", minimum=0)) if critic == "fitted" else None
+        self._replay: Replay | None = None
+        if critic == "fitted":
+            follower = 0 if brief.follower_actions is None else brief.follower_actions.size
+            widths = brief.state_size, brief.leader_action_size, follower, brief.num_contexts
+            self._replay = Replay(require_count(replay, "replay", minimum=0), widths)
         self.brief, self.rule, self.rng = brief, rule, rng
         self.features, self.trace, self.monte_carlo = features, trace, critic == "monte_carlo"
 

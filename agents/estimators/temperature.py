@@ -33,7 +33,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from agents import stateful
 from agents.estimators.critics import Lstd
+from agents.stateful import Stateful
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 
@@ -114,7 +116,7 @@ def _most_likely(values: Array, counts: Array) -> Array:
     return np.take_along_axis(values, counts.argmax(axis=1)[:, None], axis=1)
 
 
-class TemperatureEstimate:
+class TemperatureEstimate(Stateful):
     """The temperature as it becomes known from one commitment to the next.
 
     Every batch gives a fit and its information; their logarithms are averaged, weighted by their information about
@@ -140,6 +142,18 @@ class TemperatureEstimate:
     fit
         The last batch's own fit, or None.
     """
+
+    state_fields = stateful.fields(
+        temperature=stateful.Number(low=0.0, optional=True),
+        fit=stateful.Record(
+            TemperatureFit, temperature=stateful.Number(low=0.0), information=stateful.Number(), optional=True
+        ),
+        _rewards=stateful.Part(),
+        _entropy=stateful.Part(),
+        _visits=stateful.Array(low=0.0),
+        _weight=stateful.Number(),
+        _logarithm=stateful.Number(),
+    )
 
     def __init__(
         self, shape: tuple[int, int, int], discount: float, memory: float = 0.98, least_visits: int = 10

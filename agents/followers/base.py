@@ -15,11 +15,13 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from agents import stateful
 from agents.options import Natural, Options, option
 from agents.registry import Registry
+from agents.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.batched import AnyGame
-from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.errors import ArgumentError, CommitmentError, OutputError
 from stackelberg_envs.games import Primitives, TabularGame
 
 __all__ = [
@@ -59,7 +61,7 @@ class FollowerView:
         return require_tabular(self.game).primitives(self.commitment)
 
 
-class Follower(ABC):
+class Follower(Stateful, ABC):
     """A follower algorithm.
 
     Parameters
@@ -78,16 +80,40 @@ class Follower(ABC):
         :class:`stackelberg_envs.batched.FollowerPolicy` in batched ones.
     kinds
         The kinds of game it works on: "tabular", "batched".
+    state_fields
+        What a checkpoint holds of it besides what its bases say; see :mod:`agents.stateful`.
+    needs_trust
+        Whether a checkpoint of it holds more than numbers, so that reading one may run what is in it.
+    game
+        The game it will be shown, for what a checkpoint says of sizes; None where nobody has said so.
     """
 
     name: ClassVar[str] = "follower"
     Config: ClassVar[type[Any]]
     kinds: ClassVar[frozenset[str]] = frozenset({"tabular"})
+    needs_trust: ClassVar[bool] = False
+    state_fields = stateful.fields(rng=stateful.Rng(), policy=stateful.Policy(lambda self: self.table_shape))
     policy: Any
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
         self.config = config
         self.rng = rng
+        self.game: AnyGame | None = None
+
+    @property
+    def table_shape(self) -> tuple[int | None, int | None, int | None]:
+        """(Z, A, B) of the game, as far as it is known."""
+        if not isinstance(self.game, TabularGame):
+            return None, None, None
+        S, A, B = self.game.shape
+        return self.game.num_contexts * S, A, B
+
+    def tables(self) -> dict[str, Array]:
+        """Return what has to be finite after :meth:`learn`, by name; by default all declared tables of numbers."""
+        declared = {name.strip("_"): getattr(self, name, None) for name in self.all_fields()}
+        return {
+            name: table for name, table in declared.items() if isinstance(table, np.ndarray) and table.dtype.kind == "f"
+        }
 
     @abstractmethod
     def learn(self, view: FollowerView) -> int:
@@ -113,6 +139,10 @@ class FollowerConfig(Options):
     per_context: bool = option(False, kinds=["tabular"])
 
 
+def _shape_of_commitments(follower: Follower) -> tuple[int | None, ...] | None:
+    return None if follower.game is None else follower.game.commitment.shape
+
+
 class RestartingFollower(Follower):
     """A follower with the options of :class:`FollowerConfig`.
 
@@ -124,12 +154,26 @@ class RestartingFollower(Follower):
         Whether nothing was learned before the commitment at hand.
     """
 
+    state_fields = stateful.fields(
+        _announced=stateful.List(stateful.Array(_shape_of_commitments)),
+        fresh=stateful.Flag(),
+    )
+
     Config: ClassVar[type[Any]] = FollowerConfig
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
         super().__init__(config, rng)
         self._announced: deque[Array] = deque(maxlen=config.delay + 1)
         self.fresh = True
+
+    def check_state(self, loaded: dict[str, Any], where: str) -> None:
+        """Raise OutputError unless what was announced could be announced in the game."""
+        try:
+            for x in loaded["_announced"]:
+                if self.game is not None:
+                    self.game.commitment.check(x)
+        except CommitmentError as exc:
+            raise OutputError(f"{where}._announced: {exc}") from exc
 
     def learn(self, view: FollowerView) -> int:
         """Adapt to the commitment of `delay` updates ago, from nothing if this is the first or with `restart`."""
@@ -159,6 +203,7 @@ class TableFollower(RestartingFollower):
     """
 
     q: Array
+    state_fields = stateful.fields(q=stateful.Array(lambda self: self.table_shape, optional=True))
 
     @abstractmethod
     def iterate(self, view: FollowerView, iterations: int) -> None:

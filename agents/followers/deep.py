@@ -11,13 +11,17 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower
 from agents.networks import Trained, load_torch, one_thread
 from agents.options import Count, Share
+from agents.state_tree import Tree, check_like
+from agents.stateful import Pending, Stateful
 from stackelberg_envs.actions import checked_actions
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.batched import BatchedGame, FollowerPolicy, played_bounds
-from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.errors import ArgumentError, CommitmentError, OutputError
+from stackelberg_envs.samples import ActionSpec
 
 __all__ = ["Copies", "DeepFollower", "DeepFollowerConfig", "Inputs", "Replay"]
 
@@ -82,7 +86,7 @@ class DeepFollowerConfig(FollowerConfig):
     observe_commitment: bool = False
 
 
-class Inputs:
+class Inputs(Stateful):
     """What networks are shown of states, leader actions, contexts and commitments.
 
     States are shown twice: as they are, in units of their spread, and compressed, asinh(s / typical change in one
@@ -108,6 +112,10 @@ class Inputs:
     plain
         Places of all but the compressed states.
     """
+
+    state_fields = stateful.fields(
+        **{name: stateful.Like() for name in ("_state", "_action", "middle_action", "change")}
+    )
 
     def __init__(self, game: BatchedGame, observe_commitment: bool, seen: Rows) -> None:
         self._state, self._action = _center_and_scale(seen["state"]), _center_and_scale(seen["leader_action"])
@@ -147,7 +155,24 @@ def _positive(scale: Array) -> Array:
     return np.where(scale > 1e-8, scale, 1.0)
 
 
-class Replay:
+class _Filled(stateful.Field):
+    """Arrays of the names, dtypes and row sizes of those at hand, of any one length."""
+
+    def load(self, tree: Any, own: Any, owner: Any, where: str) -> Any:
+        check_like({name: values[:0] for name, values in own.items()}, _emptied(tree, where), where)
+        return tree
+
+
+def _emptied(tree: Any, where: str) -> Any:
+    """Return a dict of arrays without their rows."""
+    if not isinstance(tree, dict) or not all(
+        isinstance(values, np.ndarray) and values.ndim for values in tree.values()
+    ):
+        raise OutputError(f"{where}: expected columns, got {type(tree).__name__}")
+    return {name: values[:0] for name, values in tree.items()}
+
+
+class Replay(Stateful):
     """The latest transitions, in arrays that are overwritten in a circle.
 
     Parameters
@@ -163,6 +188,8 @@ class Replay:
         Transitions added so far.
     """
 
+    state_fields = stateful.fields(added=stateful.Count(), filled=_Filled())
+
     def __init__(self, capacity: int) -> None:
         self.capacity, self.added = capacity, 0
         self.rows: Rows = {}
@@ -170,6 +197,23 @@ class Replay:
     def __len__(self) -> int:
         """Return how many transitions there are to draw from."""
         return min(self.added, self.capacity)
+
+    @property
+    def filled(self) -> Rows:
+        """The rows that hold something."""
+        return {name: values[: min(self.added, self.capacity)] for name, values in self.rows.items()}
+
+    @filled.setter
+    def filled(self, rows: Rows) -> None:
+        for name, values in rows.items():
+            self.rows[name] = np.zeros((self.capacity, *values.shape[1:]), dtype=values.dtype)
+            self.rows[name][: len(values)] = values
+
+    def check_state(self, loaded: dict[str, Any], where: str) -> None:
+        """Raise OutputError unless there are as many rows as were added and have room."""
+        n = min(loaded["added"], self.capacity)
+        if any(len(values) != n for values in loaded["filled"].values()):
+            raise OutputError(f"{where}: expected {n} rows, got others")
 
     def clear(self) -> None:
         """Forget all."""
@@ -192,7 +236,7 @@ class Replay:
         return {name: values[places] for name, values in self.rows.items()}
 
 
-class Copies:
+class Copies(Stateful):
     """Copies of the game that a follower plays in; where an episode ends the copy begins a new one.
 
     Parameters
@@ -207,8 +251,15 @@ class Copies:
         Draws contexts and states; first episodes are cut early, each at another step, so that later ones are spread.
     """
 
+    state_fields = stateful.fields(
+        clocks=stateful.Array(low=0, high=lambda self: self.episode_steps - 1),
+        contexts=stateful.Array(low=0, high=lambda self: self.num_contexts - 1),
+        states=stateful.Array(),
+        leader_actions=stateful.Array(),
+    )
+
     def __init__(self, game: BatchedGame, count: int, episode_steps: int, rng: np.random.Generator) -> None:
-        self.count, self.episode_steps = count, episode_steps
+        self.count, self.episode_steps, self.num_contexts = count, episode_steps, game.num_contexts
         self.clocks = rng.integers(episode_steps, size=count)
         self.contexts, self.states = _begin(game, count, rng)
 
@@ -267,10 +318,79 @@ class DeepFollower(RestartingFollower):
     policy: Any
     name: ClassVar[str]
     kinds = frozenset({"batched"})
+    #: All but the policy, which is made of these.
+    state_fields = stateful.fields(
+        copies=stateful.Part(optional=True),
+        replay=stateful.Part(optional=True),
+        _inputs=stateful.Part(optional=True),
+        _scale=stateful.Number(low=0.0, optional=True),
+        networks=stateful.Parts(optional=True),
+    )
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
         super().__init__(config, rng)
         load_torch(self.name)
+
+    @property
+    def networks(self) -> list[Trained]:
+        """All that is trained; there is none before the first commitment."""
+        if not hasattr(self, "replay"):
+            raise AttributeError("networks")
+        return self.trained()
+
+    def checked_state(self, tree: Tree, where: str) -> Pending:
+        """Return a state that was checked; for it memory and networks are made as at a first commitment."""
+        before = dict(vars(self))
+        try:
+            if isinstance(tree, dict) and "networks" in tree and not hasattr(self, "replay"):
+                self._begin_to_load(tree, where)
+            pending = super().checked_state(tree, where)
+            if hasattr(self, "replay"):
+                self._check_replay(tree["replay"]["filled"], f"{where}.replay")
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+        def apply() -> None:
+            pending.apply()
+            if self._announced:
+                x = self._announced[0]
+                self._shown, self._commitment = self._inputs.commitment(x), x
+                self.policy = self.player(self._known_game(where))
+
+        return Pending(apply)
+
+    def _known_game(self, where: str) -> BatchedGame:
+        if not isinstance(self.game, BatchedGame):
+            raise OutputError(f"{where}: expected a follower that has been told its game, got one that has not")
+        return self.game
+
+    def _begin_to_load(self, tree: Any, where: str) -> None:
+        """Make memory and networks, with random numbers that are used for nothing else."""
+        game, announced = self._known_game(where), tree.get("_announced")
+        if not isinstance(announced, list) or not announced or not isinstance(announced[0], np.ndarray):
+            raise OutputError(f"{where}: expected the commitments that were announced, got none")
+        try:
+            x = game.commitment.check(announced[0])
+        except CommitmentError as exc:
+            raise OutputError(f"{where}._announced: {exc}") from exc
+        own, self.rng = self.rng, np.random.default_rng(0)
+        try:
+            self.begin(FollowerView(game, x))
+        finally:
+            self.rng = own
+
+    def _check_replay(self, rows: Rows, where: str) -> None:
+        """Raise OutputError where actions or contexts lie outside of those of the game."""
+        game = self._known_game(where)
+        spec, taken = ActionSpec.of(game.follower_action_space), rows["action"].reshape(len(rows["action"]), -1)
+        first = np.asarray(getattr(game.follower_action_space, "start", 0))
+        inside = True
+        if spec.counts is not None:
+            inside = bool(((taken >= first) & (taken < first + np.array(spec.counts))).all())
+        if not inside or not ((rows["context"] >= 0) & (rows["context"] < game.num_contexts)).all():
+            raise OutputError(f"{where}: expected actions and contexts of the game, got others")
 
     def begin(self, view: FollowerView) -> None:
         """Begin with an empty memory and new networks, whose inputs are scaled by a little even play."""

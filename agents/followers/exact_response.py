@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agents import stateful
 from agents.followers.base import FollowerView, RestartingFollower
 from stackelberg_envs.batched import BatchedGame, SampledSolution
 from stackelberg_envs.errors import ArgumentError
@@ -24,6 +25,8 @@ class ExactResponse(RestartingFollower):
     """
 
     kinds = frozenset({"batched"})
+    # The response follows from the next commitment.
+    state_fields = stateful.fields()
     solution: SampledSolution
 
     def begin(self, view: FollowerView) -> None:
@@ -46,13 +49,3 @@ class ExactResponse(RestartingFollower):
         if not isinstance(view.game, BatchedGame):
             raise ArgumentError(f"follower: expected a batched game with an exact solution, got {view.game.name!r}")
         return view.game.solve(view.commitment)
-
-    def checkpoint_state(self) -> dict[str, Any]:
-        """Return what later responses depend on: the commitments that were announced."""
-        return {"announced": list(self._announced), "fresh": self.fresh}
-
-    def restore_checkpoint_state(self, state: dict[str, Any]) -> None:
-        """Go on from what was stored; the response follows from the next commitment."""
-        self._announced.clear()
-        self._announced.extend(state["announced"])
-        self.fresh = state["fresh"]

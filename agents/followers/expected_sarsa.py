@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents import kernels
+from agents import kernels, stateful
 from agents.followers.base import register_follower
 from agents.followers.tabular import TabularLearner
 
@@ -23,6 +23,8 @@ class ExpectedSarsa(TabularLearner):
     The mean over the leader's next action uses the announced policy. Without exploration the sum over b is the
     soft value, so the fixed point is the soft best response.
     """
+
+    state_fields = stateful.fields()
 
     @staticmethod
     def kernel(*arguments: Any) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
 from agents.options import Positive
 from stackelberg_envs.planning import hard_best_response
@@ -33,6 +34,7 @@ class HardBestResponse(RestartingFollower):
     """Plans without entropy, whatever the game's temperature. It keeps nothing: `restart` changes nothing."""
 
     Config = HardBestResponseConfig
+    state_fields = stateful.fields()
 
     def begin(self, view: FollowerView) -> None:
         """There is nothing to forget."""

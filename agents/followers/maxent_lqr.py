@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents import stateful
 from agents.followers.base import FollowerView, register_follower
 from agents.followers.exact_response import ExactResponse
 from stackelberg_envs.errors import ArgumentError
@@ -17,6 +18,8 @@ class MaxEntLqr(ExactResponse):
 
     It sees the leader's action a before it acts.
     """
+
+    state_fields = stateful.fields()
 
     def solver(self, view: FollowerView) -> LinearSolution:
         """Return the solution under the commitment.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents import stateful
 from agents.followers.base import register_follower
 from agents.followers.deep import DeepFollower, DeepFollowerConfig, Floats, Inputs, Rows
 from agents.networks import Network, Trained, descend, load_torch, one_thread, tensor
@@ -149,6 +150,7 @@ class Sac(DeepFollower):
 
     Config = SacConfig
     name = "sac"
+    state_fields = stateful.fields()
 
     def make_networks(self, game: BatchedGame, seen: Rows) -> None:
         """Make an actor and two critics, whose unit is that of the rewards."""

@@ -1,13 +1,15 @@
 """A follower trained by any algorithm of stable-baselines3.
 
 Everything random in it follows the follower's own generator: after each commitment the algorithm, its environment and
-the global generators it draws from are seeded anew. So its state between two updates is that generator, the
-parameters of networks and optimizers, the counters and the replay buffer: numbers, which a checkpoint can hold.
+the global generators it draws from are seeded anew. So its state between two updates is that generator, the model and
+the filled part of its replay buffer. The model is stored in stable-baselines3's own format, which holds pickles; so
+such a checkpoint is read only if the caller says that it may run what is in it.
 """
 
 from __future__ import annotations
 
 import importlib
+import io
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any, Literal
@@ -15,12 +17,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
 from agents.followers.sb3_policies import policy_of
 from agents.options import Count
+from agents.state_tree import Tree, check_like
+from agents.stateful import Pending
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.batched import AnyGame, BatchedGame
-from stackelberg_envs.errors import ArgumentError, MissingExtraError
+from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
 from stackelberg_envs.games import TabularGame
 
 __all__ = ["Sb3", "Sb3Config"]
@@ -68,13 +73,13 @@ class Sb3(RestartingFollower):
 
     Config = Sb3Config
     kinds = frozenset({"tabular", "batched"})
+    needs_trust = True
+    state_fields = stateful.fields()
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
         super().__init__(config, rng)
         self._algorithm = _algorithm(config.algorithm)
         self.model: Any = None
-        # What a checkpoint says of a model that cannot be made before the game is seen.
-        self._stored: dict[str, Any] | None = None
 
     def begin(self, view: FollowerView) -> None:
         """Make the environment and an untrained model.
@@ -84,7 +89,6 @@ class Sb3(RestartingFollower):
         ArgumentError
             An algorithm that does not take the game's actions, or whose response cannot be read.
         """
-        self._stored = None
         self._make(view, int(self.rng.integers(2**31)))
         # What could not be read after training is refused before.
         _response(view.game, self._env, self.model)
@@ -107,10 +111,6 @@ class Sb3(RestartingFollower):
 
     def adapt(self, view: FollowerView) -> int:
         """Train under the commitment, from the first step of an episode on."""
-        if self._stored is not None:
-            self._make(view, seed=0)
-            _restore_model(self.model, self._stored)
-            self._stored = None
         before = 0 if self.fresh else int(self.model.num_timesteps)
         first = self.config.first_steps
         steps = first if self.fresh and first is not None else self.config.steps
@@ -121,89 +121,79 @@ class Sb3(RestartingFollower):
         self.policy = _response(view.game, self._env, self.model)
         return int(self.model.num_timesteps) - before
 
-    def checkpoint_state(self) -> dict[str, Any]:
-        """Return what the next update depends on, as numbers and arrays.
+    def state_dict(self) -> dict[str, Tree]:
+        """Return what the next update depends on; the model as stable-baselines3 writes it.
 
         Raises
         ------
         ArgumentError
             An algorithm that keeps more than networks, optimizers, other parameters and a plain replay buffer.
         """
-        model = self._stored if self.model is None or self._stored is not None else _model_state(self.model)
-        own = {name: getattr(self, name) for name in ("rng", "_announced", "fresh", "policy") if hasattr(self, name)}
-        if not isinstance(own.get("policy"), np.ndarray | type(None)):
-            # It is the model's, and made anew with the next update.
-            own["policy"] = None
-        return {"own": own, "model": model}
+        state = super().state_dict()
+        if self.model is None:
+            return state
+        written = io.BytesIO()
+        self.model.save(written)
+        return {**state, "model": written.getvalue(), "buffer": _buffered(self.model)}
 
-    def restore_checkpoint_state(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`checkpoint_state` returned; the model itself is made when the game is next seen."""
-        for name, value in state["own"].items():
-            setattr(self, name, value)
-        self.model, self._stored = None, state["model"]
+    def checked_state(self, tree: Tree, where: str) -> Pending:
+        """Return a state that was checked as far as it can be: the model itself may hold anything."""
+        if not isinstance(tree, dict) or "model" not in tree:
+            return super().checked_state(tree, where)
+        rest = {name: value for name, value in tree.items() if name not in ("model", "buffer")}
+        pending = super().checked_state(rest, where)
+        written, buffer = tree["model"], tree.get("buffer")
+        if not isinstance(written, bytes) or self.game is None or not rest["_announced"]:
+            raise OutputError(f"{where}: expected a model in a game that is known, got another state")
+        view = FollowerView(self.game, rest["_announced"][0])
+
+        def apply() -> None:
+            pending.apply()
+            self._make(view, seed=0)
+            try:
+                self.model = self._algorithm.load(io.BytesIO(written), env=self.model.get_env(), device="cpu")
+                if buffer is not None:
+                    _fill(self.model.replay_buffer, buffer, where)
+            except OutputError:
+                raise
+            except Exception as exc:  # a damaged model can fail in any way
+                raise OutputError(f"{where}: expected a model as stable-baselines3 writes it, got {exc}") from exc
+            self.policy = _response(view.game, self._env, self.model)
+
+        return Pending(apply)
 
 
 #: What a replay buffer holds of each step.
 BUFFERED = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
-def _model_state(model: Any) -> dict[str, Any]:
-    """Return counters, parameters and the filled part of the replay buffer of a model."""
+def _buffered(model: Any) -> dict[str, Tree] | None:
+    """Return the filled part of the replay buffer of a model, if it has one."""
     buffer = getattr(model, "replay_buffer", None)
-    if buffer is not None and type(buffer).__name__ != "ReplayBuffer":
+    if buffer is None:
+        return None
+    if type(buffer).__name__ != "ReplayBuffer":
         kept = type(buffer).__name__
         raise ArgumentError(f"sb3: expected a model of networks, optimizers and a plain replay buffer, got {kept}")
-    state: dict[str, Any] = {
-        "counters": {name: value for name, value in vars(model).items() if type(value) in (bool, int, float)},
-        "parameters": _as_arrays(model.get_parameters()),
-        "variables": _as_arrays(_variables(model)),
-        "buffer": None,
-    }
-    if buffer is not None:
-        filled = buffer.buffer_size if buffer.full else buffer.pos
-        steps = {name: getattr(buffer, name)[:filled] for name in BUFFERED if hasattr(buffer, name)}
-        state["buffer"] = {"pos": buffer.pos, "full": buffer.full, "steps": steps}
-    return state
+    filled = buffer.buffer_size if buffer.full else buffer.pos
+    steps = {name: getattr(buffer, name)[:filled] for name in BUFFERED if hasattr(buffer, name)}
+    return {"pos": int(buffer.pos), "full": bool(buffer.full), "steps": steps}
 
 
-def _variables(model: Any) -> dict[str, Any]:
-    """Return the parameters outside the networks, such as the weight of the entropy that SAC learns, by name."""
-    _, names = model._get_torch_save_params()
-    return {name: getattr(model, name) for name in names}
-
-
-def _restore_model(model: Any, state: dict[str, Any]) -> None:
-    for name, value in state["counters"].items():
-        setattr(model, name, value)
-    model.set_parameters(_as_tensors(state["parameters"]), exact_match=True, device="cpu")
-    for name, value in _as_tensors(state["variables"]).items():
-        # In place, because its optimizer holds it too.
-        getattr(model, name).data.copy_(value)
-    if state["buffer"] is not None:
-        buffer = model.replay_buffer
-        buffer.pos, buffer.full = state["buffer"]["pos"], state["buffer"]["full"]
-        for name, steps in state["buffer"]["steps"].items():
-            getattr(buffer, name)[: len(steps)] = steps
-
-
-def _as_arrays(value: Any) -> Any:
-    """Return nested dicts and lists with every tensor as an array in a dict of its own."""
-    if isinstance(value, dict):
-        return {name: _as_arrays(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_as_arrays(item) for item in value]
-    return {"tensor": value.detach().numpy().copy()} if hasattr(value, "detach") else value
-
-
-def _as_tensors(value: Any) -> Any:
-    """Undo :func:`_as_arrays`."""
-    if isinstance(value, list):
-        return [_as_tensors(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {"tensor"}:
-        return importlib.import_module("torch").from_numpy(np.array(value["tensor"]))
-    return {name: _as_tensors(item) for name, item in value.items()}
+def _fill(buffer: Any, tree: Tree, where: str) -> None:
+    """Put into a replay buffer what :func:`_buffered` returned."""
+    own = {name: getattr(buffer, name)[:0] for name in BUFFERED if hasattr(buffer, name)}
+    if not isinstance(tree, dict) or tree.keys() != {"pos", "full", "steps"} or not isinstance(tree["steps"], dict):
+        raise OutputError(f"{where}: expected a replay buffer, got another state")
+    pos, full, steps = tree["pos"], tree["full"], tree["steps"]
+    check_like((0, False), (pos, full), where)
+    check_like(own, {name: values[:0] for name, values in steps.items()}, where)
+    filled = buffer.buffer_size if full else pos
+    if not 0 <= pos <= buffer.buffer_size or any(len(values) != filled for values in steps.values()):
+        raise OutputError(f"{where}: expected {filled} steps of {buffer.buffer_size}, got others")
+    buffer.pos, buffer.full = pos, full
+    for name, values in steps.items():
+        getattr(buffer, name)[:filled] = values
 
 
 def _algorithm(name: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from agents import stateful
 from agents.followers.base import Follower, FollowerView, require_tabular
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.batched import AnyGame
@@ -38,6 +39,8 @@ class PerContext(Follower):
     policy
         Their responses as one table over joint states, shape (Z, A, B).
     """
+
+    state_fields = stateful.fields(members=stateful.Parts())
 
     def __init__(self, members: list[Follower], config: Any, rng: np.random.Generator) -> None:
         super().__init__(config, rng)
@@ -73,6 +76,8 @@ class Population(Follower):
         The mean of their tables, shape (Z, A, B): what leaders that see the response see. Play is that of the members,
         and so are values; no follower plays the mean. Batched games have no tables, and then there is no such policy.
     """
+
+    state_fields = stateful.fields(members=stateful.Parts())
 
     def __init__(self, members: list[Follower], config: Any, rng: np.random.Generator) -> None:
         super().__init__(config, rng)
@@ -112,14 +117,20 @@ def make_follower(kind: type[Follower], config: Any, rng: np.random.Generator, g
     if contexts > 1 and not isinstance(game, TabularGame):
         raise ArgumentError(f"per_context: expected a tabular game, got {type(game).__name__}")
 
+    def shown(follower: Follower, what: AnyGame) -> Follower:
+        follower.game = what
+        return follower
+
     def one(stream: np.random.Generator) -> Follower:
         if contexts == 1:
-            return kind(config, stream)
-        return PerContext([kind(config, own) for own in stream.spawn(contexts)], config, stream)
+            return shown(kind(config, stream), game)
+        single = enumerate(stream.spawn(contexts))
+        members = [shown(kind(config, own), _in_context(require_tabular(game), k)) for k, own in single]
+        return shown(PerContext(members, config, stream), game)
 
     if game.num_followers == 1:
         return one(rng)
-    return Population([one(stream) for stream in rng.spawn(game.num_followers)], config, rng)
+    return shown(Population([one(stream) for stream in rng.spawn(game.num_followers)], config, rng), game)
 
 
 def players_of(follower: Follower) -> list[Follower]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents import stateful
 from agents.followers.action_values import ActionTable, ActionValues, AfterstateValues, DirectValues, Pairs
 from agents.followers.base import register_follower
 from agents.followers.deep import DeepFollower, DeepFollowerConfig, Floats, Rows
@@ -109,6 +110,7 @@ class SoftDqn(DeepFollower):
 
     Config = SoftDqnConfig
     name = "soft_dqn"
+    state_fields = stateful.fields()
 
     def make_networks(self, game: BatchedGame, seen: Rows) -> None:
         """Make Q.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from agents import kernels
+from agents import kernels, stateful
 from agents.followers.base import gibbs, register_follower
 from agents.followers.tabular import TabularLearner
 from stackelberg_envs.arrays import Array, require_count
@@ -21,6 +21,8 @@ NEEDED = ("state", "next_state", "leader_action", "context", "terminal")
 @register_follower("soft_q_learning")
 class SoftQLearning(TabularLearner):
     """Bootstraps with the soft value of the next state and of the leader's next action, which it is shown."""
+
+    state_fields = stateful.fields()
 
     @staticmethod
     def kernel(*arguments: Any) -> int:

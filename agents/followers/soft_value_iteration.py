@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, TableFollower, gibbs, register_follower
 from agents.options import Count, Positive
 from stackelberg_envs import kernels
@@ -41,6 +42,7 @@ class SoftValueIteration(TableFollower):
     """
 
     Config = SoftValueIterationConfig
+    state_fields = stateful.fields(_state_values=stateful.Array(lambda self: self.table_shape[:1], optional=True))
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
         super().__init__(config, rng)

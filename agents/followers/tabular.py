@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, TableFollower, gibbs
 from agents.options import Count, Probability, Share
 from stackelberg_envs.arrays import Array
@@ -47,6 +48,7 @@ class TabularLearner(TableFollower):
     """
 
     Config = TabularLearnerConfig
+    state_fields = stateful.fields(visits=stateful.Array(lambda self: self.table_shape, low=0.0, optional=True))
 
     def begin(self, view: FollowerView) -> None:
         """Start with `initial_q` everywhere."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, register_follower
 from agents.followers.exact_response import ExactResponse
 from agents.options import MOST, Positive
@@ -38,6 +39,7 @@ class TaxGrid(ExactResponse):
     """Plays the Gibbs policy of the soft values on the grid, at any assets; it keeps nothing."""
 
     Config = TaxGridConfig
+    state_fields = stateful.fields()
 
     def solver(self, view: FollowerView) -> TaxSolution:
         """Return the solution under the commitment.

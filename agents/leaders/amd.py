@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from agents import stateful
 from agents.brief import Brief, Information
 from agents.estimators.unrolled import WarmStart, unrolled_plan
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
@@ -45,6 +46,15 @@ class Amd(GradientLeader):
     information = Information.MODEL
     Config = AmdConfig
     off_policy: ClassVar[bool] = True
+    state_fields = stateful.fields(
+        _start=stateful.Record(
+            WarmStart,
+            follower_values=stateful.Array(),
+            leader_values=stateful.Array(),
+            occupancy=stateful.Array(),
+            state_flow=stateful.Array(),
+        )
+    )
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)

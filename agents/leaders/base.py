@@ -11,11 +11,13 @@ from typing import Any, ClassVar, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agents import stateful
 from agents.brief import Brief, Information
 from agents.optimizers import Optimizer, Sgd, clip_norm, length, make_optimizer
 from agents.options import NonNegative, Options, Positive, Start, require_applicable
 from agents.parametrisations import unit_of
 from agents.registry import Registry
+from agents.stateful import Stateful
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, as_float, first_index
 from stackelberg_envs.commitments import Commitment
@@ -42,7 +44,7 @@ SAME = 1e-5
 ROUNDING = 1e-9
 
 
-class Leader(ABC):
+class Leader(Stateful, ABC):
     """A leader algorithm.
 
     Parameters
@@ -67,9 +69,13 @@ class Leader(ABC):
         play, whatever class defines it.
     kinds
         The kinds of game it works on: "tabular", "batched" (states are vectors).
+    state_fields
+        What a checkpoint holds of it besides what its bases say; see :mod:`agents.stateful`.
     """
 
     name: ClassVar[str] = "leader"
+    state_fields = stateful.fields(rng=stateful.Rng())
+
     information: ClassVar[Information]
     Config: ClassVar[type[Any]]
     off_policy: ClassVar[bool] = False
@@ -216,6 +222,12 @@ class PointLeader(Leader):
         The largest of its own rewards seen so far, in size: what gradients are measured in.
     """
 
+    state_fields = stateful.fields(
+        theta=stateful.Array(),
+        largest_reward=stateful.Number(low=0.0),
+        _played=stateful.Array(like="theta", optional=True),
+    )
+
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         self.unit = unit_of(brief.parametrisation)
@@ -263,6 +275,7 @@ class GradientLeader(PointLeader):
     """A leader that ascends an estimate of dJ/dx through its parametrisation."""
 
     Config = GradientConfig
+    state_fields = stateful.fields(optimizer=stateful.Part(like="theta"), _updates=stateful.Count())
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)

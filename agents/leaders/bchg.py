@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from agents import stateful
 from agents.brief import Brief, Information
 from agents.estimators import (
     BehaviourEstimate,
@@ -95,6 +96,12 @@ class Bchg(GradientLeader):
     kinds = frozenset({"tabular", "batched"})
     uses_temperature: ClassVar[bool] = True
     rule: ClassVar[Rule] = Rule()
+    state_fields = stateful.fields(
+        **{
+            name: stateful.Part(optional=True)
+            for name in ("sampled", "behaviour", "critic", "follower_critic", "temperature_estimate")
+        }
+    )
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)

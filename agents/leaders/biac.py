@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from agents import kernels
+from agents import kernels, stateful
 from agents.brief import Brief, Information
 from agents.estimators.counts import TransitionCounts
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
@@ -52,6 +52,13 @@ class Biac(GradientLeader):
 
     information = Information.RESPONSE
     Config = BiacConfig
+    state_fields = stateful.fields(
+        q=stateful.Array(),
+        _choice=stateful.Array(low=0, high=lambda self: self.q.shape[1] - 1),
+        _rewards=stateful.Array(),
+        _visits=stateful.Array(low=0.0),
+        _model=stateful.Part(),
+    )
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)

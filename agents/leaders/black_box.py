@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from agents import stateful
 from agents.brief import Brief, Information
 from agents.leaders.base import PointLeader
 from agents.trajectories import Trajectories
@@ -31,6 +32,7 @@ class BlackBoxLeader(PointLeader):
 
     information = Information.ACTIONS_ONLY
     kinds = frozenset({"tabular", "batched"})
+    state_fields = stateful.fields(best_theta=stateful.Array(), best_value=stateful.Number())
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)

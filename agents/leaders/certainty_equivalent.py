@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from agents import stateful
 from agents.box_search import BoxSearchConfig
 from agents.brief import Brief, Information
 from agents.estimators.likelihood import Watched
@@ -96,28 +97,41 @@ class CertaintyEquivalent(Leader):
     Config = CertaintyEquivalentConfig
     off_policy: ClassVar[bool] = True
     kinds = frozenset({"tabular", "batched"})
+    state_fields = stateful.fields(
+        theta=stateful.Array(),
+        identified=stateful.Part(optional=True),
+        model=stateful.Part(optional=True),
+        watched=stateful.Part(optional=True),
+        _updates=stateful.Count(),
+        _planned_at=stateful.Number(low=0.0),
+        _explained_at=stateful.Number(low=0.0),
+        _search=stateful.Part(make=lambda self: self._new_search(np.random.default_rng(0), 1.0), optional=True),
+        _exploring=stateful.Array(lambda self: self.brief.commitment.shape, optional=True),
+    )
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         self.theta = starting_point(config.start, brief.parametrisation.size, rng, unit_of(brief.parametrisation))
         self.identified: IdentifiedPlanner | None = None
-        if brief.kind == "batched":
-            self.identified = IdentifiedPlanner(brief, config, brief.parametrisation(self.theta), rng)
-        else:
-            self._start_tables(brief, config)
-
-    def _start_tables(self, brief: Brief, config: Any) -> None:
-        self.model = ObservedModel(brief, config.shrinkage)
-        self.watched = Watched(brief.table_shape)
         self._updates = 0
         self._planned_at = self._explained_at = 0.0
         self._search: Search | None = None
+        self._exploring: Array | None = None
+        if brief.kind == "batched":
+            self.identified = IdentifiedPlanner(brief, config, brief.parametrisation(self.theta), rng)
+        else:
+            self.model = ObservedModel(brief, config.shrinkage)
+            self.watched = Watched(brief.table_shape, commitment_shape=brief.commitment.shape)
+
+    def _new_search(self, rng: np.random.Generator, unit: Array | float) -> Search:
+        """Return a search that begins where the leader is."""
+        return Search(len(self.theta), self.config, rng, [self.theta, np.zeros_like(self.theta)], unit)
 
     def commit(self) -> Array:
         """Return a commitment that explores, for the first updates; then the best one known."""
         if self.identified is not None:
             return self.identified.x
-        if self._updates and (self._updates <= self.config.explore or self.model.habits is None):
+        if self._exploring is not None and (self._updates <= self.config.explore or self.model.habits is None):
             return self._exploring
         return self.brief.parametrisation(self.theta)
 
@@ -148,8 +162,7 @@ class CertaintyEquivalent(Leader):
         objective = Objective(self.brief, self.model.primitives)
         if self._search is None and steps >= self.config.replan * self._planned_at:
             self._planned_at = steps
-            given = [self.theta, np.zeros_like(self.theta)]
-            self._search = Search(len(self.theta), self.config, self.rng, given, objective.unit)
+            self._search = self._new_search(self.rng, objective.unit)
         if self._search is None:
             found = ascend(objective, self.theta, iterations=self.config.refine, evaluations=self._allowed())
         else:

@@ -12,12 +12,15 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta
 
+from agents import stateful
 from agents.brief import Brief
 from agents.leaders.base import register_leader
 from agents.leaders.black_box import BlackBoxLeader
 from agents.options import MOST, Options, Positive, Start
+from agents.state_tree import Tree
+from agents.stateful import Pending, Stateful, assign, load_fields, save_fields
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import MissingExtraError
+from stackelberg_envs.errors import ArgumentError, MissingExtraError
 
 __all__ = ["CmaEs", "CmaEsConfig"]
 
@@ -46,6 +49,13 @@ class CmaEs(BlackBoxLeader):
     """Where the package finds that it has converged, it begins again around the best candidate."""
 
     Config = CmaEsConfig
+    state_fields = stateful.fields(
+        _generation=stateful.List(
+            stateful.Tuple(stateful.Array(like="theta"), stateful.Number()),
+            most=lambda self: self._search.population - 1,
+        ),
+        _search=stateful.Part(),
+    )
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
@@ -71,7 +81,42 @@ class CmaEs(BlackBoxLeader):
         return self._asked(), {"generation": float(self._search.generation)}
 
 
-class _Search:
+HUGE = float(np.finfo(np.float64).max)
+#: What changes in the package's optimizer; n is the size of theta.
+CHANGING: dict[str, stateful.Field] = {
+    **{name: stateful.Array(low=-HUGE, high=HUGE) for name in ("_p_sigma", "_pc", "_mean", "_C", "_Emean", "_ESigma")},
+    **{
+        name: stateful.Number(low=-HUGE, high=HUGE)
+        for name in ("_sigma", "_Vmean", "_VSigma", "_eta_mean", "_eta_Sigma")
+    },
+    "_D": stateful.Array(like="_mean", optional=True),
+    "_B": stateful.Array(like="_C", optional=True),
+    "_g": stateful.Count(),
+    "_funhist_values": stateful.Array(),
+    "_rng": stateful.Rng(),
+}
+#: What follows from the constructor's arguments.
+LASTING = {
+    *(
+        "_n_dim",
+        "_popsize",
+        "_mu",
+        "_mu_eff",
+        "_cc",
+        "_c1",
+        "_cmu",
+        "_c_sigma",
+        "_d_sigma",
+        "_cm",
+        "_chi_n",
+        "_weights",
+    ),
+    *("_bounds", "_n_max_resampling", "_lr_adapt", "_alpha", "_beta_mean", "_beta_Sigma", "_gamma", "_tolx", "_tolxup"),
+    *("_tolfun", "_tolconditioncov", "_funhist_term"),
+}
+
+
+class _Search(Stateful):
     """The package's optimizer, turned to maximise.
 
     Raises
@@ -108,12 +153,24 @@ class _Search:
     def has_converged(self) -> bool:
         return bool(self._cma.should_stop())
 
-    def checkpoint_state(self) -> dict[str, Any]:
-        """Return the optimizer's numbers and its generator's state, for checkpoints."""
-        numbers = {name: value for name, value in vars(self._cma).items() if name != "_rng"}
-        return {"numbers": numbers, "random": self._cma._rng.get_state()}
+    def state_dict(self) -> dict[str, Tree]:
+        """Return the optimizer's numbers and its generator.
 
-    def restore_checkpoint_state(self, state: dict[str, Any]) -> None:
-        """Go on from what :meth:`checkpoint_state` returned."""
-        vars(self._cma).update(state["numbers"])
-        self._cma._rng.set_state(state["random"])
+        Raises
+        ------
+        ArgumentError
+            A version of the package that keeps more than is known here.
+        """
+        unknown = vars(self._cma).keys() - CHANGING.keys() - LASTING
+        if unknown:
+            raise ArgumentError(f"cma_es: expected a version of cmaes that is known, got one with {', '.join(unknown)}")
+        return save_fields(self._cma, self._changing)
+
+    def checked_state(self, tree: Tree, where: str) -> Pending:
+        """Return a state that was checked and can be put into force."""
+        loaded = load_fields(self._cma, self._changing, tree, where)
+        return Pending(lambda: assign(self._cma, loaded))
+
+    @property
+    def _changing(self) -> dict[str, stateful.Field]:
+        return {name: item for name, item in CHANGING.items() if hasattr(self._cma, name)}

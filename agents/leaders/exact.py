@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from agents import stateful
 from agents.box_search import BoxObjective, BoxSearchConfig, box_ascend, box_search
 from agents.brief import Brief, Information
 from agents.leaders.base import Leader, register_leader, starting_point
@@ -55,6 +56,10 @@ class Exact(Leader):
     information = Information.MODEL
     Config = ExactConfig
     kinds = frozenset({"tabular", "batched"})
+    state_fields = stateful.fields(
+        _iterates=stateful.Arrays(lambda self: self.theta.shape),
+        _position=stateful.Count(),
+    )
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from agents import stateful
 from agents.brief import Information
 from agents.estimators import Coefficients, ValueEstimates, score_function, tabulate
 from agents.estimators.sampled import Rule
@@ -55,6 +56,7 @@ class Hpgd(Bchg):
     information = Information.REWARDS_OBSERVED
     Config = HpgdConfig
     rule = Rule(averages=True)
+    state_fields = stateful.fields()
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
         """Return the coefficients of the direct term and of the response term."""
@@ -110,6 +112,7 @@ class HpgdOracle(Hpgd):
     information = Information.CONTROLS_TRAINING
     Config = HpgdOracleConfig
     kinds = frozenset({"tabular"})
+    state_fields = stateful.fields()
 
     @classmethod
     def needs(cls, commitment: Commitment) -> Information:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from agents import stateful
 from agents.brief import Information
 from agents.estimators import Coefficients, ValueEstimates, score_function
 from agents.estimators.sampled import Rule
@@ -32,6 +33,7 @@ class Naive(Bchg):
     Config = NaiveConfig
     uses_temperature = False
     rule = Rule(responds=False)
+    state_fields = stateful.fields()
 
     @classmethod
     def needs(cls, commitment: Commitment) -> Information:

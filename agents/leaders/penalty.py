@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from agents import stateful
 from agents.brief import Brief, Information
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
 from agents.options import Positive
@@ -61,6 +62,7 @@ class Penalty(GradientLeader):
     information = Information.MODEL
     Config = PenaltyConfig
     off_policy: ClassVar[bool] = True
+    state_fields = stateful.fields(_own=stateful.Array(), _bent=stateful.Array())
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)

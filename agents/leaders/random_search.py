@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agents import stateful
 from agents.leaders.base import register_leader
 from agents.leaders.black_box import BlackBoxLeader
 from agents.options import Options, Positive, Probability, Start
@@ -39,6 +40,7 @@ class RandomSearch(BlackBoxLeader):
     """The baseline that every search has to beat."""
 
     Config = RandomSearchConfig
+    state_fields = stateful.fields()
 
     def following(self, value: float) -> tuple[Array, dict[str, float]]:
         """Draw the next candidate."""

@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from msgspec import Meta
 
+from agents import stateful
 from agents.brief import Brief, Information
 from agents.estimators.model import ObservedModel
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
@@ -67,6 +68,7 @@ class Rtq(GradientLeader):
     information = Information.CONTROLS_TRAINING
     off_policy: ClassVar[bool] = True
     Config = RtqConfig
+    state_fields = stateful.fields(model=stateful.Part())
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)

@@ -19,6 +19,7 @@ from typing import Literal
 
 import numpy as np
 
+from agents import stateful
 from agents.brief import Information
 from agents.estimators import Coefficients, ValueEstimates
 from agents.estimators.visit_averages import cell_weights, follow_visits, steps_into_episode, weights_per_visit
@@ -64,6 +65,7 @@ class Sobirl(Bchg):
     information = Information.RESPONSE
     Config = SobirlConfig
     kinds = frozenset({"tabular"})
+    state_fields = stateful.fields()
 
     @classmethod
     def needs(cls, commitment: Commitment) -> Information:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from agents import stateful
 from agents.brief import Brief, Information
 from agents.leaders.base import GradientConfig, register_leader
 from agents.leaders.black_box import BlackBoxLeader
@@ -70,6 +71,15 @@ class ZeroOrder(BlackBoxLeader):
     """
 
     Config = ZeroOrderConfig
+    state_fields = stateful.fields(
+        optimizer=stateful.Part(like="theta"),
+        _centre=stateful.Array(),
+        _direction=stateful.Array(),
+        _values=stateful.List(stateful.Number(), most=lambda self: len(self._probes) - 1),
+        _running=stateful.Number(optional=True),
+        _steps=stateful.Count(),
+        _start=stateful.Array(lambda self: (self.brief.num_joint_states,), optional=True),
+    )
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)

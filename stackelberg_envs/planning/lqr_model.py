@@ -131,6 +131,11 @@ class LinearModelClass:
     horizon: int
     state_bound: float = np.inf
 
+    @property
+    def record_type(self) -> type[CompressedRecord]:
+        """The class of the records that :meth:`compress` returns."""
+        return CompressedRecord
+
     def compress(self, record: PlayRecord) -> CompressedRecord:
         """Return what :meth:`fit` needs of a record, some hundred numbers, which may stand in for it.
 

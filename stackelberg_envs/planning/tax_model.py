@@ -135,6 +135,11 @@ class TaxModelClass:
     follower_discount: float
     temperature: float | None
 
+    @property
+    def record_type(self) -> type[CompressedTaxRecord]:
+        """The class of the records that :meth:`compress` returns."""
+        return CompressedTaxRecord
+
     def compress(self, record: PlayRecord) -> CompressedTaxRecord:
         """Return what :meth:`fit` needs of a record; it may stand in for it.
 

@@ -9,6 +9,7 @@ from gymnasium.spaces import Box
 
 import agents
 import stackelberg_envs as se
+from agents import stateful
 from agents.collection import collect
 from agents.evaluation import BatchedEvaluation, discounted_return
 from agents.followers.base import FOLLOWERS, FollowerView
@@ -93,6 +94,8 @@ class AimGame(BatchedGame):
 
 class Aimed(ExactResponse):
     """Exact in the small game."""
+
+    state_fields = stateful.fields()
 
 
 class Jumpy(GradientLeader):

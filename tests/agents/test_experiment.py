@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import agents
+from agents import stateful
 from agents.brief import Information
 from agents.experiment import Experiment, make_brief
 from agents.followers.base import FOLLOWERS
@@ -188,7 +189,7 @@ class Diverging(SoftValueIteration):
 def test_a_follower_that_diverges_stops_the_run_with_the_last_good_commitment(
     spoils, where, tmp_path, monkeypatch, game
 ):
-    kind = type("Kind", (Diverging,), {"spoils": spoils})
+    kind = type("Kind", (Diverging,), {"spoils": spoils, "state_fields": stateful.fields(count=stateful.Count())})
     monkeypatch.setitem(FOLLOWERS, "diverging", kind)
     announced = []
     step = Experiment.step
@@ -211,7 +212,11 @@ def test_a_follower_that_diverges_stops_the_run_with_the_last_good_commitment(
 
 
 def test_a_follower_that_never_responds_soundly_leaves_no_commitment(tmp_path, monkeypatch, game):
-    monkeypatch.setitem(FOLLOWERS, "diverging", type("Kind", (Diverging,), {"count": 2}))
+    monkeypatch.setitem(
+        FOLLOWERS,
+        "diverging",
+        type("Kind", (Diverging,), {"count": 2, "state_fields": stateful.fields(count=stateful.Count())}),
+    )
     with pytest.raises(ConvergenceError, match="at leader update 1"):
         agents.run(game, follower="diverging", **SHORT, output=tmp_path)
     record = load_record(tmp_path)

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from agents.checkpoints import pack, unpack
 from agents.networks import Network, Trained, descend, load_torch, one_thread, tensor
+from agents.state_tree import from_bytes, to_bytes
 from stackelberg_envs.errors import ConvergenceError, MissingExtraError
 
 
@@ -117,7 +117,7 @@ def test_what_was_stored_learns_on_bit_for_bit(torch):
         which.follow(0.1)
 
     improve(part)
-    unpack(pack(part), twin)
+    twin.load_state_dict(from_bytes(to_bytes(part.state_dict())))
     for _ in range(3):
         improve(part)
         improve(twin)

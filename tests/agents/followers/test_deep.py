@@ -9,13 +9,13 @@ import pytest
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
 import agents
-from agents.checkpoints import pack, unpack
 from agents.followers import FollowerView, follower_class
 from agents.followers.action_values import ActionTable
 from agents.followers.deep import Copies, Replay, episode_steps
 from agents.followers.sac import ActionBox, GaussianPolicy, Sac, SacConfig
 from agents.followers.soft_dqn import SoftDqn, SoftDqnConfig
 from agents.results import load_record
+from agents.state_tree import from_bytes, to_bytes
 from stackelberg_envs.batched import BatchedGame, BatchStep
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0, discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, MissingExtraError
@@ -383,7 +383,8 @@ def test_sac_finds_the_exact_response_of_a_linear_quadratic_game(torch):
 def test_what_was_stored_learns_on_bit_for_bit(torch, make, game, x):
     follower, twin = make(**QUICK), make(seed=8, **QUICK)
     follower.learn(FollowerView(game, x))
-    unpack(pack(follower, given={"game": game}), twin, given={"game": game})
+    twin.game = game
+    twin.load_state_dict(from_bytes(to_bytes(follower.state_dict())))
     for player in (follower, twin):
         player.learn(FollowerView(game, 0.5 * x))
     for first, second in zip(follower.trained(), twin.trained(), strict=True):
