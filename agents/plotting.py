@@ -7,11 +7,13 @@ works without a display, in threads, and beside other users of matplotlib.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from agents.plot_labels import groups_of, wrapped
 from agents.results import RunRecord
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.batched import AnyGame
@@ -30,8 +32,11 @@ SEEN, MUTED, WALL = PALETTE[5], "#6B6F76", "#3A3F47"
 DPI = 150
 #: Entries up to which a heatmap prints its numbers.
 MOST_NUMBERS = 40
-#: What tells groups of runs apart in a legend, where it differs.
-LABELLED = ("follower", "game", "game_arguments", "leader_options", "follower_options", "steps_per_update")
+LINES = ("-", "--", "-.", ":")
+#: Entries of a legend, lines of one for which a picture has room, and the height of a further one, inches.
+MOST_ENTRIES, FREE_LINES, LINE_HEIGHT = 40, 4, 0.21
+#: Characters of a line of a legend below a picture of its own, and of an entry of which two stand side by side.
+WHOLE_WIDTH, HALF_WIDTH = 88, 44
 RETURN_LABEL = "leader return (discounted sum of rewards)"
 STEPS_LABEL = "follower steps the leader has observed"
 
@@ -41,13 +46,19 @@ class _Curve(NamedTuple):
 
     steps: Array
     values: Array
+    #: Whether these are observed returns.
+    observed: bool = False
+
+    def followed_by(self, steps: float, value: float) -> _Curve:
+        return _Curve(np.append(self.steps, steps), np.append(self.values, value), self.observed)
 
 
 def plot_learning_curve(records: RunRecord | Iterable[RunRecord], path: str | Path) -> Path:
     """Draw learning curves: a thin line per run, a bold line for the median of each group.
 
-    Runs belong to one group when they differ in their seeds only. Horizontal lines show the best known
-    return where a record has one.
+    Runs belong to one group when they differ in their seeds only; the legend names the options that differ between
+    groups. The values are those of the announced commitments under the follower's policy, and last that of the
+    commitment the run ends with. Horizontal lines show the best known return where a record has one.
 
     Parameters
     ----------
@@ -76,8 +87,8 @@ def plot_learning_curve(records: RunRecord | Iterable[RunRecord], path: str | Pa
     curves = [_curve(record) for record in runs]
     figure = _figure((8.0, 5.2))
     axes = figure.add_subplot()
-    for colour, (label, members) in zip(_colours(), _groups(runs, curves).items(), strict=False):
-        _draw_group(axes, members, label, colour)
+    for style, (label, members) in zip(_styles(), groups_of(runs).items(), strict=False):
+        _draw_group(axes, [curves[i] for i in members], label, style)
     _draw_best_known(axes, runs)
     games = sorted({record.game for record in runs})
     axes.set_title("Learning on " + ", ".join(games) if len(games) < 3 else "Learning curves", loc="left")
@@ -164,7 +175,10 @@ def _save(figure: Figure, path: str | Path) -> Path:
 
 
 def _curve(record: RunRecord) -> _Curve:
-    """Return the exact leader values where they were computed, else the observed returns."""
+    """Return the values of the announced commitments where they were computed, else the observed returns.
+
+    The values end with that of the commitment which the run ends with, under the same follower, where it is known.
+    """
     steps = np.asarray(record.curve.get("observed_steps", ()), dtype=np.float64)
     if not steps.size:
         raise ArgumentError("record: expected at least one leader update in its curve, got none")
@@ -173,48 +187,36 @@ def _curve(record: RunRecord) -> _Curve:
         values = np.asarray(record.curve.get(name, ()), dtype=np.float64)
         if values.shape == steps.shape and np.isfinite(values).any():
             known = np.isfinite(values)
-            return _Curve(before[known], values[known])
+            curve = _Curve(before[known], values[known], name == "observed_return")
+            ends = name == "leader_value" and record.ends_with == "recommended" and record.actual_value is not None
+            return curve.followed_by(steps[-1], float(record.actual_value or 0.0)) if ends else curve
     raise ArgumentError("record: expected a curve of leader_value or observed_return, got neither")
 
 
-def _groups(runs: list[RunRecord], curves: list[_Curve]) -> dict[str, list[_Curve]]:
-    """Return the curves by label; a label says what differs between the runs, seeds apart."""
-    labels = [[record.leader] for record in runs]
-    for field in LABELLED:
-        parts = [_describe(field, getattr(record, field)) for record in runs]
-        if len(set(parts)) > 1 and not (field == "leader_options" and _one_each(runs, parts)):
-            labels = [[*label, part] for label, part in zip(labels, parts, strict=True)]
-    groups: dict[str, list[_Curve]] = {}
-    for label, curve in zip(labels, curves, strict=True):
-        groups.setdefault(", ".join(part for part in label if part), []).append(curve)
-    return groups
+def _styles() -> Iterable[dict[str, Any]]:
+    """Return colours, and where those are used up, other kinds of line."""
+    for line in cycle(LINES):
+        for colour in PALETTE:
+            yield {"color": colour, "linestyle": line}
 
 
-def _one_each(runs: list[RunRecord], parts: list[str]) -> bool:
-    """Whether each leader has one set of options: then its name says enough."""
-    names = [record.leader for record in runs]
-    return len(set(names)) == len(set(zip(names, parts, strict=True)))
-
-
-def _describe(field: str, value: Any) -> str:
-    if isinstance(value, dict):
-        return " ".join(f"{name}={item}" for name, item in sorted(value.items()))
-    return f"{value:,} steps per update" if field == "steps_per_update" else str(value)
-
-
-def _colours() -> Iterable[str]:
-    while True:
-        yield from PALETTE
-
-
-def _draw_group(axes: Axes, members: list[_Curve], label: str, colour: str) -> None:
+def _draw_group(axes: Axes, members: list[_Curve], label: str, style: dict[str, Any]) -> None:
     count = len(members)
+    if any(member.observed for member in members):
+        label += " (as observed)"
     if count == 1:
-        axes.plot(*members[0], color=colour, linewidth=2.2, label=label)
+        axes.plot(members[0].steps, members[0].values, linewidth=2.2, label=wrapped(label, WHOLE_WIDTH), **style)
         return
     for member in members:
-        axes.plot(*member, color=colour, linewidth=0.8, alpha=0.45)
-    axes.plot(*_median(members), color=colour, linewidth=2.6, label=f"{label}: median of {count} runs")
+        axes.plot(member.steps, member.values, linewidth=0.8, alpha=0.45, **style)
+    median = _median(members)
+    axes.plot(
+        median.steps,
+        median.values,
+        linewidth=2.6,
+        label=wrapped(f"{label}: median of {count} runs", WHOLE_WIDTH),
+        **style,
+    )
 
 
 def _median(members: list[_Curve]) -> _Curve:
@@ -223,15 +225,16 @@ def _median(members: list[_Curve]) -> _Curve:
     last = min(member.steps[-1] for member in members)
     steps = np.unique(np.concatenate([member.steps for member in members]))
     steps = steps[(steps >= first) & (steps <= last)]
-    return _Curve(steps, np.median([np.interp(steps, *member) for member in members], axis=0))
+    return _Curve(steps, np.median([np.interp(steps, member.steps, member.values) for member in members], axis=0))
 
 
 def _draw_best_known(axes: Axes, runs: list[RunRecord]) -> None:
     known = sorted({(record.best_known, record.game) for record in runs if record.best_known is not None})
     many = len({game for _, game in known}) > 1
-    for value, game in known:
+    for i, (value, game) in enumerate(known):
         label = f"best known{f' on {game}' if many else ''}: {value:.4g}"
-        axes.axhline(value, color=BEST if len(runs) == 1 else MUTED, linestyle=(0, (6, 3)), label=label)
+        style: dict[str, Any] = {"color": BEST if len(runs) == 1 else MUTED, "linestyle": (0, (6, 3 + 3 * (i % 4)))}
+        axes.axhline(value, label=wrapped(label, WHOLE_WIDTH), **style)
 
 
 def _draw_run_curve(axes: Axes, record: RunRecord, curve: _Curve) -> None:
@@ -239,30 +242,47 @@ def _draw_run_curve(axes: Axes, record: RunRecord, curve: _Curve) -> None:
     seen = np.asarray(record.curve.get("observed_return", ()), dtype=np.float64)
     if seen.shape == total.shape:
         before = np.concatenate([[0.0], total[:-1]])
-        label = "as the leader saw it (mean of episodes)"
-        axes.plot(before, seen, color=SEEN, linewidth=0.9, alpha=0.55, label=label)
-    axes.plot(*curve, color=LEARNED, linewidth=2.4, label="exact, follower as it played")
-    if record.start_value is not None:
-        label = f"start: {record.start_value:.4g}"
-        axes.axhline(record.start_value, color=MUTED, linestyle=":", linewidth=1.6, label=label)
+        cut = "" if record.horizon is None else f", episodes cut at {record.horizon} steps"
+        axes.plot(before, seen, color=SEEN, linewidth=0.9, alpha=0.55, label=wrapped(f"announced, as observed{cut}"))
+    if not curve.observed:
+        told = record.meanings.get("curve.leader_value", "exact, against the follower as it played")
+        label = "announced: " + told.partition(": ")[2] if ": " in told else f"announced: {told}"
+        axes.plot(curve.steps, curve.values, color=LEARNED, linewidth=2.4, label=wrapped(label))
+    _draw_recommended(axes, record, total)
+    lines = [("start", record.start_value, ":"), ("neutral commitment", record.neutral_value, "-.")]
+    for name, value, line in lines:
+        if value is not None and not (line == "-." and value == record.start_value):
+            axes.axhline(value, color=MUTED, linestyle=line, linewidth=1.6, label=f"{name}: {value:.4g}")
     _draw_best_known(axes, [record])
     if record.leader_value is not None:
-        _draw_final(axes, total[-1], record.leader_value)
+        _draw_final(axes, total[-1], record)
     axes.set_title("How the leader learned", loc="left")
     _finish_curve(axes)
 
 
-def _draw_final(axes: Axes, steps: float, value: float) -> None:
+def _draw_recommended(axes: Axes, record: RunRecord, steps: Array) -> None:
+    """Draw what the leader would have recommended after each update; it ends in the final value."""
+    values = np.asarray(record.curve.get("recommended_value", ()), dtype=np.float64)
+    known = np.isfinite(values)
+    if values.shape == steps.shape and known.sum() > 1:
+        style: dict[str, Any] = {"color": FINAL, "linewidth": 1.3, "linestyle": "--"}
+        axes.plot(steps[known], values[known], label="recommended: exact best response, no end", **style)
+
+
+def _draw_final(axes: Axes, steps: float, record: RunRecord) -> None:
+    whose = "last one played" if record.ends_with == "announced" else "final"
+    how = record.meanings.get("leader_value", "exact, play without end, against the best response")
+    exact = "exact best response" if "exact" in how else "estimated"
     axes.plot(
         [steps],
-        [value],
+        [np.nan if record.leader_value is None else record.leader_value],
         color=FINAL,
         linestyle="none",
         marker="o",
         markersize=8,
         markeredgecolor="white",
         zorder=5,
-        label=f"final, exact best response: {value:.4g}",
+        label=f"{whose}, {exact}: {record.leader_value:.4g}",
     )
 
 
@@ -277,8 +297,27 @@ def _finish_curve(axes: Axes) -> None:
     axes.grid(color="#E4E4E4", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    # Below the picture: inside, it would hide a line sooner or later.
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.05, -0.12), ncols=2, frameon=False, fontsize=9)
+    _legend_below(axes)
+
+
+def _legend_below(axes: Axes) -> None:
+    """Put the legend below: inside, it would hide a line sooner or later. The picture grows with it."""
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) > MOST_ENTRIES:
+        left = len(labels) - MOST_ENTRIES + 1
+        handles, labels = handles[: MOST_ENTRIES - 1], [*labels[: MOST_ENTRIES - 1]]
+        handles.append(axes.plot([], [], color="none")[0])
+        labels.append(f"and {left} more")
+    longest = max((len(line) for label in labels for line in label.split("\n")), default=0)
+    figure = axes.figure.figure
+    columns = 2 if len(figure.axes) == 1 and longest <= HALF_WIDTH else 1
+    rows = [labels[i : i + columns] for i in range(0, len(labels), columns)]
+    lines = sum(max(label.count("\n") + 1 for label in row) for row in rows)
+    if lines > FREE_LINES:
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + LINE_HEIGHT * (lines - FREE_LINES))
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (-0.05, -0.12)}
+    axes.legend(handles, labels, ncols=columns, frameon=False, fontsize=9, **place)
 
 
 def _remake(record: RunRecord) -> AnyGame | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from agents import plotting
+from agents.plot_labels import groups_of
 from agents.plotting import plot_learning_curve, plot_run
 from agents.results import RunRecord
 from agents.running import run
@@ -174,3 +175,73 @@ def test_without_matplotlib_the_error_names_the_extra(tmp_path, monkeypatch):
 def test_drawing_leaves_pyplot_alone(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     assert plot_learning_curve(record_of(), tmp_path / "curve.svg").read_text().startswith("<?xml")
+
+
+def differing(count):
+    """Records of one leader, each with other options, of the length that real ones have."""
+    common = {f"option_{i}": i for i in range(20)}
+    return [record_of(leader_options={**common, "step": 0.1 * i, "start": [float(i)] * 200}) for i in range(count)]
+
+
+@pytest.mark.parametrize("count", [2, 7, 60])
+def test_legends_of_many_options_and_many_runs_can_be_read(count, tmp_path, drawn):
+    # Warnings of matplotlib, that its axes collapsed, are errors here.
+    path = plot_learning_curve(differing(count), tmp_path / "curve.png")
+    (axes,) = drawn[0].axes
+    labels = legend_of(axes)
+    assert len(labels) == min(count, plotting.MOST_ENTRIES) and len(set(labels)) == len(labels)
+    assert all("step=" in label and "option_" not in label for label in labels[: min(count, 39)])
+    assert max(len(line) for label in labels for line in label.split("\n")) <= plotting.WHOLE_WIDTH
+    renderer = drawn[0].canvas.get_renderer()
+    box, picture = axes.get_legend().get_window_extent(renderer), drawn[0].bbox
+    assert box.x0 >= 0 and box.y0 >= -1 and box.x1 <= picture.x1
+    assert axes.get_window_extent(renderer).height > 300
+    assert size_in_pixels(path)[0] == 1200
+    styles = {(line.get_color(), line.get_linestyle()) for line in axes.lines[:count]}
+    assert len(styles) == min(count, 28)
+
+
+def test_options_are_compared_among_the_runs_of_one_leader_and_follower():
+    runs = [
+        record_of("bchg", leader_options={"learning_rate": 0.1, "start": "zeros"}, follower_options={"delay": 0}),
+        record_of("bchg", leader_options={"learning_rate": 0.2, "start": "zeros"}, follower_options={"delay": 1}),
+        record_of("exact", leader_options={"start": "random", "iterations": 5}, follower_options={"delay": 0}),
+    ]
+    assert list(groups_of(runs)) == [
+        "bchg, learning_rate=0.1, delay=0",
+        "bchg, learning_rate=0.2, delay=1",
+        "exact, delay=0",
+    ]
+
+
+def test_runs_with_equal_short_labels_are_still_told_apart():
+    runs = [record_of(leader_options={"start": [0.0] * 100 + [float(i)]}) for i in (0, 1, 1)]
+    (one, other), found = groups_of(runs), groups_of(runs)
+    assert other == f"{one} (2)" and list(found.values()) == [[0], [1, 2]]
+
+
+def test_nothing_in_a_label_is_a_formula_or_left_out(tmp_path, drawn):
+    runs = [record_of("_mine$x_1$"), record_of("a$b")]
+    plot_learning_curve(runs, tmp_path / "curve.png")
+    assert len(legend_of(drawn[0].axes[0])) == 2
+
+
+def test_a_curve_ends_in_the_value_of_the_commitment_the_run_ends_with(tmp_path, drawn):
+    record = run(TOY, leader="random_search", updates=4, steps_per_update=200)
+    plot_learning_curve(record, tmp_path / "curve.png")
+    line = drawn[0].axes[0].lines[0]
+    assert (line.get_xdata()[-1], line.get_ydata()[-1]) == (800.0, record.actual_value)
+    plot_run(record, tmp_path / "run.png")
+    lines = {line.get_label(): line for line in drawn[1].axes[0].lines}
+    recommended = next(line for label, line in lines.items() if label.startswith("recommended"))
+    assert recommended.get_ydata()[-1] == record.leader_value
+    assert any("episodes cut at 150 steps" in label for label in lines)
+    assert any("play without end" in label for label in lines)
+
+
+def test_observed_returns_are_not_called_exact(tmp_path, drawn):
+    plot_run(run(TOY, updates=3, steps_per_update=200, evaluate_every=0), tmp_path / "run.png")
+    labels = legend_of(drawn[0].axes[0])
+    assert not any(label.startswith("announced: exact") for label in labels)
+    assert any(label.startswith("announced, as observed") for label in labels)
+    assert any(label.startswith("final, exact best response") for label in labels)
