@@ -302,6 +302,8 @@ def _finish_curve(axes: Axes) -> None:
 
 def _legend_below(axes: Axes) -> None:
     """Put the legend below: inside, it would hide a line sooner or later. The picture grows with it."""
+    from matplotlib.transforms import offset_copy
+
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) > MOST_ENTRIES:
         left = len(labels) - MOST_ENTRIES + 1
@@ -316,7 +318,9 @@ def _legend_below(axes: Axes) -> None:
     if lines > FREE_LINES:
         width, height = figure.get_size_inches()
         figure.set_size_inches(width, height + LINE_HEIGHT * (lines - FREE_LINES))
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (-0.05, -0.12)}
+    # In points: a share of the height would change while the layout is found.
+    below = offset_copy(axes.transAxes, fig=figure, x=-24.0, y=-36.0, units="points")
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.0, 0.0), "bbox_transform": below}
     axes.legend(handles, labels, ncols=columns, frameon=False, fontsize=9, **place)
 
 
