@@ -460,3 +460,126 @@ def test_the_demo_is_the_run_it_declares():
     for name, value in demo.DEMO.items():
         if name != "game":
             assert arguments[name] == value
+
+
+# Modules of the user's own.
+
+
+@pytest.fixture
+def own_module(tmp_path, monkeypatch):
+    """A module in the folder the command is started in, which registers a game and a leader."""
+    (tmp_path / "mine.py").write_text(
+        "import stackelberg_envs as se\n"
+        "from agents.leaders import register_leader\n"
+        "from agents.leaders.random_search import RandomSearch\n"
+        "def make_game(size: int = 3):\n"
+        '    """A game of mine [/b]."""\n'
+        "    return se.random_tabular(S=size, A=2, B=2, horizon=5)\n"
+        "se.register('mine/Game-v0', make_game)\n"
+        "@register_leader('mine')\n"
+        "class Mine(RandomSearch):\n"
+        '    """Mine."""\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    yield "mine/Game-v0"
+    from agents.leaders.base import LEADERS
+    from stackelberg_envs import registration
+
+    registration._SPECS.pop("mine/Game-v0", None)
+    LEADERS.pop("mine", None)
+    sys.modules.pop("mine", None)
+
+
+def test_games_and_leaders_of_a_module_of_ones_own(own_module, tmp_path, capsys):
+    words = [*SHORT, "--leader", "mine", "--set", "size=4", "--output", "out", "--quiet"]
+    assert main(["run", f"mine:{own_module}", *words]) == 0
+    record = load_record(tmp_path / "out")
+    assert (record.game, record.leader, record.game_arguments) == (own_module, "mine", {"size": 4})
+    assert main(["show", own_module, "--import", "mine"]) == 0
+    assert "A game of mine [/b]." in capsys.readouterr().out
+    assert main(["list", "--import", "mine"]) == 0
+    assert own_module in capsys.readouterr().out
+    assert main(["run", own_module, "--import", "mine", *words]) == 0
+
+
+def test_without_the_import_nobody_knows_them(own_module, capsys):
+    assert f"unknown environment '{own_module}'" in refused(capsys, "show", own_module)
+    assert "unknown leader 'mine'" in refused(capsys, "run", TOY, "--leader", "mine")
+
+
+@pytest.mark.parametrize("name", ["no_such_module", "", ".x", "a b", "broken"])
+def test_modules_that_cannot_be_imported_are_refused(name, own_module, tmp_path, capsys):
+    (tmp_path / "broken.py").write_text("1 / 0")
+    assert "expected a module that can be imported, got" in refused(capsys, "list", "--import", name)
+    assert "expected a module that can be imported, got" in refused(capsys, "run", f"{name}:a/B-v0")
+
+
+# Words that are none.
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 300, "\ud800", "\udce4", "a\0b", "", "folder", "folder/record.json", "a\nb", "[/b]"]
+)
+def test_any_name_of_a_record_is_refused_in_one_line(name, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    refused(capsys, "plot", name)
+    refused(capsys, "run", "--resume", name)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "\ud800", "a\0b", "", "/dev/null/x", "file"])
+def test_any_name_of_an_output_is_refused_in_one_line(name, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    refused(capsys, "run", TOY, *SHORT, "--output", name)
+    refused(capsys, "gradients", TOY, "--output", name)
+
+
+def test_whole_numbers_are_read_exactly(capsys):
+    number = 2**63 + 1
+    parser = cli._parser()
+    assert parser.parse_args(["run", TOY, "--seed", str(number)]).seed == number
+    assert parser.parse_args(["run", TOY, "--updates", "1_000"]).updates == 1_000
+    assert parser.parse_args(["run", TOY, "--updates", "5e3"]).updates == 5_000
+    assert "run: updates: expected an integer in [1, 2147483647]" in refused(capsys, "run", TOY, "--updates", "1e30")
+
+
+def test_a_reader_that_went_away_is_no_error(monkeypatch, capsys):
+    def gone(*_, **__):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("agents.cli.Console.print", gone)
+    assert main(["list"]) == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_want_of_memory_is_said_in_one_line(monkeypatch, capsys):
+    def large(*_, **__):
+        raise MemoryError("8 TiB")
+
+    monkeypatch.setattr("agents.cli._numbers_table", large)
+    assert main(["show", TOY]) == 1
+    assert capsys.readouterr().err == "stackelberg: error: not enough memory (8 TiB)\n"
+
+
+SUMMARIES = """
+import json
+from agents.cli import _summary
+from agents.followers import follower_class, follower_names
+from agents.leaders import leader_class, leader_names
+from stackelberg_envs.docstrings import docstring_of
+from stackelberg_envs.registration import registered_ids, spec
+kinds = [*map(leader_class, leader_names()), *map(follower_class, follower_names())]
+games = [spec(name) for name in registered_ids() if name.startswith("stackelberg/")]
+found = [[_summary(kind) for kind in kinds], [[game.summary, docstring_of(game.make_game)] for game in games]]
+"""
+
+
+def test_descriptions_are_there_without_docstrings():
+    here = {}
+    exec(SUMMARIES, here)  # noqa: S102 - the same lines in this process
+    code = SUMMARIES + "print(json.dumps(found))"
+    done = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == here["found"]
+    assert all(here["found"][0])

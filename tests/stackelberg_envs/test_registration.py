@@ -1,13 +1,16 @@
 """Ids: what is registered where, what unknown names and arguments get, and games of third parties."""
 
+import sys
+
 import gymnasium
 import numpy as np
 import pettingzoo
 import pytest
 
+import agents
 import stackelberg_envs as se
 from stackelberg_envs import registration
-from stackelberg_envs.errors import ArgumentError, UnknownNameError
+from stackelberg_envs.errors import ArgumentError, GameError, UnknownNameError
 
 
 @pytest.fixture
@@ -117,3 +120,52 @@ def test_importing_again_registers_nothing_twice():
     before = set(gymnasium.registry)
     registration.register_with_clients()  # a second registration would warn, and warnings are errors
     assert set(gymnasium.registry) == before
+
+
+@pytest.fixture
+def own_module(tmp_path, monkeypatch, leave_no_trace):
+    (tmp_path / "games_of_mine.py").write_text(
+        "import stackelberg_envs as se\n"
+        "def make_game(size: int = 3): return se.random_tabular(S=size, A=2, B=2, horizon=5)\n"
+        "se.register('mine/Game-v0', make_game)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "games_of_mine:mine/Game-v0"
+    sys.modules.pop("games_of_mine", None)
+
+
+def test_a_module_before_the_id_is_imported(own_module):
+    assert se.make_game(own_module, size=4).shape == (4, 2, 2)
+    assert se.spec(own_module).id == "mine/Game-v0"
+    faces = (se.env, se.raw_env, se.parallel_env, se.followers_env, se.follower_env, se.leader_env, se.vector_env)
+    for face in faces:
+        face(own_module, size=4).close()
+    assert agents.run(own_module, updates=1, steps_per_update=20).game == "mine/Game-v0"
+
+
+def test_a_module_that_is_none_is_refused(own_module):
+    for name in ("no_such_module:a/B-v0", ":mine/Game-v0", "games_of_mine::mine/Game-v0"):
+        with pytest.raises(ArgumentError, match="import: expected a module that can be imported, got"):
+            se.make_game(name)
+    with pytest.raises(UnknownNameError, match="unknown environment 'mine/Gama-v0'; did you mean 'mine/Game-v0'"):
+        se.make_game("games_of_mine:mine/Gama-v0")
+
+
+def test_arguments_are_held_to_what_the_function_declares(own_module):
+    for value in (True, "4", 4.0, float("nan"), [4]):
+        with pytest.raises(GameError, match="mine/Game-v0: size: expected an integer, got"):
+            se.make_game(own_module, size=value)
+    assert se.make_game(own_module, size=np.int64(4)).shape == (4, 2, 2)
+
+
+def test_a_needed_argument_and_a_game_too_large_are_named(leave_no_trace):
+    def make(size, large=False):
+        if large:
+            raise MemoryError("8 TiB")
+        return my_game()
+
+    se.register("mine/Game-v0", make)
+    with pytest.raises(ArgumentError, match="mine/Game-v0: expected size too, which have no default"):
+        se.make_game("mine/Game-v0")
+    with pytest.raises(ArgumentError, match="expected a game that fits into memory, got"):
+        se.make_game("mine/Game-v0", size=1, large=True)
