@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.actions import action_bounds, checked_actions
-from stackelberg_envs.arrays import Array, IntArray, as_float, frozen, require_rows_sum_to_one
-from stackelberg_envs.errors import ArgumentError, GameError
+from stackelberg_envs.arrays import Array, IntArray, as_float, first_index, frozen, require_rows_sum_to_one
+from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.samples import Actions, ModelClass, PlayRecord, SampledCommitment
 from stackelberg_envs.tabular_checks import require_commitment, shared_scalars
@@ -33,8 +34,15 @@ __all__ = [
     "ModelClass",
     "PlayRecord",
     "SampledSolution",
+    "begin_states",
+    "draw_leader_actions",
+    "make_step",
     "play",
 ]
+
+
+#: Names of what a game's functions are given, after the generator.
+CALLED = ("x", "states", "contexts", "leader_actions", "follower_actions")
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +185,12 @@ class BatchedGame(ABC):
         """Of the leader's play action, shape (A,); None where the leader only configures."""
         return None
 
+    @cached_property
+    def sizes(self) -> tuple[int, int]:
+        """(W, A), as the spaces say; asked for at every step, so the spaces are made once."""
+        shown = self.leader_action_space
+        return int(self.state_space.shape[0]), 0 if shown is None else int(shown.shape[0])
+
     @property
     def model_class(self) -> ModelClass | None:
         """What is public about the game's form, for leaders that fit a model; None where nothing is."""
@@ -184,10 +198,10 @@ class BatchedGame(ABC):
 
     @abstractmethod
     def initial_states(self, rng: np.random.Generator, contexts: IntArray) -> Array:
-        """Draw initial states, shape (n, W), for contexts of shape (n,)."""
+        """Draw initial states, float64 of shape (n, W), for contexts of shape (n,)."""
 
     def leader_actions(self, rng: np.random.Generator, x: Array, states: Array, contexts: IntArray) -> Array:
-        """Draw the leader's actions from the committed policy, shape (n, A)."""
+        """Draw the leader's actions from the committed policy, float64 of shape (n, A)."""
         del rng, x, contexts
         return np.zeros((len(states), 0))
 
@@ -201,7 +215,29 @@ class BatchedGame(ABC):
         leader_actions: Array,
         follower_actions: Actions,
     ) -> BatchStep:
-        """Make one step of n copies under the commitment x."""
+        """Make one step of n copies under the commitment x.
+
+        Parameters
+        ----------
+        rng
+            Draws whatever is random; equal generators must give equal steps.
+        x
+            The commitment, in its shape.
+        states
+            Shape (n, W), float64.
+        contexts
+            Shape (n,), int32.
+        leader_actions
+            Shape (n, A), float64; A = 0 where the leader only configures.
+        follower_actions
+            Shape (n, B): float64 for a Box; int64 for MultiDiscrete spaces and for Discrete ones, where B = 1: then
+            ``follower_actions[:, 0]`` has one number a copy.
+
+        Returns
+        -------
+        BatchStep
+            Arrays with one row a copy. Play refuses other shapes, other types and numbers that are not finite.
+        """
 
     def solve(self, x: ArrayLike) -> SampledSolution:
         """Return everything exact about one commitment.
@@ -279,6 +315,84 @@ def played_bounds(game: BatchedGame) -> tuple[Actions, Actions]:
     return (low, high) if game.bounds_actions else (np.full_like(low, -np.inf), np.full_like(high, np.inf))
 
 
+#: What the functions of a game raise when they were given, or return, what they do not expect.
+MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+
+
+def begin_states(game: BatchedGame, rng: np.random.Generator, contexts: IntArray) -> Array:
+    """Return initial states that a game has drawn, checked: float64 of shape (n, W), finite.
+
+    Raises
+    ------
+    GameError
+        The game's function raised an error, or returned something else.
+    """
+    return _rows(game, "initial_states", _called(game, "initial_states", rng, contexts), (len(contexts), game.sizes[0]))
+
+
+def draw_leader_actions(
+    game: BatchedGame, rng: np.random.Generator, x: Array, states: Array, contexts: IntArray
+) -> Array:
+    """Return the leader's actions that a game has drawn, checked: float64 of shape (n, A), finite; see begin_states."""
+    shape = (len(states), game.sizes[1])
+    return _rows(game, "leader_actions", _called(game, "leader_actions", rng, x, states, contexts), shape)
+
+
+def make_step(
+    game: BatchedGame,
+    rng: np.random.Generator,
+    x: Array,
+    states: Array,
+    contexts: IntArray,
+    leader_actions: Array,
+    follower_actions: Actions,
+) -> BatchStep:
+    """Return a game's step of n copies, checked; see begin_states."""
+    made = _called(game, "step", rng, x, states, contexts, leader_actions, follower_actions)
+    if not isinstance(made, BatchStep):
+        raise GameError(f"{game.name}: expected its step to return a BatchStep, got {type(made).__name__}")
+    n = len(states)
+    _rows(game, "step: next_state", made.next_state, (n, states.shape[1]))
+    _rows(game, "step: leader_reward", made.leader_reward, (n,))
+    _rows(game, "step: follower_reward", made.follower_reward, (n,))
+    over: Any = made.terminated
+    if type(over) is not np.ndarray or over.shape != (n,) or over.dtype != np.bool_:
+        raise GameError(f"{game.name}: step: terminated: expected bool of shape {(n,)}, got {_seen(over)}")
+    return made
+
+
+def _called(game: BatchedGame, name: str, rng: np.random.Generator, *arguments: Any) -> Any:
+    """Call a game's function; an error inside it says what it was given."""
+    try:
+        return getattr(game, name)(rng, *arguments)
+    except StackelbergError:
+        raise
+    except MISTAKES as exc:
+        names = ("contexts",) if len(arguments) == 1 else CALLED
+        given = ", ".join(f"{what} {_seen(value)}" for what, value in zip(names, arguments, strict=False))
+        actions = arguments[-1] if name == "step" else np.zeros((0, 0))
+        advice = "; follower_actions[:, 0] has one number a copy" if actions.shape[1] == 1 else ""
+        raise GameError(
+            f"{game.name}: its {name} raised {type(exc).__name__}: {exc}; it was given {given}{advice}"
+        ) from exc
+
+
+def _rows(game: BatchedGame, what: str, array: Any, shape: tuple[int, ...]) -> Array:
+    if type(array) is not np.ndarray or array.shape != shape or array.dtype != np.float64:
+        raise GameError(f"{game.name}: {what}: expected float64 of shape {shape}, got {_seen(array)}")
+    if not np.isfinite(array).all():
+        where = first_index(~np.isfinite(array))
+        raise GameError(f"{game.name}: {what}: expected finite numbers, got {array[where]} at index {where}")
+    return array
+
+
+def _seen(value: Any) -> str:
+    """Return the type and the shape of a value, for a message."""
+    if type(value) is np.ndarray:
+        return f"{value.dtype} of shape {value.shape}"
+    return type(value).__name__
+
+
 @dataclass(frozen=True, eq=False)
 class _Batch:
     """Episodes that were played side by side: arrays of shape (n, H, ...), of which `lengths` count."""
@@ -293,13 +407,13 @@ def _play_batch(game: BatchedGame, x: Array, policy: FollowerPolicy, rng: np.ran
     K = game.num_contexts
     context = rng.choice(K, size=n, p=game.context_probabilities) if K > 1 else np.zeros(n, np.int64)
     contexts = np.asarray(context, dtype=np.int32)
-    states, bounds = game.initial_states(rng, contexts), played_bounds(game)
+    states, bounds = begin_states(game, rng, contexts), played_bounds(game)
     running, lengths = np.ones(n, np.bool_), np.zeros(n, np.int64)
     rows: list[dict[str, NDArray[Any]]] = []
     for _ in range(game.horizon):
-        a = game.leader_actions(rng, x, states, contexts)
+        a = draw_leader_actions(game, rng, x, states, contexts)
         b = checked_actions(policy.sample(rng, states, a, contexts), n, bounds, "follower: what its policy draws")
-        made = game.step(rng, x, states, contexts, a, b)
+        made = make_step(game, rng, x, states, contexts, a, b)
         row = {"state": states, "leader_action": a, "follower_action": b, "next_state": made.next_state}
         rows.append({**row, "leader_reward": made.leader_reward, "follower_reward": made.follower_reward})
         lengths += running

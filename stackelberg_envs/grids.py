@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.actions import action_bounds
 from stackelberg_envs.arrays import Array, IntArray, as_float, frozen, require_count
-from stackelberg_envs.batched import BatchedGame, BatchStep
+from stackelberg_envs.batched import BatchedGame, BatchStep, begin_states, draw_leader_actions, make_step
 from stackelberg_envs.commitments import Commitment, Effect
 from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games import TabularGame
@@ -238,7 +238,7 @@ class GridCommitment(Commitment):
 
     def _step(self, rng: np.random.Generator, x: Array, k: int, rows: NDArray[np.int64]) -> BatchStep:
         states, leader, follower = self._parts(rows)
-        return self.game.step(rng, x, states, np.full(len(rows), k, np.int32), leader, follower)
+        return make_step(self.game, rng, x, states, np.full(len(rows), k, np.int32), leader, follower)
 
     def _gathered(self, index: NDArray[Any], weight: Array) -> tuple[NDArray[Any], Array]:
         """Return the lists, as rows over all states where that is shorter."""
@@ -291,8 +291,8 @@ class GridCommitment(Commitment):
         some = np.unique(np.linspace(0, rows - 1, 2_000).astype(np.int64))
         rng = np.random.default_rng(self.seed)
         return bool(
-            self.game.step(
-                rng, x, self._parts(some)[0], np.zeros(len(some), np.int32), *self._parts(some)[1:]
+            make_step(
+                self.game, rng, x, self._parts(some)[0], np.zeros(len(some), np.int32), *self._parts(some)[1:]
             ).terminated.any()
         )
 
@@ -303,7 +303,7 @@ class GridCommitment(Commitment):
         S, A = len(self.grid.points), len(self._leader_points)
         rng = np.random.default_rng((self.seed, S))
         states = np.repeat(self.grid.points, LEADER_SAMPLES, axis=0)
-        drawn = self.game.leader_actions(rng, x, states, np.zeros(len(states), np.int32))
+        drawn = draw_leader_actions(self.game, rng, x, states, np.zeros(len(states), np.int32))
         index, weight = self.leader.corners(drawn)
         cells = index.reshape(S, -1) + A * np.arange(S)[:, None]
         flat: Array = np.bincount(cells.ravel(), weight.ravel() / LEADER_SAMPLES, minlength=S * A).astype(np.float64)
@@ -408,7 +408,7 @@ def _initial(game: BatchedGame, grid: _Grid, n: int, S: int, seed: int) -> Array
     """Return the initial distribution, shape ([K,] S), by draws that are shared among the corners around them."""
     out = np.zeros((game.num_contexts, S))
     for k in range(game.num_contexts):
-        drawn = game.initial_states(np.random.default_rng((seed, k)), np.full(n, k, np.int32))
+        drawn = begin_states(game, np.random.default_rng((seed, k)), np.full(n, k, np.int32))
         index, weight = grid.corners(drawn)
         out[k] = np.bincount(index.ravel(), weight.ravel() / n, minlength=S)
     return out if game.num_contexts > 1 else out[0]

@@ -19,7 +19,14 @@ from agents.state_tree import Tree, check_like
 from agents.stateful import Pending, Stateful
 from stackelberg_envs.actions import checked_actions
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.batched import BatchedGame, FollowerPolicy, played_bounds
+from stackelberg_envs.batched import (
+    BatchedGame,
+    FollowerPolicy,
+    begin_states,
+    draw_leader_actions,
+    make_step,
+    played_bounds,
+)
 from stackelberg_envs.errors import ArgumentError, CommitmentError, OutputError
 from stackelberg_envs.samples import ActionSpec
 
@@ -265,7 +272,7 @@ class Copies(Stateful):
 
     def announce(self, game: BatchedGame, x: Array, rng: np.random.Generator) -> None:
         """Go on under another commitment: the leader's next actions are drawn from it."""
-        self.leader_actions = game.leader_actions(rng, x, self.states, self.contexts)
+        self.leader_actions = draw_leader_actions(game, rng, x, self.states, self.contexts)
 
     def step(self, game: BatchedGame, x: Array, policy: FollowerPolicy, rng: np.random.Generator) -> Rows:
         """Make one step in each copy and return the transitions, arrays of shape (n, ...)."""
@@ -273,8 +280,8 @@ class Copies(Stateful):
         b = checked_actions(
             policy.sample(rng, z, a, k), self.count, played_bounds(game), "follower: what its policy draws"
         )
-        made = game.step(rng, x, z, k, a, b)
-        following = game.leader_actions(rng, x, made.next_state, k)
+        made = make_step(game, rng, x, z, k, a, b)
+        following = draw_leader_actions(game, rng, x, made.next_state, k)
         rows: Rows = {"state": z, "leader_action": a, "context": k, "action": b, "reward": made.follower_reward}
         rows |= {"next_state": made.next_state, "next_leader_action": following, "terminated": made.terminated}
         self.clocks = self.clocks + 1
@@ -287,7 +294,7 @@ class Copies(Stateful):
     def _begin_anew(self, game: BatchedGame, x: Array, over: NDArray[np.bool_], rng: np.random.Generator) -> None:
         n = int(over.sum())
         k, z = _begin(game, n, rng)
-        a = game.leader_actions(rng, x, z, k)
+        a = draw_leader_actions(game, rng, x, z, k)
         self.clocks[over] = 0
         # New arrays, because the recorded transitions hold the old ones.
         self.contexts, self.states, self.leader_actions = (
@@ -299,7 +306,7 @@ def _begin(game: BatchedGame, n: int, rng: np.random.Generator) -> tuple[IntArra
     K = game.num_contexts
     drawn = rng.choice(K, size=n, p=game.context_probabilities) if K > 1 else np.zeros(n)
     contexts = drawn.astype(np.int32)
-    return contexts, game.initial_states(rng, contexts)
+    return contexts, begin_states(game, rng, contexts)
 
 
 def _replaced(old: NDArray[Any], where: NDArray[np.bool_], new: NDArray[Any]) -> NDArray[Any]:
