@@ -1,7 +1,8 @@
 """How good estimated hypergradients are: gradient leaders against the oracle, at fixed sample sizes.
 
 At one point theta each leader estimates dJ/dtheta from one batch of observed play against a follower that responds
-exactly; the truth is the oracle's. Over seeds, which change the play and nothing else:
+exactly; the truth is the oracle's, that of play without end, while the observed episodes are cut at the horizon. Over
+seeds, which change the play and nothing else:
 
 * cosine between estimate and truth, relative error |estimate - truth| / |truth|;
 * bias |mean estimate - truth| / |truth| and spread, the root of the summed variance over |truth|. Both are corrected
@@ -28,6 +29,7 @@ from agents.leaders.base import starting_point
 from agents.options import make_config
 from agents.parametrisations import make_parametrisation, unit_of
 from agents.results import prepare_folder
+from agents.summary import HORIZON_MATTERS
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.batched import AnyGame, SampledSolution
@@ -85,15 +87,33 @@ class Comparison:
     theta
         Where the gradients were estimated, shape (P,).
     gradient
-        The oracle's dJ/dtheta there, shape (P,), reward units.
+        The oracle's dJ/dtheta there, of play without end, shape (P,), reward units.
     rows
         One per leader and sample size.
+    horizon
+        Steps after which the observed episodes are cut; None in comparisons of earlier versions.
+    beyond
+        leader_discount^horizon, the share of the discounted steps that lies beyond: estimates may be off by about so
+        much in ways that more play does not mend. Episodes that end before by themselves do not suffer from it.
     """
 
     game: str
     theta: Array
     gradient: Array
     rows: list[Quality] = field(default_factory=list)
+    horizon: int | None = None
+    beyond: float | None = None
+
+    @property
+    def meaning(self) -> str:
+        """What is compared with what, in words."""
+        text = "The exact gradient is that of play without end"
+        if self.horizon is None or self.beyond is None:
+            return text + "."
+        text += f"; observed episodes are cut after {self.horizon} steps"
+        if self.beyond > HORIZON_MATTERS:
+            text += f", beyond which lie {self.beyond:.0%} of the discounted steps: mind the bias that comes of it"
+        return text + "."
 
     def to_json(self) -> str:
         """Return the comparison as JSON text."""
@@ -171,7 +191,7 @@ def compare(
     truth = next(iter(makers.values())).brief.parametrisation.vjp(point, solution.gradient)
     if not np.linalg.norm(truth) > 0:
         raise ArgumentError("theta: expected a point where dJ/dtheta is not zero, which has no direction")
-    found = Comparison(game.name, point, truth)
+    found = Comparison(game.name, point, truth, horizon=game.horizon, beyond=game.leader_discount**game.horizon)
     for name, maker in makers.items():
         for size in sizes:
             estimates = np.array([maker.estimate(solution, size, seed) for seed in range(seeds)])
@@ -254,7 +274,8 @@ def plot_comparison(found: Comparison, path: str | Path) -> Path:
     left.axhline(0.0, color="0.7", linewidth=0.8)
     left.set_ylim(top=1.03)
     right.legend(frameon=False, fontsize="small")
-    figure.suptitle(f"{found.game}: estimates of dJ/dθ from one batch of observed play")
+    cut = "" if found.horizon is None else f"\n(exact: play without end; episodes cut after {found.horizon} steps)"
+    figure.suptitle(f"{found.game}: estimates of dJ/dθ from one batch of observed play{cut}")
     prepare_folder(Path(path).parent)
     return _save(figure, path)
 

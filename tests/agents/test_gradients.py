@@ -174,3 +174,13 @@ def test_games_of_vectors_without_exact_answers_cannot():
         compare(se.make_game("stackelberg/GuidedCartPole-v0"))
     with pytest.raises(ArgumentError, match="play from every state"):
         compare(se.make_game("stackelberg/BuildingThermal-v0"), ["hpgd_oracle"], [1_000], seeds=2)
+
+
+@pytest.mark.parametrize(("horizon", "mind"), [(150, True), (2_000, False)])
+def test_a_comparison_says_which_horizon_its_numbers_mean(horizon, mind, tmp_path):
+    game = discrete_toy_v0.make_game(horizon=horizon)
+    found = compare(game, ["naive"], [200], seeds=2)
+    assert (found.horizon, found.beyond) == (horizon, pytest.approx(0.99**horizon))
+    assert "exact gradient is that of play without end" in found.meaning
+    assert f"cut after {horizon} steps" in found.meaning and ("22% of the discounted steps" in found.meaning) == mind
+    assert json.loads(found.save(tmp_path).read_text())["horizon"] == horizon
