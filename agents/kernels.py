@@ -1,15 +1,17 @@
 """Jitted loops of the agents: one forward pass over recorded steps, and tabular learning.
 
-Index letters as in :mod:`stackelberg_envs.kernels`. Nothing is checked here.
+Index letters, and why loops over steps are cut into slices, as in :mod:`stackelberg_envs.kernels`. Nothing is checked
+here.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.jit import compiled
+from stackelberg_envs.kernels import slice_of
 
 __all__ = [
     "count_actions",
@@ -26,14 +28,14 @@ __all__ = [
 ]
 
 
-@njit(cache=True)
+@compiled
 def count_actions(states: IntArray, leader_actions: IntArray, follower_actions: IntArray, out: Array) -> None:
     """Add one to `out` (Z, A, B) for every recorded step."""
     for t in range(states.shape[0]):
         out[states[t], leader_actions[t], follower_actions[t]] += 1.0
 
 
-@njit(cache=True)
+@compiled
 def scatter_add(
     states: IntArray, leader_actions: IntArray, follower_actions: IntArray, values: Array, out: Array
 ) -> None:
@@ -42,7 +44,7 @@ def scatter_add(
         out[states[t], leader_actions[t], follower_actions[t]] += values[t]
 
 
-@njit(cache=True)
+@compiled
 def discounted_returns(rewards: Array, offsets: NDArray[np.int64], tails: Array, discount: float, out: Array) -> None:
     """Write the return from each step to the end of its episode into `out` (T,); `tails` (N,) follow the ends."""
     for i in range(offsets.shape[0] - 1):
@@ -52,7 +54,7 @@ def discounted_returns(rewards: Array, offsets: NDArray[np.int64], tails: Array,
             out[t] = ahead
 
 
-@njit(cache=True)
+@compiled
 def discount_powers(offsets: NDArray[np.int64], discount: float, out: Array) -> None:
     """Write discount^t, t counted from the start of each episode, into `out` (T,)."""
     for i in range(offsets.shape[0] - 1):
@@ -62,7 +64,7 @@ def discount_powers(offsets: NDArray[np.int64], discount: float, out: Array) -> 
             scale *= discount
 
 
-@njit(cache=True)
+@compiled
 def trace_coefficients(
     offsets: NDArray[np.int64],
     ends: NDArray[np.bool_],
@@ -103,7 +105,6 @@ def trace_coefficients(
                 )
 
 
-@njit(cache=True)
 def evaluate_behaviour(
     states: IntArray,
     leader_actions: IntArray,
@@ -129,33 +130,67 @@ def evaluate_behaviour(
     values that had not converged, are forgotten. Backwards, because a reward then travels a whole episode in one
     sweep. Returns the mean absolute temporal-difference error of the last sweep.
     """
+    steps = (states, leader_actions, follower_actions, next_states, ends, rewards)
+    _average(leader_policy, behaviour, bonus, q, state_values)
+    error = 0.0
+    T, most = states.shape[0], slice_of(1)
+    for _ in range(sweeps):
+        error = 0.0
+        visits[:] = 0.0
+        for last in range(T, 0, -most):
+            first = max(0, last - most)
+            error = _evaluate_behaviour(
+                *steps, leader_policy, behaviour, discount, least_step, first, last, error, visits, q, state_values
+            )
+    return float(error / max(T, 1))
+
+
+@compiled
+def _average(leader_policy: Array, behaviour: Array, bonus: Array, q: Array, out: Array) -> None:
+    """Write sum_{a,b} f g (q + bonus) into `out` (Z,)."""
     Z, A, B = q.shape
     for s in range(Z):
         total = 0.0
         for a in range(A):
             for b in range(B):
                 total += leader_policy[s, a] * behaviour[s, a, b] * (q[s, a, b] + bonus[s, a, b])
-        state_values[s] = total
-    error = 0.0
-    T = states.shape[0]
-    for _ in range(sweeps):
-        error = 0.0
-        visits[:] = 0.0
-        for t in range(T - 1, -1, -1):
-            s, a, b = states[t], leader_actions[t], follower_actions[t]
-            target = rewards[t]
-            if not ends[t]:
-                target += discount * state_values[next_states[t]]
-            visits[s, a, b] += 1.0
-            gap = target - q[s, a, b]
-            change = max(least_step, 1.0 / visits[s, a, b]) * gap
-            q[s, a, b] += change
-            state_values[s] += leader_policy[s, a] * behaviour[s, a, b] * change
-            error += abs(gap)
-    return error / max(T, 1)
+        out[s] = total
 
 
-@njit(cache=True)
+@compiled
+def _evaluate_behaviour(
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    ends: NDArray[np.bool_],
+    rewards: Array,
+    leader_policy: Array,
+    behaviour: Array,
+    discount: float,
+    least_step: float,
+    first: int,
+    last: int,
+    error: float,
+    visits: Array,
+    q: Array,
+    state_values: Array,
+) -> float:
+    """Sweep over the steps from `last` - 1 down to `first`; returns `error` plus the absolute errors of these."""
+    for t in range(last - 1, first - 1, -1):
+        s, a, b = states[t], leader_actions[t], follower_actions[t]
+        target = rewards[t]
+        if not ends[t]:
+            target += discount * state_values[next_states[t]]
+        visits[s, a, b] += 1.0
+        gap = target - q[s, a, b]
+        change = max(least_step, 1.0 / visits[s, a, b]) * gap
+        q[s, a, b] += change
+        state_values[s] += leader_policy[s, a] * behaviour[s, a, b] * change
+        error += abs(gap)
+    return error
+
+
 def sarsa(
     states: IntArray,
     leader_actions: IntArray,
@@ -177,7 +212,33 @@ def sarsa(
     The target is reward + discount * (q + bonus) at what was played next. After the last step of a cut episode that
     was not seen: there it is the average under f and g. Returns the mean absolute temporal-difference error.
     """
-    error = 0.0
+    steps = (states, leader_actions, follower_actions, next_states, ends, cuts, rewards)
+    error, most = 0.0, slice_of(q.shape[1] * q.shape[2])
+    for first in range(0, order.shape[0], most):
+        part = order[first : first + most]
+        error = _sarsa(*steps, part, leader_policy, behaviour, bonus, discount, step, error, q)
+    return float(error / max(order.shape[0], 1))
+
+
+@compiled
+def _sarsa(
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    ends: NDArray[np.bool_],
+    cuts: NDArray[np.bool_],
+    rewards: Array,
+    order: NDArray[np.int64],
+    leader_policy: Array,
+    behaviour: Array,
+    bonus: Array,
+    discount: float,
+    step: float,
+    error: float,
+    q: Array,
+) -> float:
+    """Do the steps in `order`; returns `error` plus the absolute errors of these."""
     for t in order:
         target = rewards[t]
         u = next_states[t]
@@ -191,10 +252,9 @@ def sarsa(
         gap = target - q[states[t], leader_actions[t], follower_actions[t]]
         q[states[t], leader_actions[t], follower_actions[t]] += step * gap
         error += abs(gap)
-    return error / max(order.shape[0], 1)
+    return error
 
 
-@njit(cache=True)
 def record_successors(
     states: IntArray,
     leader_actions: IntArray,
@@ -210,8 +270,30 @@ def record_successors(
     `successors` and `counts` (Z, A, B, N) are modified in place; a place with count zero is free. Stops at
     the first step whose list is full. Steps that end an episode lead nowhere and are passed over.
     """
+    T, done, most = states.shape[0], first, slice_of(counts.shape[3])
+    while done < T:
+        last = min(T, done + most)
+        done = _record(states, leader_actions, follower_actions, next_states, ends, done, last, successors, counts)
+        if done < last:
+            break
+    return int(done)
+
+
+@compiled
+def _record(
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    ends: NDArray[np.bool_],
+    first: int,
+    last: int,
+    successors: IntArray,
+    counts: Array,
+) -> int:
+    """Count the transitions of the steps from `first` to `last` - 1; returns the step reached."""
     N = counts.shape[3]
-    for t in range(first, states.shape[0]):
+    for t in range(first, last):
         if ends[t]:
             continue
         s, a, b, u = states[t], leader_actions[t], follower_actions[t], next_states[t]
@@ -222,10 +304,10 @@ def record_successors(
             return t
         successors[s, a, b, n] = u
         counts[s, a, b, n] += 1.0
-    return states.shape[0]
+    return last
 
 
-@njit(cache=True)
+@compiled
 def _pick(weights: Array, u: float) -> int:
     """Return the index at which the cumulative weights pass u."""
     total = 0.0
@@ -237,7 +319,7 @@ def _pick(weights: Array, u: float) -> int:
     return last
 
 
-@njit(cache=True)
+@compiled
 def _gibbs(q: Array, temperature: float, out: Array) -> float:
     """Write the Gibbs policy of the row `q` (B,) into `out`; return its soft value."""
     B = q.shape[0]
@@ -253,7 +335,6 @@ def _gibbs(q: Array, temperature: float, out: Array) -> float:
     return top + temperature * np.log(mass)
 
 
-@njit(cache=True)
 def soft_q_learning(
     rng: np.random.Generator,
     initial: Array,
@@ -277,10 +358,38 @@ def soft_q_learning(
     told where it is, what the leader plays, what it is paid and whether the episode is over. Its behaviour
     is its Gibbs policy, replaced by an even draw with probability `exploration`. Returns the number of episodes.
     """
+    policy, place = np.empty(q.shape[2]), np.zeros(4, dtype=np.int64)
+    game = (initial, leader_policy, reward, successors, probabilities, continuing, horizon)
+    options = (discount, temperature, least_step, exploration)
+    most = slice_of(q.shape[1] + 4 * q.shape[2] + probabilities.shape[3])
+    for done in range(0, steps, most):
+        _soft_q_learning(rng, *game, *options, min(most, steps - done), visits, q, policy, place)
+    return int(place[3])
+
+
+@compiled
+def _soft_q_learning(
+    rng: np.random.Generator,
+    initial: Array,
+    leader_policy: Array,
+    reward: Array,
+    successors: IntArray,
+    probabilities: Array,
+    continuing: Array,
+    horizon: int,
+    discount: float,
+    temperature: float,
+    least_step: float,
+    exploration: float,
+    steps: int,
+    visits: Array,
+    q: Array,
+    policy: Array,
+    place: NDArray[np.int64],
+) -> None:
+    """Go on for so many steps; `place` is the state, the leader's action, steps left of the episode, and episodes."""
     A, B = q.shape[1], q.shape[2]
-    policy = np.empty(B)
-    left = 0
-    s, a, episodes = 0, 0, 0
+    s, a, left, episodes = place[0], place[1], place[2], place[3]
     for _ in range(steps):
         if left == 0:
             s = min(np.searchsorted(initial, rng.random(), side="right"), initial.shape[0] - 1)
@@ -303,10 +412,10 @@ def soft_q_learning(
         if u == s and v == a:
             _gibbs(q[s, a], temperature, policy)
         s, a = u, v
-    return episodes
+    place[0], place[1], place[2], place[3] = s, a, left, episodes
 
 
-@njit(cache=True)
+@compiled
 def visit_trace(
     states: IntArray,
     leader_actions: IntArray,
@@ -340,7 +449,7 @@ def visit_trace(
             leftover[next_states[offsets[i + 1] - 1]] += discount * weight
 
 
-@njit(cache=True)
+@compiled
 def _mixed_gibbs(q: Array, temperature: float, exploration: float, out: Array) -> float:
     """Write the Gibbs policy of `q` (B,) mixed with an even draw into `out`; return its entropy-regularised value."""
     B = q.shape[0]
@@ -353,7 +462,6 @@ def _mixed_gibbs(q: Array, temperature: float, exploration: float, out: Array) -
     return value
 
 
-@njit(cache=True)
 def expected_sarsa(
     rng: np.random.Generator,
     initial: Array,
@@ -376,10 +484,38 @@ def expected_sarsa(
     The target averages over the leader's next action by its announced policy, and over the follower's by what
     it plays: its Gibbs policy, mixed with an even draw. Returns the number of episodes.
     """
-    A, B = q.shape[1], q.shape[2]
-    policy = np.empty(B)
-    left = 0
-    s, episodes = 0, 0
+    policy, place = np.empty(q.shape[2]), np.zeros(4, dtype=np.int64)
+    game = (initial, leader_policy, reward, successors, probabilities, continuing, horizon)
+    options = (discount, temperature, least_step, exploration)
+    most = slice_of(4 * q.shape[1] * q.shape[2] + probabilities.shape[3])
+    for done in range(0, steps, most):
+        _expected_sarsa(rng, *game, *options, min(most, steps - done), visits, q, policy, place)
+    return int(place[3])
+
+
+@compiled
+def _expected_sarsa(
+    rng: np.random.Generator,
+    initial: Array,
+    leader_policy: Array,
+    reward: Array,
+    successors: IntArray,
+    probabilities: Array,
+    continuing: Array,
+    horizon: int,
+    discount: float,
+    temperature: float,
+    least_step: float,
+    exploration: float,
+    steps: int,
+    visits: Array,
+    q: Array,
+    policy: Array,
+    place: NDArray[np.int64],
+) -> None:
+    """Go on for so many steps; `policy` (B,) is scratch, `place` is as for soft Q-learning."""
+    A = q.shape[1]
+    s, left, episodes = place[0], place[2], place[3]
     for _ in range(steps):
         if left == 0:
             s = min(np.searchsorted(initial, rng.random(), side="right"), initial.shape[0] - 1)
@@ -400,4 +536,4 @@ def expected_sarsa(
         q[s, a, b] += max(least_step, 1.0 / visits[s, a, b]) * (target - q[s, a, b])
         left = 0 if ended else left - 1
         s = u
-    return episodes
+    place[0], place[2], place[3] = s, left, episodes

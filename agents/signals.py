@@ -7,7 +7,9 @@ is raised any more, so that there is a record with a final status however often 
 from __future__ import annotations
 
 import math
+import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +26,9 @@ DEFAULT = (signal.SIG_DFL, signal.default_int_handler)
 AGAIN = 0.5
 #: Signals within so many seconds of a stop are one with it: a batch system may send several at once.
 TOGETHER = 0.1
+#: Seconds after which a stop is tried again that came at a place where nothing may be raised, and those places.
+SOON = 0.05
+DELICATE = re.compile(r"^<frozen importlib|[/\\\\](numba|llvmlite)[/\\\\]")
 
 
 class Stopped(KeyboardInterrupt):
@@ -69,8 +74,9 @@ class Signals:
         self._covered: dict[int, Any] = {}
         self._missed: set[int] = set()
         self._depth = 0
+        self._base = 0
         self._raised = -math.inf
-        self._holds = self._limited = False
+        self._holds = self._limited = self._put_off = False
         self._heeded = threading.Event()
         self._sending = threading.Lock()
 
@@ -83,6 +89,8 @@ class Signals:
         if _in_main_thread() and Signals._active in (None, self):
             Signals._active = self
             self._depth += 1
+            if self._depth == 1:
+                self._base = _depth_of(sys._getframe(1))
             self._install(self._before, lambda handler: handler in DEFAULT)
         return self
 
@@ -91,7 +99,7 @@ class Signals:
             return
         self._depth -= 1
         if self._depth == 0:
-            self._heed()
+            self._end(self._heeded)
             _restore(self._before)
             Signals._active = None
         self._uncover()
@@ -104,7 +112,7 @@ class Signals:
     def hold(self) -> None:
         """Raise nothing any more until :meth:`release`, or until this is left."""
         self._holds = True
-        self._heed()
+        self._end(self._heeded)
         if self._depth:
             # A handler of the caller's could raise, too: it is called afterwards. None was not set from Python.
             self._install(self._covered, lambda handler: handler not in (None, signal.SIG_IGN))
@@ -125,22 +133,20 @@ class Signals:
         ours = [number for number in NUMBERS if signal.getsignal(number) == self._on_signal]
         if not (self._depth and ours):
             return do()
-        patience = threading.TIMEOUT_MAX if seconds is None else seconds
-        timer = threading.Timer(patience, self._send, (threading.get_ident(), ours[0], False))
-        timer.daemon = True
+        done = threading.Event()
         try:
-            timer.start()
             # One block, so that there is no place outside it at which a signal could raise.
             try:
                 self._limited = True
+                if seconds is not None:
+                    self._send(ours[0], seconds, done)
                 return do()
             finally:
                 self._limited = False
         except _TimeUp:
             return None
         finally:
-            timer.cancel()
-            timer.join()
+            self._end(done)
 
     def announce(self) -> None:
         """Called, in the handler, when a stop is put off to the next good place; by default does nothing."""
@@ -153,53 +159,71 @@ class Signals:
                 signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        now = time.monotonic()
-        if now - self._raised < TOGETHER:
+        if number in self._covered and not self._limited:
+            self._missed.add(number)
             return
+        is_first = self.received is None and not self._limited
+        if is_first:
+            self.received = number
+        if (self._holds and not self._limited) or time.monotonic() - self._raised < TOGETHER:
+            return
+        self._put_off = self._is_delicate(frame)
+        if is_first:
+            waits = self.grace > 0.0
+            self._heeded = threading.Event()
+            self._send(number, self.grace if waits else AGAIN, self._heeded)
+            if waits:
+                self.announce()
+                return
+        if not self._put_off:
+            self._raise(number)
+
+    def _raise(self, number: int) -> NoReturn:
         if self._limited:
             self._limited = False
             raise _TimeUp
-        if number in self._covered:
-            self._missed.add(number)
-            return
-        is_first = self.received is None
-        if is_first:
-            self.received = number
-        if self._holds:
-            return
-        if not is_first:
-            self._raise(number)
-        self._repeat(number, AGAIN if self.grace <= 0.0 else self.grace)
-        if self.grace <= 0.0:
-            self._raise(number)
-        self.announce()
-
-    def _raise(self, number: int) -> NoReturn:
         self._raised = time.monotonic()
         raise Stopped(number)
 
-    def _repeat(self, number: int, seconds: float) -> None:
-        """Send the signal again and again until it has an effect."""
+    def _is_delicate(self, frame: FrameType | None) -> bool:
+        """Whether an exception in a frame, or one that it was called from, would leave a library in pieces.
+
+        Half an import cannot be repeated, and half a compilation ends in a crash later on.
+        """
+        stack = []
+        while frame is not None:
+            stack.append(frame.f_code.co_filename)
+            frame = frame.f_back
+        # What lies below the place where this was entered may well be an import: that of somebody's script.
+        return any(DELICATE.search(name) for name in stack[: len(stack) - self._base])
+
+    def _send(self, number: int, seconds: float, done: threading.Event) -> None:
+        """Send a signal to this thread after so many seconds, and again until it has had its effect."""
         main = threading.get_ident()
-        self._heeded.clear()
 
         def send() -> None:
-            while not self._heeded.wait(seconds):
-                self._send(main, number, True)
+            wait = SOON if self._put_off else seconds
+            while not done.wait(wait):
+                # Never after the handlers were restored: the default of most signals is to end the process.
+                with self._sending:
+                    if not done.is_set():
+                        signal.pthread_kill(main, number)
+                wait = SOON if self._put_off else AGAIN
 
         threading.Thread(target=send, daemon=True).start()
 
-    def _send(self, thread: int, number: int, again: bool) -> None:
-        # Never after the handlers were restored: the default of most signals is to end the process.
-        with self._sending:
-            if not self._heeded.is_set() if again else self._limited:
-                signal.pthread_kill(thread, number)
-
-    def _heed(self) -> None:
-        self._heeded.set()
+    def _end(self, done: threading.Event) -> None:
+        """Send no more, from the moment that this returns."""
+        done.set()
         with self._sending:
             pass
+
+
+def _depth_of(frame: FrameType | None) -> int:
+    depth = 0
+    while frame is not None:
+        depth, frame = depth + 1, frame.f_back
+    return depth
 
 
 def _restore(handlers: dict[int, Any]) -> None:

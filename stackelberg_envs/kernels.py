@@ -1,17 +1,18 @@
 """The numeric core: pure functions over arrays, jitted where that measured faster.
 
 Index letters: s joint state, a leader action, b follower action, n position in a successor list, t next
-state. Nothing is checked here; the callers have. Kernels that call each other stay in this file, because
-Numba's disk cache does not notice a change in a callee that lives elsewhere.
+state. Nothing is checked here; the callers have. A signal is heeded only between two calls of machine code, so
+loops over steps are cut into slices that go on where the last one ended. Kernels that call each other stay in one
+file: the disk cache notices a change in a callee only there and, for the rest of the project, here.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.jit import compiled
 
 __all__ = [
     "draw_groups",
@@ -24,17 +25,24 @@ __all__ = [
     "push_flow",
     "rollout",
     "scatter_terms",
+    "slice_of",
     "soft_bellman_backup",
     "vector_observe",
     "vector_step",
 ]
 
-
+#: Simple steps that a loop makes before it returns to Python, which looks up whether a signal has come: some 20 ms.
+SLICE = 1 << 18
 #: exp of this is a thousandth of the unit of rounding.
 LEAST_EXPONENT = -43.0
 
 
-@njit(cache=True)
+def slice_of(work: int) -> int:
+    """Return how many steps make a slice, where each passes so many numbers."""
+    return max(1, SLICE // max(1, work // 8))
+
+
+@compiled
 def soft_bellman_backup(
     reward: Array,
     successors: IntArray,
@@ -85,7 +93,7 @@ def soft_bellman_backup(
     return residual, largest
 
 
-@njit(cache=True)
+@compiled
 def gibbs_policy(q: Array, soft_values: Array, temperature: float, out: Array) -> None:
     """Write exp((q - v) / temperature), normalised, into `out` (Z, A, B)."""
     Z, A, B = q.shape
@@ -99,7 +107,7 @@ def gibbs_policy(q: Array, soft_values: Array, temperature: float, out: Array) -
                 out[s, a, b] /= mass
 
 
-@njit(cache=True)
+@compiled
 def policy_matrix(
     joint_policy: Array, successors: IntArray, probabilities: Array, continuing: Array, out: Array
 ) -> None:
@@ -118,7 +126,7 @@ def policy_matrix(
                     out[k, z - k * S, successors[z, a, b, n] - k * S] += weight * probabilities[z, a, b, n]
 
 
-@njit(cache=True)
+@compiled
 def policy_band(
     joint_policy: Array, successors: IntArray, probabilities: Array, continuing: Array, diagonal: int, out: Array
 ) -> None:
@@ -137,7 +145,7 @@ def policy_band(
                         out[t, diagonal + s - t] += weight * probabilities[s, a, b, n]
 
 
-@njit(cache=True)
+@compiled
 def policy_matrix_data(joint_policy: Array, probabilities: Array, continuing: Array, out: Array) -> None:
     """Write the entries of the sparse P_pi, row by row in the order of the successor lists, into `out`."""
     Z, A, B, N = probabilities.shape
@@ -151,7 +159,7 @@ def policy_matrix_data(joint_policy: Array, probabilities: Array, continuing: Ar
                     i += 1
 
 
-@njit(cache=True)
+@compiled
 def next_values(successors: IntArray, probabilities: Array, values: Array, out: Array) -> None:
     """Write sum_t P(t | s, a, b) values[t] into `out` (Z, A, B)."""
     Z, A, B, N = probabilities.shape
@@ -164,7 +172,7 @@ def next_values(successors: IntArray, probabilities: Array, values: Array, out: 
                 out[s, a, b] = total
 
 
-@njit(cache=True)
+@compiled
 def push_flow(flow: Array, successors: IntArray, probabilities: Array, continuing: Array, out: Array) -> None:
     """Write sum_{s,a,b} continuing flow P(t | s, a, b) into `out` (Z,)."""
     Z, A, B, N = probabilities.shape
@@ -178,7 +186,7 @@ def push_flow(flow: Array, successors: IntArray, probabilities: Array, continuin
                     out[successors[s, a, b, n]] += flow[s, a, b] * probabilities[s, a, b, n]
 
 
-@njit(cache=True)
+@compiled
 def _draw(weights: Array, u: float) -> int:
     """Return the first index whose cumulative weight passes u, or the last positive one."""
     last = 0
@@ -192,7 +200,6 @@ def _draw(weights: Array, u: float) -> int:
     return last
 
 
-@njit(cache=True)
 def rollout(
     rng: np.random.Generator,
     initial: Array,
@@ -216,13 +223,45 @@ def rollout(
     terminal. Returns (steps, episodes) written; the last episode may be cut by the end of the arrays.
     """
     T = states.shape[0]
-    A = leader_policy.shape[1]
-    t = 0
-    episode = 0
+    game = (initial, leader_policy, response, successors, probabilities, continuing, horizon)
+    out = (states, leader_actions, follower_actions, next_states, offsets)
+    place = np.zeros(4, dtype=np.int64)
     offsets[0] = 0
-    while t < T and episode < max_episodes:
-        s = min(np.searchsorted(initial, rng.random(), side="right"), initial.shape[0] - 1)
-        for _ in range(min(horizon, T - t)):
+    most = slice_of(leader_policy.shape[1] + response.shape[2] + probabilities.shape[3])
+    while place[0] < T and place[1] < max_episodes:
+        _rollout(rng, *game, max_episodes, *out, min(T, int(place[0]) + most), place)
+    return int(place[0]), int(place[1])
+
+
+@compiled
+def _rollout(
+    rng: np.random.Generator,
+    initial: Array,
+    leader_policy: Array,
+    response: Array,
+    successors: IntArray,
+    probabilities: Array,
+    continuing: Array,
+    horizon: int,
+    max_episodes: int,
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    offsets: NDArray[np.int64],
+    end: int,
+    place: NDArray[np.int64],
+) -> None:
+    """Play on up to step `end`; `place` is steps, episodes, the state, and the steps left of the episode."""
+    T = states.shape[0]
+    A = leader_policy.shape[1]
+    t, episode, s, left = place[0], place[1], place[2], place[3]
+    while t < end and episode < max_episodes:
+        if left == 0:
+            s = min(np.searchsorted(initial, rng.random(), side="right"), initial.shape[0] - 1)
+            left = horizon
+        for _ in range(min(left, end - t)):
+            left -= 1
             a = _draw(leader_policy[s], rng.random()) if A > 1 else 0
             b = _draw(response[s, a], rng.random())
             states[t] = s
@@ -231,16 +270,18 @@ def rollout(
             if continuing[s] == 0.0:
                 next_states[t] = s
                 t += 1
+                left = 0
                 break
             s = successors[s, a, b, _draw(probabilities[s, a, b], rng.random())]
             next_states[t] = s
             t += 1
-        episode += 1
-        offsets[episode] = t
-    return t, episode
+        if left == 0 or t == T:
+            episode += 1
+            offsets[episode] = t
+    place[0], place[1], place[2], place[3] = t, episode, s, left
 
 
-@njit(cache=True)
+@compiled
 def vector_step(
     uniforms: Array,
     actions: IntArray,
@@ -293,7 +334,7 @@ def vector_step(
             leader_actions[i] = -1 if terminated[i] else _draw(leader_policy[s], uniforms[1, i])
 
 
-@njit(cache=True)
+@compiled
 def vector_observe(
     previous: IntArray,
     states: IntArray,
@@ -331,7 +372,7 @@ def vector_observe(
         out[i, last] = played[i] / horizon
 
 
-@njit(cache=True)
+@compiled
 def scatter_terms(first: NDArray[np.intp], weights: tuple[Array, ...], amount: Array, out: Array) -> None:
     """Add amount[s, g] * weights[term][s, g] to out[s, first[s, g] + term], all of them."""
     S, G = amount.shape
@@ -341,7 +382,7 @@ def scatter_terms(first: NDArray[np.intp], weights: tuple[Array, ...], amount: A
                 out[s, first[s, g] + term] += amount[s, g] * weights[term][s, g]
 
 
-@njit(cache=True)
+@compiled
 def _group_values(
     assets: float,
     displacement: Array,
@@ -371,7 +412,6 @@ def _group_values(
     return top
 
 
-@njit(cache=True)
 def draw_groups(
     uniforms: Array,
     assets: Array,
@@ -385,6 +425,28 @@ def draw_groups(
     out: NDArray[np.int64],
 ) -> None:
     """Draw a group of actions for each of the `assets` (n,) from the Gibbs policy of a saving problem, into `out`."""
+    most = slice_of(displacement.shape[0])
+    for first in range(0, assets.shape[0], most):
+        part = slice(first, first + most)
+        _draw_groups(
+            uniforms[part], assets[part], displacement, rewards, pieces, low, high, discount, temperature, out[part]
+        )
+
+
+@compiled
+def _draw_groups(
+    uniforms: Array,
+    assets: Array,
+    displacement: Array,
+    rewards: Array,
+    pieces: Array,
+    low: float,
+    high: float,
+    discount: float,
+    temperature: float,
+    out: NDArray[np.int64],
+) -> None:
+    """Do one slice."""
     values = np.empty(displacement.shape[0])
     for i in range(assets.shape[0]):
         top = _group_values(assets[i], displacement, rewards, pieces, low, high, discount, temperature, values)
@@ -396,7 +458,6 @@ def draw_groups(
         out[i] = _draw(values, uniforms[i] * total)
 
 
-@njit(cache=True)
 def group_log_probabilities(
     groups: NDArray[np.int64],
     assets: Array,
@@ -410,6 +471,28 @@ def group_log_probabilities(
     out: Array,
 ) -> None:
     """Write the log-probability of each of the `groups` (n,), as :func:`draw_groups` draws them, into `out` (n,)."""
+    most = slice_of(displacement.shape[0])
+    for first in range(0, assets.shape[0], most):
+        part = slice(first, first + most)
+        _group_log_probabilities(
+            groups[part], assets[part], displacement, rewards, pieces, low, high, discount, temperature, out[part]
+        )
+
+
+@compiled
+def _group_log_probabilities(
+    groups: NDArray[np.int64],
+    assets: Array,
+    displacement: Array,
+    rewards: Array,
+    pieces: Array,
+    low: float,
+    high: float,
+    discount: float,
+    temperature: float,
+    out: Array,
+) -> None:
+    """Do one slice."""
     values = np.empty(displacement.shape[0])
     for i in range(assets.shape[0]):
         top = _group_values(assets[i], displacement, rewards, pieces, low, high, discount, temperature, values)

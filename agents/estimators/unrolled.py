@@ -11,18 +11,22 @@ It reads the dynamics: nothing below level MODEL imports this file.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.jit import compiled
 from stackelberg_envs.planning import BestResponse, Flows, LeaderEvaluation, Plan, Primitives
 from stackelberg_envs.transitions import Transition
 
 __all__ = ["Sweeps", "UnrolledPlan", "WarmStart", "unrolled_plan"]
+
+#: Successors that sweeps pass before they return to Python, which looks up whether a signal has come.
+LARGEST_WORK = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,15 +100,28 @@ class Sweeps:
     def solve(self, rhs: Array, tolerance: float = 0.0, start: Array | None = None) -> Array:
         """Return v after the sweeps v <- rhs + discount P_pi v, shape (Z,)."""
         del tolerance
-        return _evaluated(*self._lists, rhs, np.zeros_like(rhs) if start is None else start, self.sweeps)
+        return self._swept(_evaluated, rhs, start)
 
     def solve_transposed(self, rhs: Array, tolerance: float = 0.0, start: Array | None = None) -> Array:
         """Return d after the sweeps d <- rhs + discount P_pi^T d, shape (Z,)."""
         del tolerance
-        return _visited(*self._lists, rhs, np.zeros_like(rhs) if start is None else start, self.sweeps)
+        return self._swept(_visited, rhs, start)
+
+    def _swept(self, sweep: Callable[..., Array], rhs: Array, start: Array | None) -> Array:
+        found = np.zeros_like(rhs) if start is None else start
+        for sweeps in _parts(self.sweeps, self._lists[2].size):
+            found = sweep(*self._lists, rhs, found, sweeps)
+        return found
 
 
-@njit(cache=True)
+def _parts(sweeps: int, work: int) -> Iterator[int]:
+    """Cut a number of sweeps into parts between which a signal can be heeded; `work` is the size of one."""
+    most = max(1, LARGEST_WORK // max(work, 1))
+    for done in range(0, sweeps, most):
+        yield min(most, sweeps - done)
+
+
+@compiled
 def _merged(successors: IntArray, weights: Array) -> tuple[IntArray, IntArray, Array]:
     """Return the rows (Z, M) without zeros, each successor once: counts (Z,), successors and sums (Z, M)."""
     Z, M = successors.shape
@@ -124,7 +141,7 @@ def _merged(successors: IntArray, weights: Array) -> tuple[IntArray, IntArray, A
     return counts, places, sums
 
 
-@njit(cache=True)
+@compiled
 def _evaluated(counts: IntArray, places: IntArray, weights: Array, rhs: Array, start: Array, sweeps: int) -> Array:
     v, after = start.copy(), np.empty_like(start)
     for _ in range(sweeps):
@@ -137,7 +154,7 @@ def _evaluated(counts: IntArray, places: IntArray, weights: Array, rhs: Array, s
     return v
 
 
-@njit(cache=True)
+@compiled
 def _visited(counts: IntArray, places: IntArray, weights: Array, rhs: Array, start: Array, sweeps: int) -> Array:
     d, after = start.copy(), np.empty_like(start)
     for _ in range(sweeps):
@@ -176,26 +193,17 @@ def unrolled_plan(game: Primitives, sweeps: int, start: WarmStart) -> UnrolledPl
 def _respond(game: Primitives, sweeps: int, start: Array) -> BestResponse:
     shape = game.follower_reward.shape
     q, soft, values, policy = np.empty(shape), np.empty(shape[:2]), np.empty(shape[0]), np.empty(shape)
-    residual = _backed_up(
-        game.follower_reward,
-        game.believed_transition.successors,
-        game.believed_transition.probabilities,
-        game.leader_policy,
-        game.continuing,
-        game.follower_discount,
-        game.temperature,
-        start,
-        sweeps,
-        q,
-        soft,
-        values,
-    )
+    believed = game.believed_transition
+    lists = (game.follower_reward, believed.successors, believed.probabilities, game.leader_policy, game.continuing)
+    values[:], residual = start, 0.0
+    for part in _parts(sweeps, believed.probabilities.size):
+        residual = _backed_up(*lists, game.follower_discount, game.temperature, part, q, soft, values)
     kernels.gibbs_policy(q, soft, game.temperature, policy)
     error = residual * game.follower_discount / (1.0 - game.follower_discount)
     return BestResponse(q, soft, values, policy, error)
 
 
-@njit(cache=True)
+@compiled
 def _backed_up(
     reward: Array,
     successors: IntArray,
@@ -204,14 +212,13 @@ def _backed_up(
     continuing: Array,
     discount: float,
     temperature: float,
-    start: Array,
     sweeps: int,
     q: Array,
     soft_values: Array,
     out: Array,
 ) -> float:
-    """Soft Bellman backups, one after the other; the last three arrays are overwritten. Returns the last residual."""
-    values = start.copy()
+    """Soft Bellman backups of `out`, one after the other, which is overwritten; returns the last residual."""
+    values = out.copy()
     residual = 0.0
     for _ in range(sweeps):
         residual, _largest = kernels.soft_bellman_backup(

@@ -295,3 +295,45 @@ def test_scattered_terms_equal_numpy():
     for term, weight in enumerate(weights):
         np.add.at(expected, (np.arange(4)[:, None], first + term), amount * weight)
     np.testing.assert_allclose(out, expected)
+
+
+# --- slices ------------------------------------------------------------------------------------
+
+
+def in_slices(monkeypatch, size, do):
+    monkeypatch.setattr(kernels, "SLICE", size)
+    return do()
+
+
+def test_rollouts_in_slices_are_those_in_one(monkeypatch, game, lists, joint_policy):
+    response = joint_policy / joint_policy.sum(axis=2, keepdims=True)
+
+    def play(steps, episodes):
+        arrays = [np.full(steps, -1, dtype=np.int32) for _ in range(4)]
+        offsets = np.full(steps + 1, -1, dtype=np.int64)
+        rng = np.random.default_rng(1)
+        fixed = (np.cumsum(game.initial), game.leader_policy, response, *lists, game.continuing, 9)
+        return [*kernels.rollout(rng, *fixed, episodes, *arrays, offsets), *arrays, offsets, rng.random()]
+
+    for steps, episodes in ((500, 500), (500, 20), (37, 500)):
+        whole = play(steps, episodes)
+        for size in (1, 7, 36, 37):
+            for one, other in zip(in_slices(monkeypatch, size, lambda: play(steps, episodes)), whole, strict=True):  # noqa: B023
+                np.testing.assert_array_equal(one, other)
+
+
+def test_groups_in_slices_are_those_in_one(monkeypatch):
+    rng = np.random.default_rng(2)
+    assets, uniforms = rng.random(50), rng.random(50)
+    fixed = (rng.random(5), rng.random(5), rng.random((4, 6)), 0.0, 1.0, 0.9, 3.0)
+
+    def draw():
+        out, logarithms = np.zeros(50, dtype=np.int64), np.zeros(50)
+        kernels.draw_groups(uniforms, assets, *fixed, out)
+        kernels.group_log_probabilities(out, assets, *fixed, logarithms)
+        return out, logarithms
+
+    whole = draw()
+    for one, other in zip(in_slices(monkeypatch, 7, draw), whole, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(np.unique(whole[0])) == 5

@@ -1,0 +1,82 @@
+"""Compiled loops: what the cache on disk holds is checked, and what is damaged is compiled again."""
+
+import importlib.util
+import os
+
+import pytest
+
+SOURCE = """
+from stackelberg_envs.jit import compiled
+
+@compiled
+def double(x):
+    return 2 * x
+"""
+
+
+def load(folder):
+    """Import the module anew, as a process that starts does."""
+    path = folder / "looped.py"
+    if not path.exists():
+        path.write_text(SOURCE)
+    spec = importlib.util.spec_from_file_location("looped", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.double
+
+
+def files(folder, ending):
+    return sorted((folder / "__pycache__").glob(f"looped.double-*.{ending}"))
+
+
+def hits(double):
+    return sum(double.stats.cache_hits.values())
+
+
+def test_what_was_compiled_is_kept_on_disk(tmp_path):
+    assert load(tmp_path)(2) == 4
+    again = load(tmp_path)
+    assert again(2) == 4
+    assert hits(again) == 1
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-7], lambda data: b"", lambda data: data[:999] + bytes([data[999] ^ 4]) + data[1000:]]
+)
+def test_a_damaged_file_is_replaced_with_a_warning(ending, damage, tmp_path):
+    assert load(tmp_path)(2) == 4
+    [path] = files(tmp_path, ending)
+    path.write_bytes(damage(path.read_bytes().ljust(1_500)))
+    with pytest.warns(UserWarning, match=rf"cache is damaged; compiling again .*\.{ending}: expected what was written"):
+        assert load(tmp_path)(2) == 4
+    again = load(tmp_path)
+    assert again(2) == 4
+    assert hits(again) == 1
+
+
+def test_files_of_another_version_of_numba_are_not_looked_at(tmp_path, monkeypatch):
+    double = load(tmp_path)
+    monkeypatch.setattr(double._cache._cache_file, "_version", "0.1")
+    double(2)
+    again = load(tmp_path)
+    assert again(2) == 4
+    assert hits(again) == 0
+
+
+def test_a_cache_that_cannot_be_written_ends_nothing(tmp_path, monkeypatch):
+    double = load(tmp_path)
+
+    def full(*arguments):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.warns(UserWarning, match="compiled code could not be kept"):
+        assert double(2) == 4
+    assert not files(tmp_path, "nbi")
+
+
+def test_without_a_folder_for_the_cache_functions_are_compiled_each_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("stackelberg_envs.jit._CheckedCache", lambda function: (_ for _ in ()).throw(RuntimeError()))
+    assert load(tmp_path)(2) == 4
+    assert not (tmp_path / "__pycache__").exists() or not files(tmp_path, "nbi")
