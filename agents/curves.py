@@ -14,7 +14,7 @@ import os
 from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,23 @@ class CurveMark:
     digest: str
 
 
+@dataclass(frozen=True, eq=False)
+class _Written:
+    """What a file has of a curve; replaced as a whole, so that a stop in between leaves no half of it."""
+
+    path: Path
+    rows: int = 0
+    size: int = 0
+    names: tuple[str, ...] = ()
+    hashed: Any = field(default_factory=hashlib.sha256)
+    #: Whether nothing follows in the file.
+    is_whole: bool = False
+
+    @property
+    def mark(self) -> CurveMark:
+        return CurveMark(self.rows, self.size, self.hashed.hexdigest())
+
+
 class Curve:
     """Columns of equal length, one number in each per row; NaN where a row has none.
 
@@ -61,14 +78,7 @@ class Curve:
     def __init__(self) -> None:
         self.rows = 0
         self._columns: dict[str, array[float]] = {}
-        self._place: Path | None = None
-        self._begin()
-
-    def _begin(self) -> None:
-        """Forget about files."""
-        self._written, self._size, self._names = 0, 0, list[str]()
-        self._is_whole = False
-        self._hash = hashlib.sha256()
+        self._written: _Written | None = None
 
     def add(self, row: Mapping[str, float]) -> None:
         """Append one row."""
@@ -76,12 +86,13 @@ class Curve:
             if name not in self._columns:
                 self._columns[name] = array("d", [math.nan]) * self.rows
         for name, column in self._columns.items():
+            del column[self.rows :]  # of a row that was broken off
             column.append(row.get(name, math.nan))
         self.rows += 1
 
     def columns(self) -> dict[str, Array]:
         """Return a copy of the columns, each of shape (rows,)."""
-        return {name: np.array(column, dtype=np.float64) for name, column in self._columns.items()}
+        return {name: np.array(column[: self.rows], dtype=np.float64) for name, column in self._columns.items()}
 
     def write(self, folder: Path) -> CurveMark:
         """Append to the file in `folder` what it does not have yet; return how much that is in all.
@@ -92,18 +103,18 @@ class Curve:
             It cannot be written, or has been changed by somebody else.
         """
         path = folder / CURVE_NAME
-        if self._place != path:
-            self._begin()
-            self._place = path
-        if self._is_whole and self._written == self.rows:
-            return self._mark()
-        data = "".join(self._lines()).encode()
+        before = self._written
+        if before is None or before.path != path:
+            before = _Written(path)
+        if before.is_whole and before.rows == self.rows:
+            return before.mark
+        data = "".join(self._lines(before)).encode()
         with named(f"{path}: expected a file that can be written"):
-            _append(path, data, self._size)
-        self._hash.update(data)
-        self._size += len(data)
-        self._written, self._names, self._is_whole = self.rows, list(self._columns), True
-        return self._mark()
+            _append(path, data, before.size)
+        hashed = before.hashed.copy()
+        hashed.update(data)
+        self._written = _Written(path, self.rows, before.size + len(data), tuple(self._columns), hashed, is_whole=True)
+        return self._written.mark
 
     @classmethod
     def read(cls, folder: Path, mark: CurveMark) -> Curve:
@@ -121,23 +132,19 @@ class Curve:
             if 0 <= mark.size <= path.stat().st_size:
                 with path.open("rb") as file:
                     data = file.read(mark.size)
-        if hashlib.sha256(data).hexdigest() != mark.digest or len(data) != mark.size:
+        hashed = hashlib.sha256(data)
+        if hashed.hexdigest() != mark.digest or len(data) != mark.size:
             raise OutputError(f"{path}: expected the {mark.rows} rows that the checkpoint was written with, got others")
-        curve._place, curve._size = path, mark.size
-        curve._hash.update(data)
         _fill(curve, data, str(path))
         if curve.rows != mark.rows:
             raise OutputError(f"{path}: expected {mark.rows} rows, as the checkpoint says, got {curve.rows}")
-        curve._written, curve._names = curve.rows, list(curve._columns)
+        curve._written = _Written(path, curve.rows, mark.size, tuple(curve._columns), hashed)
         return curve
 
-    def _mark(self) -> CurveMark:
-        return CurveMark(self._written, self._size, self._hash.hexdigest())
-
-    def _lines(self) -> Iterator[str]:
-        if self._names != list(self._columns):
+    def _lines(self, before: _Written) -> Iterator[str]:
+        if before.names != tuple(self._columns):
             yield json.dumps(list(self._columns)) + "\n"
-        fresh = [column[self._written :] for column in self._columns.values()]
+        fresh = [column[before.rows : self.rows] for column in self._columns.values()]
         for row in zip(*fresh, strict=True):
             yield json.dumps([_word(value) for value in row]) + "\n"
 

@@ -14,6 +14,7 @@ ROOT = Path(stackelberg_envs.__file__).parent
 #: Module or folder -> its floor. Imports go down or stay on the floor.
 FLOORS = {
     "errors": 0,
+    "jit": 0,
     "arrays": 1,
     "validation": 1,
     "docstrings": 1,
