@@ -7,59 +7,58 @@ Run it on an environment of your own, beside the official tests.
 
 from __future__ import annotations
 
-import copy
-import hashlib
-import pickle
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import fields, is_dataclass
 from functools import singledispatch
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stackelberg_envs import registration
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.batched import BatchedGame
-from stackelberg_envs.checks_batched import UniformPolicy, check_batched_game
-from stackelberg_envs.checks_batched import require_clause as _require
-from stackelberg_envs.commitments import finite_difference_vjp
+from stackelberg_envs.checks_batched import DIFFERENCE_STEPS, check_batched_game, few_steps
+from stackelberg_envs.checks_clauses import ROUNDING, agree, attempt
+from stackelberg_envs.checks_clauses import require_clause as _require
+from stackelberg_envs.checks_faces import check_env
+from stackelberg_envs.checks_travel import require_travel
+from stackelberg_envs.checks_values import check_tabular_values
+from stackelberg_envs.commitments import DIFFERENCE_STEP, Commitment, Effect, finite_difference_vjp
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import ArgumentError, ConformityError
 from stackelberg_envs.games import Game, Primitives, TabularGame
+from stackelberg_envs.resets import require_seed
 
 __all__ = ["check_env", "check_game"]
 
-LEADER = "leader_0"
 #: Commitments a game is tried under.
 RANDOM_COMMITMENTS = 3
 #: Derivatives are compared up to these sizes: entries of x, and Z * A * B for the oracle.
 MAX_ENTRIES, MAX_SOLVED = 500, 20_000
 RELATIVE_TOLERANCE = 1e-5
-#: Rounds of an episode that is never over.
-MAX_ROUNDS = 100_000
-#: Copies and steps in which a vector environment is tried.
-VECTOR_COPIES, VECTOR_STEPS = 3, 250
-
-
-# ------------------------------------------------------------------------------------------------ games
 
 
 @singledispatch
 def check_game(game: Game, *, seed: int = 0) -> None:
-    """Check that a game keeps its promises: shapes, distributions, derivatives.
+    """Check that a game keeps its promises: shapes, distributions, derivatives, what play is worth, how it travels.
 
     Parameters
     ----------
     game
         A tabular or a batched game; ``check_game.register(kind)`` adds kinds.
     seed
-        For the random commitments it is tried under.
+        For everything random in the check: equal seeds make equal checks.
 
     Raises
     ------
     ConformityError
-        The first clause that does not hold, and where.
+        The first clause that does not hold, and where. What the game itself raises in a check is its cause.
+    ArgumentError
+        No game, or no seed.
+
+    Notes
+    -----
+    Comparisons of means by random numbers raise on a sound game with a probability of 1e-6 at most, all together. For
+    tabular games that bound holds whatever their returns are distributed like; for batched games means over hundreds
+    of episodes are taken to be normal.
 
     Examples
     --------
@@ -71,47 +70,80 @@ def check_game(game: Game, *, seed: int = 0) -> None:
 
 @check_game.register(TabularGame)
 def _(game: TabularGame, *, seed: int = 0) -> None:
-    rng = np.random.default_rng(seed)
-    for _ in range(RANDOM_COMMITMENTS):
-        x = _random_commitment(game, rng)
+    rng = np.random.default_rng(require_seed(seed))
+    commitments = _random_commitments(game, rng, RANDOM_COMMITMENTS)
+    for x in commitments:
         _check_admissible(game, x)
-        _check_effect(game, x)
-        _check_primitives(game, game.primitives(x))
-    _check_vjp(game, _random_commitment(game, rng), rng)
-    _check_gradient(game, _random_commitment(game, rng), _random_commitment(game, rng))
+        with attempt("commitment.effect returns what x changes"):
+            _check_effect(game, x)
+        with attempt("the game has arrays under every admissible commitment"):
+            _check_primitives(game, game.primitives(x))
+    x, start, end = _random_commitments(game, rng, 3)
+    with attempt("commitment.vjp returns a derivative"):
+        _check_vjp(game, x, rng)
+    if game.num_contexts * np.prod(game.shape) <= MAX_SOLVED:
+        with attempt("the game can be solved and played"):
+            _check_gradient(game, start, end)
+            check_tabular_values(game, commitments[0], rng)
+    twin = require_travel(game, "game")
+    with attempt("a pickled or copied game is the same game"):
+        same = _equal_arrays(game.primitives(x), twin.primitives(x))
+    _require(same, "a pickled or copied game is the same game")
 
 
 @check_game.register(BatchedGame)
 def _(game: BatchedGame, *, seed: int = 0) -> None:
-    rng = np.random.default_rng(seed)
-    commitments = [_random_commitment(game, rng) for _ in range(RANDOM_COMMITMENTS)]
+    rng = np.random.default_rng(require_seed(seed))
+    commitments = _random_commitments(game, rng, RANDOM_COMMITMENTS)
     for x in commitments:
         _check_admissible(game, x)
     check_batched_game(game, commitments, rng)
+    twin = require_travel(game, "game")
+    with attempt("a pickled or copied game is the same game"):
+        played = [few_steps(each, commitments[0], np.random.default_rng(seed)) for each in (game, twin)]
+    _require(_equal_arrays(*played), "a pickled or copied game is the same game")
 
 
-def _random_commitment(game: Game, rng: np.random.Generator) -> Array:
-    return game.commitment.project(rng.uniform(game.commitment.low, game.commitment.high))
+def _equal_arrays(one: Any, other: Any) -> bool:
+    """Return whether two records hold equal arrays; what is no array is compared by its own arrays."""
+    pairs = [(getattr(one, item.name), getattr(other, item.name)) for item in fields(one)]
+    return all(_equal_arrays(a, b) if is_dataclass(a) else np.array_equal(a, b) for a, b in pairs)
+
+
+def _random_commitments(game: Game, rng: np.random.Generator, n: int) -> list[Array]:
+    commitment = game.commitment
+    with attempt("commitment.project makes any numbers within the bounds admissible"):
+        return [commitment.project(rng.uniform(commitment.low, commitment.high)) for _ in range(n)]
 
 
 def _check_admissible(game: Game, x: Array) -> None:
-    commitment = game.commitment
+    commitment, before = game.commitment, x.copy()
     _require(x.shape == commitment.shape, "a projected commitment has the commitment's shape", x.shape)
-    _require(
-        np.allclose(commitment.project(x), x, atol=1e-12),
-        "projecting a commitment twice is projecting it once",
-    )
-    _require(np.allclose(commitment.check(x), x, atol=1e-9), "a projected commitment passes the check unchanged")
-    _require(commitment.space.contains(x.astype(np.float32)), "a projected commitment lies in the space")
+    with attempt("commitment.project, check and space take a projected commitment"), np.errstate(over="ignore"):
+        again, checked, known = commitment.project(x), commitment.check(x), commitment.space.contains(_narrow(x))
+    # Each entry in units of its own bounds.
+    scale = np.maximum(np.abs(commitment.low), np.abs(commitment.high))
+    _require((np.abs(again - x) <= 1e-12 * scale).all(), "projecting a commitment twice is projecting it once")
+    _require((np.abs(checked - x) <= 1e-9 * scale).all(), "a projected commitment passes the check unchanged")
+    _require(known, "a projected commitment lies in the space")
+    _require(np.array_equal(x, before), "commitment.project and check leave their argument as it was")
+
+
+def _narrow(x: Array) -> Any:
+    return x.astype(np.float32)
 
 
 def _check_effect(game: TabularGame, x: Array) -> None:
-    commitment = game.commitment
-    effect = vars(commitment.effect(x))
-    undeclared = [name for name, value in effect.items() if value is not None and name not in commitment.changes]
+    commitment, before = game.commitment, x.copy()
+    effect, again = commitment.effect(x), commitment.effect(x)
+    _require(isinstance(effect, Effect), "commitment.effect returns an Effect", type(effect).__name__)
+    _require(np.array_equal(x, before), "commitment.effect leaves x as it was")
+    _require(_equal_arrays(effect, again), "commitment.effect gives equal results for equal commitments")
+    undeclared = [n for n, value in vars(effect).items() if value is not None and n not in commitment.changes]
     _require(not undeclared, "a commitment changes only what it declares in `changes`", undeclared)
     rows = commitment.local(x)
-    _require(rows is None or len(rows) == game.shape[0], "local(x) has a row per state")
+    # Where a part of x is the same in every state it has one row.
+    _require(rows is None or len(rows) in (1, game.shape[0]), "local(x) has a row per state")
 
 
 def _check_primitives(game: TabularGame, primitives: Primitives) -> None:
@@ -147,467 +179,54 @@ def _check_primitives(game: TabularGame, primitives: Primitives) -> None:
 
 
 def _check_vjp(game: TabularGame, x: Array, rng: np.random.Generator) -> None:
-    """Compare the commitment's derivative with central differences, for random cotangents."""
+    """Compare the commitment's derivative with central differences, for random cotangents of one array at a time."""
     if x.size > MAX_ENTRIES:
         return
-    shape, S = game.array_shape, game.shape[0]
-    layout = game.primitives(x).transition
-    last = S if layout.dense else layout.successors.shape[-1]
-    cotangents = Cotangents(
-        follower_reward=rng.standard_normal(shape),
-        leader_reward=rng.standard_normal(shape),
-        leader_policy=rng.standard_normal(shape[:-1]),
-        transition=rng.standard_normal((*shape, last)),
-    )
-    exact = game.commitment.vjp(x, cotangents)
-    _require(exact.shape == x.shape, "commitment.vjp returns the shape of x", exact.shape)
-    differences = finite_difference_vjp(game.commitment, x, cotangents)
-    error = np.abs(exact - differences).max() / max(1.0, np.abs(differences).max())
-    _require(error < RELATIVE_TOLERANCE, "commitment.vjp agrees with finite differences", f"error {error:.1e}")
+    commitment, play = game.commitment, game.primitives(x)
+    shape, layout = game.array_shape, play.transition
+    last = game.shape[0] if layout.dense else layout.successors.shape[-1]
+    shapes = {
+        "follower_reward": shape,
+        "leader_reward": shape,
+        "leader_policy": shape[:-1],
+        "transition": (*shape, last),
+    }
+    width = np.where(commitment.high > commitment.low, commitment.high - commitment.low, 1.0)
+    for name in sorted(commitment.changes & shapes.keys()):
+        given = {other: np.zeros(size) for other, size in shapes.items()} | {name: rng.standard_normal(shapes[name])}
+        exact = commitment.vjp(x, Cotangents(**given))
+        _require(np.shape(exact) == x.shape, "commitment.vjp returns the shape of x", np.shape(exact))
+        value = play.transition.probabilities if name == "transition" else getattr(play, name)
+        rounding, errors = 16 * ROUNDING * float(np.abs(value).sum()), []
+        for step in _other_steps(commitment):
+            differences = finite_difference_vjp(commitment, x, Cotangents(**given), step)
+            # In units of the widths, in which entries of x can be compared.
+            same, error = agree(exact * width, differences * width, RELATIVE_TOLERANCE, rounding / step)
+            errors.append(error)
+            if same:
+                break
+        else:
+            found = f"error {min(errors):.1e} of its {name}"
+            raise ConformityError(f"commitment.vjp agrees with finite differences: {found}")
+
+
+def _other_steps(commitment: Commitment) -> tuple[float, ...]:
+    """Return steps of differences; where the derivative is itself a difference, others than its own."""
+    inherited = type(commitment).vjp is Commitment.vjp
+    return tuple(step for step in DIFFERENCE_STEPS if not (inherited and step == DIFFERENCE_STEP))
 
 
 def _check_gradient(game: TabularGame, start: Array, end: Array) -> None:
     """Compare the oracle's gradient with differences of J halfway between two commitments."""
-    if game.num_contexts * np.prod(game.shape) > MAX_SOLVED:
-        return
     from stackelberg_envs.oracles import solve
 
-    step = 1e-5
-    ahead, behind = (
-        solve(game, start + (0.5 + sign * step) * (end - start), tolerance=1e-12).leader_value for sign in (1, -1)
-    )
-    middle = solve(game, 0.5 * (start + end), tolerance=1e-12)
-    exact = float((middle.gradient * (end - start)).sum())
-    differences = (ahead - behind) / (2 * step)
-    # The difference of two values of this size carries this much rounding.
-    rounding = 1e-10 * max(1.0, abs(middle.leader_value)) / step
-    error = abs(exact - differences)
-    _require(
-        error <= 1e-4 * max(1.0, abs(exact)) + rounding,
-        "the oracle's gradient agrees with finite differences of J",
-        f"{exact:.8g} and {differences:.8g}",
-    )
-
-
-# ----------------------------------------------------------------------------------------- environments
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """What one agent got from one round (parallel), turn (AEC) or step (Gymnasium)."""
-
-    round: int
-    agent: str
-    observation: Any
-    reward: Any
-    terminated: Any
-    truncated: Any
-    info: dict[str, Any]
-    action: Any
-
-
-def check_env(env: Any, *, seed: int = 0) -> None:
-    """Check that an environment keeps the contract of leader-follower faces.
-
-    Parameters
-    ----------
-    env
-        A registered id (all its faces are checked), or a ParallelEnv, AEC environment, Gymnasium environment or
-        vector environment. Its state is left after the end of an episode.
-    seed
-        For the episodes it is tried on.
-
-    Raises
-    ------
-    ConformityError
-        The first clause that does not hold, and where.
-    UnknownNameError
-        An id nobody registered.
-
-    Examples
-    --------
-    >>> import stackelberg_envs as se
-    >>> se.check_env("stackelberg/DiscreteToy-v0")
-    """
-    if isinstance(env, str):
-        for make in (
-            registration.parallel_env,
-            registration.env,
-            registration.followers_env,
-            registration.follower_env,
-        ):
-            check_env(make(env), seed=seed)
-        check_env(registration.leader_env(env, **_any_response(registration.make_game(env))), seed=seed)
-        check_env(registration.vector_env(env, num_envs=VECTOR_COPIES), seed=seed)
-        return
-    if _is_vector(env):
-        _check_vector(env, seed)
-        return
-    play = _driver(env)
-    _check_determinism(env, play, seed)
-    _check_twin(env, play, seed)
-    turns = list(play(env, seed))
-    _check_spaces(env, turns)
-    _check_turns(turns)
-    if play is _play_parallel:
-        _check_parallel(env, seed)
-        _check_twin_midway(env, seed)
-        _check_payments(env, turns)
-
-
-def _any_response(game: Game) -> dict[str, Any]:
-    """Return a response for games whose exact one is not known."""
-    if isinstance(game, BatchedGame) and not game.has_solution:
-        return {"response": _uniform_response}
-    return {}
-
-
-def _uniform_response(game: BatchedGame, x: Array) -> UniformPolicy:
-    del x
-    return UniformPolicy(game.follower_action_space)
-
-
-def _driver(env: Any) -> Callable[[Any, int | None], Iterator[_Turn]]:
-    import gymnasium
-    import pettingzoo
-
-    if isinstance(env, pettingzoo.ParallelEnv):
-        return _play_parallel
-    if isinstance(env, pettingzoo.AECEnv):
-        return _play_aec
-    if isinstance(env, gymnasium.Env):
-        return _play_gymnasium
-    expected = "an id, a ParallelEnv, an AECEnv, a gymnasium.Env or a VectorEnv"
-    raise ArgumentError(f"env: expected {expected}, got {type(env).__name__}")
-
-
-def _samplers(env: Any, agents: list[str], seed: int | None) -> dict[str, Any]:
-    """Return copies of the action spaces, seeded, so that the environment's own are left alone."""
-    spaces = {agent: copy.deepcopy(env.action_space(agent)) for agent in agents}
-    for i, space in enumerate(spaces.values()):
-        space.seed(1000 * (seed or 0) + i)
-    return spaces
-
-
-def _play_parallel(env: Any, seed: int | None) -> Iterator[_Turn]:
-    spaces = _samplers(env, env.possible_agents, seed)
-    observations, infos = env.reset(seed=seed)
-    for agent in env.agents:
-        yield _Turn(-1, agent, observations[agent], 0.0, False, False, infos[agent], None)
-    for number in range(MAX_ROUNDS):
-        if not env.agents:
+    middle = solve(game, 0.5 * (start + end))
+    exact, slopes = float((middle.gradient * (end - start)).sum()), []
+    size = float(np.abs(middle.leader.state_values).max())
+    for step in (1e-5, 1e-4, 1e-3):
+        ahead, behind = (solve(game, start + (0.5 + sign * step) * (end - start)).leader_value for sign in (1, -1))
+        slopes.append((ahead - behind) / (2 * step))
+        # The difference of two values of this size carries this much rounding.
+        if abs(exact - slopes[-1]) <= 1e-4 * max(abs(exact), abs(slopes[-1])) + 1e-11 * size / step:
             return
-        actions = {agent: spaces[agent].sample() for agent in env.agents}
-        results = env.step(actions)
-        for agent in actions:
-            _require(all(agent in part for part in results), "every agent is in all five dicts", agent)
-            observation, reward, terminated, truncated, info = (part[agent] for part in results)
-            yield _Turn(number, agent, observation, reward, terminated, truncated, info, actions[agent])
-    raise ConformityError(f"an episode ends: not after {MAX_ROUNDS} rounds")
-
-
-def _play_aec(env: Any, seed: int | None) -> Iterator[_Turn]:
-    spaces = _samplers(env, env.possible_agents, seed)
-    env.reset(seed=seed)
-    for number, agent in enumerate(env.agent_iter(MAX_ROUNDS)):
-        observation, reward, terminated, truncated, info = env.last()
-        action = None if terminated or truncated else spaces[agent].sample()
-        yield _Turn(number - 1, agent, observation, reward, terminated, truncated, info, action)
-        env.step(action)
-    _require(not env.agents, f"an episode ends within {MAX_ROUNDS} turns")
-
-
-def _play_gymnasium(env: Any, seed: int | None) -> Iterator[_Turn]:
-    space = copy.deepcopy(env.action_space)
-    space.seed(1000 * (seed or 0))
-    observation, info = env.reset(seed=seed)
-    yield _Turn(-1, "agent", observation, 0.0, False, False, info, None)
-    for number in range(MAX_ROUNDS):
-        action = space.sample()
-        observation, reward, terminated, truncated, info = env.step(action)
-        yield _Turn(number, "agent", observation, reward, terminated, truncated, info, action)
-        if terminated or truncated:
-            return
-    raise ConformityError(f"an episode ends: not after {MAX_ROUNDS} steps")
-
-
-def _digest(turns: Iterator[_Turn]) -> str:
-    """Return a hash of everything an episode returned."""
-    digest = hashlib.sha256()
-    for turn in turns:
-        digest.update(np.asarray(turn.observation).tobytes())
-        rest = (turn.round, turn.agent, float(turn.reward), bool(turn.terminated), bool(turn.truncated))
-        digest.update(repr((rest, _plain(turn.info), _plain(turn.action))).encode())
-    return digest.hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as something whose repr shows all of it."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-
-
-def _check_determinism(env: Any, play: Any, seed: int) -> None:
-    first = _digest(play(env, seed))
-    _require(_digest(play(env, seed)) == first, "two episodes of one seed are equal, turn by turn")
-
-
-def _check_twin(env: Any, play: Any, seed: int) -> None:
-    """Check pickled and copied twins, in the middle of the random stream."""
-    list(play(env, seed))
-    for how, twin in (("pickled", pickle.loads(pickle.dumps(env))), ("copied", copy.deepcopy(env))):  # noqa: S301
-        # reset(seed=None) continues the stream; only the action samplers start anew.
-        original = copy.deepcopy(env)
-        _require(
-            _digest(play(twin, None)) == _digest(play(original, None)),
-            f"a {how} twin continues like the original",
-        )
-
-
-def _check_spaces(env: Any, turns: list[_Turn]) -> None:
-    from gymnasium.spaces import Box
-
-    agents = getattr(env, "possible_agents", None)
-    spaces: dict[str, Any] = {"agent": env.observation_space} if agents is None else {}
-    for agent in agents or []:
-        _require(
-            env.observation_space(agent) is env.observation_space(agent)
-            and env.action_space(agent) is env.action_space(agent),
-            "a space is the same object at every call",
-            agent,
-        )
-        spaces[agent] = env.observation_space(agent)
-    lengths = {agent: space.shape for agent, space in spaces.items()}
-    _require(len(set(lengths.values())) == 1, "observations of all agents have one length", lengths)
-    for agent, space in spaces.items():
-        _require(isinstance(space, Box) and space.dtype == np.float32, "observations are float32 boxes", agent)
-    for turn in turns:
-        _require(
-            spaces[turn.agent].contains(turn.observation),
-            "an observation lies in its space",
-            f"{turn.agent} in round {turn.round}",
-        )
-    layout = getattr(env.unwrapped, "observation_layout", None)
-    _require(isinstance(layout, dict), "observation_layout names the parts of an observation")
-    covered = sorted((part.start, part.stop) for part in (layout or {}).values())
-    ends = [0, *(stop for _, stop in covered)]
-    gapless = [start for start, _ in covered] == ends[:-1] and ends[-1] == next(iter(lengths.values()))[0]
-    _require(gapless, "observation_layout covers an observation without gaps", layout)
-
-
-def _check_turns(turns: list[_Turn]) -> None:
-    keys: dict[str, list[str]] = {}
-    for turn in turns:
-        where = f"{turn.agent} in round {turn.round}"
-        _require(type(turn.reward) is float, "rewards are Python floats", f"{where}: {turn.reward!r}")
-        flags = turn.terminated, turn.truncated
-        _require(all(type(flag) is bool for flag in flags), "flags are Python bools", f"{where}: {flags}")
-        _require(not all(flags), "an episode is terminated or truncated, not both", where)
-        known = keys.setdefault(turn.agent, sorted(turn.info))
-        _require(sorted(turn.info) == known, "info keys are the same at reset and every step", where)
-        for key, value in turn.info.items():
-            _require(_is_number(value), "infos hold numbers and fixed arrays", f"{where}: {key}={value!r}")
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, np.ndarray):
-        return bool(value.dtype.kind in "biuf" and np.isfinite(value).all())
-    return isinstance(value, int | float) and bool(np.isfinite(value))
-
-
-def _check_parallel(env: Any, seed: int) -> None:
-    """Check fresh results, the first round, the shared end and what comes after it."""
-    spaces = _samplers(env, env.possible_agents, seed)
-    before: Any = env.reset(seed=seed)
-    first = LEADER in env.possible_agents
-    for _ in range(MAX_ROUNDS):
-        actions = {agent: spaces[agent].sample() for agent in env.agents}
-        after = env.step(actions)
-        _check_fresh(before, after)
-        rewards, terminations, truncations = after[1:4]
-        if first:
-            _require(set(rewards.values()) == {0.0}, "nobody is paid in round 0", rewards)
-            _require(not any((*terminations.values(), *truncations.values())), "round 0 does not end an episode")
-        first, before = False, after
-        ends = set(zip(terminations.values(), truncations.values(), strict=True))
-        _require(len(ends) == 1, "all agents end in the same round with the same flags", ends)
-        if not env.agents:
-            break
-        _require(env.agents == env.possible_agents, "all agents stay until the end", env.agents)
-    _require(env.step({}) == ({}, {}, {}, {}, {}), "step({}) after the end returns five empty dicts")
-
-
-def _check_twin_midway(env: Any, seed: int) -> None:
-    """Check that a pickled twin plays a begun episode to the same end."""
-    spaces = _samplers(env, env.possible_agents, seed)
-    env.reset(seed=seed)
-    for _ in range(3):
-        if env.agents:
-            env.step({agent: spaces[agent].sample() for agent in env.agents})
-    twin = pickle.loads(pickle.dumps(env))  # noqa: S301
-    while env.agents and twin.agents:
-        actions = {agent: spaces[agent].sample() for agent in env.agents}
-        results = [repr(_plain(list(each.step(actions)))) for each in (env, twin)]
-        _require(results[0] == results[1], "a pickled twin continues a begun episode like the original")
-    _require(env.agents == twin.agents, "a pickled twin ends a begun episode when the original does")
-
-
-def _check_fresh(before: Any, after: Any) -> None:
-    old = {id(part) for part in before}
-    _require(not any(id(part) in old for part in after), "every step returns new dicts")
-    for agent, observation in after[0].items():
-        _require(
-            not np.shares_memory(observation, before[0][agent]),
-            "every step returns new observation arrays",
-            agent,
-        )
-        _require(after[-1][agent] is not before[-1][agent], "every step returns new infos", agent)
-
-
-def _check_payments(env: Any, turns: list[_Turn]) -> None:
-    """Check that followers saw what they were paid under, and that both sides were paid by the game."""
-    game = getattr(env.unwrapped, "game", None)
-    session = getattr(env.unwrapped, "session", None)
-    if not isinstance(game, Game) or session is None or session.per_step:
-        return
-    x = _commitment_made(env, game, turns)
-    shown, owes = _expected_slice(env, game, x), _payer(game, x)
-    paid, owed = 0.0, 0.0
-    for turn in turns:
-        info, where = turn.info, f"{turn.agent} in round {turn.round}"
-        if turn.agent == LEADER:
-            paid += turn.reward
-            continue
-        if turn.round >= 0 and shown is not None:
-            seen = turn.observation[env.unwrapped.observation_layout["commitment"]]
-            _require(
-                np.array_equal(seen, shown(info["next_state"])),
-                "a follower sees the commitment in force",
-                where,
-            )
-        if not info["played"]:
-            _require(turn.reward == 0.0, "a follower that makes no move is paid nothing", where)
-            continue
-        to_leader, to_follower = owes(info)
-        owed += to_leader / session.num_followers
-        _require(
-            np.isclose(turn.reward, to_follower),
-            "a follower is paid under what it saw",
-            where,
-        )
-    if LEADER in env.possible_agents:
-        _require(np.isclose(paid, owed), "the leader's rewards sum to the game's", f"{paid} and {owed}")
-
-
-@singledispatch
-def _payer(game: Game, x: Array) -> Callable[[dict[str, Any]], tuple[float, float]]:
-    """Return what the game owes the leader and the follower for a move, as a function of the move's info."""
-    del x
-    return lambda info: (info["leader_reward"], info.get("follower_reward", 0.0))
-
-
-@_payer.register(TabularGame)
-def _(game: TabularGame, x: Array) -> Callable[[dict[str, Any]], tuple[float, float]]:
-    primitives, S = game.primitives(x), game.shape[0]
-
-    def owes(info: dict[str, Any]) -> tuple[float, float]:
-        z = info["context"] * S + info["state"], max(info["leader_action"], 0), info["follower_action"]
-        return float(primitives.leader_reward[z]), float(primitives.follower_reward[z])
-
-    return owes
-
-
-@_payer.register(BatchedGame)
-def _(game: BatchedGame, x: Array) -> Callable[[dict[str, Any]], tuple[float, float]]:
-    told = _payer.dispatch(object)(game, x)
-
-    def owes(info: dict[str, Any]) -> tuple[float, float]:
-        move = (
-            info["state"][None],
-            np.full(1, info["context"], dtype=np.int32),
-            info["leader_action"][None],
-            np.reshape(info["follower_action"], (1, -1)),
-        )
-        made = [game.step(np.random.default_rng(seed), x, *move) for seed in range(2)]
-        first, second = ((float(each.leader_reward[0]), float(each.follower_reward[0])) for each in made)
-        # Where the pay depends on what is drawn in the step, only the info knows it.
-        return first if first == second else told(info)
-
-    return owes
-
-
-def _commitment_made(env: Any, game: Game, turns: list[_Turn]) -> Array:
-    leading = [turn.action for turn in turns if turn.agent == LEADER and turn.round == 0]
-    if not leading:
-        x: Array = env.unwrapped.commitment
-        return x
-    menu = env.unwrapped.menu
-    return game.commitment.project(leading[0] if menu is None else menu[leading[0]])
-
-
-def _expected_slice(env: Any, game: Game, x: Array) -> Callable[[Any], NDArray[np.float32]] | None:
-    """Return state -> what the commitment slice must show there, or None where it is not observed."""
-    layout = env.unwrapped.observation_layout
-    if "commitment" not in layout:
-        return None
-    rows = game.commitment.local(x)
-    width = layout["commitment"].stop - layout["commitment"].start
-    local = env.unwrapped.observer.observes == "local"
-    if local and rows is not None and width == np.shape(rows)[1]:
-        return lambda state: np.asarray(rows[state], dtype=np.float32)
-    return lambda state: np.asarray(x, dtype=np.float32).ravel()
-
-
-# -------------------------------------------------------------------------------------- vector environments
-
-
-def _is_vector(env: Any) -> bool:
-    from gymnasium.vector import VectorEnv
-
-    return isinstance(env, VectorEnv)
-
-
-def _vector_steps(env: Any, seed: int) -> Iterator[tuple[Any, ...]]:
-    """Yield observations, rewards, both flags and infos, of the reset and of steps with random actions."""
-    space, n = copy.deepcopy(env.action_space), env.num_envs
-    space.seed(1000 * seed)
-    observations, infos = env.reset(seed=seed)
-    yield observations, np.zeros(n), np.zeros(n, np.bool_), np.zeros(n, np.bool_), infos
-    for _ in range(VECTOR_STEPS):
-        yield env.step(space.sample())
-
-
-def _check_vector(env: Any, seed: int) -> None:
-    first, second = (repr([_plain(list(step)) for step in _vector_steps(env, seed)]) for _ in range(2))
-    _require(first == second, "two runs of one seed are equal, step by step")
-    over, keys = np.ones(env.num_envs, np.bool_), None
-    for number, (observations, rewards, terminated, truncated, infos) in enumerate(_vector_steps(env, seed)):
-        where = f"step {number}"
-        _require(env.observation_space.contains(observations), "observations lie in their space", where)
-        _check_outcome(env.num_envs, rewards, terminated, truncated, where)
-        keys = sorted(infos) if keys is None else keys
-        _require(sorted(infos) == keys, "info keys are the same at reset and every step", where)
-        _check_vector_infos(env.num_envs, infos, where)
-        _require(np.array_equal(infos["played"] == 0, over), "the step after an end begins the next episode", where)
-        begins = not (rewards[over].any() or terminated[over].any())
-        _require(begins, "a step that begins an episode pays nothing", where)
-        over = terminated | truncated
-
-
-def _check_outcome(n: int, rewards: Any, terminated: Any, truncated: Any, where: str) -> None:
-    typed = rewards.dtype == np.float64 and terminated.dtype == truncated.dtype == np.bool_
-    _require(typed, "rewards are float64 and flags are bool", where)
-    shapes = {np.shape(part) for part in (rewards, terminated, truncated)}
-    _require(shapes == {(n,)}, "rewards and flags have shape (n,)", where)
-    _require(not (terminated & truncated).any(), "an episode is terminated or truncated, not both", where)
-
-
-def _check_vector_infos(n: int, infos: dict[str, Any], where: str) -> None:
-    _require("played" in infos, "infos say who played", where)
-    for key, value in infos.items():
-        sound = _is_number(value) and np.shape(value)[:1] == (n,)
-        _require(sound, "infos hold a number or a fixed array per copy", f"{where}: {key}={value!r}")
-        _require(key.startswith("_") or f"_{key}" in infos, "each info has its mask", key)
+    raise ConformityError(f"the oracle's gradient agrees with finite differences of J: {exact:.8g} and {slopes}")

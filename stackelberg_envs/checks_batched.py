@@ -10,29 +10,28 @@ import numpy as np
 from gymnasium.spaces import Box, Space
 from numpy.typing import NDArray
 
-from stackelberg_envs.actions import action_bounds, no_actions, require_action_space
+from stackelberg_envs.actions import action_bounds, checked_actions, no_actions, require_action_space
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.batched import BatchedGame, BatchStep, SampledSolution
+from stackelberg_envs.batched import BatchedGame, BatchStep, SampledSolution, played_bounds
+from stackelberg_envs.checks_clauses import ROUNDING, agree, attempt, require_clause, require_mean
+from stackelberg_envs.checks_effects import check_effects
+from stackelberg_envs.checks_values import check_batched_values
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import ConformityError, InstabilityError
-from stackelberg_envs.samples import Samples, sampled_difference_vjp
+from stackelberg_envs.samples import SampledEffect, Samples, sampled_difference_vjp
 from stackelberg_envs.simulation import draw_contexts
 
-__all__ = ["UniformPolicy", "check_batched_game", "require_clause"]
+__all__ = ["UniformPolicy", "check_batched_game", "few_steps", "require_clause"]
 
 #: Copies and steps a game is tried with.
 COPIES, STEPS = 7, 12
 #: Steps of the differences, relative to the width of the box: the first that agrees counts.
-DIFFERENCE_STEPS = (1e-5, 1e-4, 1e-6)
+DIFFERENCE_STEPS = (1e-5, 1e-4, 1e-6, 1e-3)
 RELATIVE_TOLERANCE = 1e-4
-#: Pairs of commitments between which a gradient is tried before unstable ones are given up.
+#: Commitments between which a gradient is tried, and under which values are, before unstable ones are given up.
 ATTEMPTS = 20
-
-
-def require_clause(holds: Any, clause: str, detail: Any = "") -> None:
-    """Raise ConformityError with the clause unless it holds."""
-    if not holds:
-        raise ConformityError(f"{clause}: {detail}" if detail != "" else clause)
+#: Draws of initial states by which ways of drawing them are compared.
+DRAWS = 5_000
 
 
 class UniformPolicy:
@@ -60,29 +59,34 @@ class UniformPolicy:
 
 
 def check_batched_game(game: BatchedGame, commitments: list[Array], rng: np.random.Generator) -> None:
-    """Check the functions, the commitment's derivative and, where there is one, the solution.
+    """Check the functions, the commitment's effect and derivative and, where there is one, the solution.
 
     Parameters
     ----------
     game
         The game.
     commitments
-        Admissible ones, at least one, to try it under.
+        Admissible ones, at least two, to try it under.
     rng
         For play and cotangents.
     """
-    for x in commitments:
-        samples = _check_play(game, x, rng)
-        _check_derivative(game, x, samples, rng)
+    _check_initial_states(game, rng)
+    for x, other in zip(commitments, commitments[1:] + commitments[:1], strict=True):
+        with attempt("the game's functions take n copies and return arrays of n rows"):
+            samples = few_steps(game, x, rng)
+        with attempt("the commitment is known by what it changes at samples"):
+            _check_derivative(game, x, samples, rng)
+        check_effects(game, x, other, samples, rng)
     if game.has_solution:
         _check_solution(game, rng)
+        _check_values(game, commitments, rng)
 
 
 # ------------------------------------------------------------------------------------------------- play
 
 
-def _check_play(game: BatchedGame, x: Array, rng: np.random.Generator) -> Samples:
-    """Play some copies step by step and return what happened."""
+def few_steps(game: BatchedGame, x: Array, rng: np.random.Generator) -> Samples:
+    """Play some copies step by step, check each result, and return what happened."""
     policy = UniformPolicy(game.follower_action_space)
     contexts = draw_contexts(game, rng, COPIES)
     states = _twice(game.initial_states, rng, contexts)
@@ -100,6 +104,25 @@ def _check_play(game: BatchedGame, x: Array, rng: np.random.Generator) -> Sample
             break
         states, contexts = made.next_state[going], contexts[going]
     return Samples(*(np.concatenate(parts) for parts in zip(*rows, strict=True)))
+
+
+def _check_initial_states(game: BatchedGame, rng: np.random.Generator) -> None:
+    """Check that initial states are of one distribution, however many are asked for at once."""
+    with attempt("initial_states draws states of n copies"):
+        ways = {}
+        for size in sorted({1, game.num_followers}):
+            groups = [game.initial_states(rng, np.zeros(size, np.int32)) for _ in range(DRAWS)]
+            ways[size] = np.stack(groups)
+        at_once = game.initial_states(rng, np.zeros(DRAWS, np.int32))
+    for size, states in ways.items():
+        for i in range(at_once.shape[1]):
+            centre, spread = float(at_once[:, i].mean()), float(at_once[:, i].std())
+            if spread <= 1e3 * ROUNDING * abs(centre):
+                continue
+            few, many = (np.tanh((part[..., i] - centre) / spread) for part in (states, at_once))
+            clause = f"initial_states draws alike {size} at a time and {DRAWS} at once: mean of number {i} of a state"
+            # Differences of means of numbers in [-1, 1].
+            require_mean(few.mean(axis=1) - many, 0.0, 0.0, 4.0, clause)
 
 
 def _twice(function: Any, rng: np.random.Generator, *arguments: Any) -> Any:
@@ -153,26 +176,38 @@ def _check_step(game: BatchedGame, made: BatchStep, n: int) -> None:
 
 def _check_derivative(game: BatchedGame, x: Array, samples: Samples, rng: np.random.Generator) -> None:
     """Compare the commitment's derivative at the samples with central differences, for random cotangents."""
-    commitment = game.commitment
-    effect = vars(commitment.effect_at(x, samples))
-    T = len(samples)
-    for name, value in effect.items():
+    commitment, T = game.commitment, len(samples)
+    effect = commitment.effect_at(x, samples)
+    require_clause(
+        isinstance(effect, SampledEffect), "commitment.effect_at returns a SampledEffect", type(effect).__name__
+    )
+    for name, value in vars(effect).items():
         if value is None:
             continue
         require_clause(name in commitment.changes, "effect_at sets only what is declared in `changes`", name)
         require_clause(np.shape(value) == (T,), f"effect_at's {name} has shape (T,)", np.shape(value))
         require_clause(np.isfinite(value).all(), f"effect_at's {name} is finite")
-    weights = Cotangents(**{name: rng.standard_normal(T) for name, value in effect.items() if value is not None})
+    given = {name: np.asarray(value) for name, value in vars(effect).items() if value is not None}
+    for name, value in given.items():
+        # One entry at a time, because their units have nothing to do with each other.
+        weights = {other: np.zeros(T) for other in given} | {name: rng.standard_normal(T)}
+        _check_vjp(game, x, samples, Cotangents(**weights), name, float(np.abs(value * weights[name]).sum()))
+
+
+def _check_vjp(game: BatchedGame, x: Array, samples: Samples, weights: Cotangents, name: str, summed: float) -> None:
+    commitment = game.commitment
     exact = commitment.vjp_at(x, samples, weights)
     require_clause(np.shape(exact) == x.shape, "commitment.vjp_at returns the shape of x", np.shape(exact))
-    size = max(1.0, float(np.abs(exact).max(initial=0.0)))
+    width = np.where(commitment.high > commitment.low, commitment.high - commitment.low, 1.0)
     errors = []
     for step in DIFFERENCE_STEPS:
         differences = sampled_difference_vjp(commitment, x, samples, weights, step)
-        errors.append(float(np.abs(exact - differences).max(initial=0.0)) / size)
-        if errors[-1] < RELATIVE_TOLERANCE:
+        # In units of the widths, in which entries of x can be compared.
+        same, error = agree(exact * width, differences * width, RELATIVE_TOLERANCE, 16 * ROUNDING * summed / step)
+        if same:
             return
-    raise ConformityError(f"commitment.vjp_at agrees with finite differences: error {min(errors):.1e}")
+        errors.append(error)
+    raise ConformityError(f"commitment.vjp_at agrees with finite differences: error {min(errors):.1e} of its {name}")
 
 
 def _check_solution(game: BatchedGame, rng: np.random.Generator) -> None:
@@ -181,9 +216,22 @@ def _check_solution(game: BatchedGame, rng: np.random.Generator) -> None:
     for _ in range(ATTEMPTS):
         start, end = (commitment.project(rng.uniform(commitment.low, commitment.high)) for _ in range(2))
         try:
-            middle = game.solve(0.5 * (start + end))
-            _check_parts(game, middle, rng)
-            _check_slope(game, middle, start, end)
+            with attempt("solve returns the solution that the interface asks for", InstabilityError):
+                middle = game.solve(0.5 * (start + end))
+                _check_parts(game, middle, rng)
+                _check_slope(game, middle, start, end)
+        except InstabilityError:
+            continue
+        return
+
+
+def _check_values(game: BatchedGame, commitments: list[Array], rng: np.random.Generator) -> None:
+    """Compare play with exact values under the first commitment that has finite ones."""
+    low, high = game.commitment.low, game.commitment.high
+    others = (game.commitment.project(rng.uniform(low, high)) for _ in range(ATTEMPTS))
+    for x in (*commitments, *others):
+        try:
+            check_batched_values(game, x, rng)
         except InstabilityError:
             continue
         return
@@ -191,11 +239,12 @@ def _check_solution(game: BatchedGame, rng: np.random.Generator) -> None:
 
 def _check_slope(game: BatchedGame, middle: SampledSolution, start: Array, end: Array) -> None:
     exact, slopes = float((middle.gradient * (end - start)).sum()), []
+    # J may be a small difference of large sums: the follower's value is of their size where the leader's is not.
+    size = max(abs(middle.leader_value), float(np.abs(middle.gradient * (end - start)).sum()))
     for step in DIFFERENCE_STEPS:
         slopes.append(_slope(game, start, end, step))
         # The difference of two values of this size carries this much rounding.
-        rounding = 1e-12 * max(1.0, abs(middle.leader_value)) / step
-        if abs(exact - slopes[-1]) <= RELATIVE_TOLERANCE * abs(exact) + rounding:
+        if abs(exact - slopes[-1]) <= RELATIVE_TOLERANCE * abs(exact) + 1e-12 * size / step:
             return
     raise ConformityError(f"the solution's gradient agrees with finite differences of J: {exact:.8g} and {slopes}")
 
@@ -209,8 +258,10 @@ def _slope(game: BatchedGame, start: Array, end: Array, step: float) -> float:
 def _check_parts(game: BatchedGame, solution: SampledSolution, rng: np.random.Generator) -> None:
     """Check that a solution's gradient is the sum of its parts, and that its policy acts as the game expects."""
     parts = solution.direct_gradient + solution.response_gradient
-    require_clause(np.allclose(solution.gradient, parts), "a solution's gradient is the sum of its two parts")
     require_clause(solution.gradient.shape == game.commitment.shape, "a solution's gradient has the shape of x")
+    size = float(np.maximum(np.abs(solution.direct_gradient), np.abs(solution.response_gradient)).max(initial=0.0))
+    same = np.abs(solution.gradient - parts).max(initial=0.0) <= 1e-8 * size
+    require_clause(same, "a solution's gradient is the sum of its two parts")
     contexts = draw_contexts(game, rng, COPIES)
     states = game.initial_states(rng, contexts)
     shown = game.leader_actions(rng, solution.x, states, contexts)
@@ -218,6 +269,8 @@ def _check_parts(game: BatchedGame, solution: SampledSolution, rng: np.random.Ge
     wanted = no_actions(action_bounds(game.follower_action_space), COPIES)
     require_clause(actions.shape == wanted.shape, "the policy's sample has shape (n, B)", actions.shape)
     require_clause(actions.dtype == wanted.dtype, f"the policy's sample is {wanted.dtype}", actions.dtype)
+    with attempt("what the policy draws lies in the space of actions"):
+        checked_actions(actions, COPIES, played_bounds(game), "the policy's sample")
     log_prob = solution.policy.log_prob(states, shown, contexts, actions)
     finite = np.shape(log_prob) == (COPIES,) and np.isfinite(log_prob).all()
     require_clause(finite, "the policy's log_prob of what it drew is finite, shape (n,)")

@@ -101,29 +101,40 @@ def test_a_broken_commitment_is_caught(commitment, clause):
 CARTPOLE = "stackelberg/GuidedCartPole-v0"
 
 
+LINEAR = type(se.make_game("stackelberg/BilevelLqr-v0"))
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Solved(GuidedCartPole):
-    """Claims that J = |x|^2, split in two parts, with a response that acts anyhow."""
+class Solved(LINEAR):
+    """A game whose solution is spoilt in one way."""
 
     spoil: str = ""
 
     def solve(self, x):
-        factor = 1.05 if self.spoil == "gradient" else 1.0
-        policy = Anyhow(self.follower_action_space)
-        total = 3.0 * x if self.spoil == "parts" else 2.0 * factor * x
-        return SimpleNamespace(
-            x=x,
-            leader_value=float(x @ x),
-            policy=policy if self.spoil != "log_prob" else UniformPolicy(self.follower_action_space),
-            direct_gradient=0.5 * factor * x,
-            response_gradient=1.5 * factor * x,
-            gradient=total,
-        )
+        right = super().solve(x)
+        names = ("x", "leader_value", "follower_value", "policy", "direct_gradient", "response_gradient", "gradient")
+        made = SimpleNamespace(**{name: getattr(right, name) for name in names})
+        if self.spoil == "gradient":
+            made.direct_gradient, made.response_gradient = 1.05 * made.direct_gradient, 1.05 * made.response_gradient
+            made.gradient = 1.05 * made.gradient
+        if self.spoil == "parts":
+            made.gradient = 1.5 * made.gradient
+        if self.spoil == "policy":
+            made.policy = UniformPolicy(self.follower_action_space)
+        if self.spoil == "leader":  # consistent: only play tells
+            made.leader_value *= 1.2
+            made.direct_gradient, made.response_gradient = 1.2 * made.direct_gradient, 1.2 * made.response_gradient
+            made.gradient = 1.2 * made.gradient
+        if self.spoil == "follower":
+            made.follower_value -= 0.2 * abs(made.follower_value)
+        if self.spoil == "raises":
+            raise KeyError("no plan")
+        return made
 
 
-class Anyhow(UniformPolicy):
-    def log_prob(self, states, leader_actions, contexts, actions):
-        return np.full(len(states), -np.log(2.0))
+def solved(**spoilt):
+    game = se.make_game("stackelberg/BilevelLqr-v0", leader_discount=0.9, follower_discount=0.9)
+    return Solved(**{item.name: getattr(game, item.name) for item in fields(game)}, **spoilt)
 
 
 def of_kind(kind, **changes):
@@ -132,21 +143,23 @@ def of_kind(kind, **changes):
 
 
 def test_a_sound_solution_conforms():
-    se.check_game(of_kind(Solved))
+    se.check_game(solved())
 
 
 @pytest.mark.parametrize(
     ("spoil", "clause"),
-    [("gradient", "finite differences of J"), ("parts", "sum of its two parts")],
+    [
+        ("gradient", "finite differences of J"),
+        ("parts", "sum of its two parts"),
+        ("leader", "play is worth the solution's leader_value"),
+        ("follower", "play is worth the solution's follower_value"),
+        ("policy", "solve returns the solution.*log_prob"),
+        ("raises", "solve returns the solution.*KeyError: 'no plan'"),
+    ],
 )
 def test_a_wrong_solution_is_caught(spoil, clause):
     with pytest.raises(ConformityError, match=clause):
-        se.check_game(of_kind(Solved, spoil=spoil))
-
-
-def test_a_policy_without_probabilities_is_caught():
-    with pytest.raises(AttributeError, match="log_prob"):
-        se.check_game(of_kind(Solved, spoil="log_prob"))
+        se.check_game(solved(spoil=spoil))
 
 
 class OffScore(ClippedGaussianPolicy):

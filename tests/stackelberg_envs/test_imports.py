@@ -51,11 +51,19 @@ FLOORS = {
     "envs": 10,
     "checks": 11,
     "checks_batched": 11,
+    "checks_clauses": 11,
+    "checks_effects": 11,
+    "checks_faces": 11,
+    "checks_travel": 11,
+    "checks_values": 11,
+    "checks_vector": 11,
 }
 #: Imports made when a function runs, because the solvers bring Numba and SciPy.
 DEFERRED = {
     ("adapters", "oracles"),
     ("checks", "oracles"),
+    ("checks_values", "kernels"),
+    ("checks_values", "oracles"),
     ("envs", "oracles"),
     ("envs", "planning"),
     ("linear_quadratic", "oracles"),
