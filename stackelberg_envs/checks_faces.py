@@ -23,6 +23,7 @@ from stackelberg_envs.checks_travel import require_travel
 from stackelberg_envs.checks_vector import check_vector, is_number, plain
 from stackelberg_envs.errors import ArgumentError, ConformityError, UnknownNameError
 from stackelberg_envs.games import Game, TabularGame
+from stackelberg_envs.resets import require_seed
 
 __all__ = ["check_env"]
 
@@ -69,13 +70,14 @@ def check_env(env: Any, *, seed: int = 0) -> None:
     UnknownNameError
         An id nobody registered.
     ArgumentError
-        Nothing that can be checked.
+        Nothing that can be checked, or no seed.
 
     Examples
     --------
     >>> import stackelberg_envs as se
     >>> se.check_env("stackelberg/DiscreteToy-v0")
     """
+    require_seed(seed)
     if isinstance(env, str):
         for face, options in _faces_of(env):
             with attempt(f"{face} can be made", UnknownNameError):

@@ -49,15 +49,19 @@ def require_travel(thing: Any, name: str) -> Any:
 
 
 class _Probe(pickle.Pickler):
-    """A pickler that lets functions and classes of modules pass that are not in `sys.modules`.
+    """A pickler that lets functions and classes pass that stand at the top level of code which is no importable module.
 
-    Such are those of a page of code that is run as a whole. What counts is that they stand at the top level.
+    Such is a page of code that is run as a whole; put into a module, they would be found.
     """
 
     def reducer_override(self, part: Any) -> Any:
-        if isinstance(part, FunctionType | type) and not _is_local(part) and part.__module__ not in sys.modules:
+        if isinstance(part, FunctionType | type) and not _is_local(part) and not _has_file(part.__module__):
             return str, (part.__qualname__,)
         return NotImplemented
+
+
+def _has_file(module: str) -> bool:
+    return getattr(sys.modules.get(module), "__spec__", None) is not None
 
 
 def _problem(thing: Any) -> Exception | None:

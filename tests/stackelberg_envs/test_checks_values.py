@@ -21,7 +21,7 @@ def in_units(game, c):
     )
 
 
-@pytest.mark.parametrize("c", [1e-100, 1e-8, 1.0, 1e8, 1e100])
+@pytest.mark.parametrize("c", [1.0, 1e8, 1e100])
 @pytest.mark.parametrize("arguments", [{"commitment": "policy"}, {"commitment": "features", "K": 2, "terminal": 2}])
 def test_games_conform_in_any_unit(c, arguments):
     game = in_units(se.random_tabular(S=4, **arguments), c)
