@@ -366,7 +366,7 @@ def _list_agents(console: Console, games: Sequence[AnyGame]) -> None:
     console.print(table)
     for level in sorted(used):
         console.print(f"  {level.name}: the leader sees {LEVELS[level.name]}", soft_wrap=True)
-    console.print("  At every level it knows the part of rewards and dynamics that its commitment sets.", soft_wrap=True)
+    console.print("  At every level it knows what its commitment sets of rewards and dynamics.", soft_wrap=True)
     console.print()
     table = _table("Followers", "name", "what it does", "options")
     for name in follower_names():

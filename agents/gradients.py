@@ -32,10 +32,11 @@ from agents.results import prepare_folder
 from agents.summary import HORIZON_MATTERS
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, require_count
-from stackelberg_envs.batched import AnyGame, SampledSolution
+from stackelberg_envs.batched import AnyGame, BatchedGame, SampledSolution
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.oracles import Solution, solve
+from stackelberg_envs.validation import checked, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -182,10 +183,13 @@ def compare(
     ['bchg']
     """
     seeds = require_count(seeds, "seeds", minimum=2)
-    sizes = [require_count(size, "sizes") for size in sizes]
-    options = {name: dict((leader_options or {}).get(name, {})) for name in leaders}
+    point_seed = require_count(point_seed, "point_seed", minimum=0)
+    sizes = [require_count(size, "sizes") for size in checked(_listed(sizes), list, "sizes")]
+    options = _options_of(leaders, leader_options)
     if not (options and sizes):
         raise ArgumentError("compare: expected at least one leader and one size")
+    if not isinstance(game, TabularGame | BatchedGame):
+        raise ArgumentError(f"game: expected a game, got {shown(game)}")
     point, solution = _point(game, theta, point_seed)
     makers = {name: _Maker(game, name, given, point) for name, given in options.items()}
     truth = next(iter(makers.values())).brief.parametrisation.vjp(point, solution.gradient)
@@ -197,6 +201,21 @@ def compare(
             estimates = np.array([maker.estimate(solution, size, seed) for seed in range(seeds)])
             found.rows.append(Quality(name, maker.level.name, size, *measures(estimates, truth)))
     return found
+
+
+def _listed(values: Any) -> Any:
+    """Return what can be gone through as a list; text and the rest as they are, for the check to refuse."""
+    return list(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes) else values
+
+
+def _options_of(leaders: Any, given: Any) -> dict[str, dict[str, Any]]:
+    """Return the options of each leader that takes part."""
+    names = checked(_listed(leaders), list[str], "leaders")
+    options = checked({} if given is None else given, dict[str, dict[str, Any]], "leader_options")
+    absent = [name for name in options if name not in names]
+    if absent:
+        raise ArgumentError(f"leader_options: expected leaders among {', '.join(names)}, got {', '.join(absent)}")
+    return {name: options.get(name, {}) for name in names}
 
 
 def measures(estimates: Array, truth: Array) -> tuple[Array, Array, float, float]:

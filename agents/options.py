@@ -129,6 +129,8 @@ def refuse_unknown(kind: type[Any], options: Mapping[str, Any], owner: str) -> N
     """
     if not isinstance(options, Mapping):
         raise ArgumentError(f"{owner}: expected a dict of options, got {shown(options)}")
+    if not is_dataclass(kind):
+        raise ArgumentError(f"{owner}: expected a Config that is a dataclass, got {shown(kind)}")
     known = [item.name for item in fields(kind)]
     for name in options:
         if name not in known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 from stackelberg_envs.errors import ArgumentError, unknown_name
@@ -45,10 +46,15 @@ class Registry(dict[str, type[Player]]):
         Raises
         ------
         ArgumentError
-            The name is taken.
+            The name is taken or none, or the class has no dataclass of options.
         """
+        given: object = name
+        if not isinstance(given, str) or not given.strip():
+            raise ArgumentError(f"{self.role}: expected a name, got {name!r}")
 
         def decorate(kind: Kind) -> Kind:
+            if not is_dataclass(getattr(kind, "Config", None)):
+                raise ArgumentError(f"{self.role} {name!r}: expected a class whose Config is a dataclass, got {kind!r}")
             taken = self.get(name)
             # The same class again is a module that was run twice, in a notebook say.
             if taken is not None and (taken.__module__, taken.__qualname__) != (kind.__module__, kind.__qualname__):
@@ -74,7 +80,12 @@ class Registry(dict[str, type[Player]]):
         ------
         UnknownNameError
             With the nearest names.
+        ArgumentError
+            Something that is no text.
         """
+        given: object = name
+        if not isinstance(given, str):
+            raise ArgumentError(f"{self.role}: expected a name, got {name!r}")
         self.walk()
         if name not in self:
             raise unknown_name(self.role, name, self)

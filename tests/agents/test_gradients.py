@@ -118,6 +118,13 @@ def test_options_reach_the_leader():
         ({"sizes": [0]}, ArgumentError, "sizes: expected an integer of at least 1, got 0"),
         ({"seeds": 1}, ArgumentError, "seeds: expected an integer of at least 2, got 1"),
         ({"theta": [1.0]}, ArgumentError, "start: expected 6 finite numbers"),
+        ({"sizes": 100}, ArgumentError, "sizes: expected a list, got 100"),
+        ({"leaders": "bchg"}, ArgumentError, "leaders: expected a list of words, got 'bchg'"),
+        ({"leaders": [3]}, ArgumentError, "leaders: expected a list of words, got"),
+        ({"point_seed": -1}, ArgumentError, "point_seed: expected an integer of at least 0, got -1"),
+        ({"leader_options": 3}, ArgumentError, "leader_options: expected a dict, got 3"),
+        ({"leader_options": {"bchg": 3}}, ArgumentError, "leader_options: expected a dict, got"),
+        ({"leader_options": {"hpgd": {}}}, ArgumentError, "leader_options: expected leaders among .*, got hpgd"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(arguments, error, message):

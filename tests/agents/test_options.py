@@ -299,3 +299,15 @@ def test_a_checkpoint_imports_no_module(tmp_path, monkeypatch):
     (tmp_path / "checkpoint.npz").write_bytes(b"")
     with pytest.raises(OutputError, match="expected the id of a game, got 'antigravity:a/B-v0'"):
         agents.run(resume=tmp_path)
+
+
+def test_names_and_classes_that_are_none_are_refused():
+    for find in (leader_class, follower_class):
+        for name in (None, 3, []):
+            with pytest.raises(ArgumentError, match="expected a name, got"):
+                find(name)
+    for name in ("", " ", 3):
+        with pytest.raises(ArgumentError, match="leader: expected a name, got"):
+            register_leader(name)
+    with pytest.raises(ArgumentError, match="leader 'bare': expected a class whose Config is a dataclass, got"):
+        register_leader("bare")(agents.Leader)
