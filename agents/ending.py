@@ -22,9 +22,12 @@ ROUNDING = 1e-12
 
 def theta_giving(x: Array, theta: Any, parametrisation: Parametrisation) -> Array | None:
     """Return the parameters, if they are those of the commitment x; None for those of another one, or for none."""
-    if theta is None or np.shape(theta) != (parametrisation.size,):
+    try:
+        theta = np.array(theta, dtype=np.float64)
+    except (TypeError, ValueError):  # somebody's own attribute of that name
         return None
-    theta = np.array(theta, dtype=np.float64)
+    if theta.shape != (parametrisation.size,) or not np.isfinite(theta).all():
+        return None
     given = parametrisation(theta)
     scale = max(float(np.abs(x).max(initial=0.0)), float(np.abs(given).max(initial=0.0)))
     same = given.shape == x.shape and bool((np.abs(given - x) <= ROUNDING * scale).all())

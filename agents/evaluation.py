@@ -53,15 +53,15 @@ class TabularEvaluation:
         self.game = game
         self._last: tuple[Array, Primitives, BestResponse] | None = None
 
-    def exact(self, x: Array) -> float:
-        """Return J of play without end against the soft best response."""
-        primitives, best = self._solved(x)
-        return leader_value(primitives, best.policy)
+    def exact(self, x: Array) -> float | None:
+        """Return J of play without end against the soft best response; None where that is not found."""
+        solved = self._solved(x)
+        return None if solved is None else leader_value(solved[0], solved[1].policy)
 
-    def episode(self, x: Array) -> float:
+    def episode(self, x: Array) -> float | None:
         """Return J of an episode cut at the horizon; the follower responds as if play had no end."""
-        primitives, best = self._solved(x)
-        return episode_values(primitives, best.policy, self.game.horizon)[0]
+        solved = self._solved(x)
+        return None if solved is None else episode_values(solved[0], solved[1].policy, self.game.horizon)[0]
 
     def value(self, view: FollowerView, follower: Follower) -> float:
         """Return the exact J of play without end under the followers' policies, their mean."""
@@ -69,9 +69,10 @@ class TabularEvaluation:
 
     def gap(self, x: Array, follower: Follower) -> float | None:
         """Return the largest loss of a follower; None where a policy is not finite."""
-        primitives, best = self._solved(x)
-        if not np.isfinite(getattr(follower, "policy", np.nan)).all():
+        solved = self._solved(x)
+        if solved is None or not np.isfinite(getattr(follower, "policy", np.nan)).all():
             return None
+        primitives, best = solved
         return max(response_gap(primitives, player.policy, best.state_values) for player in players_of(follower))
 
     def meaning(self, follower: Follower) -> str:
@@ -79,10 +80,13 @@ class TabularEvaluation:
         del follower
         return "exact, play without end, against the follower as it played"
 
-    def _solved(self, x: Array) -> tuple[Primitives, BestResponse]:
+    def _solved(self, x: Array) -> tuple[Primitives, BestResponse] | None:
         if self._last is None or not np.array_equal(self._last[0], x):
             primitives = self.game.primitives(x)
-            self._last = np.array(x), primitives, soft_best_response(primitives)
+            try:
+                self._last = np.array(x), primitives, soft_best_response(primitives)
+            except ConvergenceError:
+                return None
         return self._last[1:]
 
 

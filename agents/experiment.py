@@ -405,12 +405,13 @@ class Experiment:
         """Ask for a recommendation; return its exact J, or NaN where there is none or that was not asked for."""
         x, theta = recommendation(self.leader)
         before, self._recommended = self._recommended, None
-        try:
-            if np.isfinite(x).all():
+        # A leader that has lost its way has nothing to recommend; what it announces next says so.
+        if x.dtype.kind != "f" or np.isfinite(x).all():
+            try:
                 x = self.game.commitment.check(x)
-                self._recommended = x, theta_giving(x, theta, self._parametrisation)
-        except CommitmentError:  # said when it is announced
-            pass
+            except CommitmentError as exc:
+                raise CommitmentError(f"leader {self.config.leader!r}: recommend: {exc}") from exc
+            self._recommended = x, theta_giving(x, theta, self._parametrisation)
         again = before is not None and np.array_equal(before[0], x)
         now = self._latest is not None and np.array_equal(self._latest[0], x)
         self._recommended_was_played = now or (again and self._recommended_was_played)

@@ -69,8 +69,8 @@ class RemoteLeader(Leader):
         name = f"{kind.__module__}:{kind.__qualname__}"
         if brief.information > Information.RESPONSE:
             raise InformationError(
-                f"{name}: expected a leader of at most level {Information.RESPONSE.name} for a process of its own, "
-                f"got {brief.information.name}"
+                f"leader {kind.name!r}: expected one of at most level {Information.RESPONSE.name} for a process of its "
+                f"own, got {brief.information.name}"
             )
         if kind.__module__ == "__main__" or "<" in name:
             raise ArgumentError(f"{name}: expected a leader in a module of its own, which another process can import")

@@ -74,6 +74,11 @@ def in_words(record: RunRecord) -> str:
             f". Mind the horizon: an episode is cut after {record.horizon} steps and then pays "
             f"{record.episode_value:.3f}, while {end:.3f} is for play without end, which is what leaders maximise"
         )
+    if record.horizon is not None and not np.any(record.curve.get("whole_episodes", 1)):
+        text += (
+            f". The leader saw no whole episode: {record.steps_per_update} steps per update are less than one has, and "
+            "the observed return is that of the steps seen"
+        )
     return text + "."
 
 
@@ -148,7 +153,7 @@ def _arrays(record: RunRecord) -> list[tuple[str, str, str]]:
 
 
 def _final(record: RunRecord) -> str:
-    return "last one played" if record.ends_with == "announced" else "recommended"
+    return "last one played" if record.ends_with == "announced" or record.status == "running" else "recommended"
 
 
 def _is_exact(record: RunRecord) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ClassVar, Literal, TypeVar
@@ -158,7 +159,7 @@ def _on_policy(update: Callable[[Any, Trajectories], Any]) -> Callable[[Any, Tra
     return wrapped
 
 
-def recommendation(leader: Leader) -> tuple[Array, Array | None]:
+def recommendation(leader: Leader) -> tuple[Any, Any]:
     """Return what a leader recommends and its theta there, or None without one; the leader stays as it was.
 
     Its random numbers go on as if they had not been asked for, and attributes that are set anew are set back. What it
@@ -166,9 +167,8 @@ def recommendation(leader: Leader) -> tuple[Array, Array | None]:
     """
     before, randomness = dict(vars(leader)), leader.rng.bit_generator.state
     try:
-        x = np.array(leader.recommend(), dtype=np.float64)
-        theta = getattr(leader, "theta", None)
-        return x, None if theta is None else np.array(theta)
+        x = np.array(leader.recommend())
+        return x, copy(getattr(leader, "theta", None))
     finally:
         leader.rng.bit_generator.state = randomness
         attributes = vars(leader)

@@ -15,9 +15,10 @@ from agents.followers.soft_value_iteration import SoftValueIteration
 from agents.leaders import leader_class, leader_names
 from agents.leaders.base import LEADERS, Leader
 from agents.leaders.random_search import RandomSearchConfig
+from agents.summary import in_words
 from agents.trajectories import Trajectories, concatenate
 from stackelberg_envs.checks_batched import UniformPolicy
-from stackelberg_envs.errors import ArgumentError, InstabilityError
+from stackelberg_envs.errors import ArgumentError, CommitmentError, InstabilityError
 
 ONE_AN_EPISODE = sum(0.99**t for t in range(40))
 
@@ -403,3 +404,52 @@ def test_the_horizon_of_each_value_is_said():
     assert record.curve["observed_return"][0] == pytest.approx(record.episode_value)
     assert "play without end" in record.meanings["leader_value"]
     assert "cut at the horizon" in record.meanings["episode_value"]
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((2, 2)), np.full((3, 2), 7.0), np.array(["a"]), None])
+def test_what_is_no_recommendation_is_refused_by_name(monkeypatch, wandering, wrong):
+    monkeypatch.setattr(Wandering, "recommend", lambda self: wrong)
+    with pytest.raises(CommitmentError, match="leader 'wandering': recommend: "):
+        agents.run(TOY, **wandering)
+
+
+def test_a_leader_that_recommends_no_numbers_ends_with_its_last_commitment(monkeypatch, wandering):
+    monkeypatch.setattr(Wandering, "recommend", lambda self: np.full((3, 2), np.nan))
+    record = agents.run(TOY, **wandering)
+    assert (record.status, record.ends_with) == ("finished", "announced")
+    assert record.leader_value == pytest.approx(record.curve["leader_value"][-1])
+    assert np.isnan(record.curve["recommended_value"][:-1]).all()
+
+
+@pytest.mark.parametrize("theta", ["a", [[1.0], [2.0, 3.0]], {}, np.full(6, np.nan), np.zeros(5), 3.0])
+def test_an_attribute_of_that_name_with_another_meaning_is_no_theta(monkeypatch, wandering, theta):
+    monkeypatch.setattr(Wandering, "recommend", lambda self: np.full((3, 2), 0.5))
+    monkeypatch.setattr(Wandering, "commit", lambda self: np.full((3, 2), 0.5))
+    monkeypatch.setattr(Wandering, "update", lambda self, trajectories: setattr(self, "theta", theta) or {})
+    assert agents.run(TOY, **wandering).theta is None
+
+
+@pytest.mark.parametrize("options", [{"num_followers": 2}, {"K": 2}])
+def test_several_followers_respond_to_what_is_recommended(wandering, options):
+    game = se.random_tabular_v0.make_game(S=3, A=2, B=2, seed=0, **{k: v for k, v in options.items() if k == "K"})
+    game = game.replace(num_followers=options.get("num_followers", 1))
+    record = agents.run(game, follower_options={"per_context": True, "delay": 1}, **wandering)
+    scale = abs(se.solve(game, record.commitment).follower_value)
+    assert record.response_gap == pytest.approx(0.0, abs=1e-8 * scale)
+    assert record.actual_value == pytest.approx(record.leader_value, rel=1e-6)
+
+
+def test_a_follower_that_cannot_be_copied_leaves_the_gap_unknown(monkeypatch, wandering):
+    class Alone(SoftValueIteration):
+        def __deepcopy__(self, memo):
+            raise TypeError("only one of a kind")
+
+    monkeypatch.setitem(FOLLOWERS, "alone", Alone)
+    record = agents.run(TOY, follower="alone", **wandering)
+    assert (record.status, record.response_gap, record.actual_value) == ("finished", None, None)
+    assert record.leader_value == pytest.approx(se.solve(se.make_game(TOY), record.commitment).leader_value)
+
+
+def test_a_run_that_saw_no_whole_episode_says_so(wandering):
+    assert "saw no whole episode: 50 steps per update" in in_words(agents.run(TOY, **wandering))
+    assert "whole episode" not in in_words(agents.run(TOY, **{**wandering, "steps_per_update": 150}))

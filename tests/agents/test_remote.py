@@ -128,7 +128,7 @@ def test_a_leader_process_that_dies_ends_the_run_with_a_record(tmp_path):
 
 
 def test_leaders_that_see_the_game_are_refused_by_name():
-    with pytest.raises(InformationError, match=r"exact:Exact: expected a leader of at most level RESPONSE.* got MODEL"):
+    with pytest.raises(InformationError, match=r"leader 'exact': expected one of at most level RESPONSE.* got MODEL"):
         agents.run(TOY, leader="exact", leader_process=True)
 
 
