@@ -45,6 +45,6 @@ class Trainer:
         if not isinstance(twin, TableFollower):
             raise InformationError(
                 "train: expected a follower that improves a table iteration by iteration (soft_value_iteration, "
-                f"soft_q_learning, expected_sarsa), got {self.follower.name}"
+                f"soft_q_learning, expected_sarsa), got {self.follower.name!r}"
             )
         return twin.iterates(FollowerView(self.game, self.game.commitment.check(x)), iterations)

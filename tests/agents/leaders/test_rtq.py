@@ -118,7 +118,7 @@ def test_it_trains_the_follower_of_the_run():
         GAMES[0], follower="soft_q_learning", follower_options={"steps": 10, "initial_q": 1.0}, **options
     )
     assert record.status == "finished"
-    with pytest.raises(InformationError, match=r"train: expected a follower .* got HardBestResponse"):
+    with pytest.raises(InformationError, match=r"train: expected a follower .* got 'hard_best_response'"):
         agents.run(GAMES[0], follower="hard_best_response", **options)
 
 
