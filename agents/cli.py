@@ -252,6 +252,7 @@ def _add_run(add: Callable[..., argparse.ArgumentParser]) -> None:
     run.add_argument(
         "--resume", metavar="FOLDER", help="go on with the run that was stopped there; alone or with --quiet"
     )
+    run.add_argument("--trust", action="store_true", help="with --resume: code in the checkpoint may run")
     run.add_argument("--quiet", action="store_true", help="only the table: no progress bar, no explanations")
     run.set_defaults(action=_run, defaults=run.get_default)
 
@@ -606,24 +607,25 @@ def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, 
     from agents.briefing import level_of
     from agents.leaders import leader_class
     from agents.options import make_config
-    from agents.running import load_checkpoint
+    from agents.running import stored_config
     from stackelberg_envs.registration import make_game
 
-    allowed = {"command", "action", "defaults", "resume", "quiet", "checkpoint_every", "modules"}
+    allowed = {"command", "action", "defaults", "resume", "quiet", "checkpoint_every", "modules", "trust"}
     given = [name for name, value in vars(options).items() if name not in allowed and value != options.defaults(name)]
     if given:
         names = ", ".join(name.removesuffix("_pairs") for name in given)
         raise ArgumentError(f"--resume: expected no other options, since the run has its own; got {names}")
-    config = load_checkpoint(options.resume)["config"]
-    if config["game"] is None:
+    config = stored_config(options.resume)
+    if config is None:
         raise ArgumentError(
             f"--resume: expected a run of a game with an id, got {options.resume}; use agents.run(resume=)"
         )
-    game, kind = make_game(config["game"], **config["game_arguments"]), leader_class(config["leader"])
-    options.output, options.updates = options.resume, config["updates"]
-    options.leader, options.follower = config["leader"], config["follower"] or game.suggested_follower
-    level = level_of(kind, game, make_config(kind.Config, config["leader_options"], f"leader {options.leader!r}"))
-    return game, level, {"resume": options.resume, "checkpoint_every": options.checkpoint_every}
+    game, kind = make_game(str(config.game), **config.game_arguments), leader_class(config.leader)
+    options.output, options.updates = options.resume, config.updates
+    options.leader, options.follower = config.leader, config.follower or game.suggested_follower
+    level = level_of(kind, game, make_config(kind.Config, config.leader_options, f"leader {options.leader!r}"))
+    more = {"resume": options.resume, "checkpoint_every": options.checkpoint_every, "trust": options.trust}
+    return game, level, more
 
 
 def _run_or_say(options: argparse.Namespace, arguments: dict[str, Any], watch: _Watch) -> RunRecord:

@@ -6,7 +6,6 @@ import numbers
 import time
 import warnings
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,12 +14,12 @@ from msgspec import Meta
 
 from agents.brief import Brief, Information
 from agents.briefing import kind_of, level_of, make_brief, redact, require_kind
-from agents.checkpoints import PACKAGES, attributes, digest, pack, unpack
+from agents.checkpoints import write_checkpoint
 from agents.collection import collect
-from agents.curves import Curve, CurveMark
+from agents.curves import Curve
 from agents.ending import delay_of, meanings, responding, theta_giving
 from agents.evaluation import evaluation_of, neutral_commitment
-from agents.files import CHECKPOINT_NAME, write_atomically
+from agents.fingerprints import fingerprint
 from agents.followers import Follower, FollowerView, follower_class
 from agents.followers.several import make_follower, members_of
 from agents.followers.training import Trainer
@@ -28,6 +27,7 @@ from agents.leaders import Leader, leader_class
 from agents.leaders.base import recommendation
 from agents.options import Count, Natural, Options, make_config
 from agents.results import RunRecord
+from agents.run_state import load_run, save_run
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, first_index
 from stackelberg_envs.batched import AnyGame, BatchedGame
@@ -36,11 +36,8 @@ from stackelberg_envs.games import TabularGame
 
 __all__ = ["ExperimentConfig", "Progress", "level_of", "make_brief", "redact"]
 
-CHECKPOINT_FORMAT = 2
 #: Halvings of a step that left the follower without a finite response, before the whole step is taken back.
 MAX_HALVINGS = 10
-#: Attributes of an experiment that have a state of their own.
-PLAYERS = ("leader", "follower", "_play_rng")
 #: Columns of the curve that are the run's own, so that no diagnostic of a leader may be called so.
 COLUMNS = ("observed_steps", "leader_value", "recommended_value", "observed_return", "whole_episodes", "halvings")
 
@@ -128,8 +125,6 @@ class Experiment:
         self.follower = make_follower(follower_kind, follower_config, follower_rng, self.game)
         self._evaluation = evaluation_of(self.game)
         self.updates_done = 0
-        self._given = {"game": self.game, "brief": brief, "config": leader_config, "habits": follower_config}
-        self._packages = PACKAGES | {_package(kind) for kind in (kind, follower_kind, type(self.game.commitment))}
         self.curve = Curve()
         # The last commitment and theta that were announced, and the last to which the follower responded soundly.
         self._latest: tuple[Array, Array | None] | None = None
@@ -142,8 +137,8 @@ class Experiment:
         self._recommended: tuple[Array, Array | None] | None = None
         self._recommended_was_played = False
         self._between_updates = True
-        self._before = 0.0
-        self._started = time.perf_counter()
+        #: When it was started, by the clock; earlier where it goes on from a checkpoint.
+        self.started = time.perf_counter()
         self.record = RunRecord(
             game=name,
             leader=config.leader,
@@ -158,6 +153,7 @@ class Experiment:
             parametrisation=brief.parametrisation.name,
             best_known=self.game.facts.get("best_known") if config.best_known is None else config.best_known,
             horizon=self.game.horizon,
+            game_digest=fingerprint(self.game),
             versions=_versions(),
         )
 
@@ -190,7 +186,7 @@ class Experiment:
             **self._checked_diagnostics(diagnostics),
         )
         self._played = self._latest
-        self.record.seconds = self._seconds()
+        self.record.seconds = self.seconds
         self.updates_done += 1
         self._between_updates = True
         return Progress(self.updates_done, self.config.updates, value, self.record.seconds)
@@ -227,7 +223,7 @@ class Experiment:
         if record.commitment is not None:
             record.ends_with = ends_with
             self._judge(record)
-        record.seconds = self._seconds()
+        record.seconds = self.seconds
         return record
 
     def _ending(self, status: str) -> tuple[tuple[Array, Array | None] | None, str]:
@@ -302,27 +298,33 @@ class Experiment:
         """Whether the state is that between two updates; only that can be stored."""
         return self._between_updates
 
-    def save(self, folder: Path) -> Path:
+    def save(self, folder: Path, *, checkpoint_every: int | None = None) -> Path:
         """Write a checkpoint into a folder.
+
+        Parameters
+        ----------
+        folder
+            Where.
+        checkpoint_every
+            What whoever goes on with the run is to know of how often it is saved.
 
         Raises
         ------
         ArgumentError
-            A player holds something that cannot be stored.
+            A player does not say what its state is, or holds what cannot be stored.
         OutputError
             The folder cannot be written.
         """
         game = self.record.game if isinstance(self.config.game, str) else None
         options = {item.name: getattr(self.config, item.name) for item in fields(self.config)}
         content = {
-            "format": CHECKPOINT_FORMAT,
             "config": {**options, "game": game},
-            "game_digest": self._game_digest,
+            "checkpoint_every": checkpoint_every,
+            "game_digest": self.record.game_digest,
             "versions": self.record.versions,
-            "curve": asdict(self.curve.write(folder)),
-            "state": pack(self._state(), given=self._given, packages=self._packages),
+            "state": save_run(self),
         }
-        return write_atomically(folder / CHECKPOINT_NAME, pack(content))
+        return write_checkpoint(folder, {**content, "curve": asdict(self.curve.write(folder))})
 
     def restore(self, content: dict[str, Any], where: str) -> None:
         """Go on from where a checkpoint was written; this has to be a fresh experiment of the same configuration.
@@ -332,53 +334,20 @@ class Experiment:
         Raises
         ------
         OutputError
-            The checkpoint belongs to another game, or is damaged.
+            The checkpoint belongs to another game or to other players, or its parts do not fit together.
         """
-        if content["game_digest"] != self._game_digest:
+        if content["game_digest"] != self.record.game_digest:
             raise OutputError(f"{where}: expected the game {self.record.game!r} the run was started with, got another")
         old = content["versions"]
         if old != self.record.versions:
             changed = ", ".join(f"{name} {was}" for name, was in old.items() if self.record.versions.get(name) != was)
             warnings.warn(f"{where}: written with {changed}; the run may differ in the last digits", stacklevel=3)
-        self.curve = Curve.read(Path(where).parent, CurveMark(**content["curve"]))
-        twin = self._state()
-        state = unpack(content["state"], twin, given=self._given, packages=self._packages, where=where)
-        for name in PLAYERS:
-            if state[name] is not twin[name]:
-                raise OutputError(f"{where}: expected the state of {type(twin[name]).__name__}, got another")
-        for name, value in state["progress"].items():
-            setattr(self, name, value)
-        for name, value in state["record"].items():
-            setattr(self.record, name, value)
-        self._started = time.perf_counter()
+        load_run(self, content["state"], Curve.read(Path(where).parent, content["curve"]), where)
 
-    def _state(self) -> dict[str, Any]:
-        """Return all that changes from one update to the next."""
-        return {
-            **{name: getattr(self, name) for name in PLAYERS},
-            "progress": {
-                "updates_done": self.updates_done,
-                "_latest": self._latest,
-                "_sound": self._sound,
-                "_played": self._played,
-                "_first": self._first,
-                "_responded_to": self._responded_to,
-                "_recommended": self._recommended,
-                "_recommended_was_played": self._recommended_was_played,
-                "_before": self._seconds(),
-            },
-            "record": {
-                name: getattr(self.record, name)
-                for name in ("start_value", "neutral_value", "observed_steps", "follower_steps")
-            },
-        }
-
-    @cached_property
-    def _game_digest(self) -> str:
-        return digest(self.game)
-
-    def _seconds(self) -> float:
-        return self._before + time.perf_counter() - self._started
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time the run has taken so far, that before it was stopped included."""
+        return time.perf_counter() - self.started
 
     def _uniform_play(self, steps: int) -> Trajectories:
         """Return play from uniformly drawn states under the last commitment; it counts as observed."""
@@ -460,16 +429,10 @@ def require_sound(follower: Follower, owner: str) -> None:
     ConvergenceError
         With the first table that does not, and where.
     """
-    for name, value in attributes(follower).items():
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
+    for name, value in follower.tables().items():
+        if not np.isfinite(value).all():
             where = first_index(~np.isfinite(value))
-            raise ConvergenceError(
-                f"{owner}: expected finite numbers in {name.strip('_')}, got {value[where]} at index {where}"
-            )
-
-
-def _package(kind: type[Any]) -> str:
-    return kind.__module__.partition(".")[0]
+            raise ConvergenceError(f"{owner}: expected finite numbers in {name}, got {value[where]} at index {where}")
 
 
 def _resolve(config: ExperimentConfig) -> tuple[AnyGame, str]:

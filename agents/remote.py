@@ -21,9 +21,12 @@ from typing import IO, Any, ClassVar
 
 import numpy as np
 
+from agents import stateful
 from agents.brief import Brief, Information
-from agents.checkpoints import PACKAGES, pack, unpack
 from agents.leaders.base import Leader, recommendation
+from agents.packing import PACKAGES, pack, unpack
+from agents.state_tree import Tree
+from agents.stateful import Pending
 from agents.trajectories import Trajectories
 from stackelberg_envs import errors
 from stackelberg_envs.arrays import Array
@@ -35,6 +38,13 @@ LENGTH_BYTES = 8
 #: Seconds a leader's process is given to end by itself.
 PATIENCE = 5.0
 START = "from agents.remote import main; main()"
+
+
+class _AsItIs(stateful.Field):
+    """A tree that somebody else checks."""
+
+    def load(self, tree: Tree, own: Any, owner: Any, where: str) -> Tree:
+        return tree
 
 
 class RemoteLeader(Leader):
@@ -109,14 +119,20 @@ class RemoteLeader(Leader):
         names: list[str] = self._ask("modules")
         return names
 
-    def checkpoint_state(self) -> dict[str, Any]:
-        """Return the state of the leader, as the child packs it."""
+    def state_dict(self) -> dict[str, Tree]:
+        """Return the state of the leader, as the child tells it."""
         return {"leader": self._ask("save"), "theta": self.theta}
 
-    def restore_checkpoint_state(self, state: dict[str, Any]) -> None:
-        """Put the leader into a state that was saved."""
-        self._ask("restore", leader=state["leader"])
-        self.theta = state["theta"]
+    def checked_state(self, tree: Tree, where: str) -> Pending:
+        """Return a state that the child is to check and to take over."""
+        known = {"leader": _AsItIs(), "theta": stateful.Array((None,), optional=True)}
+        state = stateful.load_fields(None, known, tree, where)
+
+        def apply() -> None:
+            self._ask("restore", leader=state["leader"])
+            self.theta = state["theta"]
+
+        return Pending(apply)
 
     def close(self) -> None:
         """End the child; a second call does nothing."""
@@ -231,13 +247,13 @@ class _Host:
         """Let the leader shorten its last step."""
         return self._present.shorten(share)
 
-    def save(self) -> bytes:
+    def save(self) -> dict[str, Tree]:
         """Return the leader's state."""
-        return pack(self._present, given=self._given(), packages=self.packages)
+        return self._present.state_dict()
 
-    def restore(self, leader: bytes) -> None:
+    def restore(self, leader: dict[str, Tree]) -> None:
         """Take over a saved state."""
-        unpack(leader, self._present, given=self._given(), packages=self.packages, where="leader process")
+        self._present.load_state_dict(leader)
 
     def modules(self) -> list[str]:
         """Return the names of the imported modules."""
@@ -256,9 +272,6 @@ class _Host:
         if self.leader is None:
             raise StackelbergError("leader process: expected a leader, but none was started")
         return self.leader
-
-    def _given(self) -> dict[str, Any]:
-        return {"brief": self._present.brief, "config": self._present.config}
 
 
 def main() -> None:

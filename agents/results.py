@@ -97,6 +97,8 @@ class RunRecord:
         "observed_return" (mean over the whole episodes the leader saw in it, as :meth:`Trajectories.mean_return`
         has it), "whole_episodes" (their number; where it is 0, "observed_return" is that of the steps seen and of
         nothing beyond them), and the leader's diagnostics. NaN where there is no value.
+    game_digest
+        Hash of the content of the game.
     meanings
         What each value is, in words: by field, and by column as "curve.leader_value".
     versions
@@ -123,6 +125,7 @@ class RunRecord:
     actual_value: float | None = None
     episode_value: float | None = None
     horizon: int | None = None
+    game_digest: str = ""
     start_value: float | None = None
     neutral_value: float | None = None
     best_known: float | None = None

@@ -6,13 +6,12 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoints import unpack
+from agents.checkpoints import read_checkpoint
 from agents.experiment import (
-    CHECKPOINT_FORMAT,
     Experiment,
     ExperimentConfig,
     Progress,
@@ -27,17 +26,19 @@ from agents.files import (
     restore_names,
     set_aside,
 )
+from agents.fingerprints import fingerprint
+from agents.followers import follower_class
 from agents.options import Count, make_config
 from agents.results import RunRecord, load_record, note_stop, remove_superseded
 from agents.signals import Signals
 from agents.threads import one_blas_thread
 from stackelberg_envs.batched import AnyGame, BatchedGame
-from stackelberg_envs.errors import ArgumentError, OutputError
+from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError, UnknownNameError
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.registration import spec
 from stackelberg_envs.validation import checked, checked_path, shown
 
-__all__ = ["load_checkpoint", "run"]
+__all__ = ["load_checkpoint", "run", "stored_config"]
 
 #: Seconds between two saves of an unfinished record.
 SAVE_INTERVAL = 5.0
@@ -54,6 +55,7 @@ def run(
     progress: Callable[[Progress], None] | None = None,
     checkpoint_every: int | None = None,
     resume: str | Path | None = None,
+    trust: bool = False,
     **options: Any,
 ) -> RunRecord:
     """Run one leader against one follower.
@@ -68,11 +70,13 @@ def run(
     progress
         Called with a :class:`Progress` after each leader update.
     checkpoint_every
-        Leader updates between two checkpoints; default one every few seconds.
+        Leader updates between two checkpoints; default one every few seconds. A run that goes on keeps its own.
     resume
         Folder of a run that was stopped, even by force: it goes on from its last checkpoint, in the same folder, and
         ends with the same numbers as if it had not been stopped. Only a game that has no id is passed again, and one
         whose id is registered by a module of its own, as ``module:id``: no file makes this import anything.
+    trust
+        Whether code in the checkpoint may run: that of a follower of stable-baselines3 holds pickles.
     options
         The other fields of :class:`ExperimentConfig`: leader, follower, updates, steps_per_update, seed,
         game_arguments, leader_options, follower_options, parametrisation, evaluate_every, leader_process, best_known.
@@ -98,14 +102,18 @@ def run(
     34.9926
     """
     where, checkpoint_every = _checked_arguments(output, resume, progress, checkpoint_every)
+    trust = checked(trust, bool, "run: trust")
     folder: Path | None
     with Signals.current() as signals, one_blas_thread(), ExitStack() as stack:
         if resume is not None:
             folder = where
+            _refuse_options({**options, **({} if output is None else {"output": output})})
             if _is_finished(where):
-                return load_record(where)
+                return _finished(where, game)
             stack.enter_context(FolderLock(where))
-            experiment = _resumed(where, game, {**options, **({} if output is None else {"output": output})})
+            content = load_checkpoint(where)
+            experiment = _resumed(where, content, game, trust=trust)
+            checkpoint_every = content["checkpoint_every"] if checkpoint_every is None else checkpoint_every
         else:
             if checkpoint_every is not None and output is None:
                 raise ArgumentError("checkpoint_every: expected a folder for the checkpoints, got output=None")
@@ -251,7 +259,7 @@ class _Saver:
         if self._folder is None or not self._storable or not self._experiment.resumable:
             return
         try:
-            self._experiment.save(self._folder)
+            self._experiment.save(self._folder, checkpoint_every=self._every)
         except ArgumentError as exc:
             self._storable = False
             self._remove(CHECKPOINT_NAME)
@@ -285,45 +293,58 @@ def _is_finished(folder: Path) -> bool:
     return not has_checkpoint and (folder / RECORD_NAME).exists() and load_record(folder).status == "finished"
 
 
+def _finished(folder: Path, game: AnyGame | str | None) -> RunRecord:
+    """Return the record of a finished run, if it is one of the given game."""
+    record = load_record(folder)
+    if isinstance(game, str):
+        same = spec(game).id == record.game
+    else:
+        same = game is None or fingerprint(game) == record.game_digest
+    if not same:
+        raise ArgumentError(f"game: expected nothing or {record.game!r}, the game of the run, got {shown(game)}")
+    return record
+
+
 def load_checkpoint(folder: str | Path) -> dict[str, Any]:
-    """Return the content of a folder's checkpoint: "config", "versions", "game_digest", and "state" as bytes.
+    """Return the content of a folder's checkpoint: "config", "versions", "game_digest", "state" and what it needs.
 
     Raises
     ------
     OutputError
         There is none, or it is damaged.
     """
-    path = checked_path(folder, "checkpoint", OutputError) / CHECKPOINT_NAME
-    try:
-        data = path.read_bytes()
-    except OSError as exc:
-        raise OutputError(f"{path}: expected the checkpoint of a run that was stopped, got {exc}") from exc
-    content = unpack(data, where=str(path))
-    if not (isinstance(content, dict) and {"format", "config", "game_digest", "versions", "state"} <= content.keys()):
-        raise OutputError(f"{path}: expected the checkpoint of a run, got something else")
-    if content["format"] != CHECKPOINT_FORMAT:
-        raise OutputError(f"{path}: expected format {CHECKPOINT_FORMAT}, got {content['format']!r}")
-    game = content["config"].get("game") if isinstance(content["config"], dict) else ""
+    where = checked_path(folder, "checkpoint", OutputError)
+    content = read_checkpoint(where)
+    game = content["config"].get("game", "")
     if not (game is None or (isinstance(game, str) and game and ":" not in game)):
         # What stands before a colon would be imported.
-        raise OutputError(f"{path}: expected the id of a game, got {shown(game)}")
+        raise OutputError(f"{where / CHECKPOINT_NAME}: expected the id of a game, got {shown(game)}")
     return content
 
 
-def _resumed(folder: Path, game: AnyGame | str | None, options: dict[str, Any]) -> Experiment:
-    """Return the experiment as it was at its last checkpoint."""
+def _refuse_options(options: dict[str, Any]) -> None:
+    """Raise if a run that goes on is given options, which it has already."""
     if options:
         raise ArgumentError(
             f"resume: expected no other options, since the checkpoint has them; got {', '.join(options)}"
         )
-    content = load_checkpoint(folder)
+
+
+def _resumed(folder: Path, content: dict[str, Any], game: AnyGame | str | None, *, trust: bool) -> Experiment:
+    """Return the experiment as it was at its last checkpoint."""
     stored = content["config"]["game"]
     if stored is None and not isinstance(game, TabularGame | BatchedGame):
         raise ArgumentError("game: expected the game itself that the run was started with; only ids are remembered")
     where = str(folder / CHECKPOINT_NAME)
     if stored is not None and game is not None and not (isinstance(game, str) and spec(game).id == stored):
         raise ArgumentError(f"game: expected nothing or {stored!r}, the game of the run, got {shown(game)}")
-    experiment = Experiment(_config_of(content["config"], game if stored is None else stored, where))
+    config = _config_of(content["config"], game if stored is None else stored, where)
+    if not trust:
+        _refuse_code(config, where)
+    try:
+        experiment = Experiment(config)
+    except StackelbergError as exc:
+        raise OutputError(f"{where}: expected the configuration of a run, got one that fails: {exc}") from exc
     try:
         experiment.restore(content, where)
     except BaseException:
@@ -332,7 +353,36 @@ def _resumed(folder: Path, game: AnyGame | str | None, options: dict[str, Any]) 
     return experiment
 
 
+def _refuse_code(config: ExperimentConfig, where: str) -> None:
+    """Raise if the follower's state holds code, or its options name some, before any of it is looked at."""
+    try:
+        needs_trust = config.follower is not None and follower_class(config.follower).needs_trust
+    except UnknownNameError as exc:
+        raise OutputError(f"{where}: expected a follower that is registered, got none: {exc}") from exc
+    if needs_trust:
+        raise OutputError(
+            f"{where}: the state of a follower {config.follower!r} may run any code; expected trust=True "
+            "(on the command line --trust) if you know who wrote it"
+        )
+
+
+def stored_config(folder: str | Path) -> ExperimentConfig | None:
+    """Return the configuration of the run that was stopped in a folder; None if its game has no id.
+
+    Raises
+    ------
+    OutputError
+        There is no checkpoint, or it is damaged.
+    """
+    options = load_checkpoint(folder)["config"]
+    where = str(Path(folder) / CHECKPOINT_NAME)
+    return None if options["game"] is None else _config_of(options, options["game"], where)
+
+
 def _config_of(options: dict[str, Any], game: AnyGame | str | None, where: str) -> ExperimentConfig:
+    names = [item.name for item in fields(ExperimentConfig)]
+    if sorted(options) != sorted(names):
+        raise OutputError(f"{where}: expected the configuration of a run, {', '.join(names)}; got {', '.join(options)}")
     try:
         return ExperimentConfig(**{**options, "game": game})
     except (TypeError, ArgumentError) as exc:

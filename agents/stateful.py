@@ -37,6 +37,7 @@ __all__ = [
     "Record",
     "Rng",
     "Stateful",
+    "Text",
     "Tuple",
     "fields",
     "load_fields",
@@ -236,6 +237,15 @@ class Flag(Field):
 
     def save(self, value: Any) -> Tree:  # noqa: D102
         return value if value is None else bool(value)
+
+
+class Text(Field):
+    """A string."""
+
+    def load(self, tree: Tree, own: Any, owner: Any, where: str) -> Any:  # noqa: D102
+        if type(tree) is not str:
+            raise OutputError(f"{where}: expected a string, got {type(tree).__name__}")
+        return tree
 
 
 class Rng(Field):
@@ -519,14 +529,6 @@ class Stateful:
         loaded = load_fields(self, self.all_fields(), tree, where)
         self.check_state(loaded, where)
         return Pending(lambda: assign(self, loaded))
-
-    def checkpoint_state(self) -> dict[str, Tree]:
-        """Return the state, for :mod:`agents.checkpoints`."""
-        return self.state_dict()
-
-    def restore_checkpoint_state(self, state: Tree) -> None:
-        """Take over a state, for :mod:`agents.checkpoints`."""
-        self.load_state_dict(state)
 
     def check_state(self, loaded: dict[str, Any], where: str) -> None:
         """Raise OutputError unless the attributes that were loaded fit together; by default they do.

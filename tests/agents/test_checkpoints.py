@@ -1,24 +1,17 @@
 """A run that was stopped anywhere goes on as if it had not been."""
 
-import enum
-import functools
-import io
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pytest
 
 import agents
-from agents.checkpoints import PACKAGES, digest, pack, unpack
+from agents import stateful
 from agents.experiment import Experiment, ExperimentConfig
 from agents.files import CHECKPOINT_NAME, CURVE_NAME, write_atomically
 from agents.followers import follower_class, follower_names
@@ -26,11 +19,11 @@ from agents.leaders import leader_class, leader_names
 from agents.leaders.base import LEADERS
 from agents.results import FILE_NAME, load_record
 from agents.running import load_checkpoint
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from agents.state_tree import digest, from_bytes, to_bytes
+from stackelberg_envs.envs import four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, OutputError
 
 TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
-HERE = PACKAGES | {__name__.partition(".")[0]}
 
 
 def content(record):
@@ -60,184 +53,6 @@ def stop_after(update):
     return progress
 
 
-# What can be stored.
-
-
-class Colour(enum.Enum):
-    RED = 1
-
-
-@dataclass(frozen=True)
-class Point:
-    x: float
-    y: tuple[int, ...] = ()
-
-
-class Slotted:
-    __slots__ = ("here",)
-
-
-class Player:
-    """One of everything, shared and circular references included."""
-
-    def __init__(self):
-        self.rng = np.random.default_rng(1)
-        self.old_rng = np.random.RandomState(1)
-        self.table = np.arange(6.0).reshape(2, 3)
-        self.same_table = self.table
-        self.fortran = np.asfortranarray(np.arange(6).reshape(2, 3))
-        self.frozen = np.ones(2)
-        self.frozen.flags.writeable = False
-        self.point = Point(np.nan, (1, 2))
-        self.colour = Colour.RED
-        self.words = ["a", None, True, 2**100, -0.0, np.inf, np.float32(0.1), np.int64(3), b"bytes"]
-        self.curve = [0.1, np.inf]
-        self.tables = {(0, 1): {1.5}, "k": frozenset({2}), 3: deque([np.zeros(0)], maxlen=4)}
-        self.slotted = Slotted()
-        self.slotted.here = self
-        self.method = self.double
-        self.kind = Point
-
-    def double(self):
-        return 2 * self.table
-
-    @cached_property
-    def derived(self):
-        return self.table.sum()
-
-
-def copied(value, twin=None):
-    return unpack(pack(value, packages=HERE), twin, packages=HERE)
-
-
-def test_everything_a_player_may_hold_comes_back():
-    player, twin = Player(), Player()
-    player.rng.random(3), player.old_rng.random(3)
-    player.table += player.derived
-    twin.stray = 1
-    assert twin.derived == 15.0
-    rng = twin.rng
-    back = copied(player, twin)
-    assert back is twin
-    assert back.rng is rng
-    assert back.rng.random() == player.rng.random()
-    assert back.old_rng.random() == player.old_rng.random()
-    np.testing.assert_array_equal(back.table, player.table)
-    assert back.same_table is back.table
-    assert back.fortran.flags.f_contiguous
-    assert back.fortran.dtype == player.fortran.dtype
-    assert not back.frozen.flags.writeable
-    assert np.isnan(back.point.x)
-    assert back.point.y == (1, 2)
-    assert back.colour is Colour.RED
-    assert back.words == player.words
-    assert str(back.words[4]) == "-0.0"
-    assert [type(word) for word in back.words] == [type(word) for word in player.words]
-    assert back.curve == [0.1, np.inf]
-    assert back.tables.keys() == player.tables.keys()
-    assert back.tables[3].maxlen == 4
-    assert back.tables[3][0].shape == (0,)
-    assert back.slotted.here is back
-    np.testing.assert_array_equal(back.method(), 2 * back.table)
-    assert back.kind is Point
-    assert not hasattr(back, "stray")
-    assert back.derived == player.table.sum()  # what follows from the rest is worked out again
-
-
-def test_two_objects_that_were_one_when_constructed_come_back_as_two():
-    class Pair:
-        def __init__(self):
-            self.left = self.right = Player()
-
-    pair, twin = Pair(), Pair()
-    pair.right = Player()
-    pair.right.table[:] = 7.0
-    values, twins = [pair.left, pair.right], [twin.left, twin.right]
-    left, right = copied(values, twins)
-    assert left is twin.left
-    assert right is not left
-    assert left.table[0, 0] == 0.0
-    assert right.table[0, 0] == 7.0
-
-
-def test_what_both_sides_have_is_stored_as_the_way_to_it():
-    game = discrete_toy_v0.make_game()
-    held = {"c": game.commitment, "low": game.commitment.low, "project": game.commitment.project}
-    data = pack(held, given={"game": game})
-    assert len(data) < 2_000
-    other = discrete_toy_v0.make_game()
-    back = unpack(data, given={"game": other})
-    assert back["c"] is other.commitment
-    assert back["low"] is other.commitment.low
-    assert back["project"].__self__ is other.commitment
-    with pytest.raises(OutputError, match=r"expected game.commitment, which this run does not have"):
-        unpack(data, given={})
-
-
-class WithLock:
-    def __init__(self):
-        self.deep = [{"lock": threading.Lock()}]
-
-
-@pytest.mark.parametrize(
-    ("value", "way", "what"),
-    [
-        (WithLock(), r"deep\[0\]\['lock'\]", "an object of _thread:lock"),
-        (lambda: 0, "value", "<lambda>"),
-        (np.array([object()]), "value", "an array of object"),
-        (os, "value", "module"),
-        ({"a": np.ma.masked_array([1])}, r"\['a'\]", "MaskedArray"),
-        (functools.partial(int), "value", "an object of functools:partial"),
-        (json.dumps, "value", "which no other process could look up"),
-    ],
-)
-def test_what_cannot_be_stored_is_named_with_the_way_to_it(value, way, what):
-    with pytest.raises(ArgumentError, match=rf"checkpoint: {way}: expected numbers") as caught:
-        pack(value, packages=HERE)
-    assert what in str(caught.value)
-
-
-class Guarded:
-    """Holds something that cannot be stored, and says what to store instead."""
-
-    def __init__(self, level=0):
-        self.lock = threading.Lock()
-        self.level = level
-
-    def checkpoint_state(self):
-        return {"level": self.level}
-
-    def restore_checkpoint_state(self, state):
-        self.level = state["level"]
-
-
-def test_an_object_may_say_itself_what_to_store():
-    twin = Guarded()
-    assert copied([Guarded(3)], [twin]) == [twin]
-    assert twin.level == 3
-    with pytest.raises(OutputError, match="expected an object of"):
-        copied([Guarded(3)], [])
-
-
-def test_names_from_other_packages_are_not_looked_up():
-    data = pack([Point(1.0)], packages=HERE)
-    with pytest.raises(OutputError, match="expected a name from agents, stackelberg_envs"):
-        unpack(data)
-    tree = json.dumps({"kind": "global", "name": "agents.cli:os.system"}).encode()
-    buffer = io.BytesIO()
-    np.savez(buffer, tree=np.frombuffer(tree, dtype=np.uint8))
-    with pytest.raises(OutputError, match=r"expected a function or class of agents\.cli"):
-        unpack(buffer.getvalue())
-
-
-def test_a_digest_is_of_the_content():
-    one, two = discrete_toy_v0.make_game(), discrete_toy_v0.make_game()
-    assert one.primitives(np.full((3, 2), 0.5)) is not None  # fills caches, which do not count
-    assert digest(one) == digest(two)
-    assert digest(one) != digest(discrete_toy_v0.make_game(reward=2.0))
-    assert digest([threading.Lock(), len]) == digest([threading.Lock(), len])  # foreign things count by type
-
-
 def test_a_file_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(OutputError, match="expected a file that can be written"):
         write_atomically(tmp_path / "none" / "file", b"")
@@ -265,12 +80,12 @@ def test_a_run_stopped_at_any_update_ends_with_the_same_bits(tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
 
 
-def check_resumes(tmp_path, updates=6, game=TOY, **options):
+def check_resumes(tmp_path, updates=6, game=TOY, trust=False, **options):
     options = {"updates": updates, "steps_per_update": 200, "seed": 1, **options}
     whole = content(agents.run(game, **options))
     for update in (1, updates // 2, updates - 1):
         agents.run(game, **options, output=tmp_path, progress=stop_after(update))
-        assert content(agents.run(resume=tmp_path)) == whole
+        assert content(agents.run(resume=tmp_path, trust=trust)) == whole
 
 
 @pytest.mark.parametrize("leader", leader_names())
@@ -294,7 +109,7 @@ def test_a_follower_of_stable_baselines3_can_be_resumed(algorithm, restart, tmp_
     pytest.importorskip("stable_baselines3", reason="the extra sb3 is not installed")
     more = {"DQN": {"learning_starts": 20, "buffer_size": 130}, "PPO": {"n_steps": 64}}.get(algorithm, {})
     options = {"algorithm": algorithm, "steps": 100, "restart": restart, "model_options": more}
-    check_resumes(tmp_path, follower="sb3", follower_options=options, updates=4)
+    check_resumes(tmp_path, trust=True, follower="sb3", follower_options=options, updates=4)
 
 
 @pytest.mark.deep
@@ -306,9 +121,9 @@ def test_a_run_with_stable_baselines3_can_be_stopped_right_after_it_was_resumed(
     agents.run(TOY, **options, output=tmp_path, progress=stop_after(1))
     content_of = load_checkpoint(tmp_path)
     experiment = Experiment(ExperimentConfig(**{**content_of["config"], "game": TOY}))
-    experiment.restore(content_of, str(tmp_path))
+    experiment.restore(content_of, str(tmp_path / CHECKPOINT_NAME))
     experiment.save(tmp_path)  # before the model was made again
-    assert content(agents.run(resume=tmp_path)) == whole
+    assert content(agents.run(resume=tmp_path, trust=True)) == whole
 
 
 @pytest.mark.parametrize("critic", ["lstd", "expected_sarsa", "monte_carlo", "sarsa"])
@@ -368,6 +183,14 @@ def test_a_folder_without_a_checkpoint_is_named(tmp_path):
         agents.run(resume=tmp_path)
 
 
+def rewrite(path, change):
+    """Change a checkpoint as somebody would who knows how to make its digest right again."""
+    tree = from_bytes(path.read_bytes())
+    tree.pop("digest")
+    tree = change(tree)
+    path.write_bytes(to_bytes({**tree, "digest": digest(tree)} if isinstance(tree, dict) else tree))
+
+
 def interrupted(folder):
     agents.run(TOY, updates=4, steps_per_update=50, output=folder, progress=stop_after(2))
     return folder / CHECKPOINT_NAME
@@ -399,51 +222,61 @@ def test_a_damaged_checkpoint_is_refused_wherever_the_damage_is(tmp_path):
     ("change", "message"),
     [
         (lambda c: None, "expected the checkpoint of a run, got something else"),
-        (lambda c: {**c, "format": 99}, "expected format 2, got 99"),
+        (lambda c: {**c, "format": 99}, "expected format 3, got 99"),
         (
             lambda c: {**c, "game_digest": "0"},
             "expected the game 'stackelberg/DiscreteToy-v0' the run was started with",
         ),
-        (lambda c: {**c, "state": b"no archive"}, "got damaged data"),
+        (lambda c: {**c, "state": b"no state"}, "state: expected a dict with names as keys, got bytes"),
         (lambda c: {**c, "config": {**c["config"], "speed": 1}}, "expected the configuration of a run"),
-        (lambda c: {**c, "config": {**c["config"], "leader": "exact"}}, "expected|which this run does not have"),
+        (
+            lambda c: {**c, "config": {**c["config"], "leader": "exact"}},
+            "leader: expected rng, _iterates, _position; got unknown",
+        ),
     ],
 )
 def test_a_foreign_checkpoint_is_refused_by_name(change, message, tmp_path):
     path = interrupted(tmp_path)
-    path.write_bytes(pack(change(load_checkpoint(tmp_path))))
+    rewrite(path, change)
     with pytest.raises(OutputError, match=message):
         agents.run(resume=tmp_path)
 
 
 def test_other_versions_are_warned_of(tmp_path):
     path = interrupted(tmp_path)
-    found = load_checkpoint(tmp_path)
-    path.write_bytes(pack({**found, "versions": {**found["versions"], "numpy": "0.1"}}))
+    rewrite(path, lambda c: {**c, "versions": {**c["versions"], "numpy": "0.1"}})
     with pytest.warns(UserWarning, match=r"written with numpy 0.1; the run may differ in the last digits"):
         agents.run(resume=tmp_path)
 
 
 def test_a_player_that_cannot_be_stored_runs_without_checkpoints_unless_they_were_asked_for(tmp_path, monkeypatch):
-    kind = leader_class("bchg")
-    start = kind.__init__
+    class Silent(leader_class("bchg")):
+        """Does not say what its state is."""
 
-    def with_lock(self, *arguments):
-        start(self, *arguments)
-        self.lock = threading.Lock()
+    class Locked(leader_class("bchg")):
+        """Says that its state is something which no file can hold."""
 
-    monkeypatch.setattr(kind, "__init__", with_lock)
-    options = {"updates": 2, "steps_per_update": 10, "output": tmp_path}
-    with pytest.warns(UserWarning, match=r"this run cannot be resumed: checkpoint: .*leader'\].lock: expected numbers"):
-        assert agents.run(TOY, **options).status == "finished"
-    with pytest.raises(ArgumentError, match="got an object of _thread:lock"):
-        agents.run(TOY, **options, checkpoint_every=1)
+        state_fields = stateful.fields(lock=stateful.Like())
+        lock = threading.Lock()
+
+    for kind, problem in ((Silent, "Silent: expected a class that says what its state is"), (Locked, "_thread:lock")):
+        monkeypatch.setitem(LEADERS, "mine", kind)
+        options = {"leader": "mine", "updates": 2, "steps_per_update": 10, "output": tmp_path}
+        with pytest.warns(UserWarning, match=f"this run cannot be resumed: state: .*{problem}"):
+            assert agents.run(TOY, **options).status == "finished"
+        with pytest.raises(ArgumentError, match=problem):
+            agents.run(TOY, **options, checkpoint_every=1)
 
 
 def test_checkpoints_are_written_as_often_as_asked_for(tmp_path, monkeypatch):
     saved = []
     save = Experiment.save
-    monkeypatch.setattr(Experiment, "save", lambda self, folder: saved.append(self.updates_done) or save(self, folder))
+
+    def noted(self, *arguments, **options):
+        saved.append(self.updates_done)
+        return save(self, *arguments, **options)
+
+    monkeypatch.setattr(Experiment, "save", noted)
     agents.run(TOY, updates=7, steps_per_update=10, output=tmp_path, checkpoint_every=3)
     assert saved == [0, 3, 6]
 
@@ -452,6 +285,7 @@ class Wanderer(leader_class("naive")):
     """Announces something random each time it is asked."""
 
     off_policy = True
+    state_fields = stateful.fields()
 
     def commit(self):
         return self.rng.dirichlet(np.ones(2), size=3)

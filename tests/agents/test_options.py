@@ -20,6 +20,7 @@ from agents.leaders.base import LEADERS, GradientConfig
 from agents.leaders.bchg import Bchg, BchgConfig
 from agents.leaders.random_search import RandomSearch
 from agents.options import Options, Positive, make_config, option
+from agents.state_tree import digest, from_bytes, to_bytes
 from stackelberg_envs.errors import ArgumentError, GameError, OutputError
 from stackelberg_envs.validation import hints_of
 
@@ -292,11 +293,16 @@ def test_the_command_line_says_the_same(capsys):
         assert capsys.readouterr().err == f"stackelberg: error: {error.value}\n"
 
 
-def test_a_checkpoint_imports_no_module(tmp_path, monkeypatch):
-    stored = {"format": agents.running.CHECKPOINT_FORMAT, "config": {"game": "antigravity:a/B-v0"}}
-    stored |= {"game_digest": "", "versions": {}, "state": b""}
-    monkeypatch.setattr("agents.running.unpack", lambda data, where: stored)
-    (tmp_path / "checkpoint.npz").write_bytes(b"")
+def test_a_checkpoint_imports_no_module(tmp_path):
+    def stop(progress):
+        raise KeyboardInterrupt
+
+    agents.run(TOY, updates=3, steps_per_update=10, output=tmp_path, progress=stop)
+    path = tmp_path / "checkpoint.npz"
+    tree = from_bytes(path.read_bytes())
+    tree.pop("digest")
+    tree["config"]["game"] = "antigravity:a/B-v0"
+    path.write_bytes(to_bytes({**tree, "digest": digest(tree)}))
     with pytest.raises(OutputError, match="expected the id of a game, got 'antigravity:a/B-v0'"):
         agents.run(resume=tmp_path)
 
