@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.actions import action_bounds, checked_actions
 from stackelberg_envs.arrays import Array, IntArray, as_float, first_index, frozen, require_rows_sum_to_one
+from stackelberg_envs.commitments import MISTAKES
 from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.samples import Actions, ModelClass, PlayRecord, SampledCommitment
@@ -313,10 +314,6 @@ def played_bounds(game: BatchedGame) -> tuple[Actions, Actions]:
     """Return the least and greatest action that may be played, shape (B,); infinite where the game takes any number."""
     low, high = action_bounds(game.follower_action_space)
     return (low, high) if game.bounds_actions else (np.full_like(low, -np.inf), np.full_like(high, np.inf))
-
-
-#: What the functions of a game raise when they were given, or return, what they do not expect.
-MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
 def begin_states(game: BatchedGame, rng: np.random.Generator, contexts: IntArray) -> Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import (
+    LARGEST,
     ROW_SUM_TOLERANCE,
     Array,
     as_float,
@@ -37,6 +38,8 @@ __all__ = ["Commitment", "Effect", "central_differences", "finite_difference_vjp
 
 #: Step of the central differences that stand in for a missing derivative, relative to the width of the box.
 DIFFERENCE_STEP = 1e-5
+#: Least width of a box, as a part of its bounds, that is a scale.
+NARROW = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,26 @@ class Effect:
     follower_reward: Array | None = None
     leader_reward: Array | None = None
     transition: Transition | None = None
+
+
+def as_effect(value: object) -> Effect:
+    """Return an effect whose entries are arrays and a :class:`Transition`, whatever a user's function returned.
+
+    Raises
+    ------
+    GameError
+        No effect, or entries that are no numbers.
+    """
+    if not isinstance(value, Effect):
+        raise GameError(f"commitment: expected an Effect, got {type(value).__name__}")
+    made: dict[str, Any] = {}
+    for name in ("leader_policy", "follower_reward", "leader_reward"):
+        entry = getattr(value, name)
+        if entry is not None and not (type(entry) is np.ndarray and entry.dtype == np.float64):
+            made[name] = as_float(entry, f"commitment: its {name}")
+    if value.transition is not None and not isinstance(value.transition, Transition):
+        made["transition"] = Transition.from_dense(value.transition, "commitment: its transition")
+    return replace(value, **made) if made else value
 
 
 class Commitment(ABC):
@@ -96,6 +119,13 @@ class Commitment(ABC):
             ) from None
         if not self.low.size:
             raise GameError(f"low, high: expected at least one number, got shape {self.low.shape}")
+        narrow = (self.low != self.high) & (np.abs(self.high - self.low) < 1.0 / LARGEST)
+        if narrow.any():
+            where = first_index(narrow)
+            raise GameError(
+                f"low, high: expected bounds that are equal or {1.0 / LARGEST:g} apart, "
+                f"got {self.low[where]} and {self.high[where]} at index {where}"
+            )
         above = self.low > self.high
         if above.any():
             where = first_index(above)
@@ -177,7 +207,7 @@ def finite_difference_vjp(
     """
 
     def rise(high: Array, low: Array) -> float:
-        return _pair(commitment.effect(high), commitment.effect(low), cotangents)
+        return _pair(as_effect(commitment.effect(high)), as_effect(commitment.effect(low)), cotangents)
 
     return central_differences(rise, commitment, x, step)
 
@@ -207,8 +237,12 @@ def central_differences(rise: Callable[[Array, Array], float], commitment: Commi
 
 
 def _scales(low: Array, high: Array) -> Array:
-    """Return the scale of each entry of x: the width of its bounds, else their size, else that of the others."""
-    width = np.where(high > low, high - low, np.abs(low))
+    """Return the scale of each entry of x: the width of its bounds, else their size, else that of the others.
+
+    Where the box is far narrower than its numbers are large, steps are a part of these: x + step must differ from x.
+    """
+    size = np.maximum(np.abs(low), np.abs(high))
+    width = np.where(high > low, np.maximum(high - low, NARROW * size), size)
     largest = float(width.max())
     return np.where(width > 0, width, largest if largest > 0 else 1.0)
 

@@ -30,6 +30,7 @@ from stackelberg_envs.commitment_base import (
     DIFFERENCE_STEP,
     Commitment,
     Effect,
+    as_effect,
     central_differences,
     finite_difference_vjp,
     need,
@@ -57,6 +58,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+#: What a user's function raises when it was given, or makes, what it does not expect.
+MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 #: What an effect can set.
 ENTRIES = frozenset(item.name for item in fields(Effect))
 
@@ -477,13 +480,12 @@ class FunctionCommitment(Commitment):
             effect = self.function(x)
         except StackelbergError:
             raise
-        # It is the user's code: whatever it raises, the place where it was called belongs to the message.
-        except Exception as exc:
+        except MISTAKES as exc:
             name = getattr(self.function, "__name__", type(self.function).__name__)
             raise GameError(f"commitment: its function {name} raised {type(exc).__name__}: {exc}") from exc
         if not isinstance(effect, Effect):
             raise GameError(f"commitment: expected its function to return an Effect, got {type(effect).__name__}")
-        return effect
+        return as_effect(effect)
 
 
 def _checked_changes(changes: object) -> frozenset[str]:

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import (
-    LARGEST,
     Array,
     IntArray,
     as_float,
@@ -46,6 +45,11 @@ __all__ = [
     "QuadraticReward",
     "free_dynamics",
 ]
+
+
+#: Numbers in units of states and actions beyond this, and costs beyond its square, are refused: a value is a product
+#: of a cost and of two states, and has to be a number.
+LARGEST_STATE = 1e50
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +90,20 @@ class LinearNumbers:
     def __post_init__(self) -> None:
         """Convert, check and freeze every array."""
         for name in ("weights", "initial_mean"):
-            _keep(self, name, _as_vector(getattr(self, name), name))
+            _keep(self, name, _at_most(LARGEST_STATE, _as_vector(getattr(self, name), name), name))
         for name in ("follower_input", "leader_input"):
-            _keep(self, name, as_matrix(getattr(self, name), name))
+            _keep(self, name, _at_most(LARGEST_STATE, as_matrix(getattr(self, name), name), name))
         for name in ("noise", "state_cost", "action_cost", "initial_covariance"):
-            _keep(self, name, as_symmetric(getattr(self, name), name))
+            _keep(self, name, _at_most(LARGEST_STATE**2, as_symmetric(getattr(self, name), name), name))
+
+
+def _at_most(most: float, array: Array, name: str) -> Array:
+    """Return the array, unless products of its numbers with those of others would be no numbers."""
+    over = np.abs(array) > most
+    if over.any():
+        where = first_index(over)
+        raise GameError(f"{name}: expected numbers of at most {most:g}, got {array[where]:g} at index {where}")
+    return array
 
 
 def _keep(owner: object, name: str, value: object) -> None:
@@ -180,6 +193,9 @@ class LinearForm:
         if len(noise) != A:
             raise GameError(f"leader_noise: expected shape {(A, A)} for these gains, got {noise.shape}")
         require_semidefinite(noise, "leader_noise")
+        _at_most(LARGEST_STATE**2, noise, "leader_noise")
+        for name, table in (("basis", basis), ("gains", gains)):
+            _at_most(LARGEST_STATE, table, name)
         _keep(self, "basis", frozen(basis))
         _keep(self, "gains", frozen(gains))
         _keep(self, "leader_noise", noise)
@@ -265,7 +281,9 @@ class BumpReward:
         target, width = _as_vector(self.target, "target"), _as_vector(self.width, "width")
         if target.shape != width.shape:
             raise GameError(f"width: expected shape {target.shape} as the target, got {width.shape}")
-        flat = ~(width >= 1.0 / LARGEST)
+        _at_most(LARGEST_STATE, target, "target")
+        _at_most(LARGEST_STATE, width, "width")
+        flat = ~(width >= 1.0 / LARGEST_STATE)
         if flat.any():
             where = first_index(flat)
             raise GameError(f"width: expected numbers greater than 0, got {width[where]} at index {where}")
@@ -301,7 +319,8 @@ class QuadraticReward:
     def __post_init__(self) -> None:
         """Convert, symmetrise and freeze both."""
         for name in ("state_cost", "action_cost"):
-            _keep(self, name, as_symmetric(getattr(self, name), f"reward.{name}"))
+            matrix = as_symmetric(getattr(self, name), f"reward.{name}")
+            _keep(self, name, _at_most(LARGEST_STATE**2, matrix, f"reward.{name}"))
 
     def at(self, states: Array, follower_actions: Array) -> Array:
         """Return the reward of n steps, shape (n,)."""
@@ -381,8 +400,9 @@ class GainCommitment(SampledCommitment):
         if len(self.shape) != 2:
             raise GameError(f"shape: expected two sizes, (A, W), got {shape!r}")
         self.noise = require_positive(noise, "leader_noise")
-        if not 1.0 / LARGEST <= self.noise**2 <= LARGEST:
-            raise GameError(f"leader_noise: expected a number whose square is one, got {noise!r}")
+        if not 1.0 / LARGEST_STATE <= self.noise <= LARGEST_STATE:
+            limits = f"[{1.0 / LARGEST_STATE:g}, {LARGEST_STATE:g}]"
+            raise GameError(f"leader_noise: expected a number in {limits}, got {noise!r}")
 
     @property
     def gains(self) -> Array:

@@ -25,7 +25,8 @@ from stackelberg_envs.arrays import (
     require_temperature,
     require_text,
 )
-from stackelberg_envs.commitments import ENTRIES, Commitment, Effect
+from stackelberg_envs.commitment_base import Commitment, Effect, as_effect
+from stackelberg_envs.commitments import ENTRIES
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.transitions import Transition
 
@@ -133,8 +134,7 @@ def checked_effect(effect: object, game: TabularGame) -> Effect:
     GameError
         No effect, shapes that do not fit, numbers that are not finite, or rows that are no distributions.
     """
-    if not isinstance(effect, Effect):
-        raise GameError(f"commitment: expected an Effect, got {type(effect).__name__}")
+    effect = as_effect(effect)
     S, A, B = game.shape
     full = (game.num_contexts, S, A, B)
     made: dict[str, Any] = {}

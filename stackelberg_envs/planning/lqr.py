@@ -306,14 +306,17 @@ def episode_value(
 def bump_rewards(means: Array, covariances: Array, reward: BumpReward) -> tuple[Array, Array, Array]:
     """Return the expected rewards of Gaussian states, shape (T,), and their derivatives by mean and covariance.
 
-    E exp(-1/2 (s - c)'D^-1 (s - c)) = |D|^1/2 |D + V|^-1/2 exp(-1/2 (m - c)'(D + V)^-1 (m - c)) for s ~ N(m, V).
+    E exp(-1/2 (s - c)'D^-1 (s - c)) = |D|^1/2 |D + V|^-1/2 exp(-1/2 (m - c)'(D + V)^-1 (m - c)) for s ~ N(m, V). In
+    units of the widths D is the identity, and what is inverted has no eigenvalue below one, however large V is.
     """
-    width = np.diag(reward.width**2)
-    inverse = np.linalg.inv(covariances + width)
-    away = means - reward.target
+    width = reward.width
+    spread, axes = np.linalg.eigh(covariances / (width[:, None] * width))
+    spread = 1.0 + np.maximum(spread, 0.0)
+    inverse = (axes / spread[:, None, :]) @ axes.transpose(0, 2, 1)
+    away = (means - reward.target) / width
     pull = np.einsum("tij,tj->ti", inverse, away)
-    shrink = np.sqrt(np.linalg.det(inverse) * np.prod(reward.width**2))
-    expected = shrink * np.exp(-0.5 * (pull * away).sum(axis=1))
+    expected = np.exp(-0.5 * (pull * away).sum(axis=1) - 0.5 * np.log(spread).sum(axis=1))
+    pull, inverse = pull / width, inverse / (width[:, None] * width)
     by_covariance = 0.5 * expected[:, None, None] * (pull[:, :, None] * pull[:, None, :] - inverse)
     return expected, -expected[:, None] * pull, by_covariance
 

@@ -256,7 +256,10 @@ def test_a_commitment_takes_the_numbers_that_are_replaced():
         (lambda: GainCommitment(2, 1.0, 0.1), "shape: expected a tuple of sizes, got 2"),
         (lambda: GainCommitment((2,), 1.0, 0.1), "shape: expected two sizes"),
         (lambda: GainCommitment((1, 2), -1.0, 0.1), "bound: expected a number greater than 0"),
-        (lambda: GainCommitment((1, 2), 1.0, 1e-100), "leader_noise: expected a number whose square is one"),
+        (
+            lambda: GainCommitment((1, 2), 1.0, 1e-100),
+            r"leader_noise: expected a number in \[1e-50, 1e\+50\], got 1e-100",
+        ),
         (lambda: GainCommitment((1, 2), 1.0, True), "leader_noise: expected a number greater than 0, got True"),
         (lambda: DynamicsCommitment(None, [1], [[1]], [[1]], [0], [1]), "form: expected a LinearForm, got NoneType"),
         (lambda: DynamicsCommitment(BUILDING.form, [1], [[1]], [[1]], [0], [1]), r"low, high: expected shape \(8,\)"),
