@@ -54,7 +54,7 @@ TOLERANCE = 1e-9
 TREMBLES, FACTOR = (-1.0, 0.95), 100.0
 #: One unit of the optimiser in log temperature and in the tremble: about a standard error.
 UNIT = 0.01
-#: Where no temperature is known, these multiples of the range of the follower's rewards are tried first.
+#: Where no temperature is known, these multiples of the range of the follower's rewards seen are tried first.
 FIRST_TEMPERATURES = tuple(np.geomspace(1e-4, 30.0, 23))
 #: Pairs of L-BFGS, and the relative gain of an iteration that is its last: of 20,000 nats, 0.02.
 MEMORY, LEAST_PROGRESS = 20, 1e-6
@@ -341,24 +341,27 @@ def likeliest_temperature(games: list[Primitives], counts: list[Array], choices:
         None where the best of temperatures of all sizes is no maximum but the least or the largest one: the better
         action was always taken, all were taken alike, or there was nothing to choose.
     """
-    scale = max(float(np.ptp(game.follower_reward)) for game in games)
+    scale = max(float(np.ptp(game.follower_reward[choices])) for game in games) if choices.any() else 0.0
     chosen = [np.where(choices, n, 0.0) for n in counts]
     warm: list[Array | None] = [None] * len(games)
 
     def loss(logarithm: float) -> float:
         value = 0.0
         for i, game in enumerate(games):
-            changed = replace(game, transition=game.believed_transition, temperature=math.exp(logarithm))
+            temperature = scale * math.exp(logarithm)
+            changed = replace(game, transition=game.believed_transition, temperature=temperature)
             one, _, warm[i], _ = _actions(changed, chosen[i], choices, warm[i])
             value += one
         return -value
 
     if scale == 0.0:
         return None
-    tried = [math.log(scale * multiple) for multiple in FIRST_TEMPERATURES]
+    # Logarithms of multiples of the scale: the search has steps relative to them, which a unit would shift.
+    tried = [math.log(multiple) for multiple in FIRST_TEMPERATURES]
     best = int(np.argmin([loss(logarithm) for logarithm in reversed(tried)]))
     best = len(tried) - 1 - best
     if best in (0, len(tried) - 1):
         return None
     bounds = (tried[best - 1], tried[best + 1])
-    return math.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x)
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x
+    return scale * math.exp(found)

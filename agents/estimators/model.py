@@ -179,6 +179,14 @@ class ObservedModel(Stateful):
             self._trembled = tremble, trembled(self._transition, tremble)
         return self._transition, self._trembled[1]
 
+    def _first_temperature(self) -> float:
+        """Return a temperature of the size of the follower's rewards, for what nobody ever did while it is unknown."""
+        if self._transition is None:
+            self._refresh()
+        seen = self._mean_follower[self.visits > 0]
+        # Where all rewards are alike any temperature is as good as another.
+        return float(np.ptp(seen)) or float(np.abs(seen).max(initial=0.0)) or 1.0
+
     def _with_own(self, base: Array, own: Array | None) -> Array:
         """Add the part of a reward that the commitment sets, which broadcasts to ([K,] S, A, B)."""
         if own is None:
@@ -248,7 +256,7 @@ class ObservedModel(Stateful):
         """
         tables = watched.tables()
         counts, choices = [n for _, n in tables], self.visits > 0
-        games = [self.primitives(x, self.habits or Habits(1.0)) for x, _ in tables]
+        games = [self.primitives(x, self.habits or Habits(self._first_temperature())) for x, _ in tables]
         announced = "transition" in self.brief.commitment.changes
         start, private = self.habits, self.brief.temperature is None
         if start is None or (private and announced):

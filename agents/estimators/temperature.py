@@ -98,17 +98,20 @@ def fit_temperature(
     if spread == 0.0:
         return None
 
-    def loss(log_temperature: float) -> float:
-        logits = log_softmax(np.exp(-log_temperature) * reward + offset, axis=1)
+    # In units of the spread: the search has steps relative to the logarithm itself, which a unit would shift.
+    scaled = reward / spread
+
+    def loss(log_multiple: float) -> float:
+        logits = log_softmax(np.exp(-log_multiple) * scaled + offset, axis=1)
         return -float((n * np.where(open_, logits, 0.0)).sum())
 
-    low, high = np.log(LEAST * spread), np.log(LARGEST * spread)
+    low, high = np.log(LEAST), np.log(LARGEST)
     found = float(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6}).x)
-    g = np.exp(log_softmax(np.exp(-found) * reward + offset, axis=1))
-    mean = (g * reward).sum(axis=1, keepdims=True)
-    information = float((n.sum(axis=1) * (g * (reward - mean) ** 2).sum(axis=1)).sum())
-    fit = TemperatureFit(float(np.exp(found)), information)
-    return fit if fit.relative_error < LARGEST_ERROR else None
+    g = np.exp(log_softmax(np.exp(-found) * scaled + offset, axis=1))
+    mean = (g * scaled).sum(axis=1, keepdims=True)
+    information = float((n.sum(axis=1) * (g * (scaled - mean) ** 2).sum(axis=1)).sum())
+    fit = TemperatureFit(spread * float(np.exp(found)), spread**2 * information)
+    return fit if np.exp(found) < LARGEST_ERROR * math.sqrt(information) else None
 
 
 def _most_likely(values: Array, counts: Array) -> Array:
@@ -164,7 +167,7 @@ class TemperatureEstimate(Stateful):
         self._rewards = Lstd(shape, discount)
         self._entropy = Lstd(shape, discount)
         self._visits = np.zeros(shape)
-        self._weight, self._logarithm = 0.0, 0.0
+        self._weight = 0.0
 
     def update(
         self,
@@ -196,8 +199,10 @@ class TemperatureEstimate(Stateful):
         self._entropy.update(trajectories, np.zeros_like(rewards), leader_policy, behaviour, bonus=bonus)
         self.fit = fit_temperature(counts, self._rewards.q, self._entropy.q, self._visits >= self.least_visits)
         if self.fit is not None:
-            weight = self.fit.information / self.fit.temperature**2
+            weight = self.fit.relative_error**-2
             self._weight = self.memory * self._weight + weight
-            self._logarithm = self.memory * self._logarithm + weight * float(np.log(self.fit.temperature))
-            self.temperature = float(np.exp(self._logarithm / self._weight))
+            last = self.fit.temperature if self.temperature is None else self.temperature
+            # The mean of all logarithms moves by the new one's share: logarithms themselves would have a unit.
+            share = weight / self._weight
+            self.temperature = last * float((self.fit.temperature / last) ** share)
         return self.temperature

@@ -130,6 +130,7 @@ class Bchg(GradientLeader):
         self.follower_critic = critic(brief.follower_discount)
         self.privileged = frozenset(config.privileged)
         self.temperature_estimate: TemperatureEstimate | None = None
+        self._reward_range = 0.0
         if self.uses_temperature and brief.temperature is None:
             self.temperature_estimate = TemperatureEstimate(brief.table_shape, brief.follower_discount)
 
@@ -194,11 +195,14 @@ class Bchg(GradientLeader):
         return max(int((trajectories.terminated | (trajectories.lengths >= self.brief.horizon)).sum()), 1)
 
     def temperature(self) -> float:
-        """Return the follower's temperature, reward units: the public one, or the estimate; 1 while there is none."""
+        """Return the follower's temperature, reward units: the public one, or the estimate.
+
+        While there is none it is taken to be of the size of the rewards: the range of those seen of the follower.
+        """
         if self.brief.temperature is not None:
             return self.brief.temperature
         estimate = None if self.temperature_estimate is None else self.temperature_estimate.temperature
-        return 1.0 if estimate is None else estimate
+        return estimate or self._reward_range or 1.0
 
     def estimate_values(self, trajectories: Trajectories) -> tuple[ValueEstimates, dict[str, float]]:
         """Estimate the follower's policy by counts, Q_L by the critic and, where needed, temperature and V_F."""
@@ -210,6 +214,7 @@ class Bchg(GradientLeader):
         diagnostics = {"critic_error": error}
         if self.temperature_estimate is not None:
             rewards, known = self._follower_rewards(trajectories), self.brief.own_reward(x, "follower_reward")
+            self._reward_range = max(self._reward_range, float(np.ptp(rewards)))
             self.temperature_estimate.update(trajectories, rewards, policy, behaviour, known)
             diagnostics["temperature"] = self.temperature()
         soft_values = None
