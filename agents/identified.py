@@ -148,7 +148,8 @@ class IdentifiedPlanner(Stateful):
         except FITLESS:
             return None, {"model_value": float("nan"), "model_unstable": 1.0}
         commitment = self.brief.commitment
-        objective = BoxObjective(model.value_and_gradient, commitment.low, commitment.high)
+        value = getattr(model, "value", None)
+        objective = BoxObjective(model.value_and_gradient, commitment.low, commitment.high, value)
         found = self._search(objective)
         diagnostics = {"model_value": found.value, "model_unstable": float(objective.unstable)}
         return (None if objective.unstable == objective.evaluations else objective.commitment(found.x)), diagnostics

@@ -155,7 +155,6 @@ class TemperatureEstimate(Stateful):
         _entropy=stateful.Part(),
         _visits=stateful.Array(low=0.0),
         _weight=stateful.Number(),
-        _logarithm=stateful.Number(),
     )
 
     def __init__(

@@ -97,15 +97,17 @@ class Bchg(GradientLeader):
     uses_temperature: ClassVar[bool] = True
     rule: ClassVar[Rule] = Rule()
     state_fields = stateful.fields(
+        _reward_range=stateful.Number(low=0.0),
         **{
             name: stateful.Part(optional=True)
             for name in ("sampled", "behaviour", "critic", "follower_critic", "temperature_estimate")
-        }
+        },
     )
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         self.sampled: SampledEstimator | None = None
+        self._reward_range = 0.0
         if brief.kind == "batched":
             settings = config.critic, config.features, config.trace, self.rule, rng, config.replay
             self.sampled = SampledEstimator(brief, *settings)
@@ -130,7 +132,6 @@ class Bchg(GradientLeader):
         self.follower_critic = critic(brief.follower_discount)
         self.privileged = frozenset(config.privileged)
         self.temperature_estimate: TemperatureEstimate | None = None
-        self._reward_range = 0.0
         if self.uses_temperature and brief.temperature is None:
             self.temperature_estimate = TemperatureEstimate(brief.table_shape, brief.follower_discount)
 

@@ -31,6 +31,10 @@ __all__ = ["CompressedRecord", "LinearModel", "LinearModelClass"]
 RANK_TOLERANCE = 1e-11
 #: Rows that are decomposed at once.
 BLOCK = 256
+#: Least eigenvalue of R, relative to the largest number of Q and R.
+LEAST_COST = 1e-9
+#: Least temperature, relative to what moving actions about costs.
+LEAST_TEMPERATURE = 1e-12
 #: Records, the last ones, from which a private temperature is estimated.
 TEMPERATURE_RECORDS = 5
 
@@ -207,8 +211,9 @@ def fit_costs(form: LinearForm, records: Sequence[CompressedRecord]) -> tuple[Ar
     found = -_least_squares(rows[:, :-1], rows[:, -1])
     split = W * (W + 1) // 2
     state_cost, action_cost = _symmetric(found[:split], W), _symmetric(found[split:], B)
-    scale = max(1e-12, float(np.abs(found).max()))
-    return _at_least(state_cost, 0.0), _at_least(action_cost, 1e-9 * scale)
+    # A follower that is never paid anything has no scale: any R will do.
+    scale = float(np.abs(found).max()) or 1.0
+    return _at_least(state_cost, 0.0), _at_least(action_cost, LEAST_COST * scale)
 
 
 def fit_temperature(model: LinearModel, records: Sequence[CompressedRecord]) -> float:
@@ -222,7 +227,7 @@ def fit_temperature(model: LinearModel, records: Sequence[CompressedRecord]) -> 
         The model has no best response to any of the commitments.
     """
     W, A, B = model.form.sizes
-    total = weight = 0.0
+    total = weight = size = 0.0
     failure: InstabilityError | None = None
     for record in records:
         left = record.moves[W + A : W + A + B, W + A : W + A + B]
@@ -232,11 +237,14 @@ def fit_temperature(model: LinearModel, records: Sequence[CompressedRecord]) -> 
         except InstabilityError as error:
             failure = error
             continue
+        actions = record.moves[:, W + A : W + A + B]
         total += 2 * float(np.sum(curvature * (left.T @ left))) / B
+        size += 2 * float(np.sum(curvature * (actions.T @ actions))) / B
         weight += max(1, record.steps - W - A)
     if not weight and failure is not None:
         raise failure
-    return max(total / weight, 1e-12)
+    # Actions that show no spread at all are those of a temperature too small to be seen.
+    return max(total, LEAST_TEMPERATURE * size) / weight or LEAST_TEMPERATURE * float(np.trace(curvature)) / B
 
 
 def _moved(form: LinearForm, x: Array) -> Array:

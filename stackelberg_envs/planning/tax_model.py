@@ -14,7 +14,7 @@ zero, a straight line below). The numbers are estimated from steps under any com
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,24 +25,26 @@ from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.planning.asset_grid import group_values
 from stackelberg_envs.planning.tax import TaxPlan, solve_tax
 from stackelberg_envs.samples import PlayRecord
-from stackelberg_envs.tax_economy import GOODS, Households, TaxRules, every_action
+from stackelberg_envs.tax_economy import GOODS, Households, TaxRules, consumption_utility, every_action
 
 __all__ = ["CompressedTaxRecord", "TaxModel", "TaxModelClass"]
 
-#: Nodes per panel of the model's grid and its tolerance: errors of 2e-4, far below those of what was identified.
-MODEL_NODES, MODEL_TOLERANCE = 4, 1e-8
+#: Nodes per panel of the model's grid and its tolerance, in temperatures: errors of 2e-4, far below those of what was
+#: identified.
+MODEL_NODES, MODEL_TOLERANCE = 4, 1e-7
 #: Steps of a record that the fit of the rewards keeps of each kind, evenly spread over it.
 KEPT_STEPS = 2_000
 #: The noise is measured where the mean lies within this part of the range of the assets.
 INNER = 0.5
 #: Least estimate of the noise, as a part of the range: the grid of assets is as fine as the noise asks for.
 LEAST_NOISE = 1 / 200
-#: Records, the last ones, from which a private temperature is estimated, and its range.
+#: Records, the last ones, from which a private temperature is estimated, and its range in multiples of how much the
+#: utilities of actions differ.
 TEMPERATURE_RECORDS = 3
-TEMPERATURES = (1e-3, 10.0)
-#: Scales of the assets tried for the start of the fit, and the least one allowed in it.
-FIRST_SCALES = np.geomspace(0.5, 500.0, 40)
-LEAST_SCALE = 1e-3
+TEMPERATURES = (1e-4, 1.0)
+#: Scales of the assets tried for the start of the fit, and the least one allowed in it, as parts of the range.
+FIRST_SCALES = np.geomspace(0.0025, 2.5, 40)
+LEAST_SCALE = 5e-6
 #: What is taken of preferences before anything was bought.
 FIRST_PREFERENCE = 1.0 / GOODS
 
@@ -90,10 +92,12 @@ class TaxModel:
     leader_discount: float
     follower_discount: float
     temperature: float
+    #: Soft values of the last plan at each scale of the temperature, where the next one starts.
+    _last: dict[float, tuple[Array, ...]] = field(default_factory=dict, repr=False)
 
     def plan(self, x: Array, scale: float = 1.0) -> TaxPlan:
         """Return everything exact about one commitment in the model, at `scale` times the temperature."""
-        return solve_tax(
+        made = solve_tax(
             self.rules,
             self.households,
             np.asarray(x, dtype=np.float64),
@@ -101,8 +105,15 @@ class TaxModel:
             follower_discount=self.follower_discount,
             leader_discount=self.leader_discount,
             nodes=MODEL_NODES,
-            tolerance=MODEL_TOLERANCE,
+            tolerance=MODEL_TOLERANCE * scale * self.temperature,
+            start=self._last.get(scale),
         )
+        self._last[scale] = made.values
+        return made
+
+    def value(self, x: Array, scale: float = 1.0) -> float:
+        """Return J in the model."""
+        return self.plan(x, scale).leader_value
 
     def value_and_gradient(self, x: Array, scale: float = 1.0) -> tuple[float, Array]:
         """Return J and dJ/dx in the model, the households' response included."""
@@ -216,14 +227,18 @@ class TaxModelClass:
         """Return the temperature under which the actions seen are likeliest, by golden sections on its logarithm."""
         from scipy.optimize import minimize_scalar
 
+        every, vat = every_action(self.rules), records[-1].commitment[1:]
+        work = households.disutility * every.hours**2
+        goods = [consumption_utility(every.consumption, vat, row) for row in households.preferences]
+        spread = max(float(np.ptp(utility - work)) for utility in goods)
+
         def loss(logarithm: float) -> float:
-            model = TaxModel(
-                self.rules, households, self.leader_discount, self.follower_discount, float(np.exp(logarithm))
-            )
+            temperature = spread * float(np.exp(logarithm))
+            model = TaxModel(self.rules, households, self.leader_discount, self.follower_discount, temperature)
             return -sum(_log_likelihood(model, record) for record in records)
 
         found = minimize_scalar(loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-4})
-        return float(np.exp(found.x))
+        return spread * float(np.exp(found.x))
 
 
 def _spread(rows: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -236,11 +251,19 @@ def _fit_rewards(rules: TaxRules, K: int, records: list[CompressedTaxRecord]) ->
     from scipy.optimize import least_squares
 
     design = _Design.of(rules, K, records)
-    low = np.array([-np.inf, LEAST_SCALE, -np.inf, -np.inf, *np.zeros(GOODS * K)])
+    reach = rules.high - rules.low
+    low = np.array([-np.inf, LEAST_SCALE * reach, -np.inf, -np.inf, *np.zeros(GOODS * K)])
+    # In units of the rewards: what ends the iteration is an absolute number.
+    unit = float(np.abs(design.rewards).max()) or 1.0
     # Interior methods crawl here: a type that was not seen has columns of zeros.
     options: dict[str, Any] = {"method": "dogbox", "xtol": 1e-14, "ftol": 1e-14, "gtol": 1e-14}
     found: Any = least_squares(
-        design.residuals, design.start(), jac=design.jacobian, bounds=(low, np.inf), x_scale="jac", **options
+        lambda numbers: design.residuals(numbers) / unit,
+        design.start(reach * FIRST_SCALES),
+        jac=lambda numbers: design.jacobian(numbers) / unit,
+        bounds=(low, np.inf),
+        x_scale="jac",
+        **options,
     )
     return np.asarray(found.x)
 
@@ -272,14 +295,14 @@ class _Design:
             rewards=np.concatenate([record.rewards for record in records]),
         )
 
-    def start(self) -> Array:
+    def start(self, scales: Array) -> Array:
         """Return numbers near the best, by linear least squares.
 
         Of work and assets, for each of some scales, from steps without utility of consumption; and then of
         preferences, from the logarithm of what that leaves of the others.
         """
         plain = self.bought == 0
-        fits = [(*self._without_consumption(scale, plain), scale) for scale in FIRST_SCALES]
+        fits = [(*self._without_consumption(scale, plain), scale) for scale in scales]
         _, (disutility, weight, debt), scale = min(fits, key=lambda fit: fit[0])
         numbers = np.array([disutility, scale, weight, debt, *np.full(GOODS * self.member.shape[1], FIRST_PREFERENCE)])
         left = np.where(plain, 0.0, self._utility(numbers) - self.residuals(numbers))
