@@ -23,6 +23,7 @@ __all__ = [
     "policy_matrix",
     "policy_matrix_data",
     "push_flow",
+    "read_terms",
     "rollout",
     "scatter_terms",
     "slice_of",
@@ -370,6 +371,16 @@ def vector_observe(
         for j in range(local.shape[1]):
             out[i, local_start + j] = local[s, j]
         out[i, last] = played[i] / horizon
+
+
+@compiled
+def read_terms(first: NDArray[np.intp], weights: tuple[Array, ...], coefficients: Array, out: Array) -> None:
+    """Write the sum of weights[term][i] * coefficients[first[i] + term] over the terms to out[i]."""
+    for i in range(len(first)):
+        total = 0.0
+        for term in range(len(weights)):
+            total += weights[term][i] * coefficients[first[i] + term]
+        out[i] = total
 
 
 @compiled

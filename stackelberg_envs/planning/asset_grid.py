@@ -199,9 +199,8 @@ def _half_slopes(s: Array, width: float, sign: float) -> tuple[Array, Array, Arr
 
 def _read(first: NDArray[np.intp], weights: tuple[Array, ...], coefficients: Array) -> Array:
     """Return the interpolant with the given weights of the coefficients from `first` on."""
-    out = weights[0] * coefficients[first]
-    for term, weight in enumerate(weights[1:], start=1):
-        out += weight * coefficients[first + term]
+    out = np.empty(first.shape)
+    kernels.read_terms(first.ravel(), tuple(weight.ravel() for weight in weights), coefficients, out.ravel())
     return out
 
 
