@@ -257,13 +257,15 @@ def _fit_rewards(rules: TaxRules, K: int, records: list[CompressedTaxRecord]) ->
     unit = float(np.abs(design.rewards).max()) or 1.0
     # Interior methods crawl here: a type that was not seen has columns of zeros.
     options: dict[str, Any] = {"method": "dogbox", "xtol": 1e-14, "ftol": 1e-14, "gtol": 1e-14}
+
+    def residuals(numbers: Array) -> Array:
+        return design.residuals(numbers) / unit
+
+    def jacobian(numbers: Array) -> Array:
+        return design.jacobian(numbers) / unit
+
     found: Any = least_squares(
-        lambda numbers: design.residuals(numbers) / unit,
-        design.start(reach * FIRST_SCALES),
-        jac=lambda numbers: design.jacobian(numbers) / unit,
-        bounds=(low, np.inf),
-        x_scale="jac",
-        **options,
+        residuals, design.start(reach * FIRST_SCALES), jac=jacobian, bounds=(low, np.inf), x_scale="jac", **options
     )
     return np.asarray(found.x)
 
