@@ -20,6 +20,8 @@ __all__ = ["EVALUATION_EPISODES", "Evaluation", "discounted_return", "evaluation
 #: Episodes by which J is estimated where it is not known, always with the same random numbers.
 EVALUATION_EPISODES = 200
 EVALUATION_SEED = 2**31 - 1
+#: Follower values that differ by less than this, relatively, are those of one response.
+SAME_VALUE = 1e-9
 
 
 class Evaluation(Protocol):
@@ -112,8 +114,18 @@ class BatchedEvaluation:
         """Return the exact J of exact followers, and a mean over play for the others."""
         return float(np.mean([self._value(view.commitment, player) for player in players_of(follower)]))
 
-    def gap(self, x: Array, follower: Follower) -> None:
-        """Not known: nobody evaluates the followers of these games exactly."""
+    def gap(self, x: Array, follower: Follower) -> float | None:
+        """Return 0 for followers that play the game's own solution; nobody evaluates others exactly."""
+        best = self._solved(x)
+        if best is None:
+            return None
+        solutions = [getattr(player, "solution", None) for player in players_of(follower)]
+        played = [solution for solution in solutions if solution is not None and np.array_equal(solution.x, x)]
+        # A follower with a solver of its own, or a coarser one, says another value.
+        slack = SAME_VALUE * abs(best.follower_value)
+        if len(played) < len(solutions) or any(abs(own.follower_value - best.follower_value) > slack for own in played):
+            return None
+        return 0.0
 
     def meaning(self, follower: Follower) -> str:
         """Exact for exact followers of the commitment in force."""

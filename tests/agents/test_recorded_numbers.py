@@ -453,3 +453,13 @@ def test_a_follower_that_cannot_be_copied_leaves_the_gap_unknown(monkeypatch, wa
 def test_a_run_that_saw_no_whole_episode_says_so(wandering):
     assert "saw no whole episode: 50 steps per update" in in_words(agents.run(TOY, **wandering))
     assert "whole episode" not in in_words(agents.run(TOY, **{**wandering, "steps_per_update": 150}))
+
+
+@pytest.mark.parametrize(("nodes", "gap"), [(None, 0.0), (4, None)])
+def test_the_gap_of_an_exact_follower_is_zero_and_of_a_coarse_one_unknown(nodes, gap):
+    options = {"updates": 1, "steps_per_update": 200, "follower_options": {"nodes": nodes}}
+    record = agents.run("stackelberg/TaxDesign-v0", leader="random_search", **options)
+    assert record.response_gap == gap
+    record = agents.run("stackelberg/BuildingThermal-v0", leader="random_search", updates=2, steps_per_update=200)
+    assert record.response_gap == 0.0
+    assert record.actual_value == record.leader_value
