@@ -262,7 +262,9 @@ class Experiment:
     def _response_to(self, view: FollowerView, status: str) -> Follower | None:
         """Return the follower as it responds to a commitment; None where it would have to learn that after a stop."""
         responded = self._responded_to is not None and np.array_equal(self._responded_to, view.commitment)
-        if responded and not delay_of(self.follower):
+        # Exact followers have no response from a checkpoint on until the next commitment.
+        has_one = all(hasattr(member, "policy") for member in members_of(self.follower))
+        if responded and has_one and not delay_of(self.follower):
             return self.follower
         return responding(self.follower, view) if status == "finished" else None
 

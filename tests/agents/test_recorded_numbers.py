@@ -463,3 +463,15 @@ def test_the_gap_of_an_exact_follower_is_zero_and_of_a_coarse_one_unknown(nodes,
     record = agents.run("stackelberg/BuildingThermal-v0", leader="random_search", updates=2, steps_per_update=200)
     assert record.response_gap == 0.0
     assert record.actual_value == record.leader_value
+
+
+@pytest.mark.parametrize("game", [TOY, "stackelberg/BuildingThermal-v0"])
+def test_a_run_stopped_when_all_updates_were_done_ends_as_it_would_have(game, tmp_path):
+    options = {"leader": "random_search", "updates": 3, "steps_per_update": 200, "seed": 1}
+    whole = agents.run(game, **options)
+    stopped = agents.run(game, **options, output=tmp_path, progress=stop_after(3), checkpoint_every=1)
+    assert stopped.status == "interrupted"
+    resumed = agents.run(resume=tmp_path)
+    assert resumed.status == "finished"
+    for name in ("leader_value", "actual_value", "response_gap", "ends_with"):
+        assert getattr(resumed, name) == getattr(whole, name), name
