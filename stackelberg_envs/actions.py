@@ -65,10 +65,7 @@ def checked_actions(actions: Any, n: int, bounds: Bounds, name: str) -> Actions:
     """
     low, high = bounds
     kinds = "iu" if low.dtype.kind == "i" else "fiu"
-    try:
-        array = np.array(actions)
-    except ValueError:
-        array = np.empty(0, dtype=object)
+    array = _as_array(actions)
     # One number an action may come without its own axis.
     if array.shape != (n, low.size) and not (array.shape == (n,) and low.size == 1):
         raise ActionError(f"{name}: expected shape {(n, low.size)}, got {_shown(actions, array)}")
@@ -83,6 +80,19 @@ def checked_actions(actions: Any, n: int, bounds: Bounds, name: str) -> Actions:
             f"got {array[where]:g} at index {where if n > 1 else where[1:]}"
         )
     return np.clip(array, low, high, out=array)
+
+
+def _as_array(actions: Any) -> NDArray[Any]:
+    """Return actions as an array, or an empty one of objects, which no check passes, where they are none."""
+    nothing = np.empty(0, dtype=object)
+    parts = [actions, *actions] if isinstance(actions, list | tuple) else [actions]
+    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
+        return nothing
+    try:
+        return np.array(actions)
+    # Whatever an object's own conversion raises.
+    except Exception:
+        return nothing
 
 
 def _legal(array: Actions, low: Actions, high: Actions) -> Any:

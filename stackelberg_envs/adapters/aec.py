@@ -13,7 +13,7 @@ from pettingzoo import AECEnv
 from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWrapper
 
 from stackelberg_envs.adapters.common import LEADER, LEADER_COMMITS, TwoSides
-from stackelberg_envs.errors import PhaseError
+from stackelberg_envs.errors import ActionError, PhaseError
 from stackelberg_envs.games import Game
 from stackelberg_envs.resets import require_options, require_seed
 from stackelberg_envs.simulation import READY
@@ -81,6 +81,8 @@ class RawEnv(TwoSides, AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZ
             return
         agent = self.agent_selection
         if self.terminations[agent] or self.truncations[agent]:
+            if action is not None:
+                raise ActionError(f"{agent}: expected None, because its episode is over, got {action!r}")
             self._was_dead_step(action)
             return
         if agent == LEADER:

@@ -211,9 +211,20 @@ class TwoSides:
         """Pass the leader's action on, by its kind."""
         session = self.session
         if session.per_step:
-            session.lead(action if len(self.followers) > 1 else [action])
+            session.lead(self._leader_parts(action))
         else:
             session.commit(action if self.menu is None else self.menu[action])
+
+    def _leader_parts(self, action: Any) -> list[Any]:
+        """Return the leader's action for each follower; with several followers it brings one for each."""
+        n = len(self.followers)
+        if n == 1:
+            return [action]
+        # A 0-dimensional array has no length.
+        listed = isinstance(action, list | tuple) or (isinstance(action, np.ndarray) and action.ndim > 0)
+        if not listed or len(action) != n:
+            raise ActionError(f"{LEADER}: expected {n} actions, one per follower, got {action!r}")
+        return list(action)
 
     def _infos(self) -> dict[str, dict[str, Any]]:
         """Return the followers' records; the leader gets a copy of the only one, or all of them stacked."""
@@ -228,6 +239,15 @@ class TwoSides:
 def _stacked(records: list[dict[str, Any]]) -> dict[str, Any]:
     """Return several followers' records as one: an array of shape (n, ...) per key."""
     return {key: np.array([record[key] for record in records]) for key in records[0]}
+
+
+def require_actions(actions: Any, agents: list[str]) -> None:
+    """Raise ActionError unless actions are a mapping from agents; a name that nobody has would be passed over."""
+    if not isinstance(actions, Mapping):
+        raise ActionError(f"step: expected a dict of actions by agent, got {type(actions).__name__}")
+    for agent in actions:
+        if agent not in agents:
+            raise ActionError(f"step: expected actions of agents among {agents}, got one of {agent!r}")
 
 
 def action_of(actions: dict[str, Any], agent: str) -> Any:

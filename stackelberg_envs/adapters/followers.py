@@ -121,13 +121,14 @@ class FollowersEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Petting
         PhaseError
             Before the first reset, or the action of a follower that still plays is missing.
         ActionError
-            An illegal action.
+            An illegal action, or one of an agent that does not exist.
         """
         agents, session = self.agents, self.session
         if not agents:
             if session.phase == READY:
                 raise PhaseError("step: expected reset() first")
             return {}, {}, {}, {}, {}
+        common.require_actions(actions, agents)
         finished = session.finished
         session.play([None if finished[i] else common.action_of(actions, agent) for i, agent in enumerate(agents)])
         self.observer.update()

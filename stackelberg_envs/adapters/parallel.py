@@ -11,7 +11,7 @@ from typing import Any
 
 from pettingzoo import ParallelEnv
 
-from stackelberg_envs.adapters.common import LEADER, LEADER_COMMITS, TwoSides, action_of
+from stackelberg_envs.adapters.common import LEADER, LEADER_COMMITS, TwoSides, action_of, require_actions
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.resets import require_options, require_seed
 from stackelberg_envs.simulation import COMMITMENT, READY
@@ -84,7 +84,7 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
         PhaseError
             Before the first reset, or an action is missing that the round needs.
         CommitmentError, ActionError
-            An action outside its space.
+            An action outside its space, or of an agent that does not exist.
         """
         agents = self.agents
         if not agents:
@@ -92,6 +92,7 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
                 raise PhaseError("step: expected reset() first")
             return {}, {}, {}, {}, {}
         session = self.session
+        require_actions(actions, agents)
         if session.phase == COMMITMENT:
             self._leader_acts(action_of(actions, LEADER))
             self.observer.begin_play()
@@ -128,7 +129,7 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
     def _check_leader(self, action: Any) -> None:
         """Refuse an illegal leader action before anything moves."""
         check = self.session.simulator.check_leader_action
-        for part in action if len(self.followers) > 1 else [action]:
+        for part in self._leader_parts(action):
             check(part)
 
     def _observations(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stackelberg_envs import kernels
 from stackelberg_envs.adapters.observations import local_rows
 from stackelberg_envs.adapters.vector import FollowerVectorEnv, Step, masked
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import Array, IntArray, as_integers
 from stackelberg_envs.errors import ActionError
 from stackelberg_envs.simulation import MAX_ONE_HOT, NOTHING, cumulative
 
@@ -36,7 +36,7 @@ class TabularVectorEnv(FollowerVectorEnv):
         return np.zeros(n, np.int32)
 
     def _checked(self, actions: Any) -> IntArray:
-        array = np.asarray(actions)
+        array = actions if type(actions) is np.ndarray else as_integers(actions, "actions", ActionError)
         if array.shape != (self.num_envs,) or array.dtype.kind not in "iu":
             raise ActionError(
                 f"actions: expected {self.num_envs} integers, got an array of {array.dtype} and shape {array.shape}"

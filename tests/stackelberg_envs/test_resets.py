@@ -6,7 +6,7 @@ import pytest
 
 import stackelberg_envs as se
 from stackelberg_envs.checks_batched import UniformPolicy
-from stackelberg_envs.errors import ArgumentError, CommitmentError, StackelbergError
+from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, StackelbergError
 
 TABULAR, VECTORS = "stackelberg/DiscreteToy-v0", "stackelberg/GuidedPendulum-v0"
 LED = ("raw_env", "env", "parallel_env", "leader_env")
@@ -190,3 +190,44 @@ def test_a_commitment_in_a_reset_is_checked():
             with pytest.raises(CommitmentError, match="commitment"):
                 env.reset(options={"commitment": bad})
         env.reset(options={"commitment": None})
+
+
+@pytest.mark.parametrize("face", ["parallel_env", "followers_env"])
+def test_actions_come_by_the_names_of_agents(face):
+    env = getattr(se, face)(TABULAR, horizon=5)
+    env.reset(seed=0)
+    fine = {agent: env.action_space(agent).sample() for agent in env.agents}
+    for bad in (fine | {"follower_7": 0}, fine | {"leder_0": 0}, list(fine), None, 3):
+        with pytest.raises(ActionError, match="step: expected"):
+            env.step(bad)
+    assert env.session.played == 0
+    env.step(fine)
+
+
+def test_a_leader_of_several_followers_brings_an_action_for_each():
+    game = se.make_game(TABULAR, horizon=5).replace(num_followers=2)
+    for face in ("parallel_env", "raw_env"):
+        env = getattr(se, face)(game=game, commitment="per_step")
+        env.reset(seed=0)
+        for bad in (None, 0, [0], [0, 1, 0], np.array(1), "01", [[1], [1, 2]]):
+            with pytest.raises(ActionError, match=r"leader_0: expected 2 actions|leader action: expected"):
+                env.step({"leader_0": bad, "follower_0": 0, "follower_1": 0} if face == "parallel_env" else bad)
+
+
+def test_odd_actions_get_a_named_error():
+    ragged, masked = [[1], [1, 2]], np.ma.masked_equal([0, 1], 1)
+    for spec_id in (TABULAR, VECTORS):
+        single, vector = face_of("follower_env", spec_id), face_of("vector_env", spec_id, num_envs=2)
+        single.reset(seed=0)
+        vector.reset(seed=0)
+        for bad in (ragged, masked, [np.ma.masked], "ab", [True, False], [1j, 0], object(), {}, None):
+            with pytest.raises(ActionError, match="action"):
+                vector.step(bad)
+            with pytest.raises(ActionError, match="action"):
+                single.step(bad)
+    dead = se.raw_env(TABULAR, horizon=1)
+    dead.reset(seed=0)
+    dead.step(dead.action_space("leader_0").low)
+    dead.step(0)
+    with pytest.raises(ActionError, match="leader_0: expected None, because its episode is over, got 0"):
+        dead.step(0)
