@@ -561,45 +561,34 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
 
     Whatever can be refused is refused here, before any work.
     """
-    from agents.briefing import kind_of, level_of, make_brief, require_kind
     from agents.experiment import ExperimentConfig
-    from agents.followers import follower_class
-    from agents.leaders import leader_class
+    from agents.files import prepare_folder
+    from agents.lineup import line_up
     from agents.options import make_config
-    from agents.results import prepare_folder
     from stackelberg_envs.registration import spec
 
     if options.id is None:
         raise ArgumentError("run: the following arguments are required: ID, or --resume FOLDER")
-    entry, leader = spec(options.id), leader_class(options.leader)
-    game_arguments = read_pairs(options.game_pairs, "--set")
-    leader_options = read_pairs(options.leader_pairs, "--leader-option")
-    game = entry.make(**game_arguments)
-    options.follower = game.suggested_follower if options.follower is None else options.follower
-    follower = follower_class(options.follower)
-    require_kind(leader, options.leader, game)
-    require_kind(follower, options.follower, game)
-    follower_options = read_pairs(options.follower_pairs, "--follower-option")
-    on = kind_of(game)
-    leader_config = make_config(leader.Config, leader_options, f"leader {options.leader!r}", on)
-    make_config(follower.Config, follower_options, f"follower {options.follower!r}", on)
-    level = level_of(leader, game, leader_config)
-    make_brief(game, level, options.parametrisation, options.leader)
     if options.checkpoint_every is not None and options.output is None:
         raise ArgumentError("--checkpoint-every: expected --output FOLDER too, for the checkpoints")
-    options.id = entry.id
+    options.id = spec(options.id).id
     names = ("leader", "follower", "updates", "steps_per_update", "seed", "parametrisation", "leader_process")
     arguments = {
         "game": options.id,
         **{name: getattr(options, name) for name in names},
-        "game_arguments": game_arguments,
-        "leader_options": leader_options,
-        "follower_options": follower_options,
+        "game_arguments": read_pairs(options.game_pairs, "--set"),
+        "leader_options": read_pairs(options.leader_pairs, "--leader-option"),
+        "follower_options": read_pairs(options.follower_pairs, "--follower-option"),
     }
-    make_config(ExperimentConfig, arguments, "run")
+    lineup = line_up(make_config(ExperimentConfig, arguments, "run"))
+    arguments["follower"] = options.follower = lineup.follower_name
     if options.output is not None:
         prepare_folder(options.output)
-    return game, level, {**arguments, "output": options.output, "checkpoint_every": options.checkpoint_every}
+    return (
+        lineup.game,
+        lineup.level,
+        {**arguments, "output": options.output, "checkpoint_every": options.checkpoint_every},
+    )
 
 
 def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, dict[str, Any]]:

@@ -13,19 +13,20 @@ import numpy as np
 from msgspec import Meta
 
 from agents.brief import Brief, Information
-from agents.briefing import kind_of, level_of, make_brief, redact, require_kind
+from agents.briefing import level_of, make_brief, redact
 from agents.checkpoints import write_checkpoint
 from agents.collection import collect
 from agents.curves import Curve
 from agents.ending import delay_of, meanings, responding, theta_giving
 from agents.evaluation import evaluation_of, neutral_commitment
 from agents.fingerprints import fingerprint
-from agents.followers import Follower, FollowerView, follower_class
+from agents.followers import Follower, FollowerView
 from agents.followers.several import make_follower, members_of
 from agents.followers.training import Trainer
-from agents.leaders import Leader, leader_class
+from agents.leaders import Leader
 from agents.leaders.base import recommendation
-from agents.options import Count, Natural, Options, make_config
+from agents.lineup import Lineup, line_up
+from agents.options import Count, Natural, Options
 from agents.results import RunRecord
 from agents.run_state import load_run, save_run
 from agents.trajectories import Trajectories
@@ -101,28 +102,20 @@ class Progress:
 class Experiment:
     """One run in progress: the players, the generators and the record being written."""
 
-    def __init__(self, config: ExperimentConfig) -> None:
+    def __init__(self, config: ExperimentConfig, lineup: Lineup | None = None) -> None:
         self.config = config
-        self.game, name = _resolve(config)
-        kind = leader_class(config.leader)
-        require_kind(kind, config.leader, self.game)
+        lineup = line_up(config) if lineup is None else lineup
+        self.game, self.level, brief = lineup.game, lineup.level, lineup.brief
+        leader_config, follower_config = lineup.leader_config, lineup.follower_config
         leader_rng, follower_rng, self._play_rng = (
             np.random.default_rng(seed) for seed in np.random.SeedSequence(config.seed).spawn(3)
         )
-        on = kind_of(self.game)
-        leader_config = make_config(kind.Config, config.leader_options, f"leader {config.leader!r}", on)
-        self.level = level_of(kind, self.game, leader_config)
-        follower = self.game.suggested_follower if config.follower is None else config.follower
-        follower_kind = follower_class(follower)
-        require_kind(follower_kind, follower, self.game)
-        follower_config = make_config(follower_kind.Config, config.follower_options, f"follower {follower!r}", on)
-        brief = make_brief(self.game, self.level, config.parametrisation, leader=config.leader)
         if self.level >= Information.CONTROLS_TRAINING and isinstance(self.game, TabularGame):
-            train = Trainer(self.game, follower_kind, follower_config)
+            train = Trainer(self.game, lineup.follower, follower_config)
             brief = replace(brief, uniform_play=self._uniform_play, train=train)
         self._parametrisation = brief.parametrisation
-        self.leader = _start_leader(kind, brief, leader_config, leader_rng, config)
-        self.follower = make_follower(follower_kind, follower_config, follower_rng, self.game)
+        self.leader = _start_leader(lineup.leader, brief, leader_config, leader_rng, config)
+        self.follower = make_follower(lineup.follower, follower_config, follower_rng, self.game)
         self._evaluation = evaluation_of(self.game)
         self.updates_done = 0
         self.curve = Curve()
@@ -140,9 +133,9 @@ class Experiment:
         #: When it was started, by the clock; earlier where it goes on from a checkpoint.
         self.started = time.perf_counter()
         self.record = RunRecord(
-            game=name,
+            game=lineup.name,
             leader=config.leader,
-            follower=follower,
+            follower=lineup.follower_name,
             updates=config.updates,
             steps_per_update=config.steps_per_update,
             seed=config.seed,
@@ -435,20 +428,6 @@ def require_sound(follower: Follower, owner: str) -> None:
         if not np.isfinite(value).all():
             where = first_index(~np.isfinite(value))
             raise ConvergenceError(f"{owner}: expected finite numbers in {name}, got {value[where]} at index {where}")
-
-
-def _resolve(config: ExperimentConfig) -> tuple[AnyGame, str]:
-    if isinstance(config.game, str):
-        from stackelberg_envs.registration import spec
-
-        entry = spec(config.game)
-        return entry.make(**config.game_arguments), entry.id
-    if not isinstance(config.game, TabularGame | BatchedGame):
-        raise ArgumentError(f"game: expected a game or an id, got {type(config.game).__name__}")
-    if config.game_arguments:
-        given = ", ".join(config.game_arguments)
-        raise ArgumentError(f"game_arguments: expected none beside a finished game, got {given}")
-    return config.game, config.game.name
 
 
 def _versions() -> dict[str, str]:

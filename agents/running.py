@@ -28,6 +28,7 @@ from agents.files import (
 )
 from agents.fingerprints import fingerprint
 from agents.followers import follower_class
+from agents.lineup import line_up
 from agents.options import Count, make_config
 from agents.results import RunRecord, load_record, note_stop, remove_superseded
 from agents.signals import Signals
@@ -118,16 +119,25 @@ def run(
             if checkpoint_every is not None and output is None:
                 raise ArgumentError("checkpoint_every: expected a folder for the checkpoints, got output=None")
             config = make_config(ExperimentConfig, {"game": game, **options}, "run")
-            folder = None if output is None else prepare_folder(where)
-            if folder is not None:
-                stack.enter_context(FolderLock(folder))
+            folder = None
             try:
-                experiment = Experiment(config)
+                # Before anything is written: what is refused leaves no folder.
+                lineup = line_up(config)
+                folder = None if output is None else _taken(where, stack)
+                experiment = Experiment(config, lineup)
             except KeyboardInterrupt:
+                folder = folder if folder is not None or output is None else _taken(where, stack)
                 return _never_begun(config, folder)
         stack.callback(experiment.shut)
         saver = _Saver(experiment, folder, checkpoint_every, is_new=resume is None)
         return _watched(experiment, saver, progress, signals)
+
+
+def _taken(folder: Path, stack: ExitStack) -> Path:
+    """Return a folder that can be written and is this run's own."""
+    prepare_folder(folder)
+    stack.enter_context(FolderLock(folder))
+    return folder
 
 
 def _never_begun(config: ExperimentConfig, folder: Path | None) -> RunRecord:

@@ -181,7 +181,7 @@ def test_values_are_read_without_being_evaluated():
 
 
 def test_an_unwritable_folder_is_refused_before_any_work(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("agents.running.Experiment", lambda config: pytest.fail("work was done"))
+    monkeypatch.setattr("agents.running.Experiment", lambda *_: pytest.fail("work was done"))
     (tmp_path / "file").write_text("")
     line = refused(capsys, "run", TOY, "--output", str(tmp_path / "file" / "out"))
     assert "expected a folder that can be written" in line
@@ -479,6 +479,7 @@ def own_module(tmp_path, monkeypatch):
         "@register_leader('mine')\n"
         "class Mine(RandomSearch):\n"
         '    """Mine."""\n'
+        "    state_fields = {}\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])

@@ -21,7 +21,7 @@ from agents.leaders.bchg import Bchg, BchgConfig
 from agents.leaders.random_search import RandomSearch
 from agents.options import Options, Positive, make_config, option
 from agents.state_tree import digest, from_bytes, to_bytes
-from stackelberg_envs.errors import ArgumentError, GameError, OutputError
+from stackelberg_envs.errors import ArgumentError, GameError, OutputError, StackelbergError
 from stackelberg_envs.validation import hints_of
 
 TOY, BUILDING = "stackelberg/DiscreteToy-v0", "stackelberg/BuildingThermal-v0"
@@ -317,3 +317,10 @@ def test_names_and_classes_that_are_none_are_refused():
             register_leader(name)
     with pytest.raises(ArgumentError, match="leader 'bare': expected a class whose Config is a dataclass, got"):
         register_leader("bare")(agents.Leader)
+
+
+def test_a_refused_run_leaves_no_folder(tmp_path):
+    for arguments in ({"leader_options": {"decay": -1}}, {"follower": "nobody"}, {"parametrisation": "none"}):
+        with pytest.raises(StackelbergError):
+            run(output=tmp_path / "new" / "folder", **arguments)
+    assert not list(tmp_path.iterdir())
