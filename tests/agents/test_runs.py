@@ -405,7 +405,7 @@ def test_the_exit_code_says_which_signal_it_was(number, tmp_path, monkeypatch):
     assert not (tmp_path / "run.png").exists()
 
 
-@pytest.mark.parametrize("where", ["agents.briefing.make_brief", "agents.experiment.evaluation_of"])
+@pytest.mark.parametrize("where", ["agents.lineup.make_brief", "agents.experiment.evaluation_of"])
 def test_a_signal_before_the_run_begins_leaves_a_record_too(where, tmp_path, monkeypatch):
     monkeypatch.setattr(where, lambda *arguments, **more: send(signal.SIGTERM)() or spin())
     words = ["run", TOY, "--quiet", "--output", str(tmp_path), "--updates", "5", "--seed", "4"]
@@ -418,7 +418,7 @@ def test_a_signal_before_the_run_begins_leaves_a_record_too(where, tmp_path, mon
         5,
         4,
     )
-    earlier = agents.run(TOY, **SHORT, output=tmp_path) if "briefing" in where else None
+    earlier = agents.run(TOY, **SHORT, output=tmp_path) if "lineup" in where else None
     if earlier is not None:
         assert cli.main(words) == 128 + signal.SIGTERM
         assert load_record(tmp_path).to_json() == earlier.to_json()
