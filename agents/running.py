@@ -128,6 +128,8 @@ def run(
             except KeyboardInterrupt:
                 folder = folder if folder is not None or output is None else _taken(where, stack)
                 return _never_begun(config, folder)
+            except MemoryError as exc:
+                raise ArgumentError(f"run: expected options whose arrays fit into memory, got {exc}") from exc
         stack.callback(experiment.shut)
         saver = _Saver(experiment, folder, checkpoint_every, is_new=resume is None)
         return _watched(experiment, saver, progress, signals)
@@ -142,7 +144,7 @@ def _taken(folder: Path, stack: ExitStack) -> Path:
 
 def _never_begun(config: ExperimentConfig, folder: Path | None) -> RunRecord:
     told = {name: getattr(config, name) for name in ("leader", "updates", "steps_per_update", "seed")}
-    game = config.game if isinstance(config.game, str) else config.game.name
+    game = config.game.rpartition(":")[2] if isinstance(config.game, str) else config.game.name
     return note_stop(folder, game=game, follower=config.follower or "", **told)
 
 

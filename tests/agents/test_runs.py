@@ -407,7 +407,10 @@ def test_the_exit_code_says_which_signal_it_was(number, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("where", ["agents.lineup.make_brief", "agents.experiment.evaluation_of"])
 def test_a_signal_before_the_run_begins_leaves_a_record_too(where, tmp_path, monkeypatch):
-    monkeypatch.setattr(where, lambda *arguments, **more: send(signal.SIGTERM)() or spin())
+    def stopped(*arguments, **more):
+        return send(signal.SIGTERM)() or spin()
+
+    monkeypatch.setattr(where, stopped)
     words = ["run", TOY, "--quiet", "--output", str(tmp_path), "--updates", "5", "--seed", "4"]
     assert cli.main(words) == 128 + signal.SIGTERM
     record = load_record(tmp_path)
@@ -418,8 +421,10 @@ def test_a_signal_before_the_run_begins_leaves_a_record_too(where, tmp_path, mon
         5,
         4,
     )
-    earlier = agents.run(TOY, **SHORT, output=tmp_path) if "lineup" in where else None
-    if earlier is not None:
+    monkeypatch.undo()
+    if "lineup" in where:
+        earlier = agents.run(TOY, **SHORT, output=tmp_path)
+        monkeypatch.setattr(where, stopped)
         assert cli.main(words) == 128 + signal.SIGTERM
         assert load_record(tmp_path).to_json() == earlier.to_json()
 
