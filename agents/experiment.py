@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numbers
 import time
 import warnings
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from agents.briefing import level_of, make_brief, redact
 from agents.checkpoints import write_checkpoint
 from agents.collection import collect
 from agents.curves import Curve
+from agents.diagnostics import checked_diagnostics
 from agents.ending import delay_of, meanings, responding, theta_giving
 from agents.evaluation import evaluation_of, neutral_commitment
 from agents.fingerprints import fingerprint
@@ -32,15 +33,21 @@ from agents.run_state import load_run, save_run
 from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, first_index
 from stackelberg_envs.batched import AnyGame, BatchedGame
-from stackelberg_envs.errors import ArgumentError, CommitmentError, ConvergenceError, InstabilityError, OutputError
+from stackelberg_envs.errors import (
+    ArgumentError,
+    CommitmentError,
+    ConvergenceError,
+    InstabilityError,
+    OutputError,
+    StackelbergError,
+)
 from stackelberg_envs.games import TabularGame
 
 __all__ = ["ExperimentConfig", "Progress", "level_of", "make_brief", "redact"]
 
 #: Halvings of a step that left the follower without a finite response, before the whole step is taken back.
 MAX_HALVINGS = 10
-#: Columns of the curve that are the run's own, so that no diagnostic of a leader may be called so.
-COLUMNS = ("observed_steps", "leader_value", "recommended_value", "observed_return", "whole_episodes", "halvings")
+JUDGING_FAILS = (StackelbergError, ArithmeticError, np.linalg.LinAlgError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +183,7 @@ class Experiment:
             observed_return=seen.mean_return(self.game.leader_discount),
             whole_episodes=seen.whole.sum(),
             **({"halvings": halvings} if isinstance(self.game, BatchedGame) else {}),
-            **self._checked_diagnostics(diagnostics),
+            **checked_diagnostics(diagnostics, self.config.leader),
         )
         self._played = self._latest
         self.record.seconds = self.seconds
@@ -215,7 +222,9 @@ class Experiment:
         record.status, record.error = status, error
         if record.commitment is not None:
             record.ends_with = ends_with
-            self._judge(record)
+            # What ended the run is what is to be told, not that its end cannot be judged.
+            with suppress(*(JUDGING_FAILS if status == "failed" else ())):
+                self._judge(record)
         record.seconds = self.seconds
         return record
 
@@ -389,21 +398,6 @@ class Experiment:
     def _note(self, **values: float) -> None:
         """Add one row to the curve; what has no value in it, or had none in earlier ones, is NaN there."""
         self.curve.add({name: float(value) for name, value in values.items()})
-
-    def _checked_diagnostics(self, given: Any) -> dict[str, float]:
-        """Return what a leader's update returned, if it can stand beside the run's own columns."""
-        owner = f"leader {self.config.leader!r}: update"
-        if not isinstance(given, dict):
-            raise ArgumentError(f"{owner}: expected a dict of diagnostics, name to number, got {type(given).__name__}")
-        for name, value in given.items():
-            if not isinstance(name, str) or name in COLUMNS:
-                raise ArgumentError(
-                    f"{owner}: expected diagnostics with names other than those of the run's own columns "
-                    f"({', '.join(COLUMNS)}), got {name!r}"
-                )
-            if np.ndim(value) or not isinstance(value, numbers.Real | np.number | np.bool_ | np.ndarray):
-                raise ArgumentError(f"{owner}: diagnostic {name!r}: expected a real number, got {value!r:.200}")
-        return given
 
 
 def _start_leader(

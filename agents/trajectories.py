@@ -147,6 +147,9 @@ class Trajectories:
     def mean_return(self, discount: float) -> float:
         """Estimate the expected discounted leader return of an episode as it is played, reward units.
 
+        Play is cut at the horizon, so this estimates ``solve(game, x).episode.leader_value`` and not ``leader_value``,
+        which is that of play without end.
+
         It is the mean over whole episodes. Where every episode fits into the step budget it is unbiased, although
         short episodes are whole more often: those before the cut one are exchangeable, so their mean has the
         expectation of the first. Where none is whole it is the return of the steps that were seen, each averaged over

@@ -165,12 +165,14 @@ def recommendation(leader: Leader) -> tuple[Any, Any]:
     Its random numbers go on as if they had not been asked for, and attributes that are set anew are set back. What it
     changes inside an array it has to set back itself.
     """
-    before, randomness = dict(vars(leader)), leader.rng.bit_generator.state
+    before, bits = dict(vars(leader)), getattr(getattr(leader, "rng", None), "bit_generator", None)
+    randomness = None if bits is None else bits.state
     try:
         x = np.array(leader.recommend())
         return x, copy(getattr(leader, "theta", None))
     finally:
-        leader.rng.bit_generator.state = randomness
+        if bits is not None:
+            bits.state = randomness
         attributes = vars(leader)
         for name in attributes.keys() - before.keys():
             del attributes[name]

@@ -9,7 +9,7 @@ import agents
 import stackelberg_envs as se
 from agents import evaluation
 from agents.briefing import make_brief
-from agents.experiment import COLUMNS
+from agents.diagnostics import COLUMNS
 from agents.followers.base import FOLLOWERS, RestartingFollower
 from agents.followers.soft_value_iteration import SoftValueIteration
 from agents.leaders import leader_class, leader_names
