@@ -129,7 +129,7 @@ class Objective:
         x = brief.parametrisation(theta)
         game = self._primitives(x)
         game = game if scale == 1.0 else replace(game, temperature=scale * game.temperature)
-        plan = make_plan(game, start=self._warm.get(scale), tolerance=TOLERANCE * game.temperature)
+        plan = make_plan(game, start=self._warm.get(scale), tolerance=TOLERANCE)
         self._warm[scale] = plan.best.state_values
         self.evaluations += 1
         changes = brief.commitment.changes

@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     from stackelberg_envs.games import TabularGame as TabularGame
     from stackelberg_envs.grids import discretise as discretise
     from stackelberg_envs.oracles import Solution as Solution
+    from stackelberg_envs.oracles import hard_best_response as hard_best_response
+    from stackelberg_envs.oracles import soft_best_response as soft_best_response
     from stackelberg_envs.oracles import solve as solve
-    from stackelberg_envs.planning import hard_best_response as hard_best_response
     from stackelberg_envs.planning import occupancy as occupancy
-    from stackelberg_envs.planning import soft_best_response as soft_best_response
     from stackelberg_envs.registration import EnvSpec as EnvSpec
     from stackelberg_envs.registration import env as env
     from stackelberg_envs.registration import follower_env as follower_env
@@ -95,7 +95,7 @@ _EXPORTS = {
     "env": "registration",
     "follower_env": "registration",
     "followers_env": "registration",
-    "hard_best_response": "planning",
+    "hard_best_response": "oracles",
     "leader_env": "registration",
     "make_game": "registration",
     "occupancy": "planning",
@@ -104,7 +104,7 @@ _EXPORTS = {
     "raw_env": "registration",
     "register": "registration",
     "registered_ids": "registration",
-    "soft_best_response": "planning",
+    "soft_best_response": "oracles",
     "solve": "oracles",
     "spec": "registration",
     "vector_env": "registration",

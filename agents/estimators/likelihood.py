@@ -303,7 +303,7 @@ def _actions(
         The log-likelihood; the flow whose product with V(s') is its derivative by P(s' | z, a, b), shape (Z, A, B);
         the follower's state values, shape (Z,); the derivative by log temperature.
     """
-    best = soft_best_response(game, tolerance=TOLERANCE * game.temperature, start=start)
+    best = soft_best_response(game, tolerance=TOLERANCE, start=start)
     advantage = best.q - best.values[:, :, None]
     seen = counts.sum(axis=2) > 0
     n = counts[seen]

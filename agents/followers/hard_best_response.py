@@ -21,11 +21,14 @@ class HardBestResponseConfig(FollowerConfig):
     ----------
     tie_break
         "optimistic": among its optimal actions it takes the leader's best; "pessimistic": the leader's worst.
+    tie_margin
+        Actions are tied that differ by at most this share of what the better one is worth to the follower.
     tolerance
-        Bound on the error of its values, reward units; actions within it count as tied.
+        Bound on the error of its values, as a share of the largest of them.
     """
 
     tie_break: Literal["optimistic", "pessimistic"] = "optimistic"
+    tie_margin: Positive = 1e-10
     tolerance: Positive = 1e-10
 
 
@@ -43,6 +46,6 @@ class HardBestResponse(RestartingFollower):
         """Solve for the hard best response."""
         options = self.config
         self.policy = hard_best_response(
-            view.primitives, tie_break=options.tie_break, tolerance=options.tolerance
+            view.primitives, tie_break=options.tie_break, tie_margin=options.tie_margin, tolerance=options.tolerance
         ).policy
         return 0

@@ -24,7 +24,7 @@ class SoftValueIterationConfig(FollowerConfig):
     Attributes
     ----------
     tolerance
-        Bound on the error of its values, in temperatures: on the logits of its policy.
+        Bound on the error of every probability of its policy.
     sweeps
         Plain soft Bellman sweeps of its table after each commitment; None solves to `tolerance`.
     """
@@ -58,8 +58,7 @@ class SoftValueIteration(TableFollower):
         if self.config.sweeps is not None:
             self.iterate(view, self.config.sweeps)
             return 0
-        tolerance = self.config.tolerance * view.primitives.temperature
-        best = soft_best_response(view.primitives, tolerance=tolerance, start=self._state_values)
+        best = soft_best_response(view.primitives, tolerance=self.config.tolerance, start=self._state_values)
         self._state_values, self.q, self.policy = best.state_values, best.q, best.policy
         return 0
 

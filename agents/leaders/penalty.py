@@ -99,8 +99,7 @@ def soft_value_plan(game: Primitives, reward: Array, start: Array) -> Plan:
     The leader's reward becomes reward - temperature log g at the optimal g: its value is then the soft value, and
     its direct term the derivative of the soft value, because at an optimum g need not be moved.
     """
-    tolerance = TOLERANCE * game.temperature
-    best = soft_best_response(replace(game, follower_reward=reward), tolerance=tolerance, start=start)
+    best = soft_best_response(replace(game, follower_reward=reward), tolerance=TOLERANCE, start=start)
     log_policy = (best.q - best.values[:, :, None]) / game.temperature
     valued = replace(game, follower_reward=reward, leader_reward=reward - game.temperature * log_policy)
     return Plan(valued, best, evaluate(valued, best.policy))

@@ -12,6 +12,7 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.batched import AnyGame, BatchedGame, SampledSolution
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.games import TabularGame
+from stackelberg_envs.oracles.accuracy import Accuracy
 from stackelberg_envs.oracles.episode import EpisodeValues
 from stackelberg_envs.planning import (
     BestResponse,
@@ -108,6 +109,47 @@ class Solution:
         """Leader's discounted occupancy d(s), shape ([K,] S), unnormalised."""
         return self.flows.occupancy.reshape(self.game.array_shape[:-2])
 
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """Bounds on errors in detail; they cost about one more solve, in twice the precision."""
+        return Accuracy(self.game, self.x, self.plan)
+
+    @property
+    def value_error(self) -> float:
+        """Bound on the error of `leader_value`, of `follower_value` and of `follower_values`, reward units.
+
+        The larger of `leader_value_error` and `follower_value_error`.
+        """
+        return max(self.leader_value_error, self.follower_value_error)
+
+    @property
+    def leader_value_error(self) -> float:
+        """Bound on the error of `leader_value`, reward units."""
+        return self.accuracy.leader_value_error
+
+    @property
+    def follower_value_error(self) -> float:
+        """Bound on the error of `follower_value` and of every entry of `follower_values`, reward units."""
+        return self.accuracy.follower_value_error
+
+    @property
+    def policy_error(self) -> float:
+        """Bound on the error of every probability in `response`."""
+        return self.accuracy.policy_error
+
+    @cached_property
+    def gradient_error(self) -> float:
+        """Bound on the error of every entry of `gradient`.
+
+        The rounding of the last step, from cotangents to dJ/dx, is estimated: the commitment makes it. Where the
+        commitment has no derivative and finite differences stand in, so is what they miss.
+        """
+        return self.accuracy.gradient_error(self.gradient)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"Solution({self.game.name!r}, leader_value={self.leader_value:.6g}, x of shape {self.x.shape})"
+
     @property
     def flows(self) -> Flows:
         """The three solves; done on first use."""
@@ -167,7 +209,8 @@ def solve(
     x
         The commitment, the shape of ``game.commitment.space``.
     tolerance
-        Bound on the error of the follower's values, reward units.
+        Bound on the error of every probability of the follower's response; it has no unit. 0 asks for all that floats
+        can hold.
     start
         ``solution.best.state_values`` of a nearby commitment, to save Newton steps.
 
@@ -183,6 +226,10 @@ def solve(
         x lies outside its space.
     ArgumentError
         A game whose exact solution is not known.
+    ConvergenceError
+        A tolerance, other than 0, that floats cannot reach.
+    GameError
+        Rewards or a temperature so large or small that floats cannot hold what follows from them.
     """
     if isinstance(game, BatchedGame):
         return game.solve(game.commitment.check(x))

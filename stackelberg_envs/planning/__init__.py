@@ -1,6 +1,6 @@
 """Planning on plain arrays: best responses, evaluation, hypergradients. Nothing here knows a game."""
 
-from stackelberg_envs.planning.best_response import BestResponse, hard_best_response, soft_best_response
+from stackelberg_envs.planning.best_response import BestResponse, soft_best_response
 from stackelberg_envs.planning.evaluation import (
     LeaderEvaluation,
     episode_values,
@@ -10,6 +10,7 @@ from stackelberg_envs.planning.evaluation import (
     occupancy,
     response_gap,
 )
+from stackelberg_envs.planning.hard_response import hard_best_response
 from stackelberg_envs.planning.hypergradient import Flows, Plan, hypergradient, make_plan
 from stackelberg_envs.primitives import Primitives
 

@@ -1,4 +1,4 @@
-r"""The follower's best response, soft (Gibbs) and hard (with a rule for ties).
+r"""The follower's soft best response: the Gibbs policy of its soft values.
 
 Soft: the fixed point of
 
@@ -10,31 +10,36 @@ is found by Newton's method. Newton's step is the evaluation of the present Gibb
 (soft policy iteration), the operator is convex and monotone, so the iterates rise to the fixed point from
 any start and converge quadratically (Puterman and Brumelle 1979). Each step costs one backup and one linear
 solve; a matrix serves several steps as long as each of them gains a factor of twenty.
+
+What counts is the policy. Its error is that of the values over the temperature, and it is what the tolerance is about.
+Where rounding in floats alone is more than that, the last steps are made in twice the precision.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, require_at_least
-from stackelberg_envs.errors import ArgumentError, ConvergenceError
+from stackelberg_envs.errors import ArgumentError, ConvergenceError, GameError
 from stackelberg_envs.planning.linear import Resolvent, resolvent
+from stackelberg_envs.planning.precise import ROUNDING, Reference
+from stackelberg_envs.planning.precise_bounds import Bounds
 from stackelberg_envs.primitives import Primitives
 
-__all__ = ["BestResponse", "hard_best_response", "soft_best_response"]
+__all__ = ["BestResponse", "Response", "respond", "soft_best_response"]
 
 DEFAULT_TOLERANCE = 1e-10
 MAX_NEWTON_STEPS = 200
-#: Of one backup, relative to the values.
-ROUNDING = 16 * float(np.finfo(np.float64).eps)
 #: A step that leaves less than this part of the residual is followed by one with the same matrix.
 CHORD_PROGRESS = 0.05
-#: Two actions count as tied when their values differ by less than this many units of rounding.
-TIE_ULPS = 1e6
+#: Temperatures below this leave no room for the digits of what is divided by them.
+LEAST_TEMPERATURE = 1e-290
+#: Values and their ratio to the temperature stay below this, so that nothing overflows on the way.
+LARGEST = 1e290
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +58,8 @@ class BestResponse:
         g(b | s, a), shape (Z, A, B); the last axis sums to one.
     error
         Bound on the largest error of `state_values`, reward units.
+    policy_error
+        Bound on the largest error of a probability in `policy`; 0 for a hard response, which is a choice.
     """
 
     q: Array
@@ -60,16 +67,36 @@ class BestResponse:
     state_values: Array
     policy: Array
     error: float
+    policy_error: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """A soft best response and how it was found.
+
+    Attributes
+    ----------
+    best
+        The response.
+    unsettled
+        Estimate of the relative error of its probabilities that iteration and rounding leave; 0 where refined.
+    reference
+        The solution in twice the precision, where one was needed.
+    """
+
+    best: BestResponse
+    unsettled: float
+    reference: Reference | None = None
 
 
 class _Backup:
-    """One Bellman operator with its work arrays."""
+    """One soft Bellman operator with its work arrays."""
 
-    def __init__(self, game: Primitives, temperature: float) -> None:
+    def __init__(self, game: Primitives) -> None:
         shape = game.follower_reward.shape
         self.q: Array = np.empty(shape)
         self.values, self.out = np.empty(shape[:2]), np.empty(shape[0])
-        self.game, self.temperature = game, temperature
+        self.game = game
 
     def __call__(self, state_values: Array) -> tuple[float, float]:
         game = self.game
@@ -80,7 +107,7 @@ class _Backup:
             game.leader_policy,
             game.continuing,
             game.follower_discount,
-            self.temperature,
+            game.temperature,
             state_values,
             self.q,
             self.values,
@@ -88,16 +115,10 @@ class _Backup:
         )
 
     def policy(self) -> Array:
-        """Return the Gibbs policy of the last backup, or, at temperature 0, its greedy policy."""
-        if self.temperature > 0:
-            policy = np.empty_like(self.q)
-            kernels.gibbs_policy(self.q, self.values, self.temperature, policy)
-            return policy
-        return _one_hot(np.argmax(self.q, axis=2), self.q.shape[2])
-
-
-def _one_hot(actions: NDArray[np.intp], B: int) -> Array:
-    return np.asarray(actions[..., None] == np.arange(B), dtype=np.float64)
+        """Return the Gibbs policy of the last backup."""
+        policy = np.empty_like(self.q)
+        kernels.gibbs_policy(self.q, self.values, self.game.temperature, policy)
+        return policy
 
 
 def soft_best_response(
@@ -110,111 +131,131 @@ def soft_best_response(
     game
         The game under a commitment: ``game.primitives(x)``.
     tolerance
-        Bound on the error of the follower's values, reward units. Nothing finer than rounding is asked for.
+        Bound on the error of every probability of the response. It has no unit: rewards and temperature in other units
+        change nothing. 0 asks for all that floats can hold.
     start
         State values to start from, shape (Z,), for instance those of a nearby commitment.
 
     Raises
     ------
+    GameError
+        A temperature or rewards so small or large that floats cannot hold what follows from them.
     ConvergenceError
-        No convergence within 200 steps (never seen; kept so that a defect is not silent).
+        A tolerance, other than 0, that floats cannot reach: they hold probabilities to 1.2e-16.
 
     Notes
     -----
-    Theory, section 2. Stops when discount / (1 - discount) * |T V - V| is at most `tolerance`, which bounds
-    the error of T V because T contracts by the discount; `error` adds the rounding of the last backup.
+    With T the backup and V the present values, no value of an action is further from the true one than
+    discount / (1 - discount) * |T V - V|, rounding of T included. A probability changes by at most a quarter of what
+    the values of two actions move apart, over the temperature. Where rounding alone exceeds the tolerance, residuals
+    are taken in twice the precision (:mod:`stackelberg_envs.planning.precise`).
     """
-    return _fixed_point(game, game.temperature, tolerance, start)
+    return respond(game, tolerance, start, tolerance).best
 
 
-def _fixed_point(game: Primitives, temperature: float, tolerance: float, start: Array | None) -> BestResponse:
-    backup = _Backup(game, temperature)
+def respond(game: Primitives, tolerance: float, start: Array | None, settle: float) -> Response:
+    """Find the soft best response; see :func:`soft_best_response`.
+
+    `settle` is how far iterations go on before rounding is looked at: the error that they leave of a probability.
+    """
+    require_at_least(tolerance, 0.0, "tolerance")
+    _require_representable(game)
+    values = _start(game, start)
+    backup, system = _Backup(game), None
+    # A probability's error for a residual.
+    gain = game.follower_discount / (1.0 - game.follower_discount)
+    factor = 0.5 * gain / game.temperature
+    best = last = np.inf
+    for _ in range(MAX_NEWTON_STEPS):
+        residual, largest = backup(values)
+        floor = _backup_rounding(game, largest)
+        # At rounding the residual stalls; another Newton step would not lower it.
+        if factor * residual <= settle or (residual <= 8 * floor and residual >= 0.5 * best):
+            return _finished(backup, residual, floor, tolerance)
+        # While the last factorisation still gains much it is kept: a solve costs a tenth of a new one.
+        if system is None or residual > CHORD_PROGRESS * last:
+            system = _newton_system(backup)
+        best, last = min(best, residual), residual
+        values = values + system.solve(backup.out - values, max(1e-3 * residual, floor))
+    raise ConvergenceError(
+        f"soft best response: expected an error of at most {tolerance:.1e} of every probability, reached "
+        f"{factor * best:.1e} after {MAX_NEWTON_STEPS} Newton steps"
+    )
+
+
+def _start(game: Primitives, start: Array | None) -> Array:
     values = np.zeros(len(game.initial)) if start is None else np.array(start, dtype=np.float64)
     if values.shape != game.initial.shape:
         raise ArgumentError(f"start: expected shape {game.initial.shape}, got {values.shape}")
     if not np.isfinite(values).all():
         raise ArgumentError(f"start: expected finite numbers, got {values[~np.isfinite(values)][0]}")
-    require_at_least(tolerance, 0.0, "tolerance")
+    return values
+
+
+def _newton_system(backup: _Backup) -> Resolvent:
+    game = backup.game
+    joint = game.leader_policy[:, :, None] * backup.policy()
+    return resolvent(joint, game.believed_transition, game.continuing, game.follower_discount, game.num_contexts)
+
+
+def _backup_rounding(game: Primitives, largest: float) -> float:
+    """Return a bound on the rounding of one backup: of its sums, of values up to `largest`, and of the logarithm."""
+    _, A, B = game.follower_reward.shape
+    N = game.believed_transition.probabilities.shape[3]
+    return float(ROUNDING * ((2 * N + A + 8) * largest + 4 * game.temperature * math.log(B)))
+
+
+def _finished(backup: _Backup, residual: float, floor: float, tolerance: float) -> Response:
+    game = backup.game
     gain = game.follower_discount / (1.0 - game.follower_discount)
-    best = last = np.inf
-    system: Resolvent | None = None
-    for _ in range(MAX_NEWTON_STEPS):
-        residual, largest = backup(values)
-        floor = ROUNDING * max(1.0, largest)
-        # At rounding the residual stalls; another Newton step would not lower it.
-        if gain * residual <= tolerance or (residual <= 64 * floor and residual >= 0.5 * best):
-            error = gain * residual + floor / (1.0 - game.follower_discount)
-            return BestResponse(backup.q, backup.values, backup.out, backup.policy(), error)
-        # While the last factorisation still gains much it is kept: a solve costs a tenth of a new one.
-        if system is None or residual > CHORD_PROGRESS * last:
-            policy = game.leader_policy[:, :, None] * backup.policy()
-            system = resolvent(
-                policy, game.believed_transition, game.continuing, game.follower_discount, game.num_contexts
-            )
-        best, last = min(best, residual), residual
-        inner = max(1e-3 * residual, floor)
-        values = values + system.solve(backup.out - values, inner)
-    raise ConvergenceError(
-        f"soft best response: expected an error of at most {tolerance:.1e}, reached {gain * best:.1e} "
-        f"after {MAX_NEWTON_STEPS} Newton steps"
-    )
+    error = gain * (residual + floor) + floor
+    # Of the exponents, (Q - V) / temperature, which are rounded as the values are, and of exp and the division.
+    policy_error = (0.5 * gain * (residual + floor) + floor) / game.temperature + 8 * ROUNDING
+    if policy_error <= tolerance:
+        unsettled = (0.5 * gain * residual + floor) / game.temperature
+        return Response(
+            BestResponse(backup.q, backup.values, backup.out, backup.policy(), error, policy_error), unsettled
+        )
+    return refined(game, backup.out, tolerance)
 
 
-def hard_best_response(
-    game: Primitives, *, tie_break: str = "optimistic", tolerance: float = DEFAULT_TOLERANCE
-) -> BestResponse:
-    """Hard best response: no entropy; ties go for the leader or against it.
-
-    Parameters
-    ----------
-    game
-        The game under a commitment; its temperature is ignored.
-    tie_break
-        "optimistic": among optimal actions the follower takes the leader's best; "pessimistic": its worst.
-    tolerance
-        Bound on the error of the follower's values, reward units. Actions within it count as tied.
-
-    Raises
-    ------
-    ArgumentError
-        An unknown tie rule.
-
-    Notes
-    -----
-    Policy iteration for the follower, then a second policy iteration in which the leader's value decides
-    among the follower's optimal actions, state by state.
-    """
-    if tie_break not in ("optimistic", "pessimistic"):
-        raise ArgumentError(f"tie_break: expected 'optimistic' or 'pessimistic', got {tie_break!r}")
-    solved = _fixed_point(game, 0.0, tolerance, None)
-    scale = max(1.0, float(np.abs(solved.q).max()))
-    margin = max(2 * tolerance, TIE_ULPS * np.finfo(float).eps * scale)
-    optimal = solved.q >= solved.values[:, :, None] - margin
-    sign = 1.0 if tie_break == "optimistic" else -1.0
-    policy = _break_ties(game, optimal, sign)
-    return BestResponse(solved.q, solved.values, solved.state_values, policy, solved.error)
+def refined(game: Primitives, start: Array, tolerance: float) -> Response:
+    """Return the soft best response found in twice the precision from values near it, then rounded."""
+    made = Reference(game, start)
+    known = made.left / (1.0 - game.follower_discount) + made.rounding * float(np.abs(made.q[0]).max())
+    policy_error = ROUNDING + 0.5 * known / made.game.temperature
+    if tolerance < policy_error:
+        policy_error = ROUNDING + Bounds(made).policy
+    if 0 < tolerance < policy_error:
+        raise ConvergenceError(
+            f"soft best response: expected an error of at most {tolerance:.1e} of every probability, reached "
+            f"{policy_error:.1e}, which is what floats hold"
+        )
+    return Response(replace(rounded_response(made), policy_error=policy_error), 0.0, made)
 
 
-def _break_ties(game: Primitives, optimal: NDArray[np.bool_], sign: float) -> Array:
-    """Return the follower policy, among the `optimal` actions, that is best for sign * leader reward."""
-    choice = optimal.argmax(axis=2)
-    B = optimal.shape[2]
-    ahead = np.empty(optimal.shape)
-    # Values are solved ten times finer than the margin that keeps rounding from cycling between equals.
-    scale = float(np.abs(game.leader_reward).max()) / (1.0 - game.leader_discount)
-    margin = 1e-10 * scale
-    tolerance = 0.1 * margin * (1.0 - game.leader_discount)
-    for _ in range(MAX_NEWTON_STEPS):
-        policy = _one_hot(choice, B)
-        joint = game.leader_policy[:, :, None] * policy
-        system = resolvent(joint, game.transition, game.continuing, game.leader_discount, game.num_contexts)
-        values = system.solve((joint * game.leader_reward).sum(axis=(1, 2)), tolerance)
-        kernels.next_values(game.transition.successors, game.transition.probabilities, values, ahead)
-        q = sign * (game.leader_reward + game.leader_discount * game.continuing[:, None, None] * ahead)
-        q = np.where(optimal, q, -np.inf)
-        current = np.take_along_axis(q, choice[:, :, None], axis=2)[:, :, 0]
-        better = q.max(axis=2) > current + margin
-        if not better.any():
-            return policy
-        choice = np.where(better, q.argmax(axis=2), choice)
-    raise ConvergenceError(f"hard best response: ties not settled after {MAX_NEWTON_STEPS} policy iterations")
+def rounded_response(made: Reference) -> BestResponse:
+    """Return the response of a solution in twice the precision, with a bound on the error of its values only."""
+    unit, values = made.follower_unit, made.values[0]
+    known = made.left / (1.0 - made.game.follower_discount) + made.rounding * float(np.abs(made.q[0]).max())
+    error = unit * (known + ROUNDING * float(np.abs(values).max()))
+    return BestResponse(unit * made.q[0], unit * made.soft_values[0], unit * values, made.policy[0], error)
+
+
+def _require_representable(game: Primitives) -> None:
+    """Raise where values, or values over the temperature, leave the range of floats."""
+    temperature, reward = game.temperature, game.follower_reward
+    if temperature < LEAST_TEMPERATURE:
+        raise GameError(f"temperature: expected at least {LEAST_TEMPERATURE:g}, got {temperature:.3g}")
+    size = max(float(reward.max()), -float(reward.min()))
+    entropy = temperature * math.log(reward.shape[2])
+    reach = size / (1.0 - game.follower_discount) + entropy / (1.0 - game.follower_discount)
+    if not reach < LARGEST:
+        raise GameError(
+            f"follower_reward, temperature: expected values that floats can hold, up to {LARGEST:g}, got rewards up to "
+            f"{size:.3g} and temperature {temperature:.3g} at discount {game.follower_discount:g}"
+        )
+    if not reach / temperature < LARGEST:
+        raise GameError(
+            f"temperature: expected one beside which rewards up to {size:.3g} can be told apart, got {temperature:.3g}"
+        )

@@ -21,7 +21,8 @@ __all__ = [
     "response_gap",
 ]
 
-EVALUATION_TOLERANCE = 1e-12
+#: Of residuals, relative to the right-hand side.
+EVALUATION_TOLERANCE = 1e-14
 
 
 @dataclass(frozen=True, eq=False)

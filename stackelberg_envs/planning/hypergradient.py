@@ -12,7 +12,7 @@ through the true ones; the derivative by P then has one part for each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -20,9 +20,19 @@ import numpy as np
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.cotangents import Cotangents
-from stackelberg_envs.planning.best_response import DEFAULT_TOLERANCE, BestResponse, soft_best_response
+from stackelberg_envs.errors import GameError
+from stackelberg_envs.planning.best_response import (
+    DEFAULT_TOLERANCE,
+    LARGEST,
+    BestResponse,
+    Response,
+    refined,
+    respond,
+    rounded_response,
+)
 from stackelberg_envs.planning.evaluation import EVALUATION_TOLERANCE, LeaderEvaluation, evaluate
 from stackelberg_envs.planning.linear import resolvent
+from stackelberg_envs.planning.precise import ROUNDING, Reference, exact_dot
 from stackelberg_envs.primitives import Primitives
 from stackelberg_envs.transitions import Transition
 
@@ -30,6 +40,8 @@ __all__ = ["EVERYTHING", "Flows", "Plan", "hypergradient", "make_plan"]
 
 #: All names of cotangents.
 EVERYTHING = frozenset({"follower_reward", "leader_reward", "leader_policy", "transition"})
+#: Where rounding may leave more than this of a gradient, relative, it is computed in twice the precision.
+GRADIENT_GOAL = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +89,17 @@ def hypergradient(game: Primitives, best: BestResponse, leader: LeaderEvaluation
     return Flows(d, w + m[:, None, None] * leader.joint_policy, m)
 
 
+def require_representable(game: Primitives) -> None:
+    """Raise where flows, the leader's values over the temperature, leave the range of floats."""
+    size = max(float(game.leader_reward.max()), -float(game.leader_reward.min()))
+    rate = (1.0 - game.leader_discount) ** 2 * (1.0 - game.follower_discount)
+    if not size / LARGEST < game.temperature * rate:
+        raise GameError(
+            f"leader_reward, temperature: expected derivatives that floats can hold, got rewards up to {size:.3g} and "
+            f"temperature {game.temperature:.3g}"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """The follower's best response, the leader's evaluation of it, and derivatives on first use.
@@ -89,15 +112,21 @@ class Plan:
         The soft best response.
     leader
         The leader's values of it.
+    reference
+        The solution in twice the precision that the others were rounded from, where they were.
     """
 
     primitives: Primitives
     best: BestResponse
     leader: LeaderEvaluation
+    reference: Reference | None = field(default=None, kw_only=True)
 
     @cached_property
     def flows(self) -> Flows:
         """The three solves."""
+        require_representable(self.primitives)
+        if self.reference is not None:
+            return rounded_flows(self.reference)
         return hypergradient(self.primitives, self.best, self.leader)
 
     def direct(self, wanted: frozenset[str], array_shape: tuple[int, ...]) -> Cotangents:
@@ -154,6 +183,40 @@ class Plan:
 
 
 def make_plan(primitives: Primitives, *, tolerance: float = DEFAULT_TOLERANCE, start: Array | None = None) -> Plan:
-    """Solve a game under a commitment; see :func:`soft_best_response` for the arguments."""
-    best = soft_best_response(primitives, tolerance=tolerance, start=start)
-    return Plan(primitives, best, evaluate(primitives, best.policy))
+    """Solve a game under a commitment; see :func:`soft_best_response` for the arguments.
+
+    Notes
+    -----
+    Derivatives amplify errors of the response by up to 1 / (1 - discount). So iterations go on until what they leave is
+    too small to matter for them, and where what rounding leaves is not, all is solved in twice the precision.
+    """
+    amplified = 1.0 / (1.0 - max(primitives.follower_discount, primitives.leader_discount))
+    made = respond(primitives, tolerance, start, min(tolerance, 0.1 * GRADIENT_GOAL / amplified))
+    if made.reference is None and amplified * (made.unsettled + 8 * amplified * ROUNDING) > GRADIENT_GOAL:
+        made = refined(primitives, made.best.state_values, tolerance)
+    return _plan(primitives, made)
+
+
+def _plan(primitives: Primitives, made: Response) -> Plan:
+    if made.reference is None:
+        return Plan(primitives, made.best, evaluate(primitives, made.best.policy))
+    return Plan(primitives, made.best, rounded_evaluation(made.reference), reference=made.reference)
+
+
+def rounded_plan(primitives: Primitives, reference: Reference) -> Plan:
+    """Return the solution in twice the precision, rounded."""
+    return Plan(primitives, rounded_response(reference), rounded_evaluation(reference), reference=reference)
+
+
+def rounded_evaluation(reference: Reference) -> LeaderEvaluation:
+    """Return the leader's evaluation of a response in twice the precision."""
+    unit, game, values = reference.leader_unit, reference.game, reference.leader.values
+    q = unit * (game.leader_reward + game.leader_discount * reference.ahead(values[0]))
+    value = unit * exact_dot(game.initial, values)
+    return LeaderEvaluation(reference.joint_policy, q, unit * values[0], value, reference.system)
+
+
+def rounded_flows(reference: Reference) -> Flows:
+    """Return the flows of a solution in twice the precision."""
+    made, unit = reference.flows, reference.leader_unit / reference.follower_unit
+    return Flows(reference.leader.occupancy[0], unit * made.reward_flow[0], unit * made.state_flow[0])

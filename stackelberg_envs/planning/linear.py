@@ -6,6 +6,7 @@ In these norms a residual of e means an error of at most e / (1 - discount).
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
@@ -157,20 +158,33 @@ class _Krylov:
         self._matrix: Any = discount * policy_matrix(joint_policy, transition, continuing)
 
     def solve(self, rhs: Array, tolerance: float) -> Array:
-        return self._solve(self._matrix, rhs, _largest, tolerance, tolerance)
+        return self._scaled(self._matrix, rhs, _largest, tolerance, 1.0)
 
     def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
         # BiCGSTAB stops by the Euclidean norm, which is at least the sum over the root of the length.
-        return self._solve(self._matrix.T, rhs, _sum, tolerance, tolerance / np.sqrt(len(rhs)))
+        return self._scaled(self._matrix.T, rhs, _sum, tolerance, 1.0 / np.sqrt(len(rhs)))
+
+    def _scaled(self, matrix: Any, rhs: Array, norm: Any, tolerance: float, euclidean: float) -> Array:
+        """Solve in units in which the right-hand side is about 1: BiCGSTAB gives up by absolute numbers."""
+        size = norm(rhs)
+        if size == 0.0:
+            return np.zeros_like(rhs)
+        unit = math.ldexp(1.0, math.frexp(size)[1])
+        absolute = tolerance / unit
+        return unit * self._solve(matrix, rhs / unit, norm, absolute, absolute * euclidean)
 
     def _solve(self, matrix: Any, rhs: Array, norm: Any, tolerance: float, euclidean: float) -> Array:
-        """Solve by BiCGSTAB, restarted on the true residual; where that stalls, by a direct solve."""
+        """Solve by BiCGSTAB, restarted on the true residual; where that stalls once, by direct solves from then on."""
+        if "_factor" in self.__dict__:
+            return self._solve_directly(matrix, rhs, norm, tolerance)
         operator = scipy.sparse.linalg.LinearOperator(matrix.shape, matvec=lambda v: v - matrix @ v, dtype=np.float64)
         out, residual = np.zeros_like(rhs), rhs
         while norm(residual) > max(tolerance, AIMED_AT * _rounding(matrix, rhs, out, norm)):
+            unit = math.ldexp(1.0, math.frexp(norm(residual))[1])
             step, _ = scipy.sparse.linalg.bicgstab(
-                operator, residual, rtol=1e-10, atol=euclidean, maxiter=KRYLOV_ITERATIONS
+                operator, residual / unit, rtol=1e-10, atol=euclidean / unit, maxiter=KRYLOV_ITERATIONS
             )
+            step = unit * step
             left = rhs - operator.matvec(out + step)
             stalled = not norm(left) < LEAST_PROGRESS * norm(residual)
             # A little progress may be all that was missing.

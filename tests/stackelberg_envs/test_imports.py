@@ -22,6 +22,7 @@ FLOORS = {
     "resets": 2,
     "cotangents": 2,
     "kernels": 2,
+    "precise_kernels": 2,
     "matrices": 2,
     "actions": 2,
     "tax_economy": 2,
