@@ -27,7 +27,7 @@ from agents.followers.training import Trainer
 from agents.leaders import Leader
 from agents.leaders.base import recommendation
 from agents.lineup import Lineup, line_up
-from agents.options import Count, Natural, Options
+from agents.options import Count, Natural, Options, Positive
 from agents.results import RunRecord
 from agents.run_state import load_run, save_run
 from agents.trajectories import Trajectories
@@ -77,6 +77,8 @@ class ExperimentConfig(Options):
         every such update, the first included (0: only at the end).
     leader_process
         Whether the leader runs in a process of its own, which receives nothing but bytes.
+    timeout
+        Seconds that such a leader may take for one answer before the run ends with an error; None: as long as it likes.
     best_known
         Best known J, for tables and pictures; default the game's own fact, if it has one.
     """
@@ -93,6 +95,7 @@ class ExperimentConfig(Options):
     parametrisation: str | None = None
     evaluate_every: Natural = 1
     leader_process: bool = False
+    timeout: Positive | None = 600.0
     best_known: float | None = None
 
 
@@ -407,7 +410,7 @@ def _start_leader(
         return kind(brief, config, rng)
     from agents.remote import RemoteLeader
 
-    return RemoteLeader(kind, brief, config, rng)
+    return RemoteLeader(kind, brief, config, rng, options.timeout)
 
 
 def require_sound(follower: Follower, owner: str) -> None:

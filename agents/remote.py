@@ -1,43 +1,60 @@
 """A leader in a process of its own: what it knows is what came through the pipe.
 
-The child process is given the brief, the configuration and the leader's generator as bytes (:mod:`agents.checkpoints`),
-then trajectories (:meth:`agents.Trajectories.to_bytes`), and answers with commitments. A message is its length, eight
-bytes, and an npz archive; nothing is pickled. The child imports the leader's own file and what that imports, and
-so neither games nor oracles nor simulators; :meth:`RemoteLeader.modules` lets anyone look.
+The process is given the brief, the configuration and the leader's generator, then trajectories
+(:meth:`agents.Trajectories.to_bytes`), and answers with commitments. What comes back is plain values of a size that is
+known beforehand, no pickle. It imports the leader's own file and what that imports, and so neither games nor oracles
+nor simulators nor their registry; :meth:`RemoteLeader.modules` lets anyone look. It is no sandbox: code that means harm
+can do there whatever its user can.
 
 Bit for bit the run is that of a leader in the same process.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, TypeVar
 
 import numpy as np
 
 from agents import stateful
 from agents.brief import Brief, Information
-from agents.leaders.base import Leader, recommendation
-from agents.packing import PACKAGES, pack, unpack
-from agents.state_tree import Tree
+from agents.leaders.base import Leader
+from agents.messages import PLAIN, Channel
+from agents.sending import sendable
+from agents.state_tree import MAX_BYTES, Tree
 from agents.stateful import Pending
 from agents.trajectories import Trajectories
 from stackelberg_envs import errors
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import ArgumentError, InformationError, StackelbergError
+from stackelberg_envs.errors import ArgumentError, InformationError, LeaderProcessError, StackelbergError
 
-__all__ = ["RemoteLeader", "main"]
+__all__ = ["TIMEOUT", "RemoteLeader"]
 
-LENGTH_BYTES = 8
-#: Seconds a leader's process is given to end by itself.
-PATIENCE = 5.0
-START = "from agents.remote import main; main()"
+Failure = TypeVar("Failure", bound=StackelbergError)
+#: Seconds that a leader may take for one answer, by default.
+TIMEOUT = 600.0
+#: Seconds that its process may take to start, beyond that, and to end by itself.
+START_PATIENCE, END_PATIENCE = 60.0, 2.0
+#: Seconds that a process which gives no answer is given to say where it is.
+LAST_WORDS = 0.3
+#: Bytes of a leader's state beyond eight times what it was told.
+STATE = 1 << 28
+BARE = "import agents.bare; agents.bare.enter(); from agents.remote_host import main; main()"
+#: Variables that interpreter, libraries and locale need; nothing else of the parent's environment is passed on.
+KEPT = (
+    *("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "LD_LIBRARY_PATH"),
+    *("DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONHASHSEED", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE"),
+    *("PYTHONPYCACHEPREFIX", "PYTHONOPTIMIZE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OPENBLAS_CORETYPE", "MKL_CBWR", "NPY_DISABLE_CPU_FEATURES"),
+    *("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_DISABLE_JIT"),
+)
+KEPT_PREFIX = "LC_"
 
 
 class _AsItIs(stateful.Field):
@@ -56,6 +73,9 @@ class RemoteLeader(Leader):
         The leader's class; it has to be importable, so not one defined in a script.
     brief, config, rng
         What it would be constructed with here. The child gets copies.
+    timeout
+        Seconds the leader may take for one answer, or None for as long as it likes. Its process has a minute more to
+        start.
 
     Attributes
     ----------
@@ -67,13 +87,22 @@ class RemoteLeader(Leader):
     InformationError
         A leader that sees the game or controls the follower: that does not go through a pipe.
     ArgumentError
-        Something in the brief or the configuration has no serial form; the message says what.
+        Something in the brief or the configuration cannot be sent; the message says what.
+    LeaderProcessError
+        The leader raised an error that is none of this library's, its process ended, or gave no answer in time.
     """
 
     #: Whether play is under its last commitment, the leader itself sees, in its process.
     off_policy: ClassVar[bool] = True
 
-    def __init__(self, kind: type[Leader], brief: Brief, config: Any, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        kind: type[Leader],
+        brief: Brief,
+        config: Any,
+        rng: np.random.Generator,
+        timeout: float | None = TIMEOUT,
+    ) -> None:
         super().__init__(brief, config, rng)
         self.theta: Array | None = None
         name = f"{kind.__module__}:{kind.__qualname__}"
@@ -84,26 +113,26 @@ class RemoteLeader(Leader):
             )
         if kind.__module__ == "__main__" or "<" in name:
             raise ArgumentError(f"{name}: expected a leader in a module of its own, which another process can import")
-        packages = PACKAGES | {_package(owner) for owner in (kind, type(config), type(brief.commitment))}
-        players = pack({"brief": brief, "config": config, "rng": rng}, packages=packages)
-        self._child = _start()
+        if os.name != "posix":
+            raise ArgumentError("leader_process: expected a POSIX system, got another")
+        players = sendable({"brief": brief, "config": config, "rng": rng})
+        self._timeout, self._told = timeout, 0
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the child)
+        self._child = _start(self._log.fileno())
+        self._channel = Channel(*(_stream(pipe).fileno() for pipe in (self._child.stdout, self._child.stdin)))
         try:
-            self._ask("start", name=name, packages=sorted(packages), players=players)
+            self._ask("start", START_PATIENCE, module=kind.__module__, name=kind.__qualname__, players=players)
         except BaseException:
             self.close()
             raise
 
     def commit(self) -> Array:
         """Return the commitment the leader announces next."""
-        answer = self._ask("commit")
-        self.theta = answer["theta"]
-        return np.asarray(answer["commitment"])
+        return self._said("commit")
 
     def recommend(self) -> Array:
         """Return the commitment the leader ends with."""
-        answer = self._ask("recommend")
-        self.theta = answer["theta"]
-        return np.asarray(answer["commitment"])
+        return self._said("recommend")
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Send what was observed; return the leader's diagnostics."""
@@ -112,7 +141,7 @@ class RemoteLeader(Leader):
 
     def shorten(self, share: float = 0.5) -> bool:
         """Let the leader shorten its last step; return whether it could."""
-        return bool(self._ask("shorten", share=share))
+        return self._ask("shorten", share=float(share)) is True
 
     def modules(self) -> list[str]:
         """Return the names of all modules the child has imported."""
@@ -138,153 +167,112 @@ class RemoteLeader(Leader):
         """End the child; a second call does nothing."""
         child = self._child
         for stream in (child.stdin, child.stdout):
-            if stream is not None:
-                with suppress(OSError):  # what was not sent to a child that died
-                    stream.close()
+            with suppress(OSError):  # what was not sent to a child that died
+                _stream(stream).close()
         try:
-            child.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
+            child.wait(END_PATIENCE)
+        except BaseException as exc:
             child.kill()
             child.wait()
+            if not isinstance(exc, subprocess.TimeoutExpired):
+                raise
+        finally:
+            self._log.close()
 
-    def _ask(self, what: str, **values: Any) -> Any:
-        child = self._child
-        if child.stdin is None or child.stdout is None or child.stdin.closed:
-            raise StackelbergError("leader process: expected one that runs, but it was closed")
+    def _said(self, what: str) -> Array:
+        answer = self._ask(what)
+        arrays = (answer.get("commitment"), answer.get("theta")) if isinstance(answer, dict) else (None, None)
+        x, theta = arrays
+        if not isinstance(x, np.ndarray) or not (theta is None or isinstance(theta, np.ndarray)):
+            raise self._given_up(f"expected a commitment when asked to {what}, got {type(x).__name__}")
+        self.theta = theta
+        return x
+
+    def _ask(self, what: str, patience: float = 0.0, **values: Any) -> Any:
+        """Return the child's answer to a request, or raise the error that it ended in."""
+        if _stream(self._child.stdin).closed:
+            raise LeaderProcessError("leader process: expected one that runs, but it was closed")
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout + patience
         try:
-            _send(child.stdin, {"do": what, **values})
-            answer = _receive(child.stdout)
+            self._told += self._channel.send({"do": what, **values}, deadline)
+            answer = self._channel.receive(self._limit(what), deadline)
         except (BrokenPipeError, EOFError) as exc:
-            raise StackelbergError(
-                f"leader process: ended with exit code {child.wait()} while asked to {what}"
+            code = self._ended()
+            raise self._given_up(f"ended with exit code {code} while asked to {what}") from exc
+        except TimeoutError as exc:
+            self._ask_where_it_is()
+            raise self._given_up(
+                f"expected an answer within {self._timeout:g} seconds (timeout) when asked to {what}, got none"
             ) from exc
+        except StackelbergError as exc:  # a message that is none
+            raise self._given_up(str(exc).removeprefix("leader process: ")) from exc
         except BaseException:
             # Stopped in the middle of an exchange: whatever comes next would be taken for another answer.
-            child.kill()
+            self._child.kill()
             raise
-        if "error" in answer:
-            raise _error(answer["error"], answer["message"])
-        return answer["value"]
+        if isinstance(answer, dict) and answer.keys() == {"value"}:
+            return answer["value"]
+        raise _error(answer) or self._given_up(f"expected an answer when asked to {what}, got something else")
+
+    def _limit(self, what: str) -> int:
+        """Return how many bytes an answer may have: from the sizes in the brief, and from what the leader was told."""
+        numbers = 2 * (int(np.prod(self.brief.commitment.shape)) + self.brief.parametrisation.size)
+        most = {"commit": 8 * numbers, "recommend": 8 * numbers, "save": STATE + 8 * self._told, "modules": PLAIN}
+        return min(PLAIN + most.get(what, 0), MAX_BYTES)
+
+    def _ended(self) -> int:
+        """Return the exit code of a child that closed its pipes; one that goes on nevertheless is ended."""
+        try:
+            return self._child.wait(END_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            return self._child.wait()
+
+    def _ask_where_it_is(self) -> None:
+        with suppress(OSError):
+            self._child.send_signal(signal.SIGUSR1)
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(LAST_WORDS)
+
+    def _given_up(self, problem: str) -> LeaderProcessError:
+        """End the child; return the error, with the place where it was, if it could say that."""
+        self._child.kill()
+        self._child.wait()
+        self._log.seek(0)
+        trace = self._log.read(PLAIN).decode(errors="replace")
+        return _with_trace(LeaderProcessError(f"leader process: {problem}"), trace)
 
 
-def _start() -> subprocess.Popen[bytes]:
-    """Start an interpreter that finds modules where this one does."""
-    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
-    environment = {**os.environ, "PYTHONPATH": paths}
-    command = [sys.executable, "-c", START]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603
+def _start(log: int) -> subprocess.Popen[bytes]:
+    """Start an interpreter that finds modules where this one does, and knows nothing else of this process."""
+    environment = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIX)}
+    environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
+    command = [sys.executable, "-c", BARE, str(os.getpid()), str(log)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(  # noqa: S603
+        command, stdin=pipe, stdout=pipe, env=environment, pass_fds=(log,), bufsize=0
+    )
 
 
-def _error(name: str, message: str) -> Exception:
-    kind = getattr(errors, name, None)
+def _stream(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None  # noqa: S101 - all were asked for
+    return pipe
+
+
+def _error(answer: Any) -> StackelbergError | None:
+    """Return the error that the leader ended in, of its own kind if that is one of this library's."""
+    if not isinstance(answer, dict) or answer.keys() != {"error", "message", "traceback"}:
+        return None
+    if not all(isinstance(value, str) for value in answer.values()):
+        return None
+    kind = getattr(errors, answer["error"], None)
     if isinstance(kind, type) and issubclass(kind, StackelbergError):
-        return kind(message)
-    return RuntimeError(f"leader process: {name}: {message}")
+        return _with_trace(kind(answer["message"]), answer["traceback"])
+    error = LeaderProcessError(f"leader process: {answer['error']}: {answer['message']}")
+    return _with_trace(error, answer["traceback"])
 
 
-def _package(kind: type[Any]) -> str:
-    return kind.__module__.partition(".")[0]
-
-
-# Messages.
-
-
-def _send(stream: IO[bytes], content: dict[str, Any]) -> None:
-    data = pack(content)
-    stream.write(len(data).to_bytes(LENGTH_BYTES, "little") + data)
-    stream.flush()
-
-
-def _receive(stream: IO[bytes]) -> dict[str, Any]:
-    length = int.from_bytes(_exactly(stream, LENGTH_BYTES), "little")
-    content: dict[str, Any] = unpack(_exactly(stream, length), where="pipe")
-    return content
-
-
-def _exactly(stream: IO[bytes], length: int) -> bytes:
-    data = stream.read(length)
-    if len(data) < length:
-        raise EOFError("the pipe was closed")
-    return data
-
-
-# The child's side.
-
-
-@dataclass
-class _Host:
-    """Holds the leader in the child process and does what it is asked to."""
-
-    leader: Leader | None = None
-    packages: frozenset[str] = PACKAGES
-
-    def start(self, name: str, packages: list[str], players: bytes) -> None:
-        """Import and construct the leader."""
-        self.packages = frozenset(packages)
-        module, _, qualname = name.partition(":")
-        kind = importlib.import_module(module)
-        for part in qualname.split("."):
-            kind = getattr(kind, part)
-        given = unpack(players, packages=self.packages, where="brief")
-        self.leader = kind(**given)  # type: ignore[operator]
-
-    def commit(self) -> dict[str, Any]:
-        """Return the next commitment and the parameters it comes from."""
-        x = self._present.commit()
-        return {"commitment": np.asarray(x), "theta": getattr(self._present, "theta", None)}
-
-    def recommend(self) -> dict[str, Any]:
-        """Return the commitment it would end with and the parameters it comes from; the leader goes on unchanged."""
-        x, theta = recommendation(self._present)
-        return {"commitment": x, "theta": theta}
-
-    def update(self, trajectories: bytes) -> dict[str, float]:
-        """Let the leader learn."""
-        diagnostics = self._present.update(Trajectories.from_bytes(trajectories))
-        return {name: float(value) for name, value in diagnostics.items()}
-
-    def shorten(self, share: float) -> bool:
-        """Let the leader shorten its last step."""
-        return self._present.shorten(share)
-
-    def save(self) -> dict[str, Tree]:
-        """Return the leader's state."""
-        return self._present.state_dict()
-
-    def restore(self, leader: dict[str, Tree]) -> None:
-        """Take over a saved state."""
-        self._present.load_state_dict(leader)
-
-    def modules(self) -> list[str]:
-        """Return the names of the imported modules."""
-        return sorted(sys.modules)
-
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer to one request, or the error it ended in."""
-        method = getattr(self, request.pop("do"))
-        try:
-            return {"value": method(**request)}
-        except Exception as exc:  # the parent raises it again
-            return {"error": type(exc).__name__, "message": str(exc)}
-
-    @property
-    def _present(self) -> Leader:
-        if self.leader is None:
-            raise StackelbergError("leader process: expected a leader, but none was started")
-        return self.leader
-
-
-def main() -> None:
-    """Serve one leader on standard input and output until the input is closed."""
-    # Ctrl-C reaches the whole group of processes; the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    # Whatever a leader prints goes to standard error, not between the messages.
-    os.dup2(2, 1)
-    host = _Host()
-    while True:
-        try:
-            request = _receive(requests)
-        except EOFError:
-            return
-        _send(answers, host.answer(request))
+def _with_trace(error: Failure, trace: str) -> Failure:
+    if trace.strip():
+        error.add_note(f"In the leader's process:\n{trace.rstrip()}")
+    return error

@@ -20,7 +20,6 @@ from agents.parametrisations import unit_of
 from agents.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import OutputError
-from stackelberg_envs.planning import make_plan
 from stackelberg_envs.primitives import Primitives
 
 __all__ = [
@@ -129,6 +128,8 @@ class Objective:
         x = brief.parametrisation(theta)
         game = self._primitives(x)
         game = game if scale == 1.0 else replace(game, temperature=scale * game.temperature)
+        from stackelberg_envs.planning import make_plan  # only who plans loads solvers
+
         plan = make_plan(game, start=self._warm.get(scale), tolerance=TOLERANCE)
         self._warm[scale] = plan.best.state_values
         self.evaluations += 1

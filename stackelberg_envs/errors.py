@@ -13,6 +13,7 @@
     ├── InstabilityError (ValueError)   a closed loop without a finite value, with its spectral radius
     ├── ConvergenceError (RuntimeError) a solver that stopped short of its tolerance
     ├── InformationError (PermissionError)  a leader asks for more than its declared level allows
+    ├── LeaderProcessError (RuntimeError) a leader in a process of its own that failed, died, or gave no answer
     ├── OutputError (OSError)           a folder or file that cannot be written or read
     └── MissingExtraError (ImportError) an optional package is not installed
 
@@ -34,6 +35,7 @@ __all__ = [
     "GameError",
     "InformationError",
     "InstabilityError",
+    "LeaderProcessError",
     "MissingExtraError",
     "OutputError",
     "PhaseError",
@@ -99,6 +101,13 @@ class ConvergenceError(StackelbergError, RuntimeError):
 
 class InformationError(StackelbergError, PermissionError):
     """A leader asks for more than its declared level of information."""
+
+
+class LeaderProcessError(StackelbergError, RuntimeError):
+    """A leader in a process of its own failed, died, sent what is no answer, or none in time.
+
+    Where that process left a traceback, it is among the notes of the error.
+    """
 
 
 class OutputError(StackelbergError, OSError):

@@ -41,7 +41,6 @@ from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import OutputError
 from stackelberg_envs.kernels import push_flow
-from stackelberg_envs.planning import soft_best_response
 from stackelberg_envs.planning.linear import resolvent
 from stackelberg_envs.primitives import Primitives
 from stackelberg_envs.transitions import Transition
@@ -303,6 +302,8 @@ def _actions(
         The log-likelihood; the flow whose product with V(s') is its derivative by P(s' | z, a, b), shape (Z, A, B);
         the follower's state values, shape (Z,); the derivative by log temperature.
     """
+    from stackelberg_envs.planning import soft_best_response  # only who plans loads solvers
+
     best = soft_best_response(game, tolerance=TOLERANCE, start=start)
     advantage = best.q - best.values[:, :, None]
     seen = counts.sum(axis=2) > 0

@@ -22,7 +22,6 @@ from agents.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.planning import make_plan
 
 __all__ = ["ZeroOrder", "ZeroOrderConfig"]
 
@@ -134,6 +133,8 @@ class ZeroOrder(BlackBoxLeader):
 
     def _exact_value(self) -> float:
         """Return J at the present candidate."""
+        from stackelberg_envs.planning import make_plan  # only who plans loads solvers
+
         plan = make_plan(self.brief.model.primitives(self.commit()), start=self._start)
         self._start = plan.best.state_values
         return plan.leader.value

@@ -14,6 +14,7 @@ LEAVES = {
     "ConformityError": AssertionError,
     "PhaseError": RuntimeError,
     "InstabilityError": ValueError,
+    "LeaderProcessError": RuntimeError,
     "ConvergenceError": RuntimeError,
     "UnknownNameError": KeyError,
     "InformationError": PermissionError,
