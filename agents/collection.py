@@ -169,13 +169,15 @@ def _sampling(follower: Any) -> Any:
 def _response_table(follower: HasPolicy | ArrayLike | Policy, play: Primitives) -> Array:
     if hasattr(follower, "players"):
         raise ArgumentError("follower: expected one, got several; no follower plays the mean of their tables")
-    policy = getattr(follower, "policy", follower)
-    table = np.ascontiguousarray(policy, dtype=np.float64)
-    if table.ndim == play.leader_reward.ndim + 1:
-        table = table.reshape(-1, *table.shape[2:])
-    require_shape(table, [play.leader_reward.shape], "response", ArgumentError)
+    policy: Any = getattr(follower, "policy", follower)
+    rows = play.leader_reward.shape
+    if isinstance(policy, np.ndarray) and policy.ndim == len(rows) + 1:
+        policy = policy.reshape(-1, *policy.shape[2:])  # places in messages are joint states
+    table = as_float(policy, "response", ArgumentError)
+    table = table.reshape(-1, *table.shape[2:]) if table.ndim == len(rows) + 1 else table
+    require_shape(table, [rows], "response", ArgumentError)
     # Checked only: normalising would change what equal seeds play in the last bit.
-    require_rows_sum_to_one(as_float(table, "response", ArgumentError), "response", ArgumentError, axes=RESPONSE_AXES)
+    require_rows_sum_to_one(table, "response", ArgumentError, axes=RESPONSE_AXES)
     return table
 
 

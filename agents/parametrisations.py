@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from scipy.special import expit, softmax
 
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, require_text
 from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import ArgumentError, unknown_name
 
@@ -170,8 +170,12 @@ def make_parametrisation(commitment: Commitment, name: str | None = None) -> Par
     ------
     UnknownNameError
         Nobody registered that name.
+    ArgumentError
+        No commitment, a name that is no string, or a parametrisation that does not fit these bounds.
     """
-    name = commitment.parametrisation if name is None else name
+    if not isinstance(commitment, Commitment):
+        raise ArgumentError(f"commitment: expected a Commitment, got {type(commitment).__name__}")
+    name = commitment.parametrisation if name is None else require_text(name, "parametrisation", ArgumentError)
     if name not in PARAMETRISATIONS:
         raise unknown_name("parametrisation", name, PARAMETRISATIONS)
     return PARAMETRISATIONS[name](commitment)  # type: ignore[return-value]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import Array, IntArray, refuse_laden
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.samples import Samples
 
@@ -29,6 +29,10 @@ PLAY = (
     "context",
     "whole",
 )
+
+
+#: What has one entry a step.
+STEPS = ("state", "leader_action", "follower_action", "next_state", "leader_reward", "follower_reward")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +81,8 @@ class Trajectories:
     whole: Any = None
 
     def __post_init__(self) -> None:
+        for name, array in _checked_play(self).items():
+            object.__setattr__(self, name, array)
         whole = self.terminated if self.whole is None else self.whole | self.terminated
         object.__setattr__(self, "whole", np.asarray(whole, dtype=np.bool_))
 
@@ -196,6 +202,33 @@ class Trajectories:
             return cls(**{"follower_reward": None, **values})
         except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as exc:
             raise ArgumentError(f"trajectories: expected bytes written by to_bytes, got {exc}") from exc
+
+
+def _checked_play(play: Trajectories) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a play, whoever made it: plain ones, as long as its steps or its episodes are many."""
+    arrays = {}
+    for item in fields(play):
+        value = getattr(play, item.name)
+        if value is None or item.name == "num_states":
+            continue
+        refuse_laden(value, item.name, ArgumentError)
+        array = arrays[item.name] = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise ArgumentError(f"{item.name}: expected numbers, got {array.dtype}")
+    T, N = len(arrays["state"]), len(np.atleast_1d(arrays["terminated"]))
+    for name in STEPS:
+        if name in arrays and (not arrays[name].ndim or len(arrays[name]) != T):
+            raise ArgumentError(f"{name}: expected one entry for each of {T} steps, got shape {arrays[name].shape}")
+    for name in ("leader_reward", "follower_reward"):
+        if name in arrays and not np.isfinite(arrays[name]).all():
+            raise ArgumentError(f"{name}: expected finite numbers, got {arrays[name][~np.isfinite(arrays[name])][0]}")
+    if arrays["context"].shape != (N,):
+        raise ArgumentError(f"context: expected shape {(N,)}, one for each episode, got {arrays['context'].shape}")
+    offsets = arrays["offsets"]
+    ordered = offsets.shape == (N + 1,) and offsets.dtype.kind in "iu" and (np.diff(offsets) >= 0).all()
+    if not ordered or offsets[0] != 0 or offsets[-1] != T:
+        raise ArgumentError(f"offsets: expected {N + 1} rising integers from 0 to {T}, got {offsets}")
+    return arrays
 
 
 def concatenate(parts: list[Trajectories]) -> Trajectories:

@@ -73,7 +73,7 @@ def as_integers(value: ArrayLike, name: str, error: type[StackelbergError] = Gam
 
 def _plain_array(value: object, name: str, error: type[StackelbergError]) -> NDArray[Any]:
     """Return `value` as NumPy reads it, unless its class carries a meaning that NumPy would drop."""
-    _refuse_laden(value, name, error)
+    refuse_laden(value, name, error)
     try:
         return np.asarray(value)
     # Whatever an object's own conversion raises: it is no array of numbers.
@@ -81,14 +81,15 @@ def _plain_array(value: object, name: str, error: type[StackelbergError]) -> NDA
         raise error(f"{name}: expected numbers, got {type(value).__name__} ({exc})") from exc
 
 
-def _refuse_laden(value: object, name: str, error: type[StackelbergError]) -> None:
+def refuse_laden(value: object, name: str, error: type[StackelbergError] = GameError) -> None:
+    """Raise if an array, or one in a list, is of a class whose meaning NumPy would drop: masks, units."""
     if isinstance(value, np.ndarray) and type(value) not in PLAIN_ARRAYS:
         advice = "fill it first" if isinstance(value, np.ma.MaskedArray) else "convert it first"
         raise error(f"{name}: expected numbers in a plain array, got {type(value).__name__}; {advice}")
     if isinstance(value, list | tuple):
         for item in value:
             if isinstance(item, list | tuple | np.ndarray):
-                _refuse_laden(item, name, error)
+                refuse_laden(item, name, error)
 
 
 def _described(value: object, array: NDArray[Any]) -> str:
@@ -263,6 +264,15 @@ def own(array: NDArray[Any]) -> NDArray[Any]:
             return frozen(array.copy())
         base = base.base
     return array if base is None else frozen(array.copy())
+
+
+def frozen_space(space: Any) -> Any:
+    """Return a Gymnasium space after marking its bounds read-only: one object serves every game and face."""
+    for name in ("low", "high", "nvec", "start"):
+        bound = getattr(space, name, None)
+        if isinstance(bound, np.ndarray):
+            bound.flags.writeable = False
+    return space
 
 
 def own_facts(facts: object) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from stackelberg_envs.arrays import (
     as_float,
     first_index,
     frozen,
+    frozen_space,
     require_count,
     require_room,
 )
@@ -142,9 +143,8 @@ class Commitment(ABC):
         from gymnasium.spaces import Box
 
         kind: Any = np.float32 if _float32_carries(self.low, self.high) else np.float64
-        box = Box(self.low.astype(kind), self.high.astype(kind), dtype=kind)
-        box.low.flags.writeable = box.high.flags.writeable = False
-        return box
+        space: Box = frozen_space(Box(self.low.astype(kind), self.high.astype(kind), dtype=kind))
+        return space
 
     def check(self, x: ArrayLike) -> Array:
         """Return x as float64, or raise.

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.actions import action_bounds
-from stackelberg_envs.arrays import Array, IntArray, as_float, frozen, require_count
+from stackelberg_envs.arrays import Array, IntArray, as_float, frozen, require_count, require_text
 from stackelberg_envs.batched import BatchedGame, BatchStep, begin_states, draw_leader_actions, make_step
 from stackelberg_envs.commitments import Commitment, Effect
 from stackelberg_envs.errors import ArgumentError, GameError
@@ -367,8 +367,9 @@ def discretise(
     """
     if not isinstance(game, BatchedGame):
         raise ArgumentError(f"game: expected a BatchedGame, got {type(game).__name__}")
-    if transition not in ("auto", "density", "sampling"):
+    if require_text(transition, "transition", ArgumentError) not in ("auto", "density", "sampling"):
         raise ArgumentError(f"transition: expected 'auto', 'density' or 'sampling', got {transition!r}")
+    require_count(seed, "seed", 0)
     states = _Grid.of(grid, game.state_space.shape[0], "grid")
     own = game.leader_action_space
     if (own is None) != (leader_actions is None):

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from gymnasium.spaces import Box
 
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import Array, IntArray, frozen_space
 from stackelberg_envs.batched import BatchedGame, BatchStep
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.leader_policies import ClippedGaussianPolicy
@@ -17,7 +17,7 @@ from stackelberg_envs.leader_policies import ClippedGaussianPolicy
 __all__ = ["WINDS", "GuidedGame"]
 
 #: The leader's actions.
-WINDS = Box(-1.0, 1.0, (1,), np.float32)
+WINDS: Box = frozen_space(Box(-1.0, 1.0, (1,), np.float32))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

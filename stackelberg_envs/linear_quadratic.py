@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stackelberg_envs.arrays import Array, IntArray, require_positive, require_shape
+from stackelberg_envs.arrays import Array, IntArray, frozen_space, require_positive, require_shape
 from stackelberg_envs.batched import BatchedGame, BatchStep
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.linear_forms import (
@@ -204,7 +204,8 @@ class LinearQuadraticGame(BatchedGame):
 def _box(bound: float, size: int) -> Box:
     from gymnasium.spaces import Box
 
-    return Box(-bound, bound, (size,), np.float32)
+    space: Box = frozen_space(Box(-bound, bound, (size,), np.float32))
+    return space
 
 
 def _root(covariance: Array) -> Array:

@@ -44,12 +44,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium.spaces import Box
 
-from stackelberg_envs.arrays import Array, IntArray, as_float
+from stackelberg_envs.arrays import Array, IntArray, as_float, frozen_space
 from stackelberg_envs.batched import BatchStep
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.guided import WINDS, GuidedGame
@@ -88,8 +88,8 @@ def euler_step(states: Array, pushes: Array, winds: Array) -> Array:
 class GuidedCartPole(GuidedGame):
     """The game; `target` is the interval of positions, in metres, in which the leader is paid."""
 
-    STATES = Box(-LIMITS, LIMITS)
-    PUSHES = Box(-1.0, 1.0, (1,), np.float32)
+    STATES: ClassVar[Box] = frozen_space(Box(-LIMITS, LIMITS))
+    PUSHES: ClassVar[Box] = frozen_space(Box(-1.0, 1.0, (1,), np.float32))
 
     target: tuple[float, float]
 

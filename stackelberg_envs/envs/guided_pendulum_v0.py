@@ -42,11 +42,12 @@ Version history
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from gymnasium.spaces import Box
 
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import Array, IntArray, frozen_space
 from stackelberg_envs.batched import BatchStep
 from stackelberg_envs.guided import WINDS, GuidedGame
 from stackelberg_envs.leader_policies import ClippedGaussianPolicy, policy_network
@@ -77,8 +78,8 @@ def as_states(angles: Array, speeds: Array) -> Array:
 class GuidedPendulum(GuidedGame):
     """The game."""
 
-    STATES = Box(-LIMITS, LIMITS)
-    PUSHES = Box(-MAX_TORQUE, MAX_TORQUE, (1,), np.float32)
+    STATES: ClassVar[Box] = frozen_space(Box(-LIMITS, LIMITS))
+    PUSHES: ClassVar[Box] = frozen_space(Box(-MAX_TORQUE, MAX_TORQUE, (1,), np.float32))
 
     def initial_states(self, rng: np.random.Generator, contexts: IntArray) -> Array:
         """Draw any angle and a small speed, shape (n, 3)."""

@@ -61,6 +61,7 @@ from stackelberg_envs.arrays import (
     IntArray,
     as_float,
     frozen,
+    frozen_space,
     require_count,
     require_flag,
     require_positive,
@@ -262,14 +263,16 @@ class TaxGame(BatchedGame):
         low, high = [self.rules.low], [self.rules.high]
         if self.typed_states:
             low, high = [*low, 0.0], [*high, len(self.households.preferences) - 1.0]
-        return Box(np.array(low, np.float32), np.array(high, np.float32))
+        space: Box = frozen_space(Box(np.array(low, np.float32), np.array(high, np.float32)))
+        return space
 
     @cached_property
     def follower_action_space(self) -> MultiDiscrete[Any]:
         """Hours and the amount of each good, in steps."""
         from gymnasium.spaces import MultiDiscrete
 
-        return MultiDiscrete(np.array(self.rules.action_sizes))
+        space: MultiDiscrete[Any] = frozen_space(MultiDiscrete(np.array(self.rules.action_sizes)))
+        return space
 
     @property
     def model_class(self) -> TaxModelClass:

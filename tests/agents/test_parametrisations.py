@@ -69,3 +69,15 @@ def test_an_unknown_name_is_refused_with_the_nearest():
 def test_a_softmax_table_needs_rows_of_probabilities():
     with pytest.raises(ArgumentError, match="softmax_table: expected rows of probabilities in"):
         make_parametrisation(StateIncentive(-1.0, 0.0, where=np.ones(2)), "softmax_table")
+
+
+@pytest.mark.parametrize("bad", [[1], 5, b"sigmoid", ["sigmoid"]])
+def test_a_name_is_a_string(bad):
+    with pytest.raises(ArgumentError, match="parametrisation: expected a string, got "):
+        make_parametrisation(PolicyTable(2, 2), bad)
+
+
+@pytest.mark.parametrize("bad", [None, "sigmoid", [0.0, 1.0]])
+def test_a_parametrisation_needs_a_commitment(bad):
+    with pytest.raises(ArgumentError, match="commitment: expected a Commitment, got "):
+        make_parametrisation(bad)

@@ -171,3 +171,38 @@ def test_a_response_that_is_no_distribution_is_refused_with_its_place(game, resp
 
 def agents_collect(game, response):
     return collect(game, np.zeros(4), response, steps=5, rng=0)
+
+
+@pytest.mark.parametrize("spoil", [np.ma.masked_array, lambda table: table * 1j, lambda table: table.astype(object)])
+def test_a_response_that_is_no_plain_table_is_refused(game, response, spoil):
+    with pytest.raises(ArgumentError, match="response: expected numbers"):
+        collect(game, np.zeros(4), spoil(response), steps=10, rng=0)
+
+
+@pytest.mark.parametrize("bad", [np.ma.masked_array(np.zeros(4)), np.zeros(4, complex), np.zeros(4, bool)])
+def test_a_commitment_that_is_no_plain_array_is_refused(game, response, bad):
+    with pytest.raises(CommitmentError, match="commitment: expected numbers"):
+        collect(game, bad, response, steps=10, rng=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"leader_reward": np.ma.masked_array(np.zeros(3))}, "leader_reward: .* MaskedArray"),
+        ({"leader_reward": np.zeros(3, complex)}, "leader_reward: expected numbers, got complex"),
+        ({"leader_reward": [0.0, np.nan, 0.0]}, "leader_reward: expected finite numbers, got nan"),
+        ({"follower_action": np.zeros(2, int)}, "follower_action: expected one entry for each of 3 steps"),
+        ({"offsets": np.array([0, 2])}, "offsets: expected 3 rising integers from 0 to 3"),
+        ({"offsets": np.array([0, 2, 4])}, "offsets: expected 3 rising integers from 0 to 3"),
+        ({"offsets": np.array([0.0, 2.0, 3.0])}, "offsets: expected 3 rising integers"),
+        ({"context": np.zeros(3, int)}, r"context: expected shape \(2,\)"),
+        ({"state": ["a", "b", "c"]}, "state: expected numbers"),
+    ],
+)
+def test_play_made_by_hand_is_checked(changes, match):
+    steps = {name: np.zeros(3, int) for name in ("state", "leader_action", "follower_action", "next_state")}
+    given = steps | {"leader_reward": np.zeros(3), "follower_reward": None, "offsets": np.array([0, 2, 3])}
+    given |= {"terminated": np.ones(2, bool), "context": np.zeros(2, int), "commitment": np.zeros(4), "num_states": 5}
+    assert Trajectories(**given).num_episodes == 2
+    with pytest.raises(ArgumentError, match=match):
+        Trajectories(**(given | changes))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import stackelberg_envs as se
 from stackelberg_envs.commitment_base import Commitment, Effect, central_differences
 from stackelberg_envs.commitments import (
     FunctionCommitment,
@@ -295,3 +296,15 @@ def test_games_are_made_in_any_unit(c):
 def test_every_error_is_of_this_library():
     assert issubclass(GameError, StackelbergError)
     assert issubclass(CommitmentError, StackelbergError)
+
+
+@pytest.mark.parametrize(
+    "name", ["BilevelLqr-v0", "BuildingThermal-v0", "TaxDesign-v0", "GuidedCartPole-v0", "GuidedPendulum-v0"]
+)
+def test_bounds_of_shared_spaces_are_read_only(name):
+    game = se.make_game(f"stackelberg/{name}")
+    spaces = [game.state_space, game.follower_action_space, game.leader_action_space, game.commitment.space]
+    for space in spaces:
+        for bound in ("low", "high", "nvec"):
+            array = getattr(space, bound, np.zeros(()))
+            assert array.ndim == 0 or not array.flags.writeable
