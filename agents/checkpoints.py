@@ -80,10 +80,10 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     tree = read_tree(path)
     if not isinstance(tree, dict) or not {"format", "digest"} <= tree.keys():
         raise OutputError(f"{path}: expected the checkpoint of a run, got something else")
-    if tree["format"] != FORMAT:
+    if type(tree["format"]) is not int or tree["format"] != FORMAT:
         raise OutputError(f"{path}: expected format {FORMAT}, got {tree['format']!r:.100}")
     given = tree.pop("digest")
-    if given != digest(tree):
+    if type(given) is not str or given != digest(tree):
         raise OutputError(f"{path}: expected content that fits its digest, got a file that was damaged or changed")
     del tree["format"]
     return load_fields(None, CONTENT, tree, str(path))

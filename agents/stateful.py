@@ -184,7 +184,7 @@ def _fits(shape: tuple[int, ...], wanted: Shape | None) -> bool:
 
 
 def _shown(shape: Shape | None) -> str:
-    return "any" if shape is None else f"({', '.join('any' if n is None else str(n) for n in shape)})"
+    return "any" if shape is None else str(shape).replace("None", "any")
 
 
 class Number(Field):

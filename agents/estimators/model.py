@@ -53,7 +53,10 @@ class ObservedModel(Stateful):
         **{name: stateful.Array(low=0.0) for name in ("visits", "_starts", "_ends")},
         **{name: stateful.Array() for name in ("_leader", "_follower")},
         habits=stateful.Record(
-            Habits, temperature=stateful.Number(low=0.0), tremble=stateful.Number(high=1.0), optional=True
+            Habits,
+            temperature=stateful.Number(low=1e-300, high=1e300),
+            tremble=stateful.Number(high=1.0),
+            optional=True,
         ),
         _counts=stateful.Part(),
         _correction=stateful.Tuple(
@@ -96,7 +99,10 @@ class ObservedModel(Stateful):
         return Pending(apply)
 
     def check_state(self, loaded: dict[str, Any], where: str) -> None:
-        """Raise OutputError unless the last fit has a number for each successor."""
+        """Raise OutputError unless the last fit has a number for each successor, and a public temperature its value."""
+        habits, public = loaded["habits"], self.brief.temperature
+        if public is not None and (habits is None or habits.temperature != public):
+            raise OutputError(f"{where}.habits: expected the public temperature {public}, got another")
         if loaded["_correction"] is not None and np.shape(loaded["_correction"][0]) != loaded["_correction"][1].shape:
             raise OutputError(f"{where}._correction: expected as many numbers as successors, got others")
 

@@ -205,6 +205,13 @@ class TableFollower(RestartingFollower):
     q: Array
     state_fields = stateful.fields(q=stateful.Array(lambda self: self.table_shape, optional=True))
 
+    def check_state(self, loaded: dict[str, Any], where: str) -> None:
+        """Raise OutputError unless a follower that has a policy has all its tables."""
+        super().check_state(loaded, where)
+        missing = [name for name in self.all_fields() if name not in loaded]
+        if "policy" in loaded and missing:
+            raise OutputError(f"{where}: expected {', '.join(missing)} beside the policy, got none")
+
     @abstractmethod
     def iterate(self, view: FollowerView, iterations: int) -> None:
         """Improve the table by a number of iterations and set ``policy``."""
