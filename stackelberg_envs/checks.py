@@ -119,18 +119,15 @@ def _random_commitments(game: Game, rng: np.random.Generator, n: int) -> list[Ar
 def _check_admissible(game: Game, x: Array) -> None:
     commitment, before = game.commitment, x.copy()
     _require(x.shape == commitment.shape, "a projected commitment has the commitment's shape", x.shape)
-    with attempt("commitment.project, check and space take a projected commitment"), np.errstate(over="ignore"):
-        again, checked, known = commitment.project(x), commitment.check(x), commitment.space.contains(_narrow(x))
+    with attempt("commitment.project, check and space take a projected commitment"):
+        again, checked, space = commitment.project(x), commitment.check(x), commitment.space
+        known = space.contains(x.astype(space.dtype))
     # Each entry in units of its own bounds.
     scale = np.maximum(np.abs(commitment.low), np.abs(commitment.high))
     _require((np.abs(again - x) <= 1e-12 * scale).all(), "projecting a commitment twice is projecting it once")
     _require((np.abs(checked - x) <= 1e-9 * scale).all(), "a projected commitment passes the check unchanged")
     _require(known, "a projected commitment lies in the space")
     _require(np.array_equal(x, before), "commitment.project and check leave their argument as it was")
-
-
-def _narrow(x: Array) -> Any:
-    return x.astype(np.float32)
 
 
 def _check_effect(game: TabularGame, x: Array) -> None:

@@ -63,7 +63,8 @@ def _check_vector_infos(n: int, infos: dict[str, Any], where: str) -> None:
     _require("played" in infos, "infos say who played", where)
     for key, value in infos.items():
         sound = is_number(value) and np.shape(value)[:1] == (n,)
-        _require(sound, "infos hold a number or a fixed array per copy", f"{where}: {key}={value!r}")
+        # A value is written out only where it is odd.
+        _require(sound, "infos hold a number or a fixed array per copy", sound or f"{where}: {key}={value!r}")
         _require(key.startswith("_") or f"_{key}" in infos, "each info has its mask", key)
 
 

@@ -162,6 +162,20 @@ def test_a_wrong_solution_is_caught(spoil, clause):
         se.check_game(solved(spoil=spoil))
 
 
+class Bounded(Solved):
+    """Asks for actions within its space, which its exact response leaves."""
+
+    bounds_actions = True
+
+
+def test_a_response_that_leaves_the_space_of_actions_is_caught():
+    game = se.make_game("stackelberg/BilevelLqr-v0", action_bound=1e-3)
+    se.check_game(game)  # takes any number: its space is for learners
+    own = {item.name: getattr(game, item.name) for item in fields(game)}
+    with pytest.raises(ConformityError, match="what the policy draws lies in the space of actions"):
+        se.check_game(Bounded(**own))
+
+
 class OffScore(ClippedGaussianPolicy):
     def vjp_at(self, x, samples, cotangents):
         return 1.01 * super().vjp_at(x, samples, cotangents)

@@ -100,3 +100,68 @@ def test_means_are_refused_where_they_are_off_and_only_there(spread):
         with pytest.raises(ConformityError, match=r"mean: .* standard errors apart"):
             require_mean(unit * rng.uniform(-1, 1, 4_000), 0.3 * unit, 0.0, spread and spread * unit, "mean")
         require_mean(unit * rng.uniform(-1, 1, 4_000), 0.3 * unit, 0.3 * unit, spread and spread * unit, "mean")
+
+
+def corridor(c):
+    """A corridor in units of c, in which x is in these units too."""
+    S = 5
+    stay, move = np.eye(S), np.eye(S, k=1)
+    move[-1, -1] = 1.0
+    goal, shop = np.eye(S)[-1], np.eye(S)[2]
+    return se.TabularGame(
+        transition=np.stack([stay, move], axis=1)[:, None],
+        follower_reward=c * np.tile(goal[:, None, None], (1, 1, 2)),
+        leader_reward=c * np.tile(shop[:, None, None], (1, 1, 2)),
+        initial=np.eye(S)[0],
+        terminal=goal,
+        leader_discount=0.95,
+        follower_discount=0.95,
+        temperature=0.05 * c,
+        horizon=50,
+        commitment=se.Joint(
+            se.StateIncentive(0.0, 0.3 * c, where=1 - goal),
+            se.IncentiveCost(np.zeros(S), np.full(S, 0.3 * c), price=2.0, where=goal),
+        ),
+    )
+
+
+@pytest.mark.parametrize("c", [1.0, 1e8, 1e100])
+def test_commitments_in_units_of_rewards_conform(c):
+    se.check_game(corridor(c))
+
+
+def linear(c):
+    game = se.make_game("stackelberg/BuildingThermal-v0")
+    return game.replace(
+        numbers=replace(game.numbers, state_cost=c * game.numbers.state_cost, action_cost=c * game.numbers.action_cost),
+        form=replace(game.form, price=c * game.form.price),
+        reward=type(game.reward)(state_cost=c * game.reward.state_cost, action_cost=c * game.reward.action_cost),
+        temperature=c * game.temperature,
+    )
+
+
+@pytest.mark.parametrize("c", [1e-100, 1e-8, 1e8, 1e98])
+def test_linear_games_conform_in_any_unit(c):
+    se.check_game(linear(c))
+
+
+@pytest.mark.parametrize("c", [1e-100, 1.0, 1e100])
+def test_faces_of_a_game_conform_in_any_unit(c):
+    game = in_units(se.make_game(TOY, horizon=9), c)
+    for face in ("parallel_env", "leader_env"):
+        se.check_env(getattr(se, face)(game=game))
+
+
+@pytest.mark.parametrize("c", [1e-100, 1.0, 1e100])
+def test_pay_that_is_not_the_games_is_found_in_any_unit(c, monkeypatch):
+    from stackelberg_envs.simulation import TabularSimulator
+
+    right = TabularSimulator.step
+
+    def generous(simulator, *arguments):
+        following, to_leader, to_follower, over = right(simulator, *arguments)
+        return following, to_leader, 1.001 * to_follower, over
+
+    monkeypatch.setattr(TabularSimulator, "step", generous)
+    with pytest.raises(ConformityError, match="paid under what it saw"):
+        se.check_env(se.parallel_env(game=in_units(se.make_game(TOY, horizon=9), c)))
