@@ -13,6 +13,7 @@ import pytest
 
 from agents import cli, demo
 from agents.cli import main
+from agents.cli_parser import command_parser
 from agents.cli_values import read_pairs, value_of
 from agents.followers.soft_value_iteration import SoftValueIteration
 from agents.results import load_record
@@ -67,7 +68,7 @@ def test_examples_of_the_help_are_valid_commands():
     lines = [line.strip() for line in text.splitlines() if line.strip().startswith("stackelberg ")]
     assert len(lines) >= 10
     for line in lines:
-        cli._parser().parse_args(shlex.split(line.partition("   ")[0])[1:])
+        command_parser().parse_args(shlex.split(line.partition("   ")[0])[1:])
 
 
 def test_version(capsys):
@@ -454,7 +455,7 @@ def test_the_demo_explains_itself_and_prints_a_command_that_repeats_it(tmp_path,
 
 
 def test_the_demo_is_the_run_it_declares():
-    options = cli._parser().parse_args(demo.words_of(demo.DEMO))
+    options = command_parser().parse_args(demo.words_of(demo.DEMO))
     _, _, arguments = cli._checked_run(options)
     assert options.id == demo.DEMO["game"]
     for name, value in demo.DEMO.items():
@@ -539,7 +540,7 @@ def test_any_name_of_an_output_is_refused_in_one_line(name, tmp_path, capsys, mo
 
 def test_whole_numbers_are_read_exactly(capsys):
     number = 2**63 + 1
-    parser = cli._parser()
+    parser = command_parser()
     assert parser.parse_args(["run", TOY, "--seed", str(number)]).seed == number
     assert parser.parse_args(["run", TOY, "--updates", "1_000"]).updates == 1_000
     assert parser.parse_args(["run", TOY, "--updates", "5e3"]).updates == 5_000
