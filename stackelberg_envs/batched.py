@@ -36,6 +36,7 @@ __all__ = [
     "PlayRecord",
     "SampledSolution",
     "begin_states",
+    "call_game",
     "draw_leader_actions",
     "make_step",
     "play",
@@ -324,7 +325,9 @@ def begin_states(game: BatchedGame, rng: np.random.Generator, contexts: IntArray
     GameError
         The game's function raised an error, or returned something else.
     """
-    return _rows(game, "initial_states", _called(game, "initial_states", rng, contexts), (len(contexts), game.sizes[0]))
+    return _rows(
+        game, "initial_states", call_game(game, "initial_states", rng, contexts), (len(contexts), game.sizes[0])
+    )
 
 
 def draw_leader_actions(
@@ -332,7 +335,7 @@ def draw_leader_actions(
 ) -> Array:
     """Return the leader's actions that a game has drawn, checked: float64 of shape (n, A), finite; see begin_states."""
     shape = (len(states), game.sizes[1])
-    return _rows(game, "leader_actions", _called(game, "leader_actions", rng, x, states, contexts), shape)
+    return _rows(game, "leader_actions", call_game(game, "leader_actions", rng, x, states, contexts), shape)
 
 
 def make_step(
@@ -345,7 +348,7 @@ def make_step(
     follower_actions: Actions,
 ) -> BatchStep:
     """Return a game's step of n copies, checked; see begin_states."""
-    made = _called(game, "step", rng, x, states, contexts, leader_actions, follower_actions)
+    made = call_game(game, "step", rng, x, states, contexts, leader_actions, follower_actions)
     if not isinstance(made, BatchStep):
         raise GameError(f"{game.name}: expected its step to return a BatchStep, got {type(made).__name__}")
     n = len(states)
@@ -358,8 +361,8 @@ def make_step(
     return made
 
 
-def _called(game: BatchedGame, name: str, rng: np.random.Generator, *arguments: Any) -> Any:
-    """Call a game's function; an error inside it says what it was given."""
+def call_game(game: BatchedGame, name: str, rng: np.random.Generator, *arguments: Any) -> Any:
+    """Return what a game's function returns, unchecked; an error inside it says what it was given."""
     try:
         return getattr(game, name)(rng, *arguments)
     except StackelbergError:

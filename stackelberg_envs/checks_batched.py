@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from stackelberg_envs.actions import action_bounds, checked_actions, no_actions, require_action_space
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.batched import BatchedGame, BatchStep, SampledSolution, played_bounds
+from stackelberg_envs.batched import BatchedGame, BatchStep, SampledSolution, call_game, played_bounds
 from stackelberg_envs.checks_clauses import ROUNDING, agree, attempt, require_clause, require_mean
 from stackelberg_envs.checks_effects import check_effects
 from stackelberg_envs.checks_values import check_batched_values
@@ -128,8 +129,9 @@ def _check_initial_states(game: BatchedGame, rng: np.random.Generator) -> None:
 def _twice(function: Any, rng: np.random.Generator, *arguments: Any) -> Any:
     """Call a function with twin generators; check that results are equal and arguments untouched."""
     twin, before = copy.deepcopy(rng), copy.deepcopy(arguments)
-    first, second = function(rng, *arguments), function(twin, *arguments)
-    name = getattr(function, "__name__", "function")
+    name, owner = getattr(function, "__name__", "function"), getattr(function, "__self__", None)
+    call = partial(call_game, owner, name) if isinstance(owner, BatchedGame) else function
+    first, second = call(rng, *arguments), call(twin, *arguments)
     same = all(np.array_equal(a, b) for a, b in zip(_arrays(first), _arrays(second), strict=True))
     require_clause(same, f"{name} gives equal results for equal generators")
     kept = all(np.array_equal(a, b) for a, b in zip(before, arguments, strict=True))

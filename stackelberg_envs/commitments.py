@@ -362,6 +362,7 @@ class Joint(Commitment):
         self.parts = _of_one_shape(parts)
         first = self.parts[0]
         super().__init__(first.low, first.high)
+        self._open = all(_takes_any_shape(part) for part in parts)
         for i, part in enumerate(self.parts[1:], start=1):
             _require_equal_bounds(first, part, i)
         for name in ("leader_policy", "transition"):
@@ -413,13 +414,15 @@ def _of_one_shape(parts: tuple[Commitment, ...]) -> tuple[Commitment, ...]:
 
 
 def _takes_any_shape(part: Commitment) -> bool:
-    return isinstance(part, IncentiveCost) and part._open
+    return isinstance(part, IncentiveCost | Joint) and part._open
 
 
 def _reshaped(part: Commitment, shape: tuple[int, ...]) -> Commitment:
     made = copy.copy(part)
     made.__dict__.pop("space", None)
     made.low, made.high = (frozen(np.full(shape, float(bound[0]))) for bound in (part.low, part.high))
+    if isinstance(made, Joint):
+        made.parts = tuple(_reshaped(inner, shape) for inner in made.parts)
     return made
 
 

@@ -21,7 +21,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.actions import action_bounds
-from stackelberg_envs.arrays import Array, IntArray, as_float, frozen, require_count, require_text
+from stackelberg_envs.arrays import (
+    Array,
+    IntArray,
+    as_float,
+    frozen,
+    refuse_laden,
+    require_count,
+    require_room,
+    require_text,
+)
 from stackelberg_envs.batched import BatchedGame, BatchStep, begin_states, draw_leader_actions, make_step
 from stackelberg_envs.commitments import Commitment, Effect
 from stackelberg_envs.errors import ArgumentError, GameError
@@ -56,6 +65,9 @@ class _Grid:
     @classmethod
     def of(cls, axes: Axes, size: int, name: str) -> _Grid:
         """Return the grid of `size` axes, or of one axis for each."""
+        refuse_laden(axes, name, ArgumentError)
+        if not isinstance(axes, list | tuple | np.ndarray):
+            raise ArgumentError(f"{name}: expected a list of grid points for each axis, got {type(axes).__name__}")
         parts: list[Any] = list(axes)
         if parts and np.ndim(parts[0]) == 0:
             parts = [parts]
@@ -65,6 +77,7 @@ class _Grid:
         for d, axis in enumerate(checked):
             if axis.ndim != 1 or len(axis) < 2 or (np.diff(axis) <= 0).any():
                 raise ArgumentError(f"{name}[{d}]: expected at least two rising numbers, got {axis!r}")
+        require_room((*(len(axis) for axis in checked), size), name, ArgumentError)
         points = np.stack(np.meshgrid(*checked, indexing="ij"), axis=-1).reshape(-1, size)
         widths = np.meshgrid(*(np.gradient(axis) * _end_halves(len(axis)) for axis in checked), indexing="ij")
         return cls(checked, points, np.prod(widths, axis=0).ravel())
@@ -380,6 +393,7 @@ def discretise(
     )
     S, A, B = commitment.shape_of_tables
     K = game.num_contexts
+    require_room((K, S, A, B), "grid", ArgumentError)
     terminal = np.zeros(S)
     terminal[len(states.points) :] = 1.0
     return TabularGame(

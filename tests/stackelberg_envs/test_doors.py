@@ -16,7 +16,7 @@ from stackelberg_envs.commitments import (
     TransitionMixture,
 )
 from stackelberg_envs.contexts import combine, one_context
-from stackelberg_envs.errors import CommitmentError, GameError, StackelbergError
+from stackelberg_envs.errors import ArgumentError, CommitmentError, GameError, StackelbergError
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.oracles import solve
 from stackelberg_envs.transitions import Transition
@@ -163,6 +163,29 @@ def test_scalars_broadcast_alike_in_a_joint(cost_first):
     np.testing.assert_array_equal(joint.effect(x).leader_reward, expected.effect(x).leader_reward)
     np.testing.assert_array_equal(joint.effect(x).follower_reward, expected.effect(x).follower_reward)
     assert scalars[1].shape == (1,)  # the part that was given stays what it was
+
+
+def test_costs_put_together_take_the_shape_of_the_others_too():
+    costs = [IncentiveCost(0.0, 0.1, price, where=WHERE) for price in (2.0, 3.0)]
+    joint = Joint(StateIncentive(0.0, 0.1, where=WHERE), Joint(*costs))
+    np.testing.assert_allclose(joint.effect(np.full(S, 0.1)).leader_reward[:, 0, 0], -0.3 * 5)
+
+
+@pytest.mark.parametrize(
+    ("points", "match"),
+    [
+        (5, "grid: expected a list of grid points for each axis, got int"),
+        (np.ma.masked_equal([0.0, 1.0], 0), "grid: .* MaskedArray"),
+        ([np.linspace(0, 1, 3), np.ma.masked_equal([0.0, 1.0], 0)], "grid: .* MaskedArray"),
+        ([np.linspace(0, 1, 20_000)] * 2, "grid: expected at most 268435456 entries"),
+        ([["a", "b"], [0, 1]], r"grid\[0\]: expected numbers"),
+    ],
+)
+def test_grids_are_checked(points, match):
+    with pytest.raises(ArgumentError, match=match):
+        se.discretise(
+            se.make_game("stackelberg/BilevelLqr-v0"), points, actions=[-1.0, 1.0], leader_actions=[-1.0, 1.0]
+        )
 
 
 def test_parts_of_other_shapes_are_named_with_what_to_write():

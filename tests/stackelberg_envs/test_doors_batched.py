@@ -9,7 +9,7 @@ from gymnasium.spaces import Box, Discrete
 
 import stackelberg_envs as se
 from stackelberg_envs.batched import BatchedGame, BatchStep, begin_states, draw_leader_actions, make_step, play
-from stackelberg_envs.errors import GameError
+from stackelberg_envs.errors import ConformityError, GameError
 from stackelberg_envs.samples import SampledCommitment, SampledEffect
 
 ONE = np.zeros(1, np.int32)
@@ -87,6 +87,11 @@ def test_a_step_that_wants_numbers_is_told_what_it_was_given():
     )
     with pytest.raises(GameError, match=match):
         played(shop(by_number=True))
+
+
+def test_the_conformity_suite_says_so_too():
+    with pytest.raises(ConformityError, match=r"follower_actions\[:, 0\] has one number a copy"):
+        se.check_game(shop(by_number=True))
 
 
 WRONG = {
