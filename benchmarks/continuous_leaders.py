@@ -48,8 +48,15 @@ PUBLISHED = {
 }
 MIDDLE, START_RATES = [0.5] * 8, [0.3] * 4
 QUICK_SEARCH = {"box_draws": 16, "box_starts": 2, "box_ladder": (2.0,), "polish": 20}
-CLIMB = {"start": "random", "learning_rate": 0.1, "decay": 0.005, "max_norm": 1.0}
+#: Widths of the boxes of commitments, in which leaders measure their steps.
+GAINS, RATES = 24.0, 2.0
+#: Starts that are drawn, each entry from a normal distribution of standard deviation 1.
+NEAR_ZERO = "near zero"
+#: Steps of 0.1 in each gain, and gradients by the gains limited to 1: no reward is larger than 1.
+RATE, LIMIT, DECAY = 0.1, 1.0, 0.005
+CLIMB = {"start": NEAR_ZERO, "learning_rate": RATE / GAINS, "decay": DECAY, "max_norm": GAINS * LIMIT}
 FITTED = {**CLIMB, "critic": "fitted", "features": "local"}
+STEPPED = {"start": START_RATES, "features": "local", "learning_rate": 0.05 / RATES}
 #: Entries of an exact solution to climb along, by what the table calls it.
 EXACT = {"exact gradient": "gradient", "exact direct term": "direct_gradient"}
 #: (task, leader and what else its row is called) -> updates, steps per update, options that differ from the defaults.
@@ -60,22 +67,30 @@ RUNS = {
     ("building", "hpgd"): (60, 2_000, {"start": MIDDLE}),
     ("building", "zero_order"): (120, 1_000, {"start": MIDDLE}),
     ("building", "cma_es"): (120, 1_000, {"start": MIDDLE}),
-    ("lqr", "certainty_equivalent"): (10, 400, {"start": "random"}),
+    ("lqr", "certainty_equivalent"): (10, 400, {"start": NEAR_ZERO}),
     ("lqr", "exact gradient"): (300, 0, {}),
     ("lqr", "exact direct term"): (300, 0, {}),
     ("lqr", "bchg"): (300, 400, FITTED),
     ("lqr", "naive"): (300, 400, FITTED),
     ("lqr", "bchg (lstd)"): (300, 400, CLIMB),
     ("lqr", "hpgd"): (300, 400, CLIMB),
-    ("lqr", "zero_order"): (500, 400, {"start": "random", "learning_rate": 0.1}),
-    ("lqr", "cma_es"): (500, 400, {"start": "random", "sigma": 3.0}),
+    ("lqr", "zero_order"): (
+        500,
+        400,
+        {"start": NEAR_ZERO, "learning_rate": RATE / GAINS, "perturbation": 0.3 / GAINS},
+    ),
+    ("lqr", "cma_es"): (500, 400, {"start": NEAR_ZERO, "sigma": 3.0 / GAINS}),
     ("tax", "certainty_equivalent"): (6, 2_000, {"start": START_RATES, **QUICK_SEARCH}),
-    ("tax", "bchg"): (40, 10_000, {"start": START_RATES, "features": "local"}),
-    ("tax", "bchg (5,000 steps)"): (40, 5_000, {"start": START_RATES, "features": "local"}),
-    ("tax", "naive"): (40, 5_000, {"start": START_RATES, "features": "local"}),
-    ("tax", "hpgd"): (40, 5_000, {"start": START_RATES, "features": "local"}),
-    ("tax", "zero_order"): (100, 2_000, {"start": START_RATES}),
-    ("tax", "cma_es"): (100, 2_000, {"start": START_RATES}),
+    ("tax", "bchg"): (40, 10_000, STEPPED),
+    ("tax", "bchg (5,000 steps)"): (40, 5_000, STEPPED),
+    ("tax", "naive"): (40, 5_000, STEPPED),
+    ("tax", "hpgd"): (40, 5_000, STEPPED),
+    ("tax", "zero_order"): (
+        100,
+        2_000,
+        {"start": START_RATES, "learning_rate": 0.05 / RATES, "perturbation": 0.3 / RATES},
+    ),
+    ("tax", "cma_es"): (100, 2_000, {"start": START_RATES, "sigma": 0.5 / RATES}),
 }
 #: Discount at which a value is a sum of a hundred rewards.
 NONE_AT_ALL = 1.0 - 1e-9
@@ -98,10 +113,10 @@ def climb(task, entry, updates, seed):
     game = se.make_game(IDS[task])
     low, high = game.commitment.low, game.commitment.high
     x = np.random.default_rng(seed).standard_normal(low.shape)
-    optimizer = make_optimizer("adam", CLIMB["learning_rate"])
+    optimizer = make_optimizer("adam", RATE)
     for i in range(updates):
-        step = optimizer.step(clip_norm(getattr(game.solve(x), entry).ravel(), CLIMB["max_norm"]))
-        x = np.clip(x + step.reshape(x.shape) / (1.0 + CLIMB["decay"] * i), low, high)
+        step = optimizer.step(clip_norm(getattr(game.solve(x), entry).ravel(), LIMIT))
+        x = np.clip(x + step.reshape(x.shape) / (1.0 + DECAY * i), low, high)
     return {
         "score": round(float(score(task, x)), 6),
         "value": round(game.solve(x).leader_value, 6),
@@ -116,6 +131,8 @@ def climb(task, entry, updates, seed):
 def measure(task, name, seed):
     """Return what one run came to."""
     updates, steps, options = RUNS[task, name]
+    if options.get("start") == NEAR_ZERO:
+        options = {**options, "start": np.random.default_rng(seed).standard_normal(2).tolist()}
     if name in EXACT:
         return climb(task, EXACT[name], updates, seed)
     record = agents.run(

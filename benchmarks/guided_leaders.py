@@ -26,10 +26,12 @@ TABLE, FIGURE = Path("docs/tables/guided_cartpole.md"), Path("docs/figures/guide
 UPDATES, STEPS = 24, 2_000
 FOLLOWER = {"steps": 6_400, "first_steps": 40_000}
 START = [0.0, 0.0, 0.0, 0.0, 0.5]
+#: Width of the box of commitments, in which leaders measure their steps.
+WIDTH = 20.0
 OPTIONS = {
-    "bchg": {"learning_rate": 0.1, "features": "local"},
-    "naive": {"learning_rate": 0.1, "features": "local"},
-    "cma_es": {"sigma": 0.5},
+    "bchg": {"learning_rate": 0.1 / WIDTH, "features": "local"},
+    "naive": {"learning_rate": 0.1 / WIDTH, "features": "local"},
+    "cma_es": {"sigma": 0.5 / WIDTH},
 }
 COLOURS = {"bchg": "#0072B2", "naive": "#E69F00", "cma_es": "#009E73"}
 
