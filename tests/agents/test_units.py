@@ -24,12 +24,17 @@ from stackelberg_envs.linear_quadratic import LinearQuadraticGame
 #: Powers of two and of ten at both ends of what is promised, and in between.
 TWOS, TENS = (2.0**-332, 2.0**332), (1e-100, 1e-8, 1e100)
 TABULAR = [name for name in agents.leader_names() if name != "biac"]
-#: Searches in a model take seconds: most of their cases are in the deep set.
+#: Steps in theta itself are held to other units in the quick set only where leaders differ in them.
 CASES = [
-    pytest.param(name, by, marks=[pytest.mark.deep] if (name, by) == ("certainty_equivalent", "projection") else [])
-    for name in TABULAR
-    for by in ("sigmoid", "projection")
+    *(pytest.param(name, "sigmoid") for name in TABULAR),
+    *(pytest.param(name, "projection") for name in ("bchg", "zero_order", "cma_es", "random_search")),
+    *(
+        pytest.param(name, "projection", marks=pytest.mark.deep)
+        for name in TABULAR
+        if name not in ("bchg", "zero_order", "cma_es", "random_search")
+    ),
 ]
+#: Searches in a model take seconds.
 DEEP = pytest.param("certainty_equivalent", marks=pytest.mark.deep)
 #: Options with which a leader does all it does in a short time.
 QUICK: dict[str, dict[str, Any]] = {
@@ -89,7 +94,7 @@ def test_policies_do_not_depend_on_units(leader: str) -> None:
         np.testing.assert_array_equal(run(c, leader, kind="policy"), same)
 
 
-@pytest.mark.parametrize("leader", ["bchg", "hpgd", "zero_order", "amd", "rtq", "exact", "cma_es"])
+@pytest.mark.parametrize("leader", ["bchg", "hpgd", "zero_order", "amd", "exact"])
 def test_units_that_are_no_powers_of_two_change_last_digits(leader: str) -> None:
     same = run(1.0, leader)
     for c in TENS:
@@ -111,7 +116,7 @@ def test_private_temperatures_are_identified_in_any_unit(leader: str) -> None:
         np.testing.assert_array_equal(run(c, leader, publish_temperature=False), same)
 
 
-@pytest.mark.parametrize("leader", ["bchg", "zero_order", "amd", "penalty"])
+@pytest.mark.parametrize("leader", ["bchg", "zero_order", "amd"])
 def test_plain_ascent_and_limited_norms_in_other_units(leader: str) -> None:
     same = run(1.0, leader, **STEEP)
     assert np.abs(same - run(1.0, leader)).max() > 1e-3  # the options have an effect
@@ -119,7 +124,7 @@ def test_plain_ascent_and_limited_norms_in_other_units(leader: str) -> None:
         np.testing.assert_array_equal(run(c, leader, **STEEP), same)
 
 
-@pytest.mark.parametrize("leader", [name for name in TABULAR if name != "certainty_equivalent"])
+@pytest.mark.parametrize("leader", ["bchg", "zero_order", "cma_es", "random_search", "exact", "penalty"])
 def test_a_wide_box_gives_the_same_run_in_its_widths(leader: str) -> None:
     same = run(1.0, leader, by="projection")
     np.testing.assert_array_equal(run(1.0, leader, by="projection", width=2.0**10), same)
