@@ -20,7 +20,7 @@ from stackelberg_envs.checks_clauses import ROUNDING, agree, attempt
 from stackelberg_envs.checks_clauses import require_clause as _require
 from stackelberg_envs.checks_faces import check_env
 from stackelberg_envs.checks_travel import require_travel
-from stackelberg_envs.checks_values import check_tabular_values
+from stackelberg_envs.checks_values import check_tabular_values, tell_horizon
 from stackelberg_envs.commitments import DIFFERENCE_STEP, Commitment, Effect, finite_difference_vjp
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import ArgumentError, ConformityError
@@ -56,6 +56,9 @@ def check_game(game: Game, *, seed: int = 0) -> None:
 
     Notes
     -----
+    Where the horizon cuts off much of what endless play is worth, that is no fault; it is logged as a warning by the
+    logger ``stackelberg_envs.check_game``.
+
     Comparisons of means by random numbers raise on a sound game with a probability of 1e-6 at most, all together. For
     tabular games that bound holds whatever their returns are distributed like; for batched games means over hundreds
     of episodes are taken to be normal.
@@ -85,6 +88,7 @@ def _(game: TabularGame, *, seed: int = 0) -> None:
         with attempt("the game can be solved and played"):
             _check_gradient(game, start, end)
             check_tabular_values(game, commitments[0], rng)
+            tell_horizon(game, commitments[0])
     twin = require_travel(game, "game")
     with attempt("a pickled or copied game is the same game"):
         same = _equal_arrays(game.primitives(x), twin.primitives(x))

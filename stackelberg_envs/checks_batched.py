@@ -16,7 +16,7 @@ from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.batched import BatchedGame, BatchStep, SampledSolution, call_game, played_bounds
 from stackelberg_envs.checks_clauses import ROUNDING, agree, attempt, require_clause, require_mean
 from stackelberg_envs.checks_effects import check_effects
-from stackelberg_envs.checks_values import check_batched_values
+from stackelberg_envs.checks_values import check_batched_values, tell_horizon
 from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import ConformityError, InstabilityError
 from stackelberg_envs.samples import SampledEffect, Samples, sampled_difference_vjp
@@ -234,6 +234,7 @@ def _check_values(game: BatchedGame, commitments: list[Array], rng: np.random.Ge
     for x in (*commitments, *others):
         try:
             check_batched_values(game, x, rng)
+            tell_horizon(game, x)
         except InstabilityError:
             continue
         return

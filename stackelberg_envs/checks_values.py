@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,11 @@ from stackelberg_envs.errors import ConformityError, InstabilityError
 from stackelberg_envs.games import TabularGame
 from stackelberg_envs.simulation import draw_contexts
 
-__all__ = ["check_batched_values", "check_tabular_values"]
+__all__ = ["check_batched_values", "check_tabular_values", "tell_horizon"]
+
+LOG = logging.getLogger("stackelberg_envs.check_game")
+#: Part by which values of episodes and of endless play may differ without a word.
+WORTH_TELLING = 0.01
 
 #: What discounting leaves of the steps that are not played.
 LEFT_OVER = 1e-3
@@ -30,6 +35,34 @@ BATCHED_BUDGET = 200, 1_000, 400_000
 GRID_ERRORS = {"leader_value": "grid_error", "follower_value": "follower_grid_error"}
 #: Deterministic comparisons of values, relative.
 RELATIVE_TOLERANCE = 1e-6
+
+
+def tell_horizon(game: Any, x: Array) -> None:
+    """Log a warning where an episode, cut at the game's horizon, is worth something else than endless play.
+
+    Both meanings are sound; but records of exact values mean one, and returns of play the other.
+    """
+    from stackelberg_envs.oracles import solve
+
+    if max(game.leader_discount, game.follower_discount) ** game.horizon <= LEFT_OVER:
+        return
+    with attempt("solve finds the exact solution", InstabilityError):
+        solution = solve(game, x)
+    episode = getattr(solution, "episode", None)
+    for name in ("leader_value", "follower_value"):
+        endless, cut = getattr(solution, name), getattr(episode, name, None)
+        if cut is None or abs(endless - cut) <= WORTH_TELLING * max(abs(endless), abs(cut)):
+            continue
+        LOG.warning(
+            "%s: %s is %.6g over endless play and %.6g over the %d steps of an episode as it is played; solve().%s and "
+            "gradients mean the first, returns of play and solve().episode the second",
+            game.name,
+            name,
+            endless,
+            cut,
+            game.horizon,
+            name,
+        )
 
 
 def _steps_and_episodes(game: Any, budget: tuple[int, int, int]) -> tuple[int, int]:

@@ -21,8 +21,8 @@ def in_units(game, c):
     )
 
 
-@pytest.mark.parametrize("c", [1.0, 1e8, 1e100])
-@pytest.mark.parametrize("arguments", [{"commitment": "policy"}, {"commitment": "features", "K": 2, "terminal": 2}])
+@pytest.mark.parametrize("c", [1e-100, 1e-8, 1.0, 1e8, 1e100])
+@pytest.mark.parametrize("arguments", [{"commitment": "policy"}, {"commitment": "policy", "K": 2, "terminal": 2}])
 def test_games_conform_in_any_unit(c, arguments):
     game = in_units(se.random_tabular(S=4, **arguments), c)
     check_tabular_values(game, game.commitment.project(game.commitment.high), np.random.default_rng(0))
@@ -125,7 +125,7 @@ def corridor(c):
     )
 
 
-@pytest.mark.parametrize("c", [1.0, 1e8, 1e100])
+@pytest.mark.parametrize("c", [1e-100, 1e-8, 1.0, 1e8, 1e100])
 def test_commitments_in_units_of_rewards_conform(c):
     se.check_game(corridor(c))
 
@@ -165,3 +165,29 @@ def test_pay_that_is_not_the_games_is_found_in_any_unit(c, monkeypatch):
     monkeypatch.setattr(TabularSimulator, "step", generous)
     with pytest.raises(ConformityError, match="paid under what it saw"):
         se.check_env(se.parallel_env(game=in_units(se.make_game(TOY, horizon=9), c)))
+
+
+def paid_per_step(horizon):
+    """The leader is paid 1 a step, the follower nothing."""
+    return se.TabularGame(
+        transition=np.ones((1, 1, 2, 1)),
+        leader_reward=np.ones((1, 1, 2)),
+        follower_reward=np.zeros((1, 1, 2)),
+        initial=[1.0],
+        leader_discount=0.99,
+        follower_discount=0.2,
+        temperature=1.0,
+        commitment=se.StateIncentive(0.0, 1.0, where=[1.0]),
+        horizon=horizon,
+        name="Payday",
+    )
+
+
+def test_a_horizon_that_cuts_off_much_is_told(caplog):
+    se.check_game(paid_per_step(5))
+    (message,) = [record.getMessage() for record in caplog.records if "leader_value" in record.getMessage()]
+    assert "Payday: leader_value is 100 over endless play and 4.901 over the 5 steps" in message
+    assert "follower_value" not in caplog.text.replace(message, "")
+    caplog.clear()
+    se.check_game(paid_per_step(1_000))
+    assert not caplog.records
