@@ -21,7 +21,7 @@ from agents.state_tree import DTYPES, Tree, digest
 __all__ = ["fingerprint"]
 
 #: Levels that are looked into; what is deeper counts by its class.
-MAX_DEPTH = 20
+MAX_DEPTH = 12
 
 
 def fingerprint(value: Any) -> str:
@@ -30,27 +30,35 @@ def fingerprint(value: Any) -> str:
 
 
 class _Describer:
-    """Turns anything into a tree; what was met before counts as the place where it was."""
+    """Turns anything into a tree; what lies within itself counts as so many levels up."""
 
     def __init__(self) -> None:
         # Objects are held on to, because an id is only good for as long as its object lives.
-        self._met: dict[int, tuple[int, Any]] = {}
+        self._done: dict[int, tuple[Any, Tree]] = {}
+        self._under: dict[int, int] = {}
 
     def describe(self, value: Any, depth: int) -> Tree:
         if value is None or type(value) in (bool, int, float, str, bytes):
             return value
         if isinstance(value, np.generic) and value.dtype.name in DTYPES:
             return value
-        if id(value) in self._met:
-            return ("again", self._met[id(value)][0])
-        self._met[id(value)] = (len(self._met), value)
+        if id(value) in self._done:
+            return self._done[id(value)][1]
+        if id(value) in self._under:
+            return ("above", depth - self._under[id(value)])
         if depth > MAX_DEPTH:
             return ("deep", _name(type(value)))
+        self._under[id(value)] = depth
+        found = self._looked_into(value, depth + 1)
+        del self._under[id(value)]
+        self._done[id(value)] = value, found
+        return found
+
+    def _looked_into(self, value: Any, depth: int) -> Tree:
         for kinds, method in self._methods:
             if isinstance(value, kinds):
-                found: Tree = method(self, value, depth + 1)
-                return found
-        return (_name(type(value)), self._named(_attributes(value), depth + 1))
+                return method(self, value, depth)
+        return (_name(type(value)), self._named(_attributes(value), depth))
 
     def _array(self, value: Any, depth: int) -> Tree:
         if type(value) is np.ndarray and value.dtype.name in DTYPES:
@@ -61,7 +69,7 @@ class _Describer:
         return (_name(type(value)), [self.describe(item, depth) for item in value])
 
     def _set(self, value: Any, depth: int) -> Tree:
-        return (_name(type(value)), sorted(repr(item) for item in value))
+        return (_name(type(value)), sorted((self.describe(item, depth) for item in value), key=repr))
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> Tree:
         pairs = [[self.describe(key, depth), self.describe(item, depth)] for key, item in value.items()]
