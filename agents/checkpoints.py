@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.curves import CurveMark
-from agents.files import CHECKPOINT_NAME, write_atomically
+from agents.files import CHECKPOINT_NAME, named, write_atomically
 from agents.state_tree import Tree, digest, read_tree, to_bytes
 from agents.stateful import Count, Field, Record, Text, load_fields
 from stackelberg_envs.errors import OutputError
@@ -75,8 +75,9 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         There is none, or it is damaged, changed, or of another version.
     """
     path = folder / CHECKPOINT_NAME
-    if not path.exists():
-        raise OutputError(f"{path}: expected the checkpoint of a run that was stopped, got no such file")
+    with named(f"{path}: expected the checkpoint of a run that was stopped"):
+        if not path.exists():
+            raise OutputError(f"{path}: expected the checkpoint of a run that was stopped, got no such file")
     tree = read_tree(path)
     if not isinstance(tree, dict) or not {"format", "digest"} <= tree.keys():
         raise OutputError(f"{path}: expected the checkpoint of a run, got something else")

@@ -409,11 +409,8 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
 
 def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, dict[str, Any]]:
     """Return the same for a run that was stopped; `options` are completed with what that run was told."""
-    from agents.briefing import level_of
-    from agents.leaders import leader_class
-    from agents.options import make_config
+    from agents.lineup import line_up
     from agents.running import stored_config
-    from stackelberg_envs.registration import make_game
 
     allowed = {"command", "defaults", "resume", "quiet", "checkpoint_every", "modules", "trust"}
     given = [name for name, value in vars(options).items() if name not in allowed and value != options.defaults(name)]
@@ -425,12 +422,11 @@ def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, 
         raise ArgumentError(
             f"--resume: expected a run of a game with an id, got {options.resume}; use agents.run(resume=)"
         )
-    game, kind = make_game(str(config.game), **config.game_arguments), leader_class(config.leader)
+    lineup = line_up(config)
     options.output, options.updates = options.resume, config.updates
-    options.leader, options.follower = config.leader, config.follower or game.suggested_follower
-    level = level_of(kind, game, make_config(kind.Config, config.leader_options, f"leader {options.leader!r}"))
+    options.leader, options.follower = config.leader, lineup.follower_name
     more = {"resume": options.resume, "checkpoint_every": options.checkpoint_every, "trust": options.trust}
-    return game, level, more
+    return lineup.game, lineup.level, more
 
 
 def _run_or_say(options: argparse.Namespace, arguments: dict[str, Any], watch: _Watch) -> RunRecord:

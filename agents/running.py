@@ -21,6 +21,7 @@ from agents.files import (
     CURVE_NAME,
     RECORD_NAME,
     FolderLock,
+    named,
     prepare_folder,
     remove_leftovers,
     restore_names,
@@ -301,8 +302,9 @@ class _Saver:
 
 
 def _is_finished(folder: Path) -> bool:
-    has_checkpoint = (folder / CHECKPOINT_NAME).exists()
-    return not has_checkpoint and (folder / RECORD_NAME).exists() and load_record(folder).status == "finished"
+    with named(f"{folder}: expected the folder of a run"):
+        has_checkpoint, has_record = ((folder / name).exists() for name in (CHECKPOINT_NAME, RECORD_NAME))
+    return not has_checkpoint and has_record and load_record(folder).status == "finished"
 
 
 def _finished(folder: Path, game: AnyGame | str | None) -> RunRecord:

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from agents import cli, demo
+from agents import cli, cli_parser, demo
 from agents.cli import main
 from agents.cli_parser import command_parser
 from agents.cli_values import read_pairs, value_of
@@ -62,9 +62,15 @@ def test_each_command_explains_itself(command, capsys):
 
 
 def test_examples_of_the_help_are_valid_commands():
-    text = "\n".join([cli.EPILOG, cli.RUN_EPILOG, cli.PLOT_EPILOG, cli.SHOW_EPILOG, cli.GRADIENTS_EPILOG]).replace(
-        "\\\n", " "
-    )
+    text = "\n".join(
+        [
+            cli_parser.EPILOG,
+            cli_parser.RUN_EPILOG,
+            cli_parser.PLOT_EPILOG,
+            cli_parser.SHOW_EPILOG,
+            cli_parser.GRADIENTS_EPILOG,
+        ]
+    ).replace("\\\n", " ")
     lines = [line.strip() for line in text.splitlines() if line.strip().startswith("stackelberg ")]
     assert len(lines) >= 10
     for line in lines:
