@@ -40,6 +40,7 @@ __all__ = [
     "draw_leader_actions",
     "make_step",
     "play",
+    "what_was_given",
 ]
 
 
@@ -368,13 +369,16 @@ def call_game(game: BatchedGame, name: str, rng: np.random.Generator, *arguments
     except StackelbergError:
         raise
     except MISTAKES as exc:
-        names = ("contexts",) if len(arguments) == 1 else CALLED
-        given = ", ".join(f"{what} {_seen(value)}" for what, value in zip(names, arguments, strict=False))
-        actions = arguments[-1] if name == "step" else np.zeros((0, 0))
-        advice = "; follower_actions[:, 0] has one number a copy" if actions.shape[1] == 1 else ""
-        raise GameError(
-            f"{game.name}: its {name} raised {type(exc).__name__}: {exc}; it was given {given}{advice}"
-        ) from exc
+        raise GameError(f"{game.name}: its {name} {what_was_given(exc, arguments)}") from exc
+
+
+def what_was_given(error: Exception, arguments: tuple[Any, ...]) -> str:
+    """Return what a game's function raised, and the types and shapes of what it was given after the generator."""
+    names = ("contexts",) if len(arguments) == 1 else CALLED
+    given = ", ".join(f"{what} {_seen(value)}" for what, value in zip(names, arguments, strict=False))
+    actions = arguments[-1] if len(arguments) == len(CALLED) else np.zeros((0, 0))
+    advice = "; follower_actions[:, 0] has one number a copy" if actions.shape[1] == 1 else ""
+    return f"raised {type(error).__name__}: {error}; it was given {given}{advice}"
 
 
 def _rows(game: BatchedGame, what: str, array: Any, shape: tuple[int, ...]) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import fields
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,13 @@ from numpy.typing import NDArray
 
 from stackelberg_envs.actions import action_bounds, checked_actions, no_actions, require_action_space
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.batched import BatchedGame, BatchStep, SampledSolution, call_game, played_bounds
+from stackelberg_envs.batched import BatchedGame, BatchStep, SampledSolution, played_bounds, what_was_given
 from stackelberg_envs.checks_clauses import ROUNDING, agree, attempt, require_clause, require_mean
 from stackelberg_envs.checks_effects import check_effects
 from stackelberg_envs.checks_values import check_batched_values, tell_horizon
+from stackelberg_envs.commitments import MISTAKES
 from stackelberg_envs.cotangents import Cotangents
-from stackelberg_envs.errors import ConformityError, InstabilityError
+from stackelberg_envs.errors import ConformityError, InstabilityError, StackelbergError
 from stackelberg_envs.samples import SampledEffect, Samples, sampled_difference_vjp
 from stackelberg_envs.simulation import draw_contexts
 
@@ -129,9 +129,13 @@ def _check_initial_states(game: BatchedGame, rng: np.random.Generator) -> None:
 def _twice(function: Any, rng: np.random.Generator, *arguments: Any) -> Any:
     """Call a function with twin generators; check that results are equal and arguments untouched."""
     twin, before = copy.deepcopy(rng), copy.deepcopy(arguments)
-    name, owner = getattr(function, "__name__", "function"), getattr(function, "__self__", None)
-    call = partial(call_game, owner, name) if isinstance(owner, BatchedGame) else function
-    first, second = call(rng, *arguments), call(twin, *arguments)
+    name = getattr(function, "__name__", "function")
+    try:
+        first, second = function(rng, *arguments), function(twin, *arguments)
+    except MISTAKES as error:
+        if isinstance(error, StackelbergError) or not isinstance(getattr(function, "__self__", None), BatchedGame):
+            raise
+        raise ConformityError(f"the game's {name} {what_was_given(error, arguments)}") from error
     same = all(np.array_equal(a, b) for a, b in zip(_arrays(first), _arrays(second), strict=True))
     require_clause(same, f"{name} gives equal results for equal generators")
     kept = all(np.array_equal(a, b) for a, b in zip(before, arguments, strict=True))
