@@ -40,7 +40,7 @@ Failure = TypeVar("Failure", bound=StackelbergError)
 #: Seconds that a leader may take for one answer, by default.
 TIMEOUT = 600.0
 #: Seconds that its process may take to start, beyond that, and to end by itself.
-START_PATIENCE, END_PATIENCE = 60.0, 2.0
+START_PATIENCE, END_PATIENCE = 60.0, 5.0
 #: Seconds that a process which gives no answer is given to say where it is.
 LAST_WORDS = 0.3
 #: Bytes of a leader's state beyond eight times what it was told.

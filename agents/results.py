@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+import msgspec
 import numpy as np
 
 from agents.curves import read_columns
@@ -39,7 +40,7 @@ ASKED = (
     *("game", "game_arguments", "leader", "leader_options", "follower", "follower_options", "parametrisation"),
     *("updates", "steps_per_update", "seed", "best_known", "versions"),
 )
-LEAVES = (int, float, NoneType)
+LEAVES = {int, float, NoneType}
 NUMBERS = {int: "a whole number of at least 0", float: "a number", str: "a string"}
 
 
@@ -151,7 +152,11 @@ class RunRecord:
 
     def to_json(self) -> str:
         """Return the record as JSON text; numbers round-trip exactly, NaN becomes null."""
-        return json.dumps({"format": FORMAT, **_plain(asdict(self))}, indent=1, allow_nan=False)
+        told = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "curve"}
+        head = json.dumps({"format": FORMAT, **_plain(told)}, indent=1, allow_nan=False).removesuffix("\n}")
+        # A long curve has millions of numbers: each column is one line, written by what writes them fast.
+        columns = (f"\n  {json.dumps(name)}: {_line(column)}" for name, column in self.curve.items())
+        return f'{head},\n "curve": {{{",".join(columns)}\n }}\n}}'
 
     @classmethod
     def from_json(cls, text: str) -> RunRecord:
@@ -261,6 +266,11 @@ def _same(one: Array, other: Array) -> bool:
     return np.array_equal(first, second, equal_nan=True)
 
 
+def _line(column: Array) -> str:
+    """Return numbers as JSON; what it has no word for becomes null."""
+    return msgspec.json.encode(np.asarray(column, dtype=np.float64).tolist()).decode()
+
+
 def _plain(value: Any) -> Any:
     """Return `value` with arrays as lists and numbers JSON has no word for as None."""
     if isinstance(value, dict):
@@ -318,10 +328,10 @@ def _short(value: Any) -> str:
 
 def _array(value: Any, name: str) -> Array:
     """Return nested lists of numbers, None among them, as an array."""
+    if isinstance(value, list) and {*map(type, value)} <= LEAVES:
+        return np.array(value, dtype=np.float64)
     numbers = np.array(value, dtype=object)
-    columns = name.startswith("curve[")
-    if not (isinstance(value, list) and 1 <= numbers.ndim <= (1 if columns else MOST_AXES)) or not all(
-        type(item) in LEAVES for item in numbers.flat
-    ):
+    deep = isinstance(value, list) and 1 <= numbers.ndim <= MOST_AXES and not name.startswith("curve[")
+    if not deep or not {*map(type, numbers.flat)} <= LEAVES:
         raise OutputError(f"record: expected numbers in {name}, as many in each row, got something else")
     return numbers.astype(np.float64)
