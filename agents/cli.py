@@ -388,7 +388,16 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
     if options.checkpoint_every is not None and options.output is None:
         raise ArgumentError("--checkpoint-every: expected --output FOLDER too, for the checkpoints")
     options.id = spec(options.id).id
-    names = ("leader", "follower", "updates", "steps_per_update", "seed", "parametrisation", "leader_process")
+    names = (
+        "leader",
+        "follower",
+        "updates",
+        "steps_per_update",
+        "seed",
+        "parametrisation",
+        "leader_process",
+        "timeout",
+    )
     arguments = {
         "game": options.id,
         **{name: getattr(options, name) for name in names},

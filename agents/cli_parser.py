@@ -135,10 +135,17 @@ def _add_run(add: Callable[..., argparse.ArgumentParser]) -> None:
     _add_pairs(run, "--follower-option", "follower", "a hyperparameter of the follower")
     run.add_argument("--parametrisation", metavar="NAME", help="how the leader's parameters make a commitment")
     run.add_argument(
-        "--output", metavar="FOLDER", help="write record.json and run.png here (an earlier record is replaced)"
+        "--output", metavar="FOLDER", help="write record.json and run.png here (an earlier record gets a number)"
     )
     run.add_argument("--checkpoint-every", type=count, metavar="N", help="updates (default: every few seconds)")
     run.add_argument("--leader-process", action="store_true", help="the leader in a process of its own")
+    run.add_argument(
+        "--timeout",
+        type=float,
+        default=600.0,
+        metavar="SECONDS",
+        help="that such a leader may take for one answer (default: %(default)g)",
+    )
     run.add_argument(
         "--resume", metavar="FOLDER", help="go on with the run that was stopped there; alone or with --quiet"
     )

@@ -21,6 +21,8 @@ LENGTH_BYTES = 8
 PLAIN = 1 << 18
 #: Bytes that are read or written at once.
 PIECE = 1 << 20
+#: Seconds for which the system is asked to wait at once.
+LONGEST_WAIT = 3_600.0
 
 
 class Channel:
@@ -112,6 +114,6 @@ def _wait(descriptor: int, event: int, deadline: float | None) -> None:
     if deadline is None:
         poll.poll()
         return
-    while not poll.poll(max(0.0, deadline - time.monotonic()) * 1_000):
+    while not poll.poll(min(max(0.0, deadline - time.monotonic()), LONGEST_WAIT) * 1_000):
         if time.monotonic() >= deadline:
             raise TimeoutError

@@ -68,7 +68,8 @@ def run(
         A game, or the id of a registered one, with the module that registers it before it: ``module:id``.
     output
         Folder for ``record.json``; written every few seconds and at the end, whatever ends the run. Until the run
-        is finished ``checkpoint.npz`` is beside it.
+        is finished ``checkpoint.npz`` and ``curve.jsonl`` are beside it. One run at a time has a folder; files of an
+        earlier one get a number, unless this run does all that they say again.
     progress
         Called with a :class:`Progress` after each leader update.
     checkpoint_every
@@ -81,18 +82,23 @@ def run(
         Whether code in the checkpoint may run: that of a follower of stable-baselines3 holds pickles.
     options
         The other fields of :class:`ExperimentConfig`: leader, follower, updates, steps_per_update, seed,
-        game_arguments, leader_options, follower_options, parametrisation, evaluate_every, leader_process, best_known.
+        game_arguments, leader_options, follower_options, parametrisation, evaluate_every, leader_process, timeout,
+        best_known.
 
     Returns
     -------
     RunRecord
-        With ``commitment``, ``leader_value``, ``observed_steps`` and ``curve``. A run stopped by Ctrl-C
-        returns what it had, with status "interrupted".
+        With ``commitment``, ``leader_value``, ``observed_steps`` and ``curve``. A run stopped by Ctrl-C, SIGTERM or
+        SIGHUP, in the main thread, returns what it had within two seconds, with status "interrupted".
 
     Raises
     ------
     UnknownNameError, ArgumentError, InformationError, OutputError
         Before any work is done, with what was expected and what came.
+    OutputError
+        Also later, when a file can no longer be written; its ``record`` is what the run had.
+    LeaderProcessError
+        A leader in a process of its own failed, died or gave no answer in time.
     ConvergenceError
         The follower diverged; the record has status "failed" and the last commitment it responded soundly to.
 
