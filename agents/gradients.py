@@ -45,6 +45,8 @@ __all__ = ["Comparison", "Quality", "compare", "gradient_leaders", "plot_compari
 
 AnySolution: TypeAlias = Solution | SampledSolution
 
+#: A gradient of less than this many times its stated error is zero up to rounding.
+UNSURE = 10.0
 FORMAT = 1
 FILE_NAME, PICTURE = "gradients.json", "gradients.png"
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#F0E442")
@@ -193,8 +195,7 @@ def compare(
     point, solution = _point(game, theta, point_seed)
     makers = {name: _Maker(game, name, given, point) for name, given in options.items()}
     truth = next(iter(makers.values())).brief.parametrisation.vjp(point, solution.gradient)
-    if not np.linalg.norm(truth) > 0:
-        raise ArgumentError("theta: expected a point where dJ/dtheta is not zero, which has no direction")
+    _require_direction(solution, truth)
     found = Comparison(game.name, point, truth, horizon=game.horizon, beyond=game.leader_discount**game.horizon)
     for name, maker in makers.items():
         for size in sizes:
@@ -216,6 +217,18 @@ def _options_of(leaders: Any, given: Any) -> dict[str, dict[str, Any]]:
     if absent:
         raise ArgumentError(f"leader_options: expected leaders among {', '.join(names)}, got {', '.join(absent)}")
     return {name: options.get(name, {}) for name in names}
+
+
+def _require_direction(solution: AnySolution, truth: Array) -> None:
+    """Raise where dJ/dtheta, or the dJ/dx that it comes from, is zero up to what the oracle is unsure of."""
+    size = float(np.abs(solution.gradient).max(initial=0.0))
+    # Solutions that users write may not state an error; then only a true zero is known to be one.
+    unsure = float(getattr(solution, "gradient_error", 0.0))
+    if not (np.linalg.norm(truth) > 0 and size > UNSURE * unsure):
+        raise ArgumentError(
+            "theta: expected a point where dJ/dtheta is not zero, which has no direction; the largest entry of dJ/dx "
+            f"is {size:.1e} there, with an error of up to {unsure:.1e}"
+        )
 
 
 def measures(estimates: Array, truth: Array) -> tuple[Array, Array, float, float]:

@@ -27,11 +27,11 @@ class TaxGridConfig(FollowerConfig):
     nodes
         Quadrature nodes per panel of the grid of assets; None takes the game's.
     tolerance
-        Bound on the error of its values on the grid, reward units.
+        Bound on the error, on the grid, of the probability of every group of actions.
     """
 
     nodes: Annotated[int, Meta(ge=2, le=MOST)] | None = None
-    tolerance: Positive = 1e-10
+    tolerance: Positive = 1e-8
 
 
 @register_follower("tax_grid")

@@ -328,7 +328,7 @@ class TaxGame(BatchedGame):
         )
 
     def solve(
-        self, x: ArrayLike, *, nodes: int | None = None, tolerance: float = 1e-10, start: Sequence[Array] | None = None
+        self, x: ArrayLike, *, nodes: int | None = None, tolerance: float = 1e-8, start: Sequence[Array] | None = None
     ) -> TaxSolution:
         """Return the exact answers on the grid of assets.
 
@@ -339,7 +339,7 @@ class TaxGame(BatchedGame):
         nodes
             Of the grid, per panel; default the game's.
         tolerance
-            Bound on the error of the best response on the grid, reward units.
+            Bound on the error of the best response on the grid: of the probability of every group of actions.
         start
             ``solution.plan.values`` of a nearby commitment on the same grid, to save Newton steps.
         """

@@ -28,7 +28,7 @@ class Planned(Protocol):
 PlanT = TypeVar("PlanT", bound=Planned)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PlannedSolution(Generic[PlanT]):
     """Everything exact about one commitment; derivatives are computed on first use.
 
@@ -42,6 +42,10 @@ class PlannedSolution(Generic[PlanT]):
 
     x: Array
     plan: PlanT
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"{type(self).__name__}(leader_value={self.leader_value:.6g}, x of shape {self.x.shape})"
 
     @property
     def leader_value(self) -> float:

@@ -30,7 +30,7 @@ from stackelberg_envs.planning.hypergradient import EVERYTHING
 __all__ = ["Solution", "solve"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Solution:
     """Everything exact about one commitment.
 

@@ -12,11 +12,16 @@ from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.oracles.episode import EpisodeValues
 from stackelberg_envs.oracles.planned import PlannedSolution
-from stackelberg_envs.planning.asset_grid import pieces
+from stackelberg_envs.planning.asset_grid import SavingPlan, group_values, pieces
 from stackelberg_envs.planning.tax import TaxPlan, TypePlan
 from stackelberg_envs.tax_economy import every_action
 
 __all__ = ["TaxPolicy", "TaxSolution"]
+
+#: What a finer grid changes, times this, bounds what the grid adds: errors fall at least by half from one to the next.
+GRID_ALLOWANCE = 2.0
+#: Of what the solution's linear systems and sums lose, relative.
+ROUNDING = 1e-11
 
 Actions = NDArray[np.int64]
 
@@ -97,7 +102,7 @@ class TaxPolicy:
         return out
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TaxSolution(PlannedSolution[TaxPlan]):
     """Everything exact about one schedule of taxes, on the grid of assets.
 
@@ -133,6 +138,43 @@ class TaxSolution(PlannedSolution[TaxPlan]):
         return self.plan.on_grid(self.plan.nodes + max(2, self.plan.nodes // 2))
 
     @property
+    def leader_value_error(self) -> float:
+        """Bound on the error of `leader_value`; see :attr:`value_error`."""
+        return self._stated(self.leader_value, self.refined.leader_value)
+
+    @property
+    def follower_value_error(self) -> float:
+        """Bound on the error of `follower_value`; see :attr:`value_error`."""
+        own = max(one.saving.response.error for one in self.plan.types)
+        return own + self._stated(self.follower_value, self.refined.follower_value)
+
+    @property
+    def value_error(self) -> float:
+        """Bound on the errors of `leader_value` and `follower_value`, reward units.
+
+        What the grid adds is estimated: twice the difference to a finer grid.
+        """
+        return max(self.leader_value_error, self.follower_value_error)
+
+    @property
+    def policy_error(self) -> float:
+        """Bound on the error of the probability of any group of actions that move the assets alike, at the nodes."""
+        own = max(one.saving.response.policy_error for one in self.plan.types)
+        pairs = zip(self.plan.types, self.refined.types, strict=True)
+        return own + GRID_ALLOWANCE * max(_policy_distance(one.saving, finer.saving) for one, finer in pairs)
+
+    @property
+    def gradient_error(self) -> float:
+        """Bound on the error of every entry of `gradient`; see :attr:`value_error`."""
+        finer = self.refined
+        return self._stated(self.gradient, finer.direct_gradient + finer.response_gradient)
+
+    @staticmethod
+    def _stated(mine: Array | float, finer: Array | float) -> float:
+        size = float(np.abs(np.asarray(mine)).max())
+        return GRID_ALLOWANCE * float(np.abs(np.asarray(mine) - finer).max()) + ROUNDING * size
+
+    @property
     def grid_error(self) -> float:
         """Estimate of the error of `leader_value` that the grid makes: the difference to the finer grid."""
         return abs(self.refined.leader_value - self.leader_value)
@@ -141,3 +183,10 @@ class TaxSolution(PlannedSolution[TaxPlan]):
     def follower_grid_error(self) -> float:
         """The same of the follower's value."""
         return abs(self.refined.follower_value - self.follower_value)
+
+
+def _policy_distance(mine: SavingPlan, finer: SavingPlan) -> float:
+    """Return the largest difference of the probability of a group, at the nodes of the first."""
+    q = group_values(finer.problem, finer.response.coefficients, mine.problem.grid.nodes)
+    weights = np.exp((q - q.max(axis=1, keepdims=True)) / finer.problem.temperature)
+    return float(np.abs(mine.response.policy - weights / weights.sum(axis=1, keepdims=True)).max())

@@ -59,8 +59,10 @@ LOW_EDGES = (0.5, 1.0)
 #: Knots of W per standard deviation of the noise, for each node per panel.
 KNOTS_PER_NODE = 5 / 16
 DEFAULT_NODES = 8
-DEFAULT_TOLERANCE = 1e-10
+DEFAULT_TOLERANCE = 1e-8
 MAX_NEWTON_STEPS = 60
+#: Of one backup, relative to the values.
+ROUNDING = 8 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,6 +276,8 @@ class SavingResponse:
         Transition between nodes under the policy, shape (S, S); rows sum to one.
     error
         Bound on the error of `values` as a solution on this grid.
+    policy_error
+        The same for `policy`.
     steps
         Newton steps made.
     """
@@ -283,6 +287,7 @@ class SavingResponse:
     policy: Array
     kernel: Array
     error: float
+    policy_error: float
     steps: int
     _places: _Places
 
@@ -303,7 +308,7 @@ def soft_response(
     problem
         The saving problem.
     tolerance
-        Bound on the error of the values, reward units.
+        Bound on the error of the probability of every group of actions; it has no unit. 0 takes what floats hold.
     start
         Values of a nearby problem on the same grid, to save steps.
 
@@ -315,20 +320,25 @@ def soft_response(
     places = _places(problem.grid, problem.grid.nodes[:, None] + problem.displacement)
     gamma, smoothing = problem.follower_discount, problem.grid.smoothing
     values = problem.follower_state / (1.0 - gamma) if start is None else start
-    best = error = np.inf
+    best = error = rounding = np.inf
     for step in range(1, MAX_NEWTON_STEPS + 1):
         coefficients = smoothing @ values
         backed, policy = _backup(problem, places, coefficients)
         residual = backed - values
         best, error = min(best, error), gamma / (1.0 - gamma) * float(np.abs(residual).max())
-        rounding = 16 * np.finfo(float).eps * float(np.abs(backed).max()) / (1.0 - gamma)
+        rounding = ROUNDING * float(np.abs(backed).max()) / (1.0 - gamma)
         kernel = _kernel(places, policy, smoothing)
         # Below rounding the residual no longer falls.
-        if error <= tolerance or (error >= best and error <= 16 * rounding):
-            return SavingResponse(backed, smoothing @ backed, policy, kernel, error + rounding, step, places)
+        if 0.5 * error <= tolerance * problem.temperature or (error >= best and error <= 16 * rounding):
+            # A probability moves by at most a quarter of what two values move apart, over the temperature.
+            reached = 0.5 * (error + rounding) / problem.temperature
+            if 0 < tolerance < reached:
+                break
+            return SavingResponse(backed, smoothing @ backed, policy, kernel, error + rounding, reached, step, places)
         values = values + np.linalg.solve(np.eye(len(values)) - gamma * kernel, residual)
     raise ConvergenceError(
-        f"best response on the asset grid: expected an error of at most {tolerance:.1e}, reached {error:.1e}"
+        f"best response on the asset grid: expected an error of at most {tolerance:.1e} of every probability, reached "
+        f"{0.5 * (error + rounding) / problem.temperature:.1e}; 0 takes what is reached"
     )
 
 

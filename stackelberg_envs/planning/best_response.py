@@ -229,7 +229,7 @@ def refined(game: Primitives, start: Array, tolerance: float) -> Response:
     if 0 < tolerance < policy_error:
         raise ConvergenceError(
             f"soft best response: expected an error of at most {tolerance:.1e} of every probability, reached "
-            f"{policy_error:.1e}, which is what floats hold"
+            f"{policy_error:.1e}, which is what floats hold; 0 takes it"
         )
     return Response(replace(rounded_response(made), policy_error=policy_error), 0.0, made)
 

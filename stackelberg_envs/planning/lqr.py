@@ -16,13 +16,15 @@ more Lyapunov equations, whatever the size of x.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import InstabilityError
+from stackelberg_envs.errors import ArgumentError, InstabilityError
 from stackelberg_envs.linear_forms import (
     BumpReward,
     LeaderReward,
@@ -31,6 +33,7 @@ from stackelberg_envs.linear_forms import (
     LinearNumbers,
     LinearQuadratic,
 )
+from stackelberg_envs.planning import small_matrices
 
 __all__ = [
     "ClosedLoop",
@@ -121,10 +124,12 @@ def riccati(M: Array, B: Array, Q: Array, R: Array, discount: float) -> Array:
         No feedback keeps the discounted cost finite.
     """
     root = np.sqrt(discount)
-    step, reach, P = root * M, discount * (B @ np.linalg.solve(R, B.T)), Q
-    eye, limit = np.eye(len(M)), LARGEST_RATIO * max(1.0, np.abs(Q).max())
+    step, reach, P = root * M, discount * (B @ small_matrices.solve(R, B.T)), Q
+    # Costs have a unit: theirs, or where states cost little, that of what the follower pays to move them.
+    unit = max(np.abs(Q).max(), 1.0 / np.abs(reach).max() if reach.any() else 0.0)
+    eye, limit = np.eye(len(M)), LARGEST_RATIO * unit if unit > 0 else np.inf
     for _ in range(MAX_DOUBLINGS):
-        joined = np.linalg.solve(eye + reach @ P, np.concatenate([step, reach], axis=1))
+        joined = small_matrices.solve(eye + reach @ P, np.concatenate([step, reach], axis=1))
         moved, spread = joined[:, : len(M)], joined[:, len(M) :]
         added = step.T @ P @ moved
         longer = P + 0.5 * (added + added.T)
@@ -133,8 +138,8 @@ def riccati(M: Array, B: Array, Q: Array, R: Array, discount: float) -> Array:
         reach = reach + step @ spread @ step.T
         step = step @ moved
         change, P = np.abs(added).max(), longer
-        if change <= 1e-15 * np.abs(P).max():
-            return np.asarray(P, dtype=np.float64)
+        if change <= 4 * np.finfo(P.dtype).eps * np.abs(P).max():
+            return np.asarray(P)
     radius = _radius(root * (M - B @ _feedback(B, P, R, discount)[1] @ M))
     raise InstabilityError(
         "best response: expected dynamics whose discounted spectral radius the follower can bring below 1, "
@@ -147,7 +152,7 @@ def _feedback(B: Array, P: Array, R: Array, discount: float) -> tuple[Array, Arr
     """Return S and L."""
     pull = discount * (B.T @ P)
     S = R + pull @ B
-    return S, np.asarray(np.linalg.solve(S, pull), dtype=np.float64)
+    return S, small_matrices.solve(S, pull)
 
 
 def linear_best_response(parts: LinearQuadratic) -> LinearBestResponse:
@@ -174,7 +179,7 @@ def follower_value(parts: LinearQuadratic, best: LinearBestResponse) -> float:
     numbers, P, g = parts.numbers, best.cost_to_go, parts.discount
     after = P - P @ numbers.follower_input @ best.feedback
     shown = numbers.leader_input @ parts.leader_noise @ numbers.leader_input.T
-    size, logdet = len(best.curvature), np.linalg.slogdet(best.curvature)[1]
+    size, logdet = len(best.curvature), small_matrices.log_determinant(best.curvature)
     entropy = 0.5 * parts.temperature * (size * np.log(np.pi * parts.temperature) - logdet)
     constant = (entropy - g * np.sum(after * shown) - g * np.sum(P * numbers.noise)) / (1 - g)
     return float(constant - np.sum(P * _second_moment(numbers)))
@@ -186,12 +191,12 @@ def _second_moment(numbers: LinearNumbers) -> Array:
 
 def _inverse(matrix: Array) -> Array:
     """Return the inverse of a symmetric matrix, symmetric to the last bit."""
-    inverse = np.linalg.inv(matrix)
-    return np.asarray(0.5 * (inverse + inverse.T))
+    found = small_matrices.inverse(matrix)
+    return np.asarray(0.5 * (found + found.T))
 
 
 def _radius(matrix: Array) -> float:
-    return float(np.abs(np.linalg.eigvals(matrix)).max())
+    return float(np.abs(np.linalg.eigvals(matrix.astype(np.float64))).max())
 
 
 # --- the leader's value of a closed loop ------------------------------------------------------------------
@@ -224,7 +229,7 @@ def discounted_sum(F: Array, X: Array, discount: float) -> Array:
         added = step @ total @ step.T
         total = total + added
         step = step @ step
-        if np.abs(added).max() <= 1e-16 * np.abs(total).max():
+        if np.abs(added).max() <= 0.5 * np.finfo(total.dtype).eps * np.abs(total).max():
             return np.asarray(total)
         if not np.abs(step).max() < LARGEST_RATIO:
             break
@@ -310,15 +315,24 @@ def bump_rewards(means: Array, covariances: Array, reward: BumpReward) -> tuple[
     units of the widths D is the identity, and what is inverted has no eigenvalue below one, however large V is.
     """
     width = reward.width
-    spread, axes = np.linalg.eigh(covariances / (width[:, None] * width))
-    spread = 1.0 + np.maximum(spread, 0.0)
-    inverse = (axes / spread[:, None, :]) @ axes.transpose(0, 2, 1)
+    inverse, log_spread = _widened(covariances / (width[:, None] * width))
     away = (means - reward.target) / width
     pull = np.einsum("tij,tj->ti", inverse, away)
-    expected = np.exp(-0.5 * (pull * away).sum(axis=1) - 0.5 * np.log(spread).sum(axis=1))
+    expected = np.exp(-0.5 * (pull * away).sum(axis=1) - 0.5 * log_spread)
     pull, inverse = pull / width, inverse / (width[:, None] * width)
     by_covariance = 0.5 * expected[:, None, None] * (pull[:, :, None] * pull[:, None, :] - inverse)
     return expected, -expected[:, None] * pull, by_covariance
+
+
+def _widened(covariances: Array) -> tuple[Array, Array]:
+    """Return the inverse of I + V, shape (T, W, W), and the logarithm of its determinant, shape (T,)."""
+    if small_matrices.is_extended(covariances):
+        wider = np.eye(covariances.shape[1]) + covariances
+        logs = [small_matrices.log_determinant(one) for one in wider]
+        return np.stack([small_matrices.inverse(one) for one in wider]), np.array(logs)
+    spread, axes = np.linalg.eigh(covariances)
+    spread = 1.0 + np.maximum(spread, 0.0)
+    return (axes / spread[:, None, :]) @ axes.transpose(0, 2, 1), np.log(spread).sum(axis=1)
 
 
 def bump_value(loop: ClosedLoop, numbers: LinearNumbers, reward: BumpReward, discount: float, horizon: int) -> float:
@@ -491,12 +505,44 @@ class LinearPlan:
         return self.form.pull_back(self.numbers.weights, *by_parts).reshape(self.x.shape)
 
 
+def in_extended_precision(plan: LinearPlan) -> LinearPlan:
+    """Solve the same game in NumPy's long doubles.
+
+    Raises
+    ------
+    ArgumentError
+        A machine whose long doubles are no longer than floats.
+    """
+    if np.finfo(np.longdouble).eps > 2.0**-60:
+        raise ArgumentError("errors: expected a machine with long doubles of 64 bits or more, but they have 53 here")
+    wide: Any = np.longdouble
+    return make_linear_plan(
+        _widen(plan.form),
+        _widen(plan.numbers),
+        _widen(plan.reward),
+        plan.x.astype(wide),
+        leader_discount=wide(plan.leader_discount),
+        follower_discount=wide(plan.parts.discount),
+        temperature=wide(plan.parts.temperature),
+        horizon=plan.horizon,
+    )
+
+
+def _widen(checked: Any) -> Any:
+    """Return a copy of a dataclass that was checked already, with its arrays in long doubles."""
+    out = copy.copy(checked)
+    for name, value in vars(checked).items():
+        if isinstance(value, np.ndarray) and value.dtype == np.float64:
+            object.__setattr__(out, name, value.astype(np.longdouble))
+    return out
+
+
 def _discounted_steps(discount: float, horizon: int) -> float:
     return (1.0 - discount**horizon) / (1.0 - discount)
 
 
 def _gaussian_entropy(covariance: Array) -> float:
-    size, logdet = len(covariance), np.linalg.slogdet(covariance)[1]
+    size, logdet = len(covariance), small_matrices.log_determinant(covariance)
     return float(0.5 * (size * np.log(2.0 * np.pi * np.e) + logdet))
 
 

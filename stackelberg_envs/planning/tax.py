@@ -204,7 +204,7 @@ def solve_tax(
     nodes
         Of the grid, per panel; see :func:`stackelberg_envs.planning.asset_grid.make_grid`.
     tolerance
-        Bound on the error of the best response on the grid, reward units.
+        Bound on the error of the best response on the grid: of the probability of every group of actions.
     start
         ``plan.values`` of a nearby commitment on the same grid.
     """

@@ -105,7 +105,7 @@ class TaxModel:
             follower_discount=self.follower_discount,
             leader_discount=self.leader_discount,
             nodes=MODEL_NODES,
-            tolerance=MODEL_TOLERANCE * scale * self.temperature,
+            tolerance=MODEL_TOLERANCE,
             start=self._last.get(scale),
         )
         self._last[scale] = made.values

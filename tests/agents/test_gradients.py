@@ -191,3 +191,14 @@ def test_a_comparison_says_which_horizon_its_numbers_mean(horizon, mind, tmp_pat
     assert "exact gradient is that of play without end" in found.meaning
     assert f"cut after {horizon} steps" in found.meaning and ("22% of the discounted steps" in found.meaning) == mind
     assert json.loads(found.save(tmp_path).read_text())["horizon"] == horizon
+
+
+def test_a_gradient_of_rounding_only_is_no_yardstick():
+    """A follower that looks no step ahead does not care for incentives on states."""
+    game = se.random_tabular(S=6, A=1, B=3, seed=1)
+    game = game.replace(follower_discount=0.0, commitment=se.StateIncentive(-1.0, 1.0, where=np.ones(6)))
+    x = np.linspace(-0.5, 0.5, 6)
+    solution = solve(game, x)
+    assert 0 < np.abs(solution.gradient).max() <= solution.gradient_error
+    with pytest.raises(ArgumentError, match="dJ/dtheta is not zero, which has no direction"):
+        compare(game, ["bchg"], [1_000], seeds=2)
