@@ -48,8 +48,8 @@ def soft_best_response(
     --------
     >>> import stackelberg_envs as se
     >>> game = se.make_game("stackelberg/DiscreteToy-v0")
-    >>> se.soft_best_response(game, game.commitment.low).policy.shape
-    (3, 2, 2)
+    >>> se.soft_best_response(game, [[0.5, 0.5]] * 3).policy.shape
+    (3, 2, 3)
     """
     return planning.soft_best_response(_primitives(game, x), tolerance=tolerance, start=start)
 
@@ -89,7 +89,7 @@ def hard_best_response(
     --------
     >>> import stackelberg_envs as se
     >>> game = se.make_game("stackelberg/DiscreteToy-v0")
-    >>> best = se.hard_best_response(game, game.commitment.project(game.commitment.high), tie_break="pessimistic")
+    >>> best = se.hard_best_response(game, [[0.5, 0.5]] * 3, tie_break="pessimistic")
     >>> sorted(set(best.policy.ravel().tolist()))
     [0.0, 1.0]
     """

@@ -64,7 +64,7 @@ class Bounds:
     def leader_value(self) -> float:
         """Of J, reward units."""
         made, leader = self._made, self._made.leader
-        moved = self._policy_at[:, :, None] * self._weighted_advantage
+        moved = self._policy_at * self._weighted_advantage
         by_policy = ALLOWANCE * float(np.abs(leader.occupancy[0]) @ moved.sum(axis=(1, 2)))
         rounded = made.rounding * float(np.abs(leader.values[0]).max())
         return float(made.leader_unit * (by_policy + self._limits[1] * leader.values_left + rounded))
@@ -73,7 +73,7 @@ class Bounds:
     def leader_state_values(self) -> float:
         """Of any entry of V_L and of Q_L, reward units."""
         made, leader = self._made, self._made.leader
-        largest = float((self._policy_at[:, :, None] * self._weighted_advantage).sum(axis=(1, 2)).max())
+        largest = float((self._policy_at * self._weighted_advantage).sum(axis=(1, 2)).max())
         rounded = made.rounding * float(np.abs(leader.values[0]).max())
         return float(made.leader_unit * (self._limits[1] * (leader.values_left + ALLOWANCE * largest) + 2 * rounded))
 
@@ -81,7 +81,7 @@ class Bounds:
     def occupancy(self) -> float:
         """Of d, summed over states."""
         leader, d = self._made.leader, np.abs(self._made.leader.occupancy[0])
-        shifted = self._policy_at[:, :, None] * self._made.joint_policy * self._leader_meeting
+        shifted = self._policy_at * self._made.joint_policy * self._leader_meeting
         return self._limits[1] * leader.occupancy_left + float(d @ shifted.sum(axis=(1, 2)))
 
     @property
@@ -89,7 +89,7 @@ class Bounds:
         """Of u, summed over entries, and so of m, in the leader's units over the follower's."""
         made, flows = self._made, self._made.flows
         w, m, joint = np.abs(flows.w[0]), np.abs(flows.state_flow[0]), made.joint_policy
-        policy = self._policy_at[:, :, None] * joint
+        policy = self._policy_at * joint
         by_w, carried = self._w_error()
         by_policy = float(m @ (policy * self._follower_meeting).sum(axis=(1, 2)))
         left = flows.left + 4 * len(m) * made.rounding * float(w.sum())
@@ -102,12 +102,14 @@ class Bounds:
         made, flows = self._made, self._made.flows
         d, temperature = np.abs(made.leader.occupancy[0]), made.game.temperature
         rounded = 2 * made.rounding * float(np.abs(flows.q[0]).max())
-        by_policy = self._policy_at[:, :, None] * self._weighted_advantage
+        by_policy = self._policy_at * self._weighted_advantage
         steps = 2 * made.leader.values_left + ALLOWANCE * float(by_policy.sum(axis=(1, 2)).max())
         ahead = self._leader_meeting * steps + rounded
         mean = np.einsum("sab,sab->sa", made.policy[0], ahead)[:, :, None]
-        centre = self._policy_at[:, :, None] * self._mean_advantage[:, :, None]
-        own = made.joint_policy * (ahead + mean + centre) + by_policy
+        centre = (self._policy_at * made.policy[0] * np.abs(self._advantage)).sum(axis=2)[:, :, None]
+        # Of A, Q less its mean: what an action's own share of the mean takes back does not count.
+        spread = np.maximum(ahead + mean - 2 * made.policy[0] * ahead, 4 * ROUNDING * ahead)
+        own = made.joint_policy * (spread + centre) + by_policy
         # The error of d is known in sum, and in each state as a share of d.
         share = min(1.0, 4 * self._states * self.policy)
         left_over = self._limits[1] * made.leader.occupancy_left
@@ -125,16 +127,13 @@ class Bounds:
 
     @cached_property
     def _policy_at(self) -> Array:
-        """Relative error of probabilities by state and leader action, shape (Z, A)."""
+        """Relative error of probabilities, shape (Z, A, B)."""
         # Values err alike up to the meeting time, and what is alike is none of the policy.
         reach = np.minimum(self._follower_meeting, self._limits[0]).max(axis=2)
         spread = 2 * (reach * self._made.left + self._q_rounding)
-        # Exponents are at most 745 and rounded as all else.
-        return np.asarray(np.expm1(np.minimum(spread / self._made.game.temperature, 1.0)) + 1_000 * UNIT)
-
-    @cached_property
-    def _mean_advantage(self) -> Array:
-        return np.asarray(np.einsum("sab,sab->sa", self._made.policy[0], np.abs(self._advantage)))
+        moved = np.expm1(np.minimum(spread / self._made.game.temperature, 1.0))[:, :, None]
+        # A probability of nearly one hardly moves. Exponents are at most 745 and rounded as all else.
+        return np.asarray(moved * np.maximum(1.0 - self._made.policy[0], 4 * ROUNDING) + 1_000 * UNIT)
 
     @cached_property
     def _weighted_advantage(self) -> Array:
