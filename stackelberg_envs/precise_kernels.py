@@ -305,19 +305,26 @@ def precise_flow(
     inflow[:] = 0.0
     for s in range(Z):
         for a in range(A):
+            likeliest = 0
+            for b in range(B):
+                x, y = 0.0, 0.0
+                if continuing[s] != 0.0:
+                    x, y = _scale(ahead[0, s, a, b], ahead[1, s, a, b], leader_discount)
+                q[0, s, a, b], q[1, s, a, b] = _add(x, y, leader_reward[s, a, b], 0.0)
+                if policy[0, s, a, b] > policy[0, s, a, likeliest]:
+                    likeliest = b
+            # Relative to the likeliest action: what it is worth more than the mean may be far below the rounding of Q.
+            base, base_low = q[0, s, a, likeliest], q[1, s, a, likeliest]
             mean, mean_low = 0.0, 0.0
             for b in range(B):
-                x, y = leader_reward[s, a, b], 0.0
-                if continuing[s] != 0.0:
-                    u, v = _scale(ahead[0, s, a, b], ahead[1, s, a, b], leader_discount)
-                    x, y = _add(x, y, u, v)
-                q[0, s, a, b], q[1, s, a, b] = x, y
-                u, v = _multiply(x, y, policy[0, s, a, b], policy[1, s, a, b])
-                mean, mean_low = _add(mean, mean_low, u, v)
+                x, y = _add(q[0, s, a, b], q[1, s, a, b], -base, -base_low)
+                x, y = _multiply(x, y, policy[0, s, a, b], policy[1, s, a, b])
+                mean, mean_low = _add(mean, mean_low, x, y)
             here, here_low = _scale(occupancy[0, s], occupancy[1, s], leader_policy[s, a])
             here, here_low = _divide(here, here_low, temperature, 0.0)
             for b in range(B):
-                x, y = _add(q[0, s, a, b], q[1, s, a, b], -mean, -mean_low)
+                x, y = _add(q[0, s, a, b], q[1, s, a, b], -base, -base_low)
+                x, y = _add(x, y, -mean, -mean_low)
                 x, y = _multiply(x, y, policy[0, s, a, b], policy[1, s, a, b])
                 x, y = _multiply(x, y, here, here_low)
                 w[0, s, a, b], w[1, s, a, b] = x, y
