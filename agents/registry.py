@@ -53,14 +53,14 @@ class Registry(dict[str, type[Player]]):
             raise ArgumentError(f"{self.role}: expected a name, got {name!r}")
 
         def decorate(kind: Kind) -> Kind:
-            if not is_dataclass(getattr(kind, "Config", None)):
-                raise ArgumentError(f"{self.role} {name!r}: expected a class whose Config is a dataclass, got {kind!r}")
             taken = self.get(name)
             # The same class again is a module that was run twice, in a notebook say.
             if taken is not None and (taken.__module__, taken.__qualname__) != (kind.__module__, kind.__qualname__):
                 raise ArgumentError(
                     f"{self.role} {name!r}: the name is taken by {taken.__module__}.{taken.__qualname__}"
                 )
+            if not is_dataclass(getattr(kind, "Config", None)):
+                raise ArgumentError(f"{self.role} {name!r}: expected a class whose Config is a dataclass, got {kind!r}")
             self[name] = kind
             if "name" not in vars(kind):
                 kind.name = name
