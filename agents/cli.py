@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.batched import AnyGame
     from stackelberg_envs.registration import EnvSpec
 
-__all__ = ["main"]
+__all__ = ["enter", "main"]
 
 FAILED, SIGNALLED = 1, 128
 #: Seconds that an update may take to end after Ctrl-C.
@@ -638,5 +638,17 @@ ACTIONS: dict[str, Callable[[argparse.Namespace, Console], int]] = {
     "demo": _demo,
 }
 
+
+def enter() -> None:
+    """Run the command line as a process of its own, and end it."""
+    code = main()
+    if code >= SIGNALLED:
+        # All is written. Taking apart what was imported would keep waiting whoever asked the process to end.
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    enter()

@@ -192,6 +192,8 @@ def _watched(
         if ending is None or isinstance(ending, KeyboardInterrupt):
             raise
         ending.add_note(f"The run's record could not be written: {exc}")
+    if isinstance(ending, OutputError):
+        ending.record = experiment.record
     if ending is None or isinstance(ending, KeyboardInterrupt):
         return experiment.record
     raise ending

@@ -189,6 +189,7 @@ def test_no_room_in_the_middle_of_a_run_ends_it_by_name_with_what_it_had(tmp_pat
     assert names(tmp_path) == [CHECKPOINT_NAME, CURVE_NAME, RECORD_NAME]
     assert load_record(tmp_path).status == "running"
     assert "could not be written" in e.value.__notes__[-1]
+    assert len(e.value.record.curve["leader_value"]) == 4
     assert agents.run(resume=tmp_path).status == "finished"
 
 
@@ -464,7 +465,8 @@ def test_a_batch_system_gets_a_record_and_an_exit_code(seconds, number, tmp_path
         start = time.monotonic()
         while load_record(tmp_path).status != "interrupted" if (tmp_path / RECORD_NAME).exists() else True:
             time.sleep(0.02)
-            assert time.monotonic() - start < 3.0
+            # An import is waited for, and takes seconds where other processes want the same cores.
+            assert time.monotonic() - start < (6.0 if seconds < 4.0 else 2.0)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 128 + number, err
     assert "Traceback" not in err
