@@ -52,6 +52,8 @@ CENTRES, OVERLAP = 100, 2.0
 ORDINARY = 0.1
 #: Nodes of one action: so many, from minus to plus this many standard deviations.
 NODES, FARTHEST_NODE = 7, 2.6
+#: Steps of differences by an action are at least this part of the largest action.
+LEAST_WIDTH = 1e-3
 #: Relative error of a log-density that is taken for a Gaussian one.
 GAUSSIAN = 1e-5
 
@@ -97,7 +99,8 @@ def own_policy(commitment: SampledCommitment, x: Array, samples: Samples) -> Own
     """
     played = samples.leader_action
     mean, spread = np.empty(played.shape), np.empty(played.shape)
-    width = np.maximum(np.std(played, axis=0), 1e-3 * (1.0 + np.abs(played).max(axis=0)))
+    width = np.maximum(np.std(played, axis=0), LEAST_WIDTH * np.abs(played).max(axis=0))
+    width = np.where(width > 0, width, 1.0)
     for i, w in enumerate(width):
         step = np.zeros(played.shape[1])
         step[i] = w

@@ -53,7 +53,7 @@ class Whitening:
         mean = rows.mean(axis=0)
         centred = rows - mean
         size = np.sqrt((centred**2).mean(axis=0))
-        scale = np.where(size > LEAST_SPREAD * (1.0 + np.abs(mean)), size, np.inf)
+        scale = np.where(size > LEAST_SPREAD * np.abs(mean), size, np.inf)
         upper = np.linalg.qr(centred / scale, mode="r") / np.sqrt(len(rows))
         W = rows.shape[1]
         if len(upper) < W:
