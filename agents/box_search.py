@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
+from agents.optimizers import power_of_two
 from agents.options import Count, Natural, Options, Positive, option
-from agents.search import power_of_two
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError, InstabilityError
 

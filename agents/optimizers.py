@@ -16,7 +16,7 @@ from agents.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, unknown_name
 
-__all__ = ["Adam", "Optimizer", "Sgd", "clip_norm", "length", "make_optimizer"]
+__all__ = ["Adam", "Optimizer", "Sgd", "clip_norm", "length", "make_optimizer", "power_of_two"]
 
 
 #: Of the size and dtype of the gradient, which whoever has the optimizer checks.
@@ -114,6 +114,11 @@ def length(vector: Array) -> float:
     """Return the Euclidean norm, also where squares of the entries would be zero or infinite."""
     largest = float(np.abs(vector).max(initial=0.0))
     return largest * float(np.linalg.norm(vector / largest)) if 0.0 < largest < np.inf else largest
+
+
+def power_of_two(size: float) -> float:
+    """Return the power of two next to a positive number, so that dividing by it rounds nothing; 1 for zero."""
+    return float(2.0 ** np.clip(np.round(np.log2(size)), -1022, 1023)) if size > 0 else 1.0
 
 
 def make_optimizer(name: str, learning_rate: float) -> Optimizer:

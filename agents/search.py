@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 
 from agents import stateful
 from agents.brief import Brief
+from agents.optimizers import power_of_two
 from agents.options import Count, Natural, NonNegative, Options, Positive, option
 from agents.parametrisations import unit_of
 from agents.stateful import Stateful
@@ -29,7 +30,6 @@ __all__ = [
     "SearchConfig",
     "ascend",
     "continue_down",
-    "power_of_two",
     "search",
     "vertices",
 ]
@@ -190,11 +190,6 @@ def ascend(
     except _UsedUpError:
         return replace(best, iterations=done, interrupted=True)
     return Found(first - size * float(result.fun), unit * np.asarray(result.x), int(result.nit))
-
-
-def power_of_two(size: float) -> float:
-    """Return the power of two next to a positive number, so that dividing by it rounds nothing; 1 for zero."""
-    return float(2.0 ** np.clip(np.round(np.log2(size)), -1022, 1023)) if size > 0 else 1.0
 
 
 class _UsedUpError(Exception):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower
 from agents.networks import Trained, load_torch, one_thread
+from agents.optimizers import length, power_of_two
 from agents.options import Count, Share
 from agents.state_tree import Tree, check_like
 from agents.stateful import Pending, Stateful
@@ -39,6 +40,10 @@ Layers = Annotated[tuple[Count, ...], Meta(min_length=1)]
 
 #: Discount at which an episode of the follower's own copies is cut.
 FADED = 0.01
+#: Rewards this many times larger or smaller than one are counted in another unit.
+FAR = 2.0**20
+#: A spread is rounding where it is smaller, relative to the largest number.
+LEAST_SPREAD = 1e-12
 #: First steps of each copy, by which the inputs are scaled.
 PILOT = 20
 
@@ -127,7 +132,8 @@ class Inputs(Stateful):
     def __init__(self, game: BatchedGame, observe_commitment: bool, seen: Rows) -> None:
         self._state, self._action = _center_and_scale(seen["state"]), _center_and_scale(seen["leader_action"])
         self.middle_action = self._action[0]
-        self.change = _positive(np.sqrt(np.mean((seen["next_state"] - seen["state"]) ** 2, axis=0)))
+        moved = np.sqrt(np.mean((seen["next_state"] - seen["state"]) ** 2, axis=0))
+        self.change = _positive(moved, np.abs(seen["state"]).max(axis=0, initial=0.0))
         self._contexts = game.num_contexts if game.num_contexts > 1 else 0
         box = game.commitment
         self._low, self._width = box.low.ravel(), np.where(box.high > box.low, box.high - box.low, 1.0).ravel()
@@ -154,12 +160,17 @@ class Inputs(Stateful):
 
 
 def _center_and_scale(values: Array) -> tuple[Array, Array]:
-    return values.mean(axis=0), _positive(values.std(axis=0))
+    return values.mean(axis=0), _positive(values.std(axis=0), np.abs(values).max(axis=0, initial=0.0))
 
 
-def _positive(scale: Array) -> Array:
-    """Return a scale with ones where it is too small to divide by: what never changes needs none."""
-    return np.where(scale > 1e-8, scale, 1.0)
+def _positive(scale: Array, size: Array | float = 0.0) -> Array:
+    """Return a scale with ones where it is rounding of what has that size: what never changes needs none."""
+    return np.where(scale > LEAST_SPREAD * size, scale, 1.0)
+
+
+def _root_mean_square(values: Array) -> float:
+    """Return the root of the mean square, also where squares would be zero or infinite."""
+    return length(values) / math.sqrt(len(values))
 
 
 class _Filled(stateful.Field):
@@ -409,8 +420,8 @@ class DeepFollower(RestartingFollower):
         self._inputs = Inputs(game, c.observe_commitment, seen)
         self.replay = Replay(c.replay_size)
         self._shown = self._inputs.commitment(x)
+        self._scale = max(_root_mean_square(seen["reward"]), game.temperature)
         self._remember(seen)
-        self._scale = max(float(np.sqrt(np.mean(seen["reward"] ** 2))), game.temperature)
         self.make_networks(game, seen)
 
     def adapt(self, view: FollowerView) -> int:
@@ -431,6 +442,24 @@ class DeepFollower(RestartingFollower):
         return rounds * int(c.copies)
 
     @property
+    def unit(self) -> float:
+        """What the memory and the networks count rewards in: reward units, unless single precision cannot hold these.
+
+        A power of two, which changes no digit.
+        """
+        size = power_of_two(self._scale)
+        return 1.0 if 1.0 / FAR <= size <= FAR else size
+
+    @property
+    def reward_scale(self) -> float:
+        """The size of the rewards of a little even play, in `unit`."""
+        return self._scale / self.unit
+
+    def temperature(self, game: BatchedGame) -> float:
+        """The game's temperature, in `unit`."""
+        return game.temperature / self.unit
+
+    @property
     def _rounds(self) -> int:
         c: DeepFollowerConfig = self.config
         return -(-int(c.first_steps if self.fresh and c.first_steps is not None else c.steps) // c.copies)
@@ -442,6 +471,7 @@ class DeepFollower(RestartingFollower):
 
     def _remember(self, rows: Rows) -> None:
         n = len(rows["reward"])
+        rows = {**rows, "reward": rows["reward"] / self.unit}
         self.replay.add({**rows, "commitment": np.broadcast_to(self._shown, (n, len(self._shown)))})
 
     def _game(self, view: FollowerView) -> BatchedGame:

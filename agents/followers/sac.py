@@ -191,9 +191,9 @@ class Sac(DeepFollower):
             following = tensor(self.inputs_of(batch, "next_"))
             y, log_density = self._draw(following)
             values = self._values(following, y, critics.target).amin(dim=0)
-            soft = values - game.temperature / self._scale * log_density
+            soft = values - self.temperature(game) / self.reward_scale * log_density
             going_on = game.follower_discount * (1.0 - tensor(batch["terminated"].astype(np.float32)))
-            target = tensor(batch["reward"]) / self._scale + going_on * soft
+            target = tensor(batch["reward"]) / self.reward_scale + going_on * soft
         leaf = critics.network.leaf()
         y = tensor(self._box.numbers(batch["action"]))
         errors = self._values(rows, y, critics.network, leaf) - target
@@ -204,7 +204,7 @@ class Sac(DeepFollower):
         leaf = actor.network.leaf()
         y, log_density = self._draw(rows, leaf)
         values = self._values(rows, y, critics.network).amin(dim=0)
-        loss = (game.temperature / self._scale * log_density - values).mean()
+        loss = (self.temperature(game) / self.reward_scale * log_density - values).mean()
         descend(loss, [actor], [leaf], self.name)
 
     def _draw(self, rows: Any, leaf: Any = None) -> tuple[Any, Any]:

@@ -119,17 +119,18 @@ class SoftDqn(DeepFollower):
         count where they are of the size of the temperature, however large the values are.
         """
         c, inputs, table = self.config, self._inputs, ActionTable(game.follower_action_space)
-        unit = math.sqrt(game.temperature * self._scale)
+        scale, temperature = self.reward_scale, self.temperature(game)
+        unit = math.sqrt(temperature * scale)
         make = partial(Pairs, inputs.size, table, hidden=c.hidden, rng=self.rng, learning_rate=c.learning_rate)
-        limit = None if c.huber is None else c.huber * game.temperature
-        pairs = make(outputs=1, scale=self._scale, unit=unit, huber=limit)
+        limit = None if c.huber is None else c.huber * temperature
+        pairs = make(outputs=1, scale=scale, unit=unit, huber=limit)
         self._values: ActionValues
         if c.afterstates:
             move = make(outputs=seen["state"].shape[1])
             # A function of the state alone, which is asked for at every action.
             narrow = [max(size // 2, 1) for size in c.hidden]
             worth = Trained(Network([inputs.size, *narrow, 1], self.rng, last=0.1), c.learning_rate)
-            self._values = AfterstateValues(inputs, table, game.follower_discount, pairs, move, worth, self._scale)
+            self._values = AfterstateValues(inputs, table, game.follower_discount, pairs, move, worth, scale)
         else:
             self._values = DirectValues(inputs, table, game.follower_discount, pairs)
         self._until_refresh = 0
@@ -158,7 +159,7 @@ class SoftDqn(DeepFollower):
         """Draw the transitions of the next gradient steps, and compute their targets by the slow copy as it is now."""
         c = self.config
         drawn = self.replay.sample(self.rng, min(c.target_rows, c.target_every * c.batch_size))
-        self._taken = self._values.take(drawn, self._values.after(drawn, game.temperature))
+        self._taken = self._values.take(drawn, self._values.after(drawn, self.temperature(game)))
         self._until_refresh = c.target_every
         self._acting = self._gibbs(game, c.exploration)
 
@@ -171,7 +172,7 @@ class SoftDqn(DeepFollower):
         return self._gibbs(game, 0.0)
 
     def _gibbs(self, game: BatchedGame, exploration: float) -> SoftPolicy:
-        return SoftPolicy(self._values.still(), self._shown, game.temperature, exploration)
+        return SoftPolicy(self._values.still(), self._shown, self.temperature(game), exploration)
 
     def even(self, game: BatchedGame) -> EvenPolicy:
         """Return the policy of who knows nothing."""

@@ -1,7 +1,7 @@
 """Followers with networks: soft DQN and SAC against exact answers. What needs torch is skipped without it."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -377,6 +377,49 @@ def test_sac_finds_the_exact_response_of_a_linear_quadratic_game(torch):
     lost, error = loss_against_the_best(LQ, GAIN, follower.policy)
     assert lost + 4 * error > 0.0
     assert lost < 0.05  # its value is -2.18
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dearer(Balance):
+    """The same in other units: all the follower's rewards are so many times as large."""
+
+    times: float = 1.0
+
+    def step(self, rng, x, states, contexts, leader_actions, follower_actions):
+        made = super().step(rng, x, states, contexts, leader_actions, follower_actions)
+        return replace(made, follower_reward=self.times * made.follower_reward)
+
+
+@pytest.mark.parametrize("options", [{}, {"afterstates": True, "huber": 2.0}])
+@pytest.mark.parametrize("times", [2.0**-332, 2.0**-8, 2.0**332])
+def test_what_dqn_learns_depends_on_no_unit(torch, times, options):
+    found = []
+    for scale in (1.0, times):
+        game = replace_game(BALANCE, Dearer, times=scale, temperature=0.2 * scale)
+        follower = dqn(**{**QUICK, "steps": 512}, **options)
+        follower.learn(FollowerView(game, X))
+        states, acts = np.linspace(-3.0, 3.0, 7)[:, None], np.zeros((7, 1))
+        found.append(follower.policy.probabilities(states, acts, np.zeros(7, np.int32)))
+    np.testing.assert_array_equal(found[1], found[0])
+    assert np.ptp(found[0], axis=1).max() > 1e-3
+
+
+@pytest.mark.parametrize("times", [2.0**-100, 2.0**100])
+def test_what_sac_learns_depends_on_no_unit(torch, times):
+    found = []
+    for scale in (1.0, times):
+        numbers = replace(LQ.numbers, **{n: scale * getattr(LQ.numbers, n) for n in ("state_cost", "action_cost")})
+        game = LQ.replace(numbers=numbers, temperature=scale * LQ.temperature)
+        follower = sac(**{**QUICK, "steps": 512})
+        follower.learn(FollowerView(game, GAIN))
+        states = np.random.default_rng(0).standard_normal((5, 2))
+        found.append(follower.policy.moments(states, states @ GAIN.T, np.zeros(5, np.int32)))
+    np.testing.assert_array_equal(found[1], found[0])
+
+
+def replace_game(game, kind, **changes):
+    names = ("commitment", "leader_discount", "follower_discount", "temperature", "horizon", "context_probabilities")
+    return kind(**{**{name: getattr(game, name) for name in names}, **changes})
 
 
 @pytest.mark.parametrize(("make", "game", "x"), [(dqn, LINE, X), (sac, LQ, GAIN)])
