@@ -345,7 +345,12 @@ class Experiment:
         """
         if content["game_digest"] != self.record.game_digest:
             raise OutputError(f"{where}: expected the game {self.record.game!r} the run was started with, got another")
-        old = content["versions"]
+        old, package = content["versions"], "stackelberg-envs"
+        if old.get(package) != self.record.versions[package]:
+            raise OutputError(
+                f"{where}: expected a checkpoint of {package} {self.record.versions[package]}, "
+                f"got one of {old.get(package)}"
+            )
         if old != self.record.versions:
             changed = ", ".join(f"{name} {was}" for name, was in old.items() if self.record.versions.get(name) != was)
             warnings.warn(f"{where}: written with {changed}; the run may differ in the last digits", stacklevel=3)

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from agents.state_tree import Tree, check_like
-from stackelberg_envs.errors import ArgumentError, OutputError
+from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError
 
 __all__ = [
     "Array",
@@ -356,7 +356,7 @@ class Part(Field):
         self.make, self.like, self.lasts = make, like, make is None
 
     def save(self, value: Any) -> Tree:  # noqa: D102
-        return None if value is None else value.state_dict()
+        return None if value is None else state_of(value)
 
     def load(self, tree: Tree, own: Any, owner: Any, where: str) -> Any:  # noqa: D102
         if own is None and self.make is not None:
@@ -383,7 +383,7 @@ class Parts(Field):
     lasts = True
 
     def save(self, value: Any) -> Tree:  # noqa: D102
-        return None if value is None else [part.state_dict() for part in value]
+        return None if value is None else [state_of(part) for part in value]
 
     def load(self, tree: Tree, own: Any, owner: Any, where: str) -> Any:  # noqa: D102
         if type(tree) is not list or own is None or len(tree) != len(own):
@@ -558,6 +558,26 @@ def require_declared(value: Any) -> None:
         )
 
 
+def state_of(value: Any) -> Tree:
+    """Return the state of an object by its ``state_dict``.
+
+    Raises
+    ------
+    ArgumentError
+        It has none, or that fails.
+    """
+    kind = type(value)
+    try:
+        return value.state_dict()
+    except StackelbergError:
+        raise
+    except Exception as exc:  # of whatever kind, from somebody else's class
+        problem = f"{type(exc).__name__}: {exc}"
+        raise ArgumentError(
+            f"state: {kind.__module__}:{kind.__qualname__}: expected a state_dict that works, got {problem}"
+        ) from exc
+
+
 def pending_state(value: Any, tree: Tree, where: str) -> Pending:
     """Return the state of an object, checked where it is a :class:`Stateful` one, to be put into force."""
     own = getattr(type(value), "load_state_dict", None)
@@ -566,4 +586,14 @@ def pending_state(value: Any, tree: Tree, where: str) -> Pending:
         return pending
     if own is None:
         raise OutputError(f"{where}: expected an object with load_state_dict, got {type(value).__name__}")
-    return Pending(lambda: value.load_state_dict(tree))
+
+    def apply() -> None:
+        try:
+            value.load_state_dict(tree)
+        except StackelbergError:
+            raise
+        except Exception as exc:  # of whatever kind, from somebody else's class
+            problem = f"{type(exc).__name__}: {exc}"
+            raise OutputError(f"{where}: expected what load_state_dict takes, got {problem}") from exc
+
+    return Pending(apply)

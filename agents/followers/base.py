@@ -6,6 +6,7 @@ this package can do: keep or reset what it has learned, and respond to a commitm
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -99,6 +100,14 @@ class Follower(Stateful, ABC):
         self.config = config
         self.rng = rng
         self.game: AnyGame | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Follower:
+        """Return a copy that goes on by itself, in the same game: games never change, and some are large."""
+        memo[id(self.game)] = self.game
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        vars(twin).update({name: copy.deepcopy(value, memo) for name, value in vars(self).items()})
+        return twin
 
     @property
     def table_shape(self) -> tuple[int | None, int | None, int | None]:

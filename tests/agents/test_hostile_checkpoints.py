@@ -150,6 +150,11 @@ SEEN = {"x": X, "cells": np.array([18]), "counts": np.ones(1)}
         (put("config", 3), "config: expected a dict"),
         (put("checkpoint_every", 0), "checkpoint_every: expected at least 1"),
         (put("versions", {"numpy": 1}), "versions: expected versions as strings"),
+        (
+            put("versions", "stackelberg-envs", "0.0.9"),
+            "expected a checkpoint of stackelberg-envs .*, got one of 0.0.9",
+        ),
+        (put("versions", {}), "expected a checkpoint of stackelberg-envs .*, got one of None"),
         (put("curve", {"rows": 2, "size": 10**15, "digest": ""}), "rows that the checkpoint was written with"),
     ],
 )
@@ -179,6 +184,18 @@ def test_states_of_other_leaders_are_checked_too(leader, change, problem, folder
     folder = folder_of(tmp_path, leader=leader)
     rewrite(folder, change)
     refused(folder, problem)
+
+
+def test_a_leader_in_a_process_of_its_own_checks_its_state_too(folder_of, tmp_path):
+    for change, problem in (
+        (put(*LEADER, "leader", "commit", "os:remove"), "got unknown commit"),
+        (put(*LEADER, "leader", "theta", np.zeros(5)), "theta: expected float64"),
+        (put(*LEADER, "model", 1), "leader: expected leader, theta; got unknown model"),
+    ):
+        folder = folder_of(tmp_path, leader_process=True)
+        rewrite(folder, change)
+        refused(folder, problem)
+        shutil.rmtree(folder)
 
 
 def test_configuration_record_and_state_are_bound_by_one_digest(folder_of, tmp_path):

@@ -1,5 +1,6 @@
 """Players declare their state: all that changes is in it, and nothing is taken over that does not fit."""
 
+import copy
 import functools
 import threading
 from collections import deque
@@ -248,6 +249,41 @@ class Own(agents.GradientLeader):
 def test_a_class_that_does_not_declare_is_named():
     with pytest.raises(ArgumentError, match="test_stateful:Hidden: expected a class that says what its state is"):
         Hidden().state_dict()
+
+
+def test_a_state_dict_that_fails_is_named_and_the_run_goes_on(monkeypatch, tmp_path):
+    class Odd(Own):
+        state_dict = property(lambda self: 1 / 0)
+
+    monkeypatch.setitem(LEADERS, "odd", Odd)
+    with pytest.warns(UserWarning, match="cannot be resumed: state: .*Odd: expected a state_dict that works, got Zero"):
+        record = agents.run(TOY, leader="odd", updates=2, steps_per_update=20, output=tmp_path)
+    assert record.status == "finished"
+
+
+def test_a_load_state_dict_that_fails_is_an_error_with_a_name(monkeypatch, tmp_path):
+    class Lossy(Own):
+        state_fields = stateful.fields()
+
+        def state_dict(self):
+            return {"rng": self.rng}
+
+    def stop(progress):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(LEADERS, "lossy", Lossy)
+    agents.run(TOY, leader="lossy", updates=2, steps_per_update=20, output=tmp_path, progress=stop)
+    with pytest.raises(OutputError, match="leader: expected what load_state_dict takes, got KeyError: 'seen'"):
+        agents.run(resume=tmp_path)
+
+
+def test_a_copy_of_a_follower_goes_on_by_itself_in_the_same_game():
+    run = Experiment(ExperimentConfig("stackelberg/RandomTabular-v0", follower="soft_q_learning"))
+    run.step()
+    twin = copy.deepcopy(run.follower)
+    assert twin.game is run.follower.game
+    assert twin.q is not run.follower.q
+    assert twin.rng.random() == run.follower.rng.random()
 
 
 def test_a_leader_may_do_it_by_itself(monkeypatch, tmp_path):
