@@ -206,6 +206,12 @@ def _commitment_bounds(session: Session, observed: str) -> Bounds:
     if observed == "local":
         rows = np.concatenate([np.asarray(commitment.local(bound)) for bound in (low, high)])
         low, high = rows.min(axis=0), rows.max(axis=0)
+    greatest = max(float(np.abs(low).max(initial=0.0)), float(np.abs(high).max(initial=0.0)))
+    if greatest > float(np.finfo(np.float32).max):
+        raise ArgumentError(
+            f"game: expected commitments that float32 holds, as observations do, got bounds of {greatest:g}: "
+            "give it in larger units"
+        )
     return (
         np.minimum(low, 0.0).astype(np.float32).ravel(),
         np.maximum(high, 0.0).astype(np.float32).ravel(),

@@ -316,6 +316,21 @@ def test_games_are_made_in_any_unit(c):
     np.testing.assert_allclose(made.follower_reward / made.temperature, unit.follower_reward / unit.temperature)
 
 
+@pytest.mark.parametrize("c", [1e-100, 1e20, 1e100])
+def test_leaders_commit_in_any_unit(c):
+    given = arguments(temperature=0.5 * c, leader_policy=np.full((S, A), 0.5))
+    for name in ("leader_reward", "follower_reward"):
+        given[name] = given[name] * c
+    game = TabularGame(**(given | {"commitment": StateIncentive(-c, 0.0, where=WHERE)}))
+    if c > 1e38:
+        with pytest.raises(ArgumentError, match="game: expected commitments that float32 holds"):
+            se.leader_env(game=game)
+    else:
+        env = se.leader_env(game=game)
+        env.reset(seed=0)
+        assert np.isfinite(env.step(np.full(S, -0.5 * c))[1])
+
+
 def test_every_error_is_of_this_library():
     assert issubclass(GameError, StackelbergError)
     assert issubclass(CommitmentError, StackelbergError)
