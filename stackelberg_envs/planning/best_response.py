@@ -169,8 +169,11 @@ def respond(game: Primitives, tolerance: float, start: Array | None, settle: flo
     for _ in range(MAX_NEWTON_STEPS):
         residual, largest = backup(values)
         floor = _backup_rounding(game, largest)
+        # What rounding leaves of the tolerance is for the iteration; if that is nothing, more steps are of no use.
+        left = tolerance - factor * floor - _exponent_rounding(game, floor)
+        settled = factor * (residual - floor) <= settle and (factor * residual <= left or left <= 0)
         # At rounding the residual stalls; another Newton step would not lower it.
-        if factor * residual <= settle or (residual <= 8 * floor and residual >= 0.5 * best):
+        if settled or (residual <= 8 * floor and residual >= 0.5 * best):
             return _finished(backup, residual, floor, tolerance)
         # While the last factorisation still gains much it is kept: a solve costs a tenth of a new one.
         if system is None or residual > CHORD_PROGRESS * last:
@@ -202,17 +205,21 @@ def _backup_rounding(game: Primitives, largest: float) -> float:
     """Return a bound on the rounding of one backup: of its sums, of values up to `largest`, and of the logarithm."""
     _, A, B = game.follower_reward.shape
     N = game.believed_transition.probabilities.shape[3]
-    return float(ROUNDING * ((2 * N + A + 8) * largest + 4 * game.temperature * math.log(B)))
+    return float(ROUNDING * ((N + A + 4) * largest + 4 * game.temperature * math.log(B)))
+
+
+def _exponent_rounding(game: Primitives, floor: float) -> float:
+    """Return what rounding of (Q - V) / temperature, of exp and of the division does to a probability."""
+    return floor / game.temperature + 8 * ROUNDING
 
 
 def _finished(backup: _Backup, residual: float, floor: float, tolerance: float) -> Response:
     game = backup.game
     gain = game.follower_discount / (1.0 - game.follower_discount)
     error = gain * (residual + floor) + floor
-    # Of the exponents, (Q - V) / temperature, which are rounded as the values are, and of exp and the division.
-    policy_error = (0.5 * gain * (residual + floor) + floor) / game.temperature + 8 * ROUNDING
+    policy_error = 0.5 * gain * (residual + floor) / game.temperature + _exponent_rounding(game, floor)
     if policy_error <= tolerance:
-        unsettled = (0.5 * gain * residual + floor) / game.temperature
+        unsettled = (0.5 * gain * max(residual - floor, 0.0) + floor) / game.temperature
         return Response(
             BestResponse(backup.q, backup.values, backup.out, backup.policy(), error, policy_error), unsettled
         )
