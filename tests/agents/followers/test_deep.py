@@ -496,7 +496,7 @@ def test_a_run_whose_network_diverges_stops_with_what_it_had(torch, monkeypatch,
 
     def ruin_the_second(self, view):
         if not self.fresh:
-            self._parts[0].network.parameters[:] = np.nan
+            self._parts[1].network.parameters[:] = np.nan
         return learn(self, view)
 
     monkeypatch.setattr(Sac, "adapt", ruin_the_second)
