@@ -32,7 +32,7 @@ from rich.text import Text
 from agents.cli_parser import REFUSED, command_parser, on_one_line
 from agents.cli_values import count, read_pairs
 from agents.demo import DEMO, INTRODUCTION, command_of, words_of
-from agents.signals import Signals
+from agents.signals import Interrupts, Signals
 from stackelberg_envs.docstrings import docstring_of
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.batched import AnyGame
     from stackelberg_envs.registration import EnvSpec
 
-__all__ = ["enter", "main"]
+__all__ = ["main"]
 
 FAILED, SIGNALLED = 1, 128
 #: Seconds that an update may take to end after Ctrl-C.
@@ -79,11 +79,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0 done, 1 failed for want of memory or of somewhere to print, 2 refused,
         128 + n stopped by signal n (130 by Ctrl-C).
     """
-    with _Interrupts() as interrupts:
+    with Interrupts.current() as interrupts:
         return _answer(arguments, interrupts)
 
 
-def _answer(arguments: Sequence[str] | None, interrupts: _Interrupts) -> int:
+def _answer(arguments: Sequence[str] | None, interrupts: Signals) -> int:
     for stream in (sys.stdout, sys.stderr):
         # Names of files may hold what the terminal's encoding does not.
         with suppress(AttributeError, ValueError):
@@ -94,6 +94,8 @@ def _answer(arguments: Sequence[str] | None, interrupts: _Interrupts) -> int:
         if options.command is None:
             parser.print_help()
             return 0
+        if options.command not in ("run", "demo"):
+            interrupts.release()
         _import_modules(options)
         return ACTIONS[options.command](options, Console(highlight=False, markup=False, emoji=False))
     except SystemExit as exc:
@@ -338,17 +340,19 @@ def _run(options: argparse.Namespace, console: Console) -> int:
 
     interrupts = Signals.current()
     try:
+        interrupts.release()  # from here on there is a folder where a stop can be noted
         game, level, arguments = _checked_run(options) if options.resume is None else _checked_resume(options)
+        if not options.quiet:
+            console.print(
+                f"{game.name}: leader {options.leader}, which sees {LEVELS[level.name]}, "
+                f"against follower {options.follower}. Ctrl-C stops early.\n"
+            )
+        with _bar(console, options.quiet) as bar:
+            record = _run_or_say(options, arguments, _Watch(bar, options.updates, interrupts))
     except KeyboardInterrupt:
-        _note_stop(options)
+        with suppress(StackelbergError):
+            _note_stop(options)
         raise
-    if not options.quiet:
-        console.print(
-            f"{game.name}: leader {options.leader}, which sees {LEVELS[level.name]}, "
-            f"against follower {options.follower}. Ctrl-C stops early.\n"
-        )
-    with _bar(console, options.quiet) as bar:
-        record = _run_or_say(options, arguments, _Watch(bar, options.updates, interrupts))
     console.print(_result_table(record))
     if not options.quiet:
         console.print("\n" + in_words(record))
@@ -449,18 +453,6 @@ def _run_or_say(options: argparse.Namespace, arguments: dict[str, Any], watch: _
         if options.output is not None and watch.started:
             _complain(f"the run failed; what it had is in {Path(options.output) / 'record.json'}")
         raise
-
-
-class _Interrupts(Signals):
-    """Ctrl-C and its like while a command lasts: the first ends a run after the present update, the second at once.
-
-    Before the first update there is nothing to wait for, and no update is waited for long.
-    """
-
-    def announce(self) -> None:
-        """Say that the update is waited for; not through rich: a signal may arrive while it holds its lock."""
-        with suppress(OSError):  # a terminal that goes away cannot be told
-            os.write(2, b"\nstopping after this update; Ctrl-C again stops at once\n")
 
 
 def _exit_code(interrupts: Signals) -> int:
@@ -639,16 +631,5 @@ ACTIONS: dict[str, Callable[[argparse.Namespace, Console], int]] = {
 }
 
 
-def enter() -> None:
-    """Run the command line as a process of its own, and end it."""
-    code = main()
-    if code >= SIGNALLED:
-        # All is written. Taking apart what was imported would keep waiting whoever asked the process to end.
-        with suppress(OSError):
-            sys.stdout.flush()
-        os._exit(code)
-    sys.exit(code)
-
-
 if __name__ == "__main__":
-    enter()
+    sys.exit(main())

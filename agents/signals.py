@@ -7,16 +7,18 @@ is raised any more, so that there is a record with a final status however often 
 from __future__ import annotations
 
 import math
+import os
 import re
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
-__all__ = ["Signals", "Stopped"]
+__all__ = ["Interrupts", "Signals", "Stopped"]
 
 Result = TypeVar("Result")
 NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -217,6 +219,18 @@ class Signals:
         done.set()
         with self._sending:
             pass
+
+
+class Interrupts(Signals):
+    """Ctrl-C and its like on the command line: the first ends a run after the present update, the second at once.
+
+    Before the first update there is nothing to wait for, and no update is waited for long.
+    """
+
+    def announce(self) -> None:
+        """Say that the update is waited for; not through rich: a signal may arrive while it holds its lock."""
+        with suppress(OSError):  # a terminal that goes away cannot be told
+            os.write(2, b"\nstopping after this update; Ctrl-C again stops at once\n")
 
 
 def _depth_of(frame: FrameType | None) -> int:

@@ -458,7 +458,10 @@ def test_an_update_that_takes_long_is_not_waited_for(tmp_path, monkeypatch, capf
 def test_a_batch_system_gets_a_record_and_an_exit_code(seconds, number, tmp_path):
     words = ["run", "stackelberg/TaxDesign-v0", "--leader", "certainty_equivalent", "--output", str(tmp_path)]
     with subprocess.Popen(
-        [sys.executable, "-m", "agents.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", "from agents.entry import main; main()", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         time.sleep(seconds)
         process.send_signal(number)
