@@ -40,7 +40,7 @@ def test_variants_conform(arguments):
 
 @pytest.mark.parametrize("spec_id", ["stackelberg/RandomTabular-v0", "stackelberg/FourRooms-v0"])
 def test_games_with_contexts_pay_by_the_context(spec_id):
-    arguments = {"K": 3} if "Random" in spec_id else {"goals": ((1, 9), (11, 11), (1, 1))}
+    arguments = {"K": 3} if "Random" in spec_id else {"goals": ((1, 9), (11, 11), (1, 1)), "horizon": 60}
     for seed in range(4):  # in which every context is drawn
         for face in (se.parallel_env, se.followers_env):
             se.check_env(face(spec_id, **arguments), seed=seed)

@@ -56,7 +56,7 @@ def in_turn(rng, probabilities, n):
 def test_households_of_which_play_favours_a_type_are_found(monkeypatch):
     """Types one after the other, always from the first on: a third more of it among three households."""
     monkeypatch.setattr(tax_design_v0, "_types_in_turn", in_turn)
-    for n in (1, 2, 4):
+    for n in (1, 4):
         check = tax_design_v0.make_game(num_households=n, horizon=3, leader_discount=0.3, follower_discount=0.3)
         se.check_game(check)
     with pytest.raises(ConformityError, match="initial_states draws alike 3 at a time"):
@@ -85,7 +85,7 @@ def test_a_loud_game_is_not_refused_for_its_noise():
         temperature=1.0,
         commitment=se.StateIncentive(0.0, 1.0, where=[1.0, 1.0]),
     )
-    for seed in range(5):
+    for seed in range(2):
         check_tabular_values(game, np.zeros(2), np.random.default_rng(seed))
 
 
