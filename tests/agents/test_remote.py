@@ -36,6 +36,8 @@ BARRED = ("stackelberg_envs.games", "stackelberg_envs.oracles", "stackelberg_env
 #: What only those load that plan in a model of their own.
 SOLVERS = tuple(f"stackelberg_envs.planning.{name}" for name in ("best_response", "evaluation", "hypergradient"))
 PLANNERS = ("certainty_equivalent",)
+#: One of each kind; a process takes a second to start.
+QUICK = ("bchg", "certainty_equivalent", "cma_es", "zero_order")
 
 
 def content(record):
@@ -45,7 +47,8 @@ def content(record):
 
 
 def remote_leaders():
-    return [name for name in leader_names() if leader_class(name).information <= Information.RESPONSE]
+    names = [name for name in leader_names() if leader_class(name).information <= Information.RESPONSE]
+    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.deep) for name in names]
 
 
 def first_served(leader):
