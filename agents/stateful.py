@@ -278,7 +278,8 @@ class Tuple(Field):
             raise OutputError(f"{where}: expected {len(self.items)} entries, got {_size(tree)}")
         owns = own if isinstance(own, tuple) and len(own) == len(tree) else (None,) * len(tree)
         parts = zip(self.items, tree, owns, strict=True)
-        return tuple(_loaded(item, part, o, owner, f"{where}[{i}]") for i, (item, part, o) in enumerate(parts))
+        found = [_loaded(item, part, o, owner, f"{where}[{i}]") for i, (item, part, o) in enumerate(parts)]
+        return _gathered(found, tuple)
 
 
 class List(Field):
@@ -298,8 +299,8 @@ class List(Field):
             raise OutputError(f"{where}: expected {limit}, got {_size(tree)}")
         found = [_loaded(self.item, part, None, owner, f"{where}[{i}]") for i, part in enumerate(tree)]
         if isinstance(own, deque):
-            return deque(found, maxlen=own.maxlen)
-        return tuple(found) if self.as_tuple else found
+            return _gathered(found, lambda items: deque(items, maxlen=own.maxlen))
+        return _gathered(found, tuple if self.as_tuple else list)
 
 
 class Arrays(List):
@@ -333,7 +334,7 @@ class Record(Field):
             name: _loaded(item, tree[name], getattr(own, name, None), owner, f"{where}.{name}")
             for name, item in self.items.items()
         }
-        return self.kind(**values)
+        return _gathered([*values.values()], lambda items: self.kind(**dict(zip(values, items, strict=True))))
 
 
 class Part(Field):
@@ -420,6 +421,13 @@ class Policy(Array):
         if off > ROUNDING:
             raise OutputError(f"{where}: expected probabilities that sum to one, got a sum that is off by {off:.3g}")
         return table
+
+
+def _gathered(found: list[Any], make: Callable[[list[Any]], Any]) -> Any:
+    """Return what is made of loaded values; pending, if one of them is."""
+    if not any(isinstance(value, Pending) for value in found):
+        return make(found)
+    return Pending(lambda: make([value.apply() if isinstance(value, Pending) else value for value in found]))
 
 
 def _size(tree: Tree) -> str:

@@ -125,6 +125,11 @@ class Inner(Stateful):
         self.level = level
 
 
+@dataclass
+class Holder:
+    one: Inner
+
+
 class Outer(Stateful):
     """One field of every kind."""
 
@@ -144,6 +149,7 @@ class Outer(Stateful):
         queue=stateful.List(stateful.Number()),
         scales=stateful.List(stateful.Number(), as_tuple=True),
         points=stateful.Arrays((2,)),
+        pool=stateful.List(stateful.Record(Holder, one=stateful.Part(make=lambda self: Inner())), most=4),
         like=stateful.Like(),
         policy=stateful.Policy(lambda self: (None, 2)),
     )
@@ -154,6 +160,7 @@ class Outer(Stateful):
         self.count, self.flag, self.word, self.pair = 0, False, "", None
         self.inner, self.later, self.parts = Inner(), None, [Inner(), Inner()]
         self.both, self.queue, self.scales = (0.0, np.zeros(1)), deque(maxlen=3), ()
+        self.pool = []
         self.points, self.like = [np.zeros(2)], {"a": [1, "b"]}
 
 
@@ -165,6 +172,7 @@ def lived():
     outer.inner.level, outer.later, outer.parts[1].level = 1.5, Inner(2.5), 3.5
     outer.both, outer.scales, outer.like = (1, np.arange(4.0)), (1.0, 2), {"a": [2, "c"]}
     outer.queue.extend([1.0, np.float64(2.0)])
+    outer.pool = [Holder(one=Inner(4.5)), Holder(one=Inner(5.5))]
     outer.points, outer.policy = [np.ones(2), np.zeros(2)], np.array([[0.25, 0.75]])
     return outer
 
@@ -180,6 +188,7 @@ def test_every_kind_of_field_comes_back():
     assert (twin.count, twin.flag, twin.word, twin.pair) == (3, True, "word", Pair(0.5, 2))
     assert (twin.inner.level, twin.later.level, twin.parts[1].level) == (1.5, 2.5, 3.5)
     assert (list(twin.queue), twin.queue.maxlen, twin.scales) == ([1.0, 2.0], 3, (1.0, 2.0))
+    assert [holder.one.level for holder in twin.pool] == [4.5, 5.5]
     assert [point.tolist() for point in twin.points] == [[1.0, 1.0], [0.0, 0.0]]
 
 
@@ -209,6 +218,7 @@ def test_every_kind_of_field_comes_back():
         ("scales", ["x"], r"scales\[0\]: expected a number, got str"),
         ("points", np.zeros((0, 2)), "points: expected an array of one or more arrays"),
         ("points", np.zeros((2, 3)), r"points\[0\]: expected float64 of shape \(2,\)"),
+        ("pool", [{"one": {"level": -1.0}}], r"pool\[0\]\.one\.level: expected at least 0\.0"),
         ("like", {"a": [1, 2]}, r"like\.a\[1\]: expected str, got int"),
         ("policy", np.array([[0.5, 0.6]]), "policy: expected probabilities that sum to one, got a sum that is off"),
     ],
