@@ -295,3 +295,18 @@ def test_a_finished_run_is_refused_other_options_and_another_game_too(tmp_path):
     assert agents.run(TOY, resume=tmp_path / "id").status == "finished"
     assert agents.run(discrete_toy_v0.make_game(), resume=tmp_path / "own").status == "finished"
     assert load_record(tmp_path / "own").game_digest == load_record(tmp_path / "id").game_digest
+
+
+def test_the_command_line_refuses_what_needs_trust_and_says_what_to_write(folder_of, tmp_path, capsys):
+    from agents.cli import main
+
+    folder = folder_of(tmp_path)
+    whole = (folder / "checkpoint.npz").read_bytes()
+    rewrite(folder, put("config", "follower", "sb3"))
+    assert main(["run", "--resume", str(folder), "--quiet"]) == 2
+    assert "may run any code; expected trust=True (on the command line --trust)" in capsys.readouterr().err
+    rewrite(folder, lambda tree: tree["config"].pop("seed"))
+    assert main(["run", "--resume", str(folder), "--quiet"]) == 2
+    assert "expected the configuration of a run" in capsys.readouterr().err
+    (folder / "checkpoint.npz").write_bytes(whole)
+    assert main(["run", "--resume", str(folder), "--quiet", "--trust"]) == 0
