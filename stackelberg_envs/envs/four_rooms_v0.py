@@ -40,7 +40,7 @@ Version history
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 import numpy as np
 
@@ -182,8 +182,6 @@ def make_game(
         follower_slip = require_probability(follower_slip, "follower_slip")
     goals = _checked_goals(goals)
     states = [_state_of(goal) for goal in goals]
-    if not states:
-        raise GameError("goals: expected at least one (row, column), got none")
     even = np.full(len(states), 1.0 / len(states))
     probabilities = as_float(even if goal_probabilities is None else goal_probabilities, "goal_probabilities")
     require_shape(probabilities, [even.shape], "goal_probabilities")
@@ -227,6 +225,8 @@ def _per_state(values: Array) -> Array:
 
 
 def _checked_goals(goals: object) -> tuple[tuple[int, int], ...]:
+    if isinstance(goals, Sized) and len(goals) == 0:
+        raise GameError("goals: expected at least one (row, column), got none")
     cells = as_integers(goals, "goals")  # type: ignore[arg-type]
     if cells.ndim != 2 or cells.shape[1] != 2:
         raise GameError(f"goals: expected free cells (row, column) of the 13 x 13 map, got {goals!r}")

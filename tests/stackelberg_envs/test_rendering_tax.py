@@ -41,9 +41,11 @@ def test_households_stand_at_their_assets_in_the_colour_of_their_type():
     _, _, _, _, infos = env.step({"leader_0": X, "follower_0": np.zeros(4, int), "follower_1": np.zeros(4, int)})
     picture = env.render()
     for i in range(2):
-        assets = float(infos[f"follower_{i}"]["next_state"][0])
+        assets, kind = infos[f"follower_{i}"]["next_state"]
         row = round(rendering_tax.PLOT_TOP + 20 + 18 * i)
-        np.testing.assert_array_equal(picture[row, round(rendering_tax._column(assets))], rendering_tax.TYPES[i])
+        np.testing.assert_array_equal(
+            picture[row, round(rendering_tax._column(assets))], rendering_tax.TYPES[int(kind)]
+        )
 
 
 def test_histogram_is_where_best_responses_are():

@@ -156,5 +156,5 @@ def test_the_truth_can_be_told_instead_under_a_declared_level():
     np.testing.assert_array_equal(told.commitment, public.commitment)
     both = agents.run(secret, **options, leader_options={"privileged": ["temperature", "behaviour"]})
     assert not np.array_equal(both.commitment, told.commitment)
-    with pytest.raises(ArgumentError, match=r"privileged: expected names among .*, got \['mind'\]"):
+    with pytest.raises(ArgumentError, match=r"privileged: expected a list of words among .*, got \['mind'\]"):
         agents.run(secret, **options, leader_options={"privileged": ["mind"]})
