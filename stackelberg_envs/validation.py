@@ -80,7 +80,8 @@ def _is_checkable(hint: Any) -> bool:
 
 
 def _converted(plain: object, hint: Any) -> Any:
-    if not _is_finite(plain):
+    # What a dict of anything holds is checked, by its own name, by whoever it is handed on to.
+    if typing.get_args(hint)[1:] != (Any,) and not _is_finite(plain):
         raise msgspec.ValidationError("Expected finite numbers")
     if _is_unordered(plain) and not _names_sets(hint):
         # The library would take a set for a list, in an order that nobody chose.

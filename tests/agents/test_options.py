@@ -324,3 +324,9 @@ def test_a_refused_run_leaves_no_folder(tmp_path):
         with pytest.raises(StackelbergError):
             run(output=tmp_path / "new" / "folder", **arguments)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_number_that_is_none_is_refused_under_the_name_of_its_option():
+    options = {"updates": 1, "steps_per_update": 5, "leader_options": {"learning_rate": float("nan")}}
+    with pytest.raises(ArgumentError, match=r"leader 'bchg': learning_rate: expected a number greater than 0, got nan"):
+        agents.run("stackelberg/DiscreteToy-v0", **options)
