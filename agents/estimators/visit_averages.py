@@ -25,6 +25,7 @@ the visits of s does: it becomes a weight per visit of s, for another pass.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,10 @@ __all__ = [
     "weights_per_visit",
 ]
 
-#: Passes over the batch end when what is left over is this small, relative to the weights it came from.
+#: Passes over the batch end when what is left over is this small, relative to what the first of them left over.
 LEFTOVER = 1e-9
+#: Of weights of about 1: below it, rounding may keep a number from shrinking any more.
+NOTHING = 1e-290
 
 
 def advantage_weights(
@@ -157,6 +160,9 @@ def follow_visits(
 def _passes(per_visit: Array, trajectories: Trajectories, discount: float, bootstrap: bool) -> tuple[Array, Array]:
     """Return the weights carried to each step from earlier ones, and these plus its own, each of shape (T,)."""
     carried, trace = np.zeros((2, trajectories.num_steps))
+    # In units of the greatest weight, a power of two: among the least numbers that there are, none shrinks by rounding.
+    exponent = math.frexp(float(np.abs(per_visit).max(initial=0.0)))[1]
+    per_visit = np.ldexp(per_visit, -exponent)
     Z = len(per_visit)
     visits = np.bincount(trajectories.joint_state, minlength=Z)
     arriving, leftover = np.zeros((2, Z))
@@ -178,9 +184,9 @@ def _passes(per_visit: Array, trajectories: Trajectories, discount: float, boots
         )
         # Each pass shrinks what is left over by the discount at least, so this ends.
         total = float(np.abs(leftover).sum())
-        limit = LEFTOVER * total if limit is None else limit
-        if not bootstrap or total <= limit:
-            return carried, trace
+        limit = max(LEFTOVER * total, NOTHING) if limit is None else limit
+        if not (bootstrap and total > limit):  # it is not, either, where it is no number
+            return np.ldexp(carried, exponent), np.ldexp(trace, exponent)
         arriving = np.where(visits > 0, leftover / np.maximum(visits, 1), 0.0)
 
 

@@ -1,6 +1,7 @@
 """What several test files share about leaders."""
 
 import gc
+import signal
 import types
 
 import pytest
@@ -16,6 +17,18 @@ QUICK = {
         "iterations": 5,
     }
 }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heeded_signals():
+    """Signals as in a terminal: one that is ignored (a job in the background, nohup) would stop no run, by design."""
+    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    ignored = [number for number in defaults if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, defaults[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture

