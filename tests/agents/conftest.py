@@ -22,7 +22,9 @@ QUICK = {
 @pytest.fixture(autouse=True, scope="session")
 def heeded_signals():
     """Signals as in a terminal: one that is ignored (a job in the background, nohup) would stop no run, by design."""
-    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    defaults = dict.fromkeys([signal.SIGTERM, signal.SIGHUP], signal.SIG_DFL) | {
+        signal.SIGINT: signal.default_int_handler
+    }
     ignored = [number for number in defaults if signal.getsignal(number) == signal.SIG_IGN]
     for number in ignored:
         signal.signal(number, defaults[number])
