@@ -6,7 +6,8 @@ STAMP := $(VENV)/.installed
 
 # One thread of BLAS for each of pytest's two processes: its threads wait for each other where cores are shared, and
 # small matrices then take ten times as long.
-ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+# Nor is bytecode kept from being written where it usually is not: each process that a test starts would compile anew.
+ONE_THREAD := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := -m pytest -q -m "not deep"
 LOWEST := .venv-lowest
 

@@ -309,7 +309,7 @@ agents.run({game!r}, leader="bchg", follower="soft_q_learning", follower_options
 """
 
 
-@pytest.mark.parametrize("update", [3, 17, 41])
+@pytest.mark.parametrize("update", [17, *(pytest.param(update, marks=pytest.mark.deep) for update in (3, 41))])
 def test_a_killed_process_leaves_a_run_that_goes_on(update, tmp_path):
     command = [sys.executable, "-c", SCRIPT.format(game=TOY), str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

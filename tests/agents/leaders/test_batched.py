@@ -65,6 +65,7 @@ def test_bchg_climbs_the_building() -> None:
     assert score(run(BUILDING, "bchg", 20, 10_000, start=MIDDLE)) > 0.75
 
 
+@pytest.mark.deep
 def test_bchg_climbs_the_tax_game_with_local_features() -> None:
     record = run(TAX, "bchg", 12, 5_000, start=[0.3] * 4, features="local")
     assert record.leader_value > 36.0

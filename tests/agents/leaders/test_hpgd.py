@@ -105,6 +105,7 @@ def test_weights_as_published_average_the_direct_term_over_all_and_the_response_
     np.testing.assert_allclose(published, both - direct * (1.0 - finished / seen.num_episodes), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("bootstrap", "low", "high"), [(False, 0.6, 1.4), (True, -0.65, -0.55)])
 def test_the_published_start_of_four_rooms_is_left_because_cut_episodes_end(bootstrap, low, high):
     # Fixed seed; of four seeds the values were 0.82 to 0.86 and -0.61.

@@ -1,4 +1,4 @@
-"""What each leader reaches. "Optimum" is the exact one of tasks.md; ten seeds, fixed."""
+"""What each leader reaches. "Optimum" is the exact one of tasks.md; three seeds, fixed, ten in the deep checks."""
 
 import numpy as np
 import pytest
@@ -12,34 +12,37 @@ from stackelberg_envs.errors import ArgumentError, InformationError, UnknownName
 from stackelberg_envs.oracles import solve
 
 OPTIMUM = {1.0: 34.992641, 2.0: 39.940211}
-SEEDS = range(10)
+of_seeds = pytest.mark.parametrize("seeds", [range(3), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
 
 
-def toy_values(leader, reward, **options):
+def toy_values(leader, reward, seeds, **options):
     game = discrete_toy_v0.make_game(reward=reward)
     records = [
         agents.run(game, leader=leader, updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0, **options)
-        for seed in SEEDS
+        for seed in seeds
     ]
     assert all(record.observed_steps == 225_000 for record in records)
     return np.array([record.leader_value for record in records])
 
 
+@of_seeds
 @pytest.mark.parametrize("reward", [1.0, 2.0])
-def test_bchg_reaches_the_optimum_of_the_toy_from_observed_play_alone(reward):
-    values = toy_values("bchg", reward)
-    assert (values >= 0.98 * OPTIMUM[reward]).sum() >= 9
+def test_bchg_reaches_the_optimum_of_the_toy_from_observed_play_alone(reward, seeds):
+    values = toy_values("bchg", reward, seeds)
+    assert (values >= 0.98 * OPTIMUM[reward]).sum() >= round(0.9 * len(seeds))
 
 
-def test_bchg_reaches_the_optimum_at_reward_two_also_from_far_below_it():
+@pytest.mark.parametrize("seeds", [range(5), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
+def test_bchg_reaches_the_optimum_at_reward_two_also_from_far_below_it(seeds):
     # theta = 0 is worth 39.938 already; here q = f(1 | A) starts at 0.12, worth 35.05.
-    values = toy_values("bchg", 2.0, leader_options={"start": [0.0, 0.0, 2.0, 0.0, 0.0, 0.0]})
-    assert (values >= 0.98 * OPTIMUM[2.0]).sum() >= 9
+    values = toy_values("bchg", 2.0, seeds, leader_options={"start": [0.0, 0.0, 2.0, 0.0, 0.0, 0.0]})
+    assert (values >= 0.98 * OPTIMUM[2.0]).sum() >= round(0.9 * len(seeds))
 
 
+@of_seeds
 @pytest.mark.parametrize("reward", [1.0, 2.0])
-def test_naive_does_not(reward):
-    assert (toy_values("naive", reward) < 0.5 * OPTIMUM[reward]).all()
+def test_naive_does_not(reward, seeds):
+    assert (toy_values("naive", reward, seeds) < 0.5 * OPTIMUM[reward]).all()
 
 
 @pytest.mark.parametrize("reward", [1.0, 2.0])

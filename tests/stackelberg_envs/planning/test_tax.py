@@ -44,11 +44,12 @@ def all_actions_method(game, x, k, nodes):
     values = np.zeros(len(m))
     for _ in range(260):
         q = reward + gamma * (rows @ values)[:, which]
-        values = temperature * logsumexp(q / temperature, axis=1)
+        highest = q.max(axis=1)
+        values = highest + temperature * np.log(np.exp((q - highest[:, None]) / temperature).sum(axis=1))
     policy = np.exp((q - values[:, None]) / temperature)
-    leader_values = np.zeros(len(m))
-    for _ in range(260):
-        leader_values = (policy * (leader + game.leader_discount * (rows @ leader_values)[:, which])).sum(axis=1)
+    by_move = policy @ np.eye(len(move))[which]
+    onward = (by_move[:, None, :] @ rows)[:, 0]
+    leader_values = np.linalg.solve(np.eye(len(m)) - game.leader_discount * onward, (policy * leader).sum(axis=1))
     initial = w * np.exp(-0.25 * m**2)
     initial /= initial.sum()
     return initial @ leader_values, initial @ values
