@@ -178,8 +178,15 @@ def test_a_flag_that_is_no_flag_is_refused():
         made(TOY, per_context="no")
 
 
-@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "elsewhere"])
-@pytest.mark.parametrize("kind", ["soft_q_learning", "soft_value_iteration"])
+@pytest.mark.parametrize(
+    ("kind", "elsewhere"),
+    [
+        ("soft_q_learning", False),
+        ("soft_value_iteration", False),
+        ("soft_q_learning", True),
+        pytest.param("soft_value_iteration", True, marks=pytest.mark.deep),
+    ],
+)
 def test_a_run_with_several_goes_on_where_it_was_stopped(tmp_path, elsewhere, kind):
     def stop(state):
         if state.update == 2:

@@ -142,6 +142,7 @@ def test_exploring_bars_the_best_known_ways():
     assert visits[barred].min() >= visits[~barred & paying].max()
 
 
+@pytest.mark.deep
 def test_the_exact_leader_with_many_starts_beats_its_single_ascent():
     game = se.make_game("stackelberg/FourRooms-v0", temperature=0.005)
     plain = agents.run(game, leader="exact", updates=200, steps_per_update=1, evaluate_every=0)
@@ -248,6 +249,7 @@ def test_options_that_are_none_are_refused():
             agents.run(game, leader="certainty_equivalent", updates=1, leader_options=options)
 
 
+@pytest.mark.deep
 def test_it_sees_that_the_follower_believes_in_other_dynamics_and_gains_by_it():
     # As published: play at slip 0.33, plans at 0.44. The best published report is 1.333; the fitted belief shows.
     game = se.make_game("stackelberg/FourRooms-v0", slip=0.33, follower_slip=0.44)
