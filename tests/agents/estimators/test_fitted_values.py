@@ -53,7 +53,9 @@ def test_the_follower_values_are_those_of_the_riccati_equation(exact_values: Any
 
 
 # Where the published curve stays; both entries of the gradient matter, though one is 80 to 700 times the other.
-@pytest.mark.parametrize("x", [pytest.param((0.0, 0.0), marks=pytest.mark.deep), (-1.0, -2.0), (-9.5, -9.0)], ids=str)
+@pytest.mark.parametrize(
+    "x", [(-9.5, -9.0), *(pytest.param(x, marks=pytest.mark.deep) for x in ((0.0, 0.0), (-1.0, -2.0)))], ids=str
+)
 def test_past_play_shows_the_slope_that_present_play_does_not(x: tuple[float, float]) -> None:
     game, K = se.make_game(LQR), np.array([x])
     truth = game.solve(K).gradient
