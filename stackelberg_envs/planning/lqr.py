@@ -126,8 +126,10 @@ def riccati(M: Array, B: Array, Q: Array, R: Array, discount: float) -> Array:
     root = np.sqrt(discount)
     step, reach, P = root * M, discount * (B @ small_matrices.solve(R, B.T)), Q
     # Costs have a unit: theirs, or where states cost little, that of what the follower pays to move them.
-    unit = max(np.abs(Q).max(), 1.0 / np.abs(reach).max() if reach.any() else 0.0)
-    eye, limit = np.eye(len(M)), LARGEST_RATIO * unit if unit > 0 else np.inf
+    with np.errstate(over="ignore"):  # whoever hardly looks ahead has no limit
+        unit = max(np.abs(Q).max(), 1.0 / np.abs(reach).max() if reach.any() else 0.0)
+        limit = LARGEST_RATIO * unit if unit > 0 else np.inf
+    eye = np.eye(len(M))
     for _ in range(MAX_DOUBLINGS):
         joined = small_matrices.solve(eye + reach @ P, np.concatenate([step, reach], axis=1))
         moved, spread = joined[:, : len(M)], joined[:, len(M) :]

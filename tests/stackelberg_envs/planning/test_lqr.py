@@ -133,6 +133,13 @@ def test_riccati_agrees_with_scipy(seed):
     np.testing.assert_allclose(lqr.riccati(*arguments, 0.9), expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("discount", [0.0, 5e-324, 1e-300])
+def test_whoever_hardly_looks_ahead_pays_for_the_present_state_alone(discount):
+    _, numbers, _, _ = random_game(0)
+    M, B, Q = 0.5 * np.eye(3), numbers.follower_input, numbers.state_cost
+    np.testing.assert_array_equal(lqr.riccati(M, B, Q, numbers.action_cost, discount), Q)
+
+
 def test_riccati_agrees_with_plain_iteration_of_its_equation():
     parts = BUILDING.solve(MIDDLE).plan.parts
     numbers, g, M = parts.numbers, parts.discount, parts.drift
