@@ -40,7 +40,7 @@ Version history
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -225,7 +225,8 @@ def _per_state(values: Array) -> Array:
 
 
 def _checked_goals(goals: object) -> tuple[tuple[int, int], ...]:
-    if isinstance(goals, Sized) and len(goals) == 0:
+    # Not everything with a length tells it: a sparse matrix does not.
+    if (isinstance(goals, np.ndarray) and goals.size == 0) or (isinstance(goals, Sequence) and not goals):
         raise GameError("goals: expected at least one (row, column), got none")
     cells = as_integers(goals, "goals")  # type: ignore[arg-type]
     if cells.ndim != 2 or cells.shape[1] != 2:

@@ -345,6 +345,12 @@ def test_ten_thousand_nasty_arguments(name):
     fuzz(-(-10_000 // len(BUILDS)))(name)
 
 
+@pytest.mark.parametrize("goals", [[], (), np.zeros((0, 2)), scipy.sparse.eye(3), {}, {(1, 1)}, range(0), "", 5])
+def test_goals_that_are_no_list_of_cells_are_refused(goals):
+    with pytest.raises(StackelbergError, match="goals: expected"):
+        four_rooms_v0.make_game(goals=goals)
+
+
 def test_right_arguments_are_accepted():
     for build, arguments in BUILDS.values():
         if "b" not in arguments:
