@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.curves import CurveMark
-from agents.files import CHECKPOINT_NAME, named, write_atomically
+from agents.files import CHECKPOINT_NAME, named, require_file, write_atomically
 from agents.state_tree import Tree, digest, read_tree, to_bytes
 from agents.stateful import Count, Field, Record, Text, load_fields
 from stackelberg_envs.errors import OutputError
@@ -78,7 +78,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     with named(f"{path}: expected the checkpoint of a run that was stopped"):
         if not path.exists():
             raise OutputError(f"{path}: expected the checkpoint of a run that was stopped, got no such file")
-    tree = read_tree(path)
+    tree = read_tree(require_file(path))
     if not isinstance(tree, dict) or not {"format", "digest"} <= tree.keys():
         raise OutputError(f"{path}: expected the checkpoint of a run, got something else")
     if type(tree["format"]) is not int or tree["format"] != FORMAT:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.files import CURVE_NAME, named
+from agents.files import CURVE_NAME, named, require_file
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import OutputError
 
@@ -129,7 +129,7 @@ class Curve:
         curve = cls()
         with named(f"{path}: expected the curve of the run in this folder"):
             data = b""
-            if 0 <= mark.size <= path.stat().st_size:
+            if 0 <= mark.size <= require_file(path).stat().st_size:
                 with path.open("rb") as file:
                     data = file.read(mark.size)
         hashed = hashlib.sha256(data)
@@ -159,7 +159,7 @@ def read_columns(path: Path) -> dict[str, Array]:
     """
     curve = Curve()
     with named(f"{path}: expected the curve of a run"):
-        data = path.read_bytes()
+        data = require_file(path).read_bytes()
     _fill(curve, data[: data.rfind(b"\n") + 1], str(path))
     return curve.columns()
 

@@ -34,6 +34,7 @@ __all__ = [
     "numbered_files",
     "prepare_folder",
     "remove_leftovers",
+    "require_file",
     "restore_names",
     "set_aside",
     "write_atomically",
@@ -60,6 +61,19 @@ def prepare_folder(folder: str | Path) -> Path:
         for name in (RECORD_NAME, CHECKPOINT_NAME, CURVE_NAME, LOCK_NAME):
             if (path / name).exists() and not (path / name).is_file():
                 raise OutputError(f"{path / name}: expected a file or nothing, got something else of that name")
+    return path
+
+
+def require_file(path: Path) -> Path:
+    """Return a path that is to be read, unless what is there is no file: a device or a pipe may never end.
+
+    Raises
+    ------
+    OutputError
+        There is something else of that name.
+    """
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: expected a file, got something else of that name")
     return path
 
 

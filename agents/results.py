@@ -20,6 +20,7 @@ from agents.files import (
     named,
     numbered_files,
     prepare_folder,
+    require_file,
     write_atomically,
 )
 from stackelberg_envs.arrays import Array
@@ -218,7 +219,7 @@ def load_record(path: str | Path) -> RunRecord:
     """
     path = checked_path(path, "record", OutputError)
     with named(f"{path}: expected a run's {FILE_NAME}"):
-        path = path / FILE_NAME if path.is_dir() else path
+        path = require_file(path / FILE_NAME if path.is_dir() else path)
         if path.stat().st_size > LARGEST_FILE:
             raise OutputError(f"{path}: expected a run's {FILE_NAME} of at most {LARGEST_FILE} bytes, got more")
         text = path.read_text(encoding="utf-8")

@@ -536,6 +536,21 @@ def test_a_record_with_wrong_fields_is_refused_by_name(change, message, tmp_path
         load_record(tmp_path)
 
 
+@pytest.mark.parametrize("name", [RECORD_NAME, CHECKPOINT_NAME, CURVE_NAME])
+def test_a_device_or_a_pipe_is_not_read_as_a_file(name, tmp_path):
+    agents.run(TOY, **SHORT, output=tmp_path, progress=at(3, send(signal.SIGINT)))
+    (tmp_path / name).unlink()
+    for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir):
+        make(tmp_path / name)
+        if name == RECORD_NAME:
+            with pytest.raises(OutputError, match=f"{name}: expected a file.*, got something else of that name"):
+                load_record(tmp_path)
+        with pytest.raises(OutputError, match=f"{name}: expected a file.*, got something else of that name"):
+            agents.run(resume=tmp_path)
+        (tmp_path / name).rmdir() if make is Path.mkdir else (tmp_path / name).unlink()
+    assert cli.main(["plot", "/dev/zero"]) == 2
+
+
 @pytest.mark.parametrize("inside", ["", '{"format": 1, "game": ', '{"format": 1, "commitment": '])
 def test_deep_nesting_is_refused(inside):
     for depth in (100, 100_000):
