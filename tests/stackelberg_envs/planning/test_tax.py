@@ -22,8 +22,8 @@ def rates(count, seed):
 def all_actions_method(game, x, k, nodes):
     """Soft value iteration over all 1,250 actions, each with its own reward and transition rows at the nodes.
 
-    It shares the nodes with the solution under test, and nothing else: no groups, no interpolation, no Newton steps, no
-    adjoint. Returns both values at the initial distribution.
+    It shares the nodes with the solution under test, and nothing else: no interpolation, no Newton steps, no adjoint.
+    Returns both values at the initial distribution.
     """
     grid = asset_grid.make_grid(-100.0, 100.0, 5.0, nodes)
     m, w = grid.nodes, grid.weights
