@@ -79,7 +79,7 @@ def test_a_run_with_the_leader_elsewhere_ends_with_the_same_bits_and_without_the
     assert experiment.leader._child.returncode == 0
 
 
-@pytest.mark.parametrize("game", [TOY, ROOMS])
+@pytest.mark.parametrize("game", [TOY, pytest.param(ROOMS, marks=pytest.mark.deep)])
 def test_such_a_run_can_be_resumed(game, tmp_path):
     def stop(state):
         if state.update == 3:

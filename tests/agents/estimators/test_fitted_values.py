@@ -63,6 +63,7 @@ def test_past_play_shows_the_slope_that_present_play_does_not(x: tuple[float, fl
     assert (np.abs(np.median(found, axis=0) - truth) < 0.4 * np.abs(truth)).all()
 
 
+@pytest.mark.deep
 @of_seeds
 def test_leader_actions_earn_nothing_where_rewards_depend_on_states(seeds: range) -> None:
     # What features leave unexplained, laid to the leader's action, made this entry vary by 0.012.

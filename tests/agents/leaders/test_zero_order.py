@@ -61,7 +61,9 @@ def make(seed=0, **options):
     return ZeroOrder(brief, ZeroOrderConfig(start=START, **options), np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("scheme", SCHEMES, ids=str)
+@pytest.mark.parametrize(
+    "scheme", [SCHEMES[0], *(pytest.param(scheme, marks=pytest.mark.deep) for scheme in SCHEMES[1:])], ids=str
+)
 @pytest.mark.parametrize(
     ("noise", "count", "sharpness"),
     [

@@ -92,7 +92,12 @@ GENTLE = np.linspace(-0.002, 0.0, 104)
     ("spec_id", "arguments", "x"),
     [
         (TOY, {"horizon": 300, "leader_discount": 0.95, "temperature": 0.2}, MODERATE),
-        (FOUR_ROOMS, {"temperature": 0.05, "horizon": 1400, "goals": ((1, 9), (11, 11))}, GENTLE),
+        pytest.param(
+            FOUR_ROOMS,
+            {"temperature": 0.05, "horizon": 1400, "goals": ((1, 9), (11, 11))},
+            GENTLE,
+            marks=pytest.mark.deep,
+        ),
         ("stackelberg/RandomTabular-v0", {"horizon": 400, "terminal": 2, "K": 2}, np.full(4, 0.7)),
     ],
 )
