@@ -81,7 +81,8 @@ import os, sys, time
 from pathlib import Path
 from agents.files import FolderLock
 lock = FolderLock(Path(sys.argv[1]))
-if os.fork():
+if os.fork() == 0:
+    # The forked one says so: by now it has let go of what it got from its parent.
     print("locked", flush=True)
 time.sleep(60)
 """
