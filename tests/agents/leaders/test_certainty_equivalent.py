@@ -203,7 +203,8 @@ def test_a_search_in_parts_keeps_to_its_evaluations_and_comes_to_its_end():
         evaluations.append(objective.evaluations)
     assert len(evaluations) > 5
     assert max(evaluations) <= 41  # one more to look at the best end again
-    assert values == sorted(values)
+    # The best end is looked at anew from another start, so that its last digits differ; the response is right to 1e-10.
+    assert (np.diff(values) >= -1e-9 * max(values)).all()
     assert values[-1] > 0.4
     whole = search(Objective(brief, game.primitives), 105, config, np.random.default_rng(0), zeros)
     assert whole.value > 0.4
