@@ -9,41 +9,41 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agents.brief import Brief, Information
-    from agents.collection import collect
-    from agents.experiment import Experiment, ExperimentConfig, Progress
     from agents.followers import Follower, FollowerView, follower_names, register_follower
     from agents.leaders import GradientConfig, GradientLeader, Leader, leader_names, register_leader
-    from agents.parametrisations import make_parametrisation
-    from agents.plotting import plot_learning_curve, plot_run
-    from agents.results import RunRecord, load_record
-    from agents.running import run
-    from agents.trajectories import Trajectories
+    from agents.learning.parametrisations import make_parametrisation
+    from agents.observing.brief import Brief, Information
+    from agents.observing.trajectories import Trajectories
+    from agents.pictures.plotting import plot_learning_curve, plot_run
+    from agents.runs.collection import collect
+    from agents.runs.experiment import Experiment, ExperimentConfig, Progress
+    from agents.runs.records import RunRecord, load_record
+    from agents.runs.running import run
 
 #: Public name -> the module it comes from.
 _EXPORTS = {
-    "Brief": "brief",
-    "Experiment": "experiment",
-    "ExperimentConfig": "experiment",
+    "Brief": "observing.brief",
+    "Experiment": "runs.experiment",
+    "ExperimentConfig": "runs.experiment",
     "Follower": "followers",
     "FollowerView": "followers",
     "GradientConfig": "leaders",
     "GradientLeader": "leaders",
-    "Information": "brief",
+    "Information": "observing.brief",
     "Leader": "leaders",
-    "Progress": "experiment",
-    "RunRecord": "results",
-    "Trajectories": "trajectories",
-    "collect": "collection",
+    "Progress": "runs.experiment",
+    "RunRecord": "runs.records",
+    "Trajectories": "observing.trajectories",
+    "collect": "runs.collection",
     "follower_names": "followers",
     "leader_names": "leaders",
-    "load_record": "results",
-    "make_parametrisation": "parametrisations",
-    "plot_learning_curve": "plotting",
-    "plot_run": "plotting",
+    "load_record": "runs.records",
+    "make_parametrisation": "learning.parametrisations",
+    "plot_learning_curve": "pictures.plotting",
+    "plot_run": "pictures.plotting",
     "register_follower": "followers",
     "register_leader": "leaders",
-    "run": "running",
+    "run": "runs.running",
 }
 
 __all__ = [

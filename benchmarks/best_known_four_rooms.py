@@ -26,11 +26,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 import stackelberg_envs as se
-from agents.brief import Information
-from agents.experiment import make_brief
-from agents.search import Objective, SearchConfig, ascend, continue_down, vertices
+from agents.observing.brief import Information
+from agents.planning.theta import Objective, SearchConfig, ascend, continue_down, vertices
+from agents.runs.experiment import make_brief
 from stackelberg_envs.envs.four_rooms_v0 import LOWEST_INCENTIVE, ONE_GOAL, TWO_GOALS
-from stackelberg_envs.planning import make_plan
+from stackelberg_envs.solvers.soft import make_plan
 
 LOW, ALL = (0.001, 0.003, 0.005), (0.001, 0.003, 0.005, 0.007, 0.01)
 PENALTIES = (1.0, 3.0, 5.0)

@@ -16,8 +16,8 @@ from scipy.optimize import minimize
 
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import InstabilityError
-from stackelberg_envs.linear_quadratic import LinearQuadraticGame
-from stackelberg_envs.oracles.lqr import solve_linear
+from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
+from stackelberg_envs.solvers.linear_quadratic.solution import solve_linear
 
 TABLE = Path(__file__).parents[1] / "docs" / "tables" / "best_known_linear.md"
 OPTIONS = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000}

@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from agents.experiment import Experiment, ExperimentConfig
-from agents.files import CHECKPOINT_NAME, CURVE_NAME, RECORD_NAME
+from agents.runs.experiment import Experiment, ExperimentConfig
+from agents.runs.files import CHECKPOINT_NAME, CURVE_NAME, RECORD_NAME
 
 UPDATES = (100, 10_000, 1_000_000)
 REPEATS = 5

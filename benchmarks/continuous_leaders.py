@@ -32,7 +32,7 @@ import numpy as np
 
 import agents
 import stackelberg_envs as se
-from agents.optimizers import clip_norm, make_optimizer
+from agents.learning.optimizers import clip_norm, make_optimizer
 
 TABLES = Path("docs/tables")
 RESULTS = TABLES / "continuous_leaders.jsonl"

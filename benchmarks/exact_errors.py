@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stackelberg_envs.commitments import StateIncentive
-from stackelberg_envs.games import Primitives, TabularGame
-from stackelberg_envs.oracles import Solution, solve
-from stackelberg_envs.planning import linear
-from stackelberg_envs.transitions import Transition
+from stackelberg_envs.games.commitments.tables import StateIncentive
+from stackelberg_envs.games.tabular import Primitives, TabularGame
+from stackelberg_envs.games.transitions import Transition
+from stackelberg_envs.solvers.soft import linear
+from stackelberg_envs.solvers.solution import Solution, solve
 
 decimal.getcontext().prec = 50
 DISCOUNTS, TEMPERATURES = (0.9, 0.999, 0.999999), (1e-3, 0.05, 1.0)

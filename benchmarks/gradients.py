@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.cli import main as stackelberg
+from agents.cli.main import main as stackelberg
 
 SIZES = "--sizes 1000,10000,100000 --seeds 20"
 COMMANDS = {

@@ -21,11 +21,11 @@ import numpy as np
 from published_figures import DEFAULT_RATES, EVERY, LAST, PARTS, PLANNERS, START_DEVIATION, make_game, published, watch
 
 import stackelberg_envs as se
-from agents.briefing import level_of, make_brief, redact
 from agents.estimators.unrolled import unrolled_plan
 from agents.leaders import leader_class
-from stackelberg_envs.oracles import soft_best_response
-from stackelberg_envs.planning import Flows
+from agents.runs.briefing import level_of, make_brief, redact
+from stackelberg_envs.solvers.responses import soft_best_response
+from stackelberg_envs.solvers.soft import Flows
 
 RESULTS = Path("docs/tables/published_causes.jsonl")
 TABLE = Path("docs/tables/published_causes.md")

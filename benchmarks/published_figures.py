@@ -27,11 +27,12 @@ from typing import Any
 import numpy as np
 
 import stackelberg_envs as se
-from agents.briefing import level_of, make_brief, redact
 from agents.leaders import leader_class
-from agents.trajectories import Trajectories
+from agents.observing.trajectories import Trajectories
+from agents.runs.briefing import level_of, make_brief, redact
 from stackelberg_envs import kernels
-from stackelberg_envs.oracles import leader_value, soft_best_response
+from stackelberg_envs.solvers.responses import soft_best_response
+from stackelberg_envs.solvers.soft import leader_value
 
 UPDATES = 10_000
 #: The papers report the mean over the last 1,000 updates; here of every 50th commitment among them.

@@ -20,8 +20,8 @@ import gymnasium
 import numpy as np
 
 import stackelberg_envs as se
-from stackelberg_envs.batched import BatchedGame
-from stackelberg_envs.checks_batched import UniformPolicy
+from stackelberg_envs.conformity.batched import UniformPolicy
+from stackelberg_envs.games.batched import BatchedGame
 
 COPIES = (1, 1024)
 TARGET = 50

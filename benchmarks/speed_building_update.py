@@ -16,9 +16,9 @@ import time
 import numpy as np
 
 import stackelberg_envs as se
-from agents.briefing import make_brief
-from agents.collection import collect
 from agents.leaders import leader_class
+from agents.runs.briefing import make_brief
+from agents.runs.collection import collect
 
 STEPS, REPEATS = 10_000, 20
 

@@ -20,10 +20,10 @@ from scipy.linalg import solve_discrete_are
 
 import agents
 from agents.leaders import leader_class, leader_names
-from stackelberg_envs.batched import play
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
-from stackelberg_envs.linear_quadratic import LinearQuadraticGame
-from stackelberg_envs.planning.lqr import riccati
+from stackelberg_envs.games.batched import play
+from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
+from stackelberg_envs.solvers.linear_quadratic.riccati import riccati
 
 STEPS = 10_000
 #: Records in the model: as after so many updates.

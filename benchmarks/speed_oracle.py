@@ -3,8 +3,8 @@
     python benchmarks/speed_oracle.py [--quick]
 
 Table 1: Four-Rooms, against a dense NumPy soft value iteration to the same tolerance (target: 20 times
-faster, cold). Table 2: where the three linear solvers break even; ``choose`` in ``stackelberg_envs/planning/linear.py``
-comes from it. Set OPENBLAS_NUM_THREADS=1 to see one core.
+faster, cold). Table 2: where the three linear solvers break even; ``choose`` in
+``stackelberg_envs/solvers/soft/linear.py`` comes from it. Set OPENBLAS_NUM_THREADS=1 to see one core.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from stackelberg_envs.commitments import StateIncentive
 from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
-from stackelberg_envs.games import Primitives, TabularGame
-from stackelberg_envs.oracles import soft_best_response, solve
-from stackelberg_envs.planning import linear
-from stackelberg_envs.planning.best_response import DEFAULT_TOLERANCE
-from stackelberg_envs.transitions import Transition
+from stackelberg_envs.games.commitments.tables import StateIncentive
+from stackelberg_envs.games.tabular import Primitives, TabularGame
+from stackelberg_envs.games.transitions import Transition
+from stackelberg_envs.solvers.responses import soft_best_response
+from stackelberg_envs.solvers.soft import linear
+from stackelberg_envs.solvers.soft.best_response import DEFAULT_TOLERANCE
+from stackelberg_envs.solvers.solution import solve
 
 TOLERANCE = DEFAULT_TOLERANCE
 TARGET = 20.0

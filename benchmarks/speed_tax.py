@@ -18,7 +18,7 @@ import time
 import numpy as np
 
 from stackelberg_envs.envs import tax_design_v0
-from stackelberg_envs.tax_economy import asset_utility, consumption_utility, every_action
+from stackelberg_envs.envs.tax_design.economy import asset_utility, consumption_utility, every_action
 
 TOLERANCE, TARGET = 1e-6, 100.0
 X = np.array([0.62, 0.1, 0.1, 0.3])

@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 
 import agents
-from agents.brief import Information
-from agents.experiment import Experiment, ExperimentConfig
 from agents.leaders import leader_class, leader_names
+from agents.observing.brief import Information
+from agents.runs.experiment import Experiment, ExperimentConfig
 from stackelberg_envs.errors import ArgumentError, InformationError
 
 KEPT = Path("benchmarks/suboptimal_followers.json")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import stackelberg_envs
-from stackelberg_envs.registration import env_modules, id_of
+from stackelberg_envs.faces.registration import env_modules, id_of
 
 project = "stackelberg-envs"
 author = "The stackelberg-envs authors"

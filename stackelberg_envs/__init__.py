@@ -7,28 +7,18 @@ Importing it also makes the ids known to PettingZoo's and Gymnasium's registries
 from __future__ import annotations
 
 import importlib
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from stackelberg_envs.registration import env_modules, register_with_clients
+from stackelberg_envs.faces.registration import env_modules, register_with_clients
 
 if TYPE_CHECKING:
     from stackelberg_envs import errors as errors
-    from stackelberg_envs.batched import BatchedGame as BatchedGame
-    from stackelberg_envs.batched import BatchStep as BatchStep
-    from stackelberg_envs.checks import check_env as check_env
-    from stackelberg_envs.checks import check_game as check_game
-    from stackelberg_envs.commitment_base import Commitment as Commitment
-    from stackelberg_envs.commitment_base import Effect as Effect
-    from stackelberg_envs.commitments import FunctionCommitment as FunctionCommitment
-    from stackelberg_envs.commitments import Incentive as Incentive
-    from stackelberg_envs.commitments import IncentiveCost as IncentiveCost
-    from stackelberg_envs.commitments import Joint as Joint
-    from stackelberg_envs.commitments import LinearFeatures as LinearFeatures
-    from stackelberg_envs.commitments import PolicyTable as PolicyTable
-    from stackelberg_envs.commitments import StateIncentive as StateIncentive
-    from stackelberg_envs.commitments import TransitionMixture as TransitionMixture
-    from stackelberg_envs.contexts import combine as combine
-    from stackelberg_envs.cotangents import Cotangents as Cotangents
+    from stackelberg_envs.conformity.checks import check_env as check_env
+    from stackelberg_envs.conformity.checks import check_game as check_game
     from stackelberg_envs.envs import bilevel_lqr_v0 as bilevel_lqr_v0
     from stackelberg_envs.envs import building_thermal_v0 as building_thermal_v0
     from stackelberg_envs.envs import discrete_toy_v0 as discrete_toy_v0
@@ -38,80 +28,95 @@ if TYPE_CHECKING:
     from stackelberg_envs.envs import random_tabular_v0 as random_tabular_v0
     from stackelberg_envs.envs import tax_design_v0 as tax_design_v0
     from stackelberg_envs.envs.random_tabular_v0 import make_game as random_tabular  # noqa: F401
-    from stackelberg_envs.games import Game as Game
-    from stackelberg_envs.games import TabularGame as TabularGame
-    from stackelberg_envs.grids import discretise as discretise
-    from stackelberg_envs.oracles import Solution as Solution
-    from stackelberg_envs.oracles import hard_best_response as hard_best_response
-    from stackelberg_envs.oracles import soft_best_response as soft_best_response
-    from stackelberg_envs.oracles import solve as solve
-    from stackelberg_envs.planning import occupancy as occupancy
-    from stackelberg_envs.registration import EnvSpec as EnvSpec
-    from stackelberg_envs.registration import env as env
-    from stackelberg_envs.registration import follower_env as follower_env
-    from stackelberg_envs.registration import followers_env as followers_env
-    from stackelberg_envs.registration import leader_env as leader_env
-    from stackelberg_envs.registration import make_game as make_game
-    from stackelberg_envs.registration import parallel_env as parallel_env
-    from stackelberg_envs.registration import raw_env as raw_env
-    from stackelberg_envs.registration import register as register
-    from stackelberg_envs.registration import registered_ids as registered_ids
-    from stackelberg_envs.registration import spec as spec
-    from stackelberg_envs.registration import vector_env as vector_env
-    from stackelberg_envs.samples import SampledCommitment as SampledCommitment
-    from stackelberg_envs.samples import SampledEffect as SampledEffect
-    from stackelberg_envs.samples import Samples as Samples
-    from stackelberg_envs.transitions import Transition as Transition
+    from stackelberg_envs.faces.registration import EnvSpec as EnvSpec
+    from stackelberg_envs.faces.registration import env as env
+    from stackelberg_envs.faces.registration import follower_env as follower_env
+    from stackelberg_envs.faces.registration import followers_env as followers_env
+    from stackelberg_envs.faces.registration import leader_env as leader_env
+    from stackelberg_envs.faces.registration import make_game as make_game
+    from stackelberg_envs.faces.registration import parallel_env as parallel_env
+    from stackelberg_envs.faces.registration import raw_env as raw_env
+    from stackelberg_envs.faces.registration import register as register
+    from stackelberg_envs.faces.registration import registered_ids as registered_ids
+    from stackelberg_envs.faces.registration import spec as spec
+    from stackelberg_envs.faces.registration import vector_env as vector_env
+    from stackelberg_envs.games.batched import BatchedGame as BatchedGame
+    from stackelberg_envs.games.batched import BatchStep as BatchStep
+    from stackelberg_envs.games.commitments.base import Commitment as Commitment
+    from stackelberg_envs.games.commitments.base import Effect as Effect
+    from stackelberg_envs.games.commitments.tables import FunctionCommitment as FunctionCommitment
+    from stackelberg_envs.games.commitments.tables import Incentive as Incentive
+    from stackelberg_envs.games.commitments.tables import IncentiveCost as IncentiveCost
+    from stackelberg_envs.games.commitments.tables import Joint as Joint
+    from stackelberg_envs.games.commitments.tables import LinearFeatures as LinearFeatures
+    from stackelberg_envs.games.commitments.tables import PolicyTable as PolicyTable
+    from stackelberg_envs.games.commitments.tables import StateIncentive as StateIncentive
+    from stackelberg_envs.games.commitments.tables import TransitionMixture as TransitionMixture
+    from stackelberg_envs.games.contexts import combine as combine
+    from stackelberg_envs.games.cotangents import Cotangents as Cotangents
+    from stackelberg_envs.games.discretised import discretise as discretise
+    from stackelberg_envs.games.samples import SampledCommitment as SampledCommitment
+    from stackelberg_envs.games.samples import SampledEffect as SampledEffect
+    from stackelberg_envs.games.samples import Samples as Samples
+    from stackelberg_envs.games.tabular import Game as Game
+    from stackelberg_envs.games.tabular import TabularGame as TabularGame
+    from stackelberg_envs.games.transitions import Transition as Transition
+    from stackelberg_envs.solvers.responses import hard_best_response as hard_best_response
+    from stackelberg_envs.solvers.responses import soft_best_response as soft_best_response
+    from stackelberg_envs.solvers.soft import occupancy as occupancy
+    from stackelberg_envs.solvers.solution import Solution as Solution
+    from stackelberg_envs.solvers.solution import solve as solve
 
 __version__ = "0.1.0"
 
 #: Public name -> the module it comes from (``module:name`` where the name differs there).
 _EXPORTS = {
-    "BatchStep": "batched",
-    "BatchedGame": "batched",
-    "Commitment": "commitment_base",
-    "Cotangents": "cotangents",
-    "Effect": "commitment_base",
-    "EnvSpec": "registration",
-    "FunctionCommitment": "commitments",
-    "Game": "games",
-    "Incentive": "commitments",
-    "IncentiveCost": "commitments",
-    "Joint": "commitments",
-    "LinearFeatures": "commitments",
-    "PolicyTable": "commitments",
-    "SampledCommitment": "samples",
-    "SampledEffect": "samples",
-    "Samples": "samples",
-    "Solution": "oracles",
-    "StateIncentive": "commitments",
-    "TabularGame": "games",
-    "Transition": "transitions",
-    "TransitionMixture": "commitments",
-    "check_env": "checks",
-    "check_game": "checks",
-    "combine": "contexts",
-    "discretise": "grids",
-    "env": "registration",
-    "follower_env": "registration",
-    "followers_env": "registration",
-    "hard_best_response": "oracles",
-    "leader_env": "registration",
-    "make_game": "registration",
-    "occupancy": "planning",
-    "parallel_env": "registration",
+    "BatchStep": "games.batched",
+    "BatchedGame": "games.batched",
+    "Commitment": "games.commitments.base",
+    "Cotangents": "games.cotangents",
+    "Effect": "games.commitments.base",
+    "EnvSpec": "faces.registration",
+    "FunctionCommitment": "games.commitments.tables",
+    "Game": "games.tabular",
+    "Incentive": "games.commitments.tables",
+    "IncentiveCost": "games.commitments.tables",
+    "Joint": "games.commitments.tables",
+    "LinearFeatures": "games.commitments.tables",
+    "PolicyTable": "games.commitments.tables",
+    "SampledCommitment": "games.samples",
+    "SampledEffect": "games.samples",
+    "Samples": "games.samples",
+    "Solution": "solvers.solution",
+    "StateIncentive": "games.commitments.tables",
+    "TabularGame": "games.tabular",
+    "Transition": "games.transitions",
+    "TransitionMixture": "games.commitments.tables",
+    "check_env": "conformity.checks",
+    "check_game": "conformity.checks",
+    "combine": "games.contexts",
+    "discretise": "games.discretised",
+    "env": "faces.registration",
+    "follower_env": "faces.registration",
+    "followers_env": "faces.registration",
+    "hard_best_response": "solvers.responses",
+    "leader_env": "faces.registration",
+    "make_game": "faces.registration",
+    "occupancy": "solvers.soft",
+    "parallel_env": "faces.registration",
     "random_tabular": "envs.random_tabular_v0:make_game",
-    "raw_env": "registration",
-    "register": "registration",
-    "registered_ids": "registration",
-    "soft_best_response": "oracles",
-    "solve": "oracles",
-    "spec": "registration",
-    "vector_env": "registration",
+    "raw_env": "faces.registration",
+    "register": "faces.registration",
+    "registered_ids": "faces.registration",
+    "soft_best_response": "solvers.responses",
+    "solve": "solvers.solution",
+    "spec": "faces.registration",
+    "vector_env": "faces.registration",
 }
 
+_ENVIRONMENTS = tuple(env_modules())
 #: Public modules: the errors, and one per environment, found in the folder `envs`.
-_MODULES = {"errors": "errors", **{name: f"envs.{name}" for name in env_modules()}}
+_MODULES = {"errors": "errors", **{name: f"envs.{name}" for name in _ENVIRONMENTS}}
 
 __all__ = sorted([*_EXPORTS, *_MODULES])  # noqa: PLE0605 - one source for the public names
 
@@ -129,9 +134,30 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+class _EnvironmentFinder(MetaPathFinder, Loader):
+    """Lets `import stackelberg_envs.four_rooms_v0` find the module that the attribute of that name is."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return the spec of an environment that is named without its folder."""
+        package, _, name = fullname.rpartition(".")
+        return ModuleSpec(fullname, self) if package == __name__ and name in _ENVIRONMENTS else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return the module itself, under its own name and spec."""
+        module = importlib.import_module(f"{__name__}.envs.{spec.name.rpartition('.')[2]}")
+        self._own_spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Do nothing but restore what the import put in its place: the module has run already."""
+        module.__spec__ = self._own_spec
+
+
 def __dir__() -> list[str]:
     """List the public names only."""
     return [*__all__, "__version__"]
 
 
+if not any(isinstance(finder, _EnvironmentFinder) for finder in sys.meta_path):
+    sys.meta_path.append(_EnvironmentFinder())
 register_with_clients()

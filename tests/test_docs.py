@@ -17,7 +17,7 @@ import agents
 import stackelberg_envs as se
 from agents.followers import FOLLOWERS
 from agents.leaders import LEADERS
-from stackelberg_envs import registration
+from stackelberg_envs.faces import registration
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

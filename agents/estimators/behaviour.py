@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents import kernels, stateful
-from agents.stateful import Stateful
-from agents.trajectories import Trajectories
+from agents import kernels
+from agents.observing.trajectories import Trajectories
+from agents.state import stateful
+from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, require_at_least
 
 __all__ = ["BehaviourEstimate"]

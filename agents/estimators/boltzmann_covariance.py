@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import kernels
-from agents.trajectories import Trajectories
+from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.cotangents import Cotangents
-from stackelberg_envs.transitions import Transition
+from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.transitions import Transition
 
 __all__ = [
     "Coefficients",

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import kernels, stateful
-from agents.stateful import Stateful
-from agents.trajectories import Trajectories
+from agents import kernels
+from agents.observing.trajectories import Trajectories
+from agents.state import stateful
+from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import OutputError
+from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.kernels import next_values
-from stackelberg_envs.planning.linear import resolvent
-from stackelberg_envs.transitions import Transition
+from stackelberg_envs.solvers.soft.linear import resolvent
 
 __all__ = ["TransitionCounts", "common_lists"]
 

@@ -11,10 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import kernels, stateful
+from agents import kernels
 from agents.estimators.counts import TransitionCounts
-from agents.stateful import Stateful
-from agents.trajectories import Trajectories
+from agents.observing.trajectories import Trajectories
+from agents.state import stateful
+from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, unknown_name
 

@@ -28,15 +28,15 @@ from typing import Any
 
 import numpy as np
 
-from agents import stateful
 from agents.estimators.play_model import Regression, encode, gaussian_nodes
 from agents.estimators.sampled_values import FELT, PlayerValues, spread_over, steps_left
 from agents.estimators.state_features import Whitening, make_features, quadratic
-from agents.stateful import Stateful
-from agents.trajectories import Trajectories
+from agents.observing.trajectories import Trajectories
+from agents.state import stateful
+from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InstabilityError, OutputError
-from stackelberg_envs.samples import Actions, ActionSpec, SampledCommitment, Samples
+from stackelberg_envs.games.samples import Actions, ActionSpec, SampledCommitment, Samples
 
 __all__ = ["FittedBehaviour", "FittedValues", "OwnPolicy", "Replay", "even_nodes", "own_policy"]
 

@@ -35,15 +35,15 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax
 
-from agents import stateful
-from agents.stateful import Stateful
-from agents.trajectories import Trajectories
+from agents.observing.trajectories import Trajectories
+from agents.state import stateful
+from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import OutputError
+from stackelberg_envs.games.primitives import Primitives
+from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.kernels import push_flow
-from stackelberg_envs.planning.linear import resolvent
-from stackelberg_envs.primitives import Primitives
-from stackelberg_envs.transitions import Transition
+from stackelberg_envs.solvers.soft.linear import resolvent
 
 __all__ = ["Habits", "PlayFit", "PlayLikelihood", "Watched", "likeliest_temperature", "trembled"]
 
@@ -302,7 +302,7 @@ def _actions(
         The log-likelihood; the flow whose product with V(s') is its derivative by P(s' | z, a, b), shape (Z, A, B);
         the follower's state values, shape (Z,); the derivative by log temperature.
     """
-    from stackelberg_envs.planning import soft_best_response  # only who plans loads solvers
+    from stackelberg_envs.solvers.soft import soft_best_response  # only who plans loads solvers
 
     best = soft_best_response(game, tolerance=TOLERANCE, start=start)
     advantage = best.q - best.values[:, :, None]

@@ -21,7 +21,7 @@ from scipy.spatial import cKDTree
 
 from agents.estimators.state_features import StateFeatures, Whitening, quadratic
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.samples import Actions, ActionSpec, Samples
+from stackelberg_envs.games.samples import Actions, ActionSpec, Samples
 
 __all__ = [
     "Conditional",

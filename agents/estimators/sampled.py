@@ -26,17 +26,17 @@ from typing import Any
 
 import numpy as np
 
-from agents import stateful
-from agents.brief import Brief
 from agents.estimators.boltzmann_covariance import Coefficients, StepValues, step_coefficients
 from agents.estimators.fitted_values import FittedValues, OwnPolicy, Replay, own_policy
 from agents.estimators.sampled_values import PlayerValues, SampledValues
-from agents.stateful import Stateful
-from agents.trajectories import Trajectories
+from agents.observing.brief import Brief
+from agents.observing.trajectories import Trajectories
+from agents.state import stateful
+from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, require_count
-from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import ArgumentError, InformationError, InstabilityError
-from stackelberg_envs.samples import SampledCommitment, Samples
+from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.samples import SampledCommitment, Samples
 
 __all__ = ["CRITICS", "TRACES", "Rule", "SampledEstimator"]
 

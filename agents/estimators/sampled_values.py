@@ -46,10 +46,10 @@ from agents.estimators.play_model import (
     regress,
 )
 from agents.estimators.state_features import StateFeatures, make_features, quadratic
-from agents.trajectories import Trajectories
+from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import InstabilityError
-from stackelberg_envs.samples import Actions, ActionSpec
+from stackelberg_envs.games.samples import Actions, ActionSpec
 
 __all__ = ["PlayerValues", "SampledValues", "spread_over", "steps_left"]
 

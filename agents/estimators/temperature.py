@@ -33,10 +33,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from agents import stateful
 from agents.estimators.critics import Lstd
-from agents.stateful import Stateful
-from agents.trajectories import Trajectories
+from agents.observing.trajectories import Trajectories
+from agents.state import stateful
+from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 
 __all__ = ["TemperatureEstimate", "TemperatureFit", "fit_temperature"]

@@ -19,9 +19,9 @@ import numpy as np
 
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled
-from stackelberg_envs.planning import BestResponse, Flows, LeaderEvaluation, Plan, Primitives
-from stackelberg_envs.transitions import Transition
+from stackelberg_envs.solvers.soft import BestResponse, Flows, LeaderEvaluation, Plan, Primitives
 
 __all__ = ["Sweeps", "UnrolledPlan", "WarmStart", "unrolled_plan"]
 
@@ -84,7 +84,7 @@ class Sweeps:
     joint_policy
         pi(a, b | s), shape (Z, A, B).
     transition, continuing, discount
-        As in :class:`stackelberg_envs.planning.Primitives`.
+        As in :class:`stackelberg_envs.solvers.soft.Primitives`.
     sweeps
         How many.
     """

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from agents import kernels
 from agents.estimators.boltzmann_covariance import Coefficients
-from agents.trajectories import PLAY, Trajectories
+from agents.observing.trajectories import PLAY, Trajectories
 from stackelberg_envs.arrays import Array
 
 __all__ = [

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.followers.deep import Floats, Inputs, Rows
-from agents.networks import Network, Trained, descend, load_torch, tensor
+from agents.learning.networks import Network, Trained, descend, load_torch, tensor
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ArgumentError
 

@@ -16,14 +16,14 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from agents import stateful
 from agents.options import Natural, Options, option
 from agents.registry import Registry
-from agents.stateful import Stateful
+from agents.state import stateful
+from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.batched import AnyGame
 from stackelberg_envs.errors import ArgumentError, CommitmentError, OutputError
-from stackelberg_envs.games import Primitives, TabularGame
+from stackelberg_envs.games.batched import AnyGame
+from stackelberg_envs.games.tabular import Primitives, TabularGame
 
 __all__ = [
     "FOLLOWERS",
@@ -78,11 +78,11 @@ class Follower(Stateful, ABC):
         The name it is registered under.
     policy
         The response after the first call of :meth:`learn`: g(b | z, a), shape (Z, A, B), in tabular games; a
-        :class:`stackelberg_envs.batched.FollowerPolicy` in batched ones.
+        :class:`stackelberg_envs.games.batched.FollowerPolicy` in batched ones.
     kinds
         The kinds of game it works on: "tabular", "batched".
     state_fields
-        What a checkpoint holds of it besides what its bases say; see :mod:`agents.stateful`.
+        What a checkpoint holds of it besides what its bases say; see :mod:`agents.state.stateful`.
     needs_trust
         Whether a checkpoint of it holds more than numbers, so that reading one may run what is in it.
     game

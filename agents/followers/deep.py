@@ -11,16 +11,17 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower
-from agents.networks import Trained, load_torch, one_thread
-from agents.optimizers import length, power_of_two
+from agents.learning.networks import Trained, load_torch, one_thread
+from agents.learning.optimizers import length, power_of_two
 from agents.options import Count, Share
-from agents.state_tree import Tree, check_like
-from agents.stateful import Pending, Stateful
-from stackelberg_envs.actions import checked_actions
+from agents.state import stateful
+from agents.state.stateful import Pending, Stateful
+from agents.state.tree import Tree, check_like
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.batched import (
+from stackelberg_envs.errors import ArgumentError, CommitmentError, OutputError
+from stackelberg_envs.games.actions import checked_actions
+from stackelberg_envs.games.batched import (
     BatchedGame,
     FollowerPolicy,
     begin_states,
@@ -28,8 +29,7 @@ from stackelberg_envs.batched import (
     make_step,
     played_bounds,
 )
-from stackelberg_envs.errors import ArgumentError, CommitmentError, OutputError
-from stackelberg_envs.samples import ActionSpec
+from stackelberg_envs.games.samples import ActionSpec
 
 __all__ = ["Copies", "DeepFollower", "DeepFollowerConfig", "Inputs", "Replay"]
 

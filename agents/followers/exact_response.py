@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents import stateful
 from agents.followers.base import FollowerView, RestartingFollower
-from stackelberg_envs.batched import BatchedGame, SampledSolution
+from agents.state import stateful
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.batched import BatchedGame, SampledSolution
 
 __all__ = ["ExactResponse"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents import kernels, stateful
+from agents import kernels
 from agents.followers.base import register_follower
 from agents.followers.tabular import TabularLearner
+from agents.state import stateful
 
 __all__ = ["ExpectedSarsa"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
 from agents.options import Positive
-from stackelberg_envs.planning import hard_best_response
+from agents.state import stateful
+from stackelberg_envs.solvers.soft import hard_best_response
 
 __all__ = ["HardBestResponse", "HardBestResponseConfig"]
 

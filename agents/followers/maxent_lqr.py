@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from agents import stateful
 from agents.followers.base import FollowerView, register_follower
 from agents.followers.exact_response import ExactResponse
+from agents.state import stateful
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.linear_quadratic import LinearQuadraticGame
-from stackelberg_envs.oracles.lqr import LinearSolution
+from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
+from stackelberg_envs.solvers.linear_quadratic.solution import LinearSolution
 
 __all__ = ["MaxEntLqr"]
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import stateful
 from agents.followers.base import register_follower
 from agents.followers.deep import DeepFollower, DeepFollowerConfig, Floats, Inputs, Rows
-from agents.networks import Network, Trained, descend, load_torch, one_thread, tensor
+from agents.learning.networks import Network, Trained, descend, load_torch, one_thread, tensor
 from agents.options import Positive
+from agents.state import stateful
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.batched import BatchedGame
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.batched import BatchedGame
 
 __all__ = ["ActionBox", "GaussianPolicy", "Sac", "SacConfig"]
 

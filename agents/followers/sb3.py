@@ -17,16 +17,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
 from agents.followers.sb3_policies import policy_of
 from agents.options import Count
-from agents.state_tree import Tree, check_like
-from agents.stateful import Pending
+from agents.state import stateful
+from agents.state.stateful import Pending
+from agents.state.tree import Tree, check_like
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.batched import AnyGame, BatchedGame
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
-from stackelberg_envs.games import TabularGame
+from stackelberg_envs.games.batched import AnyGame, BatchedGame
+from stackelberg_envs.games.tabular import TabularGame
 
 __all__ = ["Sb3", "Sb3Config"]
 
@@ -226,7 +226,7 @@ def _environment(view: FollowerView, observe_commitment: str) -> tuple[Any, Any]
     """Return the follower's environment, and the same with the time hidden."""
     from gymnasium.wrappers import TransformObservation
 
-    from stackelberg_envs.adapters.gymnasium_views import FollowerEnv
+    from stackelberg_envs.faces.gymnasium_views import FollowerEnv
 
     env = FollowerEnv(view.game, commitment=view.commitment, observe_commitment=observe_commitment)
     time = env.observation_layout["time"]
@@ -257,7 +257,7 @@ def _response_to_batched(game: BatchedGame, env: Any, model: Any) -> Any:
 
 def _observations(env: Any) -> NDArray[np.float32]:
     """Return what a follower sees in play in each joint state for each leader action, shape (Z * A, W)."""
-    from stackelberg_envs.adapters.observations import local_rows
+    from stackelberg_envs.faces.observations import local_rows
 
     game, layout, simulator = env.game, env.observation_layout, env.session.simulator
     S, A, _ = game.shape

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.followers.sac import ActionBox
-from agents.networks import one_thread
+from agents.learning.networks import one_thread
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.leader_policies import LOG_ROOT_TWO_PI, censored_log_density
-from stackelberg_envs.samples import Actions
+from stackelberg_envs.games.leader_policies import LOG_ROOT_TWO_PI, censored_log_density
+from stackelberg_envs.games.samples import Actions
 
 __all__ = ["Categories", "ClippedNormal", "Greedy", "Observations", "SquashedNormal", "policy_of"]
 
@@ -29,7 +29,7 @@ class Observations:
     Parameters
     ----------
     env
-        A :class:`stackelberg_envs.adapters.gymnasium_views.FollowerEnv` of a batched game; its present commitment
+        A :class:`stackelberg_envs.faces.gymnasium_views.FollowerEnv` of a batched game; its present commitment
         is the one shown.
     """
 

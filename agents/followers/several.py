@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from agents import stateful
 from agents.followers.base import Follower, FollowerView, require_tabular
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.batched import AnyGame
-from stackelberg_envs.contexts import one_context
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games import TabularGame
+from stackelberg_envs.games.batched import AnyGame
+from stackelberg_envs.games.contexts import one_context
+from stackelberg_envs.games.tabular import TabularGame
 
 __all__ = ["PerContext", "Population", "make_follower", "members_of", "players_of"]
 

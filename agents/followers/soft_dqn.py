@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import stateful
 from agents.followers.action_values import ActionTable, ActionValues, AfterstateValues, DirectValues, Pairs
 from agents.followers.base import register_follower
 from agents.followers.deep import DeepFollower, DeepFollowerConfig, Floats, Rows
-from agents.networks import Network, Trained, one_thread
+from agents.learning.networks import Network, Trained, one_thread
 from agents.options import Count, Positive, Probability, Share
+from agents.state import stateful
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.batched import BatchedGame
+from stackelberg_envs.games.batched import BatchedGame
 
 __all__ = ["SoftDqn", "SoftDqnConfig", "SoftPolicy"]
 

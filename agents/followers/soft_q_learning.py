@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from agents import kernels, stateful
+from agents import kernels
 from agents.followers.base import gibbs, register_follower
 from agents.followers.tabular import TabularLearner
+from agents.state import stateful
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ArgumentError
 

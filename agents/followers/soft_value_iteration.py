@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, TableFollower, gibbs, register_follower
 from agents.options import Count, Positive
+from agents.state import stateful
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.planning import soft_best_response
+from stackelberg_envs.solvers.soft import soft_best_response
 
 __all__ = ["SoftValueIteration", "SoftValueIterationConfig"]
 

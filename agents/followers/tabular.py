@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, TableFollower, gibbs
 from agents.options import Count, Probability, Share
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
 
 __all__ = ["TabularLearner", "TabularLearnerConfig"]

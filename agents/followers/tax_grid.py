@@ -7,13 +7,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from agents import stateful
 from agents.followers.base import FollowerConfig, FollowerView, register_follower
 from agents.followers.exact_response import ExactResponse
 from agents.options import MOST, Positive
+from agents.state import stateful
+from stackelberg_envs.envs.tax_design.solution import TaxSolution
 from stackelberg_envs.envs.tax_design_v0 import TaxGame
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.oracles.tax_grid import TaxSolution
 
 __all__ = ["TaxGrid", "TaxGridConfig"]
 

@@ -12,7 +12,7 @@ from agents.followers.base import Follower, FollowerView, TableFollower
 from agents.followers.soft_value_iteration import SoftValueIteration, SoftValueIterationConfig
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.games import TabularGame
+from stackelberg_envs.games.tabular import TabularGame
 
 __all__ = ["Trainer"]
 

@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from agents import stateful
-from agents.brief import Brief, Information
 from agents.estimators.unrolled import WarmStart, unrolled_plan
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.observing.brief import Brief, Information
+from agents.observing.trajectories import Trajectories
 from agents.options import Count
-from agents.trajectories import Trajectories
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
 

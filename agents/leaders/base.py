@@ -12,17 +12,17 @@ from typing import Any, ClassVar, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import stateful
-from agents.brief import Brief, Information
-from agents.optimizers import Optimizer, Sgd, clip_norm, length, make_optimizer
+from agents.learning.optimizers import Optimizer, Sgd, clip_norm, length, make_optimizer
+from agents.learning.parametrisations import unit_of
+from agents.observing.brief import Brief, Information
+from agents.observing.trajectories import Trajectories
 from agents.options import NonNegative, Options, Positive, Start, require_applicable
-from agents.parametrisations import unit_of
 from agents.registry import Registry
-from agents.stateful import Stateful
-from agents.trajectories import Trajectories
+from agents.state import stateful
+from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, as_float, first_index
-from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.commitments.tables import Commitment
 from stackelberg_envs.validation import checked
 
 __all__ = [
@@ -71,7 +71,7 @@ class Leader(Stateful, ABC):
     kinds
         The kinds of game it works on: "tabular", "batched" (states are vectors).
     state_fields
-        What a checkpoint holds of it besides what its bases say; see :mod:`agents.stateful`.
+        What a checkpoint holds of it besides what its bases say; see :mod:`agents.state.stateful`.
     """
 
     name: ClassVar[str] = "leader"
@@ -219,7 +219,7 @@ class PointLeader(Leader):
     theta
         The point, shape (P,).
     unit
-        What counts as one step of each entry, shape (P,); see :func:`agents.parametrisations.unit_of`.
+        What counts as one step of each entry, shape (P,); see :func:`agents.learning.parametrisations.unit_of`.
     largest_reward
         The largest of its own rewards seen so far, in size: what gradients are measured in.
     """

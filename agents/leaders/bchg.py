@@ -12,8 +12,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from agents import stateful
-from agents.brief import Brief, Information
 from agents.estimators import (
     BehaviourEstimate,
     Coefficients,
@@ -26,11 +24,13 @@ from agents.estimators.sampled import Rule, SampledEstimator
 from agents.estimators.temperature import TemperatureEstimate
 from agents.estimators.visit_averages import steps_into_episode
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.observing.brief import Brief, Information
+from agents.observing.trajectories import Trajectories
 from agents.options import Natural, NonNegative, Share, option
-from agents.trajectories import Trajectories
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import ArgumentError, InformationError
+from stackelberg_envs.games.commitments.tables import Commitment
 
 __all__ = ["Bchg", "BchgConfig"]
 

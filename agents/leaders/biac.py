@@ -22,14 +22,15 @@ from typing import Any
 
 import numpy as np
 
-from agents import kernels, stateful
-from agents.brief import Brief, Information
+from agents import kernels
 from agents.estimators.counts import TransitionCounts
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
-from agents.trajectories import Trajectories
+from agents.observing.brief import Brief, Information
+from agents.observing.trajectories import Trajectories
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InformationError
+from stackelberg_envs.games.cotangents import Cotangents
 
 __all__ = ["Biac", "BiacConfig"]
 

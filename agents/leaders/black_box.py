@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from agents import stateful
-from agents.brief import Brief, Information
 from agents.leaders.base import PointLeader
-from agents.trajectories import Trajectories
+from agents.observing.brief import Brief, Information
+from agents.observing.trajectories import Trajectories
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
 
 __all__ = ["BlackBoxLeader", "observed_value"]

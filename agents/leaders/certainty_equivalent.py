@@ -16,19 +16,19 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from agents import stateful
-from agents.box_search import BoxSearchConfig
-from agents.brief import Brief, Information
 from agents.estimators.likelihood import Watched
-from agents.estimators.model import ObservedModel
-from agents.identified import IdentifiedPlanner
+from agents.estimators.models.counted import ObservedModel
 from agents.leaders.base import Leader, register_leader, starting_point
+from agents.learning.parametrisations import unit_of
+from agents.observing.brief import Brief, Information
+from agents.observing.trajectories import Trajectories
 from agents.options import AtLeastOne, Natural, NonNegative, Positive, Start, option
-from agents.parametrisations import unit_of
-from agents.search import Objective, Search, SearchConfig, ascend
-from agents.trajectories import Trajectories
+from agents.planning.box import BoxSearchConfig
+from agents.planning.linear_certainty_equivalence import IdentifiedPlanner
+from agents.planning.theta import Objective, Search, SearchConfig, ascend
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.cotangents import Cotangents
+from stackelberg_envs.games.cotangents import Cotangents
 
 #: A fit of fewer iterations than this is none.
 LEAST_ITERATIONS = 10
@@ -67,13 +67,13 @@ class CertaintyEquivalentConfig(SearchConfig, BoxSearchConfig):
     refine
         L-BFGS iterations from the present theta after every other update.
     shrinkage
-        See :class:`agents.estimators.model.ObservedModel`.
+        See :class:`agents.estimators.models.counted.ObservedModel`.
     random_starts, continuation_starts, vertex_starts, ladder, iterations, start_scale
-        How hard to search; see :class:`agents.search.SearchConfig`.
+        How hard to search; see :class:`agents.planning.theta.SearchConfig`.
     draws
         On batched games: so many commitments after the first are drawn evenly from the box.
     box_draws, box_starts, box_ladder, box_iterations, polish
-        How hard to search on batched games; see :class:`agents.box_search.BoxSearchConfig`.
+        How hard to search on batched games; see :class:`agents.planning.box.BoxSearchConfig`.
     """
 
     start: Start = "zeros"

@@ -12,13 +12,13 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta
 
-from agents import stateful
-from agents.brief import Brief
 from agents.leaders.base import register_leader
 from agents.leaders.black_box import BlackBoxLeader
+from agents.observing.brief import Brief
 from agents.options import MOST, Options, Positive, Start
-from agents.state_tree import Tree
-from agents.stateful import Pending, Stateful, assign, load_fields, save_fields
+from agents.state import stateful
+from agents.state.stateful import Pending, Stateful, assign, load_fields, save_fields
+from agents.state.tree import Tree
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from agents import stateful
-from agents.box_search import BoxObjective, BoxSearchConfig, box_ascend, box_search
-from agents.brief import Brief, Information
 from agents.leaders.base import Leader, register_leader, starting_point
+from agents.learning.parametrisations import unit_of
+from agents.observing.brief import Brief, Information
+from agents.observing.trajectories import Trajectories
 from agents.options import Count, Natural, Positive, Start, option
-from agents.parametrisations import unit_of
-from agents.search import Objective, SearchConfig, ascend, search
-from agents.trajectories import Trajectories
+from agents.planning.box import BoxObjective, BoxSearchConfig, box_ascend, box_search
+from agents.planning.theta import Objective, SearchConfig, ascend, search
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InformationError
 
@@ -36,9 +36,10 @@ class ExactConfig(SearchConfig, BoxSearchConfig):
     tolerance
         The ascent from `start` ends when no entry of dJ/dtheta is larger than this part of the largest one there.
     random_starts, continuation_starts, vertex_starts, ladder, iterations, start_scale
-        See :class:`agents.search.SearchConfig`.
+        See :class:`agents.planning.theta.SearchConfig`.
     box_draws, box_starts, box_ladder, box_iterations, polish
-        On batched games; see :class:`agents.box_search.BoxSearchConfig`. With 0 draws there is one ascent from `start`.
+        On batched games; see :class:`agents.planning.box.BoxSearchConfig`. With 0 draws there is one ascent from
+        `start`.
     """
 
     start: Start = "zeros"

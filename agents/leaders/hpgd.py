@@ -11,19 +11,19 @@ from typing import Literal
 
 import numpy as np
 
-from agents import stateful
-from agents.brief import Information
 from agents.estimators import Coefficients, ValueEstimates, score_function, tabulate
 from agents.estimators.sampled import Rule
 from agents.estimators.visit_averages import advantage_weights, concatenate, follow_visits, weights_per_visit
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import Bchg, BchgConfig
+from agents.observing.brief import Information
+from agents.observing.trajectories import Trajectories
 from agents.options import Count, option
-from agents.trajectories import Trajectories
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.commitments import Commitment
-from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import InformationError
+from stackelberg_envs.games.commitments.tables import Commitment
+from stackelberg_envs.games.cotangents import Cotangents
 
 __all__ = ["Hpgd", "HpgdConfig", "HpgdOracle", "HpgdOracleConfig"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agents import stateful
-from agents.brief import Information
 from agents.estimators import Coefficients, ValueEstimates, score_function
 from agents.estimators.sampled import Rule
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import Bchg, BchgConfig
+from agents.observing.brief import Information
+from agents.observing.trajectories import Trajectories
 from agents.options import option
-from agents.trajectories import Trajectories
-from stackelberg_envs.commitments import Commitment
+from agents.state import stateful
+from stackelberg_envs.games.commitments.tables import Commitment
 
 __all__ = ["Naive", "NaiveConfig"]
 

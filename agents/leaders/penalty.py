@@ -23,15 +23,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from agents import stateful
-from agents.brief import Brief, Information
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.observing.brief import Brief, Information
+from agents.observing.trajectories import Trajectories
 from agents.options import Positive
-from agents.trajectories import Trajectories
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import ArgumentError, InformationError
-from stackelberg_envs.planning import Plan, Primitives, evaluate, soft_best_response
+from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.solvers.soft import Plan, Primitives, evaluate, soft_best_response
 
 __all__ = ["Penalty", "PenaltyConfig"]
 

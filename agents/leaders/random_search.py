@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents import stateful
 from agents.leaders.base import register_leader
 from agents.leaders.black_box import BlackBoxLeader
 from agents.options import Options, Positive, Probability, Start
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
 
 __all__ = ["RandomSearch", "RandomSearchConfig"]

@@ -20,16 +20,16 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from msgspec import Meta
 
-from agents import stateful
-from agents.brief import Brief, Information
-from agents.estimators.model import ObservedModel
+from agents.estimators.models.counted import ObservedModel
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
+from agents.observing.brief import Brief, Information
+from agents.observing.trajectories import Trajectories
 from agents.options import NonNegative, Positive
-from agents.trajectories import Trajectories
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.planning import BestResponse, Plan, Primitives, evaluate
-from stackelberg_envs.planning.linear import resolvent
+from stackelberg_envs.solvers.soft import BestResponse, Plan, Primitives, evaluate
+from stackelberg_envs.solvers.soft.linear import resolvent
 
 __all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "plan_for", "truncated_estimate"]
 
@@ -46,7 +46,7 @@ class RtqConfig(GradientConfig):
     levels
         K: the estimate's expectation is the hypergradient at the response after 2^(K + 1) iterations.
     shrinkage
-        See :class:`agents.estimators.model.ObservedModel`.
+        See :class:`agents.estimators.models.counted.ObservedModel`.
     max_norm
         As for all gradient leaders; limited here because the deep levels are rare and divided by small probabilities.
         In largest rewards seen, as there.

@@ -19,18 +19,18 @@ from typing import Literal
 
 import numpy as np
 
-from agents import stateful
-from agents.brief import Information
 from agents.estimators import Coefficients, ValueEstimates
 from agents.estimators.visit_averages import cell_weights, follow_visits, steps_into_episode, weights_per_visit
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import Bchg, BchgConfig
 from agents.leaders.hpgd import added
+from agents.observing.brief import Information
+from agents.observing.trajectories import Trajectories
 from agents.options import NonNegative, option
-from agents.trajectories import Trajectories
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import InformationError
+from stackelberg_envs.games.commitments.tables import Commitment
 
 __all__ = ["Sobirl", "SobirlConfig"]
 

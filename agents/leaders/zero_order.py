@@ -12,16 +12,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from agents import stateful
-from agents.brief import Brief, Information
 from agents.leaders.base import GradientConfig, register_leader
 from agents.leaders.black_box import BlackBoxLeader
-from agents.optimizers import length, make_optimizer
+from agents.learning.optimizers import length, make_optimizer
+from agents.observing.brief import Brief, Information
+from agents.observing.trajectories import Trajectories
 from agents.options import Positive, Unit, Weight, option
-from agents.trajectories import Trajectories
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.commitments import Commitment
 from stackelberg_envs.errors import InformationError
+from stackelberg_envs.games.commitments.tables import Commitment
 
 __all__ = ["ZeroOrder", "ZeroOrderConfig"]
 
@@ -133,7 +133,7 @@ class ZeroOrder(BlackBoxLeader):
 
     def _exact_value(self) -> float:
         """Return J at the present candidate."""
-        from stackelberg_envs.planning import make_plan  # only who plans loads solvers
+        from stackelberg_envs.solvers.soft import make_plan  # only who plans loads solvers
 
         plan = make_plan(self.brief.model.primitives(self.commit()), start=self._start)
         self._start = plan.best.state_values

@@ -1,1 +1,5 @@
-"""One environment per file; the folder is walked by :mod:`stackelberg_envs.registration`."""
+"""One environment, one file `<name>_v<int>.py`, with a folder of its own where a file is not enough.
+
+May import: everything in this package but `conformity`.
+To add one, copy `discrete_toy_v0.py`; its id follows from the file's name, nothing else is to be edited.
+"""

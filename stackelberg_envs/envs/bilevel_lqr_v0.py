@@ -39,9 +39,9 @@ from typing import Any
 
 import numpy as np
 
-from stackelberg_envs.linear_forms import BumpReward, GainCommitment, LinearForm, LinearNumbers, free_dynamics
-from stackelberg_envs.linear_quadratic import LinearQuadraticGame
-from stackelberg_envs.registration import declare
+from stackelberg_envs.faces.registration import declare
+from stackelberg_envs.games.linear_forms import BumpReward, GainCommitment, LinearForm, LinearNumbers, free_dynamics
+from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 
 BOUND = 12.0
 #: Best known value and commitment at the default arguments.
@@ -104,5 +104,5 @@ def make_game(
     return game
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.rendering_linear:plane")
+FACES = declare(make_game, renderer="stackelberg_envs.pictures.linear:plane")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

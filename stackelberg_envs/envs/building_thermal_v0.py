@@ -42,9 +42,9 @@ from typing import Any
 import numpy as np
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.linear_forms import DynamicsCommitment, LinearForm, LinearNumbers, QuadraticReward
-from stackelberg_envs.linear_quadratic import LinearQuadraticGame
-from stackelberg_envs.registration import declare
+from stackelberg_envs.faces.registration import declare
+from stackelberg_envs.games.linear_forms import DynamicsCommitment, LinearForm, LinearNumbers, QuadraticReward
+from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 
 ZONES, UNITS = 4, 2
 #: (row, column) of the entries off the diagonal, and the link that opens each.
@@ -61,7 +61,7 @@ BEST_COMMITMENT = (1.0, 0.0, 1.0, 1.0, 0.0, 0.778, 1.0, 1.0)
 def airflow_basis() -> Array:
     """Return how x enters A(x): four base diagonals, four insulation effects, eight entries of links.
 
-    Shape (16, 9, 4, 4); see :class:`stackelberg_envs.linear_forms.LinearForm`.
+    Shape (16, 9, 4, 4); see :class:`stackelberg_envs.games.linear_forms.LinearForm`.
     """
     basis = np.zeros((2 * ZONES + len(LINKS), 1 + 2 * ZONES, ZONES, ZONES))
     for i in range(ZONES):
@@ -132,5 +132,5 @@ def make_game(
     return game
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.rendering_linear:building")
+FACES = declare(make_game, renderer="stackelberg_envs.pictures.linear:building")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

@@ -40,10 +40,10 @@ from typing import Any
 import numpy as np
 
 from stackelberg_envs.arrays import require_number
-from stackelberg_envs.commitments import PolicyTable
-from stackelberg_envs.games import TabularGame
-from stackelberg_envs.registration import declare
-from stackelberg_envs.transitions import Transition
+from stackelberg_envs.faces.registration import declare
+from stackelberg_envs.games.commitments.tables import PolicyTable
+from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.transitions import Transition
 
 STATES = ("S", "A", "B")
 S, A, B = range(3)

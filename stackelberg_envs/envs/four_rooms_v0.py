@@ -55,11 +55,11 @@ from stackelberg_envs.arrays import (
     require_shape,
     require_temperature,
 )
-from stackelberg_envs.commitments import IncentiveCost, Joint, StateIncentive
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.games import TabularGame
-from stackelberg_envs.registration import declare
-from stackelberg_envs.transitions import Transition
+from stackelberg_envs.faces.registration import declare
+from stackelberg_envs.games.commitments.tables import IncentiveCost, Joint, StateIncentive
+from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.transitions import Transition
 
 MAP = """\
 xxxxxxxxxxxxx
@@ -255,5 +255,5 @@ def _step(cell: np.ndarray, move: tuple[int, int]) -> int:
     return STATE_OF.get(there, STATE_OF[int(cell[0]), int(cell[1])])
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.rendering:four_rooms")
+FACES = declare(make_game, renderer="stackelberg_envs.pictures.canvas:four_rooms")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

@@ -50,11 +50,11 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from stackelberg_envs.arrays import Array, IntArray, as_float, frozen_space
-from stackelberg_envs.batched import BatchStep
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.guided import WINDS, GuidedGame
-from stackelberg_envs.leader_policies import ClippedGaussianPolicy, policy_network
-from stackelberg_envs.registration import declare
+from stackelberg_envs.faces.registration import declare
+from stackelberg_envs.games.batched import BatchStep
+from stackelberg_envs.games.guided import WINDS, GuidedGame
+from stackelberg_envs.games.leader_policies import ClippedGaussianPolicy, policy_network
 
 GRAVITY, CART, POLE, HALF_LENGTH = 9.8, 1.0, 0.1, 0.5
 #: Newton per unit of the follower's action; rad/s^2 per unit of wind; seconds per step.
@@ -177,5 +177,5 @@ def make_game(
     )
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.rendering_guided:cartpole")
+FACES = declare(make_game, renderer="stackelberg_envs.pictures.guided:cartpole")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

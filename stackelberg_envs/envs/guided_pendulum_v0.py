@@ -48,10 +48,10 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from stackelberg_envs.arrays import Array, IntArray, frozen_space
-from stackelberg_envs.batched import BatchStep
-from stackelberg_envs.guided import WINDS, GuidedGame
-from stackelberg_envs.leader_policies import ClippedGaussianPolicy, policy_network
-from stackelberg_envs.registration import declare
+from stackelberg_envs.faces.registration import declare
+from stackelberg_envs.games.batched import BatchStep
+from stackelberg_envs.games.guided import WINDS, GuidedGame
+from stackelberg_envs.games.leader_policies import ClippedGaussianPolicy, policy_network
 
 GRAVITY, MASS, LENGTH = 10.0, 1.0, 1.0
 #: rad/s^2 per unit of wind; seconds per step.
@@ -143,5 +143,5 @@ def make_game(
     )
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.rendering_guided:pendulum")
+FACES = declare(make_game, renderer="stackelberg_envs.pictures.guided:pendulum")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

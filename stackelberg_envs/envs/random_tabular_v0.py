@@ -33,11 +33,11 @@ from __future__ import annotations
 import numpy as np
 
 from stackelberg_envs.arrays import require_count, require_room, require_text
-from stackelberg_envs.commitments import Commitment, LinearFeatures, PolicyTable
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games import TabularGame
-from stackelberg_envs.registration import declare
-from stackelberg_envs.transitions import Transition
+from stackelberg_envs.faces.registration import declare
+from stackelberg_envs.games.commitments.tables import Commitment, LinearFeatures, PolicyTable
+from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.transitions import Transition
 
 
 def make_game(

@@ -67,13 +67,7 @@ from stackelberg_envs.arrays import (
     require_positive,
     require_temperature,
 )
-from stackelberg_envs.batched import BatchedGame, BatchStep
-from stackelberg_envs.cotangents import Cotangents
-from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
-from stackelberg_envs.registration import declare
-from stackelberg_envs.samples import SampledCommitment, SampledEffect, Samples
-from stackelberg_envs.simulation import cumulative
-from stackelberg_envs.tax_economy import (
+from stackelberg_envs.envs.tax_design.economy import (
     Households,
     TaxRules,
     asset_utility,
@@ -82,12 +76,18 @@ from stackelberg_envs.tax_economy import (
     welfare,
     welfare_slopes,
 )
+from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
+from stackelberg_envs.faces.registration import declare
+from stackelberg_envs.games.batched import BatchedGame, BatchStep
+from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.samples import SampledCommitment, SampledEffect, Samples
+from stackelberg_envs.play.session import cumulative
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Box, MultiDiscrete
 
-    from stackelberg_envs.oracles.tax_grid import TaxSolution
-    from stackelberg_envs.planning.tax_model import TaxModelClass
+    from stackelberg_envs.envs.tax_design.model import TaxModelClass
+    from stackelberg_envs.envs.tax_design.solution import TaxSolution
 
 #: Exponents of the goods for each type of household.
 PREFERENCES = ((0.6, 0.3, 0.1), (0.1, 0.7, 0.2))
@@ -277,7 +277,7 @@ class TaxGame(BatchedGame):
     @property
     def model_class(self) -> TaxModelClass:
         """The form of the economy, from which a leader identifies it; it holds none of the households' numbers."""
-        from stackelberg_envs.planning.tax_model import TaxModelClass
+        from stackelberg_envs.envs.tax_design.model import TaxModelClass
 
         return TaxModelClass(
             rules=self.rules,
@@ -343,8 +343,8 @@ class TaxGame(BatchedGame):
         start
             ``solution.plan.values`` of a nearby commitment on the same grid, to save Newton steps.
         """
-        from stackelberg_envs.oracles.tax_grid import TaxPolicy, TaxSolution
-        from stackelberg_envs.planning.tax import solve_tax
+        from stackelberg_envs.envs.tax_design.plan import solve_tax
+        from stackelberg_envs.envs.tax_design.solution import TaxPolicy, TaxSolution
 
         rates = self.commitment.check(x)
         made = solve_tax(
@@ -452,5 +452,5 @@ def make_game(
     return game
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.rendering_tax:tax_design")
+FACES = declare(make_game, renderer="stackelberg_envs.envs.tax_design.picture:tax_design")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

@@ -8,10 +8,9 @@ import pytest
 from msgspec import Meta
 
 import agents
-import agents.running
+import agents.runs.running
 import stackelberg_envs as se
-from agents.briefing import make_brief
-from agents.cli import main
+from agents.cli.main import main
 from agents.followers import follower_class, follower_names, register_follower
 from agents.followers.base import FOLLOWERS
 from agents.followers.soft_value_iteration import SoftValueIteration
@@ -20,7 +19,8 @@ from agents.leaders.base import LEADERS, GradientConfig
 from agents.leaders.bchg import Bchg, BchgConfig
 from agents.leaders.random_search import RandomSearch
 from agents.options import Options, Positive, make_config, option
-from agents.state_tree import digest, from_bytes, to_bytes
+from agents.runs.briefing import make_brief
+from agents.state.tree import digest, from_bytes, to_bytes
 from stackelberg_envs.errors import ArgumentError, GameError, OutputError, StackelbergError
 from stackelberg_envs.validation import hints_of
 
@@ -34,7 +34,7 @@ def run(game=TOY, **arguments):
 @pytest.fixture
 def idle(monkeypatch):
     """Fail where a run begins."""
-    monkeypatch.setattr("agents.experiment.Experiment.step", lambda self: pytest.fail("work was done"))
+    monkeypatch.setattr("agents.runs.experiment.Experiment.step", lambda self: pytest.fail("work was done"))
 
 
 @pytest.mark.parametrize(

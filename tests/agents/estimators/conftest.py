@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from agents.estimators import StepValues
-from agents.trajectories import Trajectories
+from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.linear_quadratic import LinearQuadraticGame
-from stackelberg_envs.planning.lqr import LinearPlan, bump_rewards, discounted_sum
+from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
+from stackelberg_envs.solvers.linear_quadratic.riccati import LinearPlan, bump_rewards, discounted_sum
 
 
 def _form(matrix: Array, left: Array, right: Array | None = None) -> Array:

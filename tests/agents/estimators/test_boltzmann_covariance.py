@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from agents.collection import collect
 from agents.estimators import ValueEstimates, boltzmann_covariance, score_function, tabulate
-from stackelberg_envs.cotangents import Cotangents
+from agents.runs.collection import collect
 from stackelberg_envs.envs import random_tabular_v0
-from stackelberg_envs.oracles import solve
+from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.solvers.solution import solve
 
 #: In the order in which `flat` lays them out.
 ALL = ("follower_reward", "leader_policy", "leader_reward", "transition")

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from agents.collection import collect
 from agents.estimators import BehaviourEstimate, make_critic
 from agents.estimators.counts import TransitionCounts
-from stackelberg_envs.commitments import TransitionMixture
+from agents.runs.collection import collect
 from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, UnknownNameError
-from stackelberg_envs.oracles import solve
+from stackelberg_envs.games.commitments.tables import TransitionMixture
+from stackelberg_envs.solvers.solution import solve
 
 X = np.zeros(4)
 

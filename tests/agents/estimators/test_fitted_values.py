@@ -11,11 +11,11 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.brief import Information
-from agents.briefing import make_brief
-from agents.collection import collect
 from agents.estimators.fitted_values import Replay, even_nodes, own_policy
 from agents.estimators.sampled import Rule, SampledEstimator
+from agents.observing.brief import Information
+from agents.runs.briefing import make_brief
+from agents.runs.collection import collect
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
 

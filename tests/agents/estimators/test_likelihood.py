@@ -7,14 +7,14 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.brief import Information
 from agents.estimators.counts import common_lists
 from agents.estimators.likelihood import Habits, PlayLikelihood, Watched, likeliest_temperature, trembled
-from agents.estimators.model import ObservedModel
-from agents.experiment import make_brief
+from agents.estimators.models.counted import ObservedModel
 from agents.leaders import leader_class
-from stackelberg_envs.planning import soft_best_response
-from stackelberg_envs.transitions import Transition
+from agents.observing.brief import Information
+from agents.runs.experiment import make_brief
+from stackelberg_envs.games.transitions import Transition
+from stackelberg_envs.solvers.soft import soft_best_response
 
 GAME = se.random_tabular(S=5, A=2, B=3, temperature=0.2, commitment="policy", seed=1)
 TRUTH = Habits(0.2, 0.3)

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from agents.brief import Information
-from agents.briefing import make_brief
-from agents.collection import collect
 from agents.estimators import step_coefficients
 from agents.estimators.play_model import GaussianBehaviour, Regression, encode, gaussian_nodes, regress
 from agents.estimators.sampled import Rule, SampledEstimator
 from agents.estimators.sampled_values import SampledValues, steps_left
 from agents.estimators.state_features import FEATURES, Whitening, make_features, quadratic
+from agents.observing.brief import Information
+from agents.runs.briefing import make_brief
+from agents.runs.collection import collect
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.errors import ArgumentError, UnknownNameError
-from stackelberg_envs.linear_forms import BumpReward
-from stackelberg_envs.samples import ActionSpec
+from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.linear_forms import BumpReward
+from stackelberg_envs.games.samples import ActionSpec
 
 MIDDLE = np.full(8, 0.5)
 

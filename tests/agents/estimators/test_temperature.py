@@ -5,11 +5,11 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.brief import Information
 from agents.estimators import BehaviourEstimate
 from agents.estimators.counts import TransitionCounts
 from agents.estimators.temperature import TemperatureEstimate, fit_temperature
-from agents.experiment import make_brief
+from agents.observing.brief import Information
+from agents.runs.experiment import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from agents.collection import collect
 from agents.estimators import visit_averages
 from agents.estimators.visit_averages import (
     advantage_weights,
@@ -12,8 +11,9 @@ from agents.estimators.visit_averages import (
     follow_visits,
     weights_per_visit,
 )
+from agents.runs.collection import collect
 from stackelberg_envs.envs import random_tabular_v0
-from stackelberg_envs.oracles import solve
+from stackelberg_envs.solvers.solution import solve
 
 DISCOUNT = 0.8
 

@@ -14,12 +14,12 @@ from agents.followers.action_values import ActionTable
 from agents.followers.deep import Copies, Replay, episode_steps
 from agents.followers.sac import ActionBox, GaussianPolicy, Sac, SacConfig
 from agents.followers.soft_dqn import SoftDqn, SoftDqnConfig
-from agents.results import load_record
-from agents.state_tree import from_bytes, to_bytes
-from stackelberg_envs.batched import BatchedGame, BatchStep
+from agents.runs.records import load_record
+from agents.state.tree import from_bytes, to_bytes
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0, discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, MissingExtraError
-from stackelberg_envs.samples import SampledCommitment, SampledEffect
+from stackelberg_envs.games.batched import BatchedGame, BatchStep
+from stackelberg_envs.games.samples import SampledCommitment, SampledEffect
 
 MOVES, TASTES = (-1, 0, 1), (0.3, -0.2)
 NOTHING = np.zeros((1, 0))

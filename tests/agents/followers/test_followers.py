@@ -4,7 +4,9 @@ import pytest
 from agents.followers import FollowerView, follower_class, follower_names
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, UnknownNameError
-from stackelberg_envs.oracles import response_gap, soft_best_response, solve
+from stackelberg_envs.solvers.responses import soft_best_response
+from stackelberg_envs.solvers.soft import response_gap
+from stackelberg_envs.solvers.solution import solve
 
 
 def make(name, seed=0, **options):

@@ -7,7 +7,8 @@ from agents.followers import FollowerView
 from agents.followers.hard_best_response import HardBestResponse, HardBestResponseConfig
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.oracles import hard_best_response, leader_value
+from stackelberg_envs.solvers.responses import hard_best_response
+from stackelberg_envs.solvers.soft import leader_value
 
 
 def make(**options):

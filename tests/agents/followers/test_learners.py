@@ -8,10 +8,11 @@ import stackelberg_envs as se
 from agents import kernels
 from agents.followers import FollowerView, follower_class
 from agents.followers.soft_q_learning import SoftQLearning
-from stackelberg_envs.adapters.gymnasium_views import FollowerEnv
 from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.oracles import response_gap, soft_best_response
+from stackelberg_envs.faces.gymnasium_views import FollowerEnv
+from stackelberg_envs.solvers.responses import soft_best_response
+from stackelberg_envs.solvers.soft import response_gap
 
 TOY = discrete_toy_v0.make_game(reward=2.0, temperature=1.0)
 RANDOM = random_tabular_v0.make_game(S=5, A=2, B=3, K=2, terminal=1, commitment="policy", temperature=2.0,

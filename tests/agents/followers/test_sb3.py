@@ -9,9 +9,9 @@ import agents
 import stackelberg_envs as se
 from agents.followers import FollowerView
 from agents.followers.sb3 import Sb3, Sb3Config, _observations
-from stackelberg_envs.adapters.gymnasium_views import FollowerEnv
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
+from stackelberg_envs.faces.gymnasium_views import FollowerEnv
 
 GAMES = [
     discrete_toy_v0.make_game(),

@@ -7,14 +7,16 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.experiment import Experiment, ExperimentConfig
 from agents.followers import FollowerView, follower_class
 from agents.followers.several import PerContext, Population, make_follower, members_of, players_of
 from agents.leaders import leader_class
-from stackelberg_envs.contexts import one_context
+from agents.runs.experiment import Experiment, ExperimentConfig
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, ConvergenceError
-from stackelberg_envs.oracles import leader_value, response_gap, soft_best_response, solve
+from stackelberg_envs.games.contexts import one_context
+from stackelberg_envs.solvers.responses import soft_best_response
+from stackelberg_envs.solvers.soft import leader_value, response_gap
+from stackelberg_envs.solvers.solution import solve
 
 ROOMS = four_rooms_v0.make_game(goals=four_rooms_v0.TWO_GOALS)
 TOY = discrete_toy_v0.make_game()

@@ -11,13 +11,19 @@ from itertools import product
 import numpy as np
 import pytest
 
-from agents.brief import Information
-from agents.experiment import make_brief
 from agents.leaders import leader_class
-from agents.trajectories import Trajectories
-from stackelberg_envs.commitments import IncentiveCost, Joint, LinearFeatures, PolicyTable, TransitionMixture
-from stackelberg_envs.games import TabularGame
-from stackelberg_envs.oracles import solve
+from agents.observing.brief import Information
+from agents.observing.trajectories import Trajectories
+from agents.runs.experiment import make_brief
+from stackelberg_envs.games.commitments.tables import (
+    IncentiveCost,
+    Joint,
+    LinearFeatures,
+    PolicyTable,
+    TransitionMixture,
+)
+from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.solvers.solution import solve
 
 S, A, B, LAYERS = 6, 2, 2, ((0, 1), (2, 3), (4, 5))
 LEADER_DISCOUNT, FOLLOWER_DISCOUNT, TEMPERATURE = 0.9, 0.7, 0.6

@@ -10,12 +10,12 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.box_search import BoxObjective, BoxSearchConfig, box_ascend, box_search
-from agents.brief import Information
-from agents.briefing import make_brief
-from agents.collection import collect
-from agents.identified import IdentifiedPlanner
 from agents.leaders import leader_class, leader_names
+from agents.observing.brief import Information
+from agents.planning.box import BoxObjective, BoxSearchConfig, box_ascend, box_search
+from agents.planning.linear_certainty_equivalence import IdentifiedPlanner
+from agents.runs.briefing import make_brief
+from agents.runs.collection import collect
 from stackelberg_envs.errors import ArgumentError, InformationError, InstabilityError
 
 BUILDING, LQR, TAX = "stackelberg/BuildingThermal-v0", "stackelberg/BilevelLqr-v0", "stackelberg/TaxDesign-v0"

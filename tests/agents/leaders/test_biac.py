@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import agents
-from agents.brief import Information
-from agents.experiment import make_brief
 from agents.leaders import leader_class
+from agents.observing.brief import Information
+from agents.runs.experiment import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
-from stackelberg_envs.oracles import solve
-from stackelberg_envs.planning import evaluate
+from stackelberg_envs.solvers.soft import evaluate
+from stackelberg_envs.solvers.solution import solve
 
 
 def best_fixed_choice(play, response):

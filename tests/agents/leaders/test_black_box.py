@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import agents
-from agents.brief import Information
-from agents.experiment import make_brief
 from agents.leaders import leader_class
 from agents.leaders.black_box import BlackBoxLeader, observed_value
+from agents.observing.brief import Information
+from agents.runs.experiment import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.oracles import solve
+from stackelberg_envs.solvers.solution import solve
 
 NAMES = ["cma_es", "random_search", "zero_order"]
 GAME = discrete_toy_v0.make_game()

@@ -5,13 +5,13 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.brief import Information
-from agents.estimators.model import ObservedModel
-from agents.experiment import make_brief
+from agents.estimators.models.counted import ObservedModel
 from agents.leaders import leader_class
-from agents.search import Objective, Search, SearchConfig, ascend, continue_down, search, vertices
+from agents.observing.brief import Information
+from agents.planning.theta import Objective, Search, SearchConfig, ascend, continue_down, search, vertices
+from agents.runs.experiment import make_brief
 from stackelberg_envs.errors import ArgumentError, InformationError
-from stackelberg_envs.planning import make_plan
+from stackelberg_envs.solvers.soft import make_plan
 
 
 def observed(game, x, steps, seed=0):

@@ -7,13 +7,13 @@ import pytest
 from scipy.stats import norm
 
 import agents
-from agents.brief import Information
 from agents.estimators import ValueEstimates
-from agents.experiment import make_brief
 from agents.leaders import leader_class
+from agents.observing.brief import Information
+from agents.runs.experiment import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
-from stackelberg_envs.oracles import solve
+from stackelberg_envs.solvers.solution import solve
 
 KINDS = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1), ("costly features", 1)]
 

@@ -7,9 +7,9 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.briefing import make_brief
 from agents.followers.soft_value_iteration import SoftValueIteration
 from agents.leaders import leader_class, leader_names
+from agents.runs.briefing import make_brief
 from stackelberg_envs.errors import ArgumentError
 
 TOY = "stackelberg/DiscreteToy-v0"

@@ -7,13 +7,13 @@ from gymnasium.envs.classic_control.pendulum import PendulumEnv, angle_normalize
 from scipy.linalg import solve_discrete_are
 
 import stackelberg_envs as se
-from stackelberg_envs import leader_policies
-from stackelberg_envs.batched import play
-from stackelberg_envs.cotangents import Cotangents
 from stackelberg_envs.envs import guided_cartpole_v0 as cartpole
 from stackelberg_envs.envs import guided_pendulum_v0 as pendulum
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.samples import Samples, sampled_difference_vjp
+from stackelberg_envs.games import leader_policies
+from stackelberg_envs.games.batched import play
+from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.samples import Samples, sampled_difference_vjp
 
 IDS = ["stackelberg/GuidedCartPole-v0", "stackelberg/GuidedPendulum-v0"]
 CONTEXT = np.zeros(1, np.int32)

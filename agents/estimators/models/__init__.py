@@ -1,0 +1,5 @@
+"""Models of the game that are fitted to observed play.
+
+May import: `observing`, `state`, the other estimators and the solvers for arrays.
+To add a model, copy `counted.py`.
+"""

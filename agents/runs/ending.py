@@ -1,0 +1,75 @@
+"""How a run ends: the follower responds to what is recommended, and every number says what it is."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from agents.runs.evaluation import Evaluation
+from agents.followers import Follower, FollowerView
+from agents.followers.several import members_of
+from agents.learning.parametrisations import Parametrisation
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import StackelbergError
+
+__all__ = ["delay_of", "meanings", "responding", "theta_giving"]
+
+#: Entries of x(theta) and x closer than this, relative to the largest entry, are equal: checking x may round it.
+ROUNDING = 1e-12
+
+
+def theta_giving(x: Array, theta: Any, parametrisation: Parametrisation) -> Array | None:
+    """Return the parameters, if they are those of the commitment x; None for those of another one, or for none."""
+    try:
+        theta = np.array(theta, dtype=np.float64)
+    except (TypeError, ValueError):  # somebody's own attribute of that name
+        return None
+    if theta.shape != (parametrisation.size,) or not np.isfinite(theta).all():
+        return None
+    given = parametrisation(theta)
+    scale = max(float(np.abs(x).max(initial=0.0)), float(np.abs(given).max(initial=0.0)))
+    same = given.shape == x.shape and bool((np.abs(given - x) <= ROUNDING * scale).all())
+    return theta if same else None
+
+
+def responding(follower: Follower, view: FollowerView) -> Follower | None:
+    """Return a copy of the follower that has responded to the commitment; None where it cannot, or cannot be copied.
+
+    One with a delay is told as often as it needs to hear of it. The follower itself does not change, so that a run
+    which is stopped at this point goes on as if it had not come to it.
+    """
+    try:
+        # The game does not change, and may be large.
+        twin = copy.deepcopy(follower, {id(view.game): view.game})
+    except Exception:
+        return None
+    try:
+        for _ in range(delay_of(twin) + 1):
+            twin.learn(view)
+    except (StackelbergError, ArithmeticError, np.linalg.LinAlgError):
+        return None
+    return twin
+
+
+def delay_of(follower: Follower) -> int:
+    """Return how many announcements late it responds, of several the most."""
+    return max(int(getattr(member.config, "delay", 0)) for member in members_of(follower))
+
+
+def meanings(evaluation: Evaluation, follower: Follower) -> dict[str, str]:
+    """Return what the values of a record are, in words, by their names; see :class:`agents.RunRecord`."""
+    exact = "exact, play without end, against the best response"
+    actual = evaluation.meaning(follower)
+    against = exact if evaluation.is_exact else actual
+    return {
+        "start_value": f"first commitment announced: {against}",
+        "neutral_value": f"admissible commitment nearest to zero: {exact}",
+        "leader_value": f"final commitment: {against}",
+        "actual_value": f"final commitment: {actual}",
+        "episode_value": "final commitment: exact, an episode cut at the horizon, against the same best response",
+        "curve.leader_value": f"commitment announced in this update: {actual}",
+        "curve.recommended_value": f"commitment recommended after this update: {exact}",
+        "curve.observed_return": "mean over the whole episodes of this update, cut at the horizon, as they were played",
+    }

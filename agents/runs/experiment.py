@@ -1,0 +1,449 @@
+"""The one outer loop: commit, let the follower learn, watch it play, update."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from msgspec import Meta
+
+from agents.observing.brief import Brief, Information
+from agents.runs.briefing import level_of, make_brief, redact
+from agents.runs.checkpoints import write_checkpoint
+from agents.runs.collection import collect
+from agents.runs.curves import Curve
+from agents.runs.diagnostics import checked_diagnostics
+from agents.runs.ending import delay_of, meanings, responding, theta_giving
+from agents.runs.evaluation import evaluation_of, neutral_commitment
+from agents.runs.fingerprints import fingerprint
+from agents.followers import Follower, FollowerView
+from agents.followers.several import make_follower, members_of
+from agents.followers.training import Trainer
+from agents.leaders import Leader
+from agents.leaders.base import recommendation
+from agents.runs.lineup import Lineup, line_up
+from agents.options import Count, Natural, Options, Positive
+from agents.runs.records import RunRecord
+from agents.runs.run_state import load_run, save_run
+from agents.observing.trajectories import Trajectories
+from stackelberg_envs.arrays import Array, first_index
+from stackelberg_envs.games.batched import AnyGame, BatchedGame
+from stackelberg_envs.errors import (
+    ArgumentError,
+    CommitmentError,
+    ConvergenceError,
+    InstabilityError,
+    OutputError,
+    StackelbergError,
+)
+from stackelberg_envs.games.tabular import TabularGame
+
+__all__ = ["ExperimentConfig", "Progress", "level_of", "make_brief", "redact"]
+
+#: Halvings of a step that left the follower without a finite response, before the whole step is taken back.
+MAX_HALVINGS = 10
+JUDGING_FAILS = (StackelbergError, ArithmeticError, np.linalg.LinAlgError)
+
+
+@dataclass(frozen=True, eq=False)
+class ExperimentConfig(Options):
+    """Everything a run depends on; checked when it is made, like the options of the players.
+
+    Attributes
+    ----------
+    game
+        A game, or the id of a registered one.
+    leader, follower
+        Registered names; by default the follower that is exact in the game, or the one its kind suggests.
+    updates
+        Leader updates.
+    steps_per_update
+        Follower steps the leader sees after each commitment.
+    seed
+        Of everything random; equal seeds give equal runs.
+    game_arguments
+        Arguments of the game, when `game` is an id.
+    leader_options, follower_options
+        Hyperparameters that differ from the defaults.
+    parametrisation
+        Name; default the one the commitment suggests.
+    evaluate_every
+        Exact leader values, of what was announced and of what is recommended after it, are computed for the record at
+        every such update, the first included (0: only at the end).
+    leader_process
+        Whether the leader runs in a process of its own, which receives nothing but bytes.
+    timeout
+        Seconds that such a leader may take for one answer before the run ends with an error; None: as long as it likes.
+    best_known
+        Best known J, for tables and pictures; default the game's own fact, if it has one.
+    """
+
+    game: AnyGame | str
+    leader: str = "bchg"
+    follower: str | None = None
+    updates: Count = 500
+    steps_per_update: Count = 1_000
+    seed: Annotated[int, Meta(ge=0)] = 0
+    game_arguments: dict[str, Any] = field(default_factory=dict)
+    leader_options: dict[str, Any] = field(default_factory=dict)
+    follower_options: dict[str, Any] = field(default_factory=dict)
+    parametrisation: str | None = None
+    evaluate_every: Natural = 1
+    leader_process: bool = False
+    timeout: Positive | None = 600.0
+    best_known: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress display is told after each leader update."""
+
+    update: int
+    updates: int
+    leader_value: float
+    seconds: float
+
+
+class Experiment:
+    """One run in progress: the players, the generators and the record being written."""
+
+    def __init__(self, config: ExperimentConfig, lineup: Lineup | None = None) -> None:
+        self.config = config
+        lineup = line_up(config) if lineup is None else lineup
+        self.game, self.level, brief = lineup.game, lineup.level, lineup.brief
+        leader_config, follower_config = lineup.leader_config, lineup.follower_config
+        leader_rng, follower_rng, self._play_rng = (
+            np.random.default_rng(seed) for seed in np.random.SeedSequence(config.seed).spawn(3)
+        )
+        if self.level >= Information.CONTROLS_TRAINING and isinstance(self.game, TabularGame):
+            train = Trainer(self.game, lineup.follower, follower_config)
+            brief = replace(brief, uniform_play=self._uniform_play, train=train)
+        self._parametrisation = brief.parametrisation
+        self.leader = _start_leader(lineup.leader, brief, leader_config, leader_rng, config)
+        self.follower = make_follower(lineup.follower, follower_config, follower_rng, self.game)
+        self._evaluation = evaluation_of(self.game)
+        self.updates_done = 0
+        self.curve = Curve()
+        # The last commitment and theta that were announced, and the last to which the follower responded soundly.
+        self._latest: tuple[Array, Array | None] | None = None
+        self._sound: tuple[Array, Array | None] | None = None
+        # The last one whose update is complete, the first, and the one whose learning is complete.
+        self._played: tuple[Array, Array | None] | None = None
+        self._first: Array | None = None
+        self._responded_to: Array | None = None
+        # What the leader recommended after the last update, and whether that had been announced before.
+        self._recommended: tuple[Array, Array | None] | None = None
+        self._recommended_was_played = False
+        self._between_updates = True
+        #: When it was started, by the clock; earlier where it goes on from a checkpoint.
+        self.started = time.perf_counter()
+        self.record = RunRecord(
+            game=lineup.name,
+            leader=config.leader,
+            follower=lineup.follower_name,
+            updates=config.updates,
+            steps_per_update=config.steps_per_update,
+            seed=config.seed,
+            game_arguments=dict(config.game_arguments),
+            leader_options=asdict(leader_config),
+            follower_options=asdict(follower_config),
+            information=self.level.name,
+            parametrisation=brief.parametrisation.name,
+            best_known=self.game.facts.get("best_known") if config.best_known is None else config.best_known,
+            horizon=self.game.horizon,
+            game_digest=fingerprint(self.game),
+            versions=_versions(),
+        )
+
+    def step(self) -> Progress:
+        """Do one leader update.
+
+        Raises
+        ------
+        ConvergenceError
+            The follower diverged.
+        """
+        self._between_updates = False
+        update = self.updates_done
+        view, halvings = self._announce()
+        x = view.commitment
+        for member in members_of(self.follower):
+            require_sound(member, f"follower {self.record.follower!r}: at leader update {update + 1}")
+        self._sound = self._latest
+        seen = collect(self.game, x, self.follower, steps=self.config.steps_per_update, rng=self._play_rng)
+        self.record.observed_steps += seen.num_steps
+        value = self._evaluate(update, view)
+        diagnostics = self.leader.update(redact(seen, self.level, self.follower))
+        self._note(
+            observed_steps=self.record.observed_steps,
+            leader_value=value,
+            recommended_value=self._recommend(update),
+            observed_return=seen.mean_return(self.game.leader_discount),
+            whole_episodes=seen.whole.sum(),
+            **({"halvings": halvings} if isinstance(self.game, BatchedGame) else {}),
+            **checked_diagnostics(diagnostics, self.config.leader),
+        )
+        self._played = self._latest
+        self.record.seconds = self.seconds
+        self.updates_done += 1
+        self._between_updates = True
+        return Progress(self.updates_done, self.config.updates, value, self.record.seconds)
+
+    def _announce(self) -> tuple[FollowerView, int]:
+        """Put the leader's commitment in force and let the follower learn.
+
+        A step to where the follower has no finite response is halved until it has one; the record counts how often.
+        """
+        for halvings in range(MAX_HALVINGS + 2):
+            x = self.game.commitment.check(self.leader.commit())
+            self._latest = x, theta_giving(x, getattr(self.leader, "theta", None), self._parametrisation)
+            self._announced = x
+            self._responded_to = None
+            view = FollowerView(self.game, x)
+            try:
+                self.record.follower_steps += self.follower.learn(view)
+            except InstabilityError:
+                whole = halvings == MAX_HALVINGS
+                if halvings > MAX_HALVINGS or not self.leader.shorten(1.0 if whole else 0.5):
+                    raise
+            else:
+                break
+        self._responded_to = x
+        self._first = x if self._first is None else self._first
+        return view, halvings
+
+    def close(self, status: str, error: str | None = None) -> RunRecord:
+        """Choose the commitment the run ends with, evaluate it exactly and complete the record."""
+        final, ends_with = self._ending(status)
+        record = self.update_record(final)
+        record.commitment, record.theta = (None, None) if final is None else final
+        record.status, record.error = status, error
+        if record.commitment is not None:
+            record.ends_with = ends_with
+            # What ended the run is what is to be told, not that its end cannot be judged.
+            with suppress(*(JUDGING_FAILS if status == "failed" else ())):
+                self._judge(record)
+        record.seconds = self.seconds
+        return record
+
+    def _ending(self, status: str) -> tuple[tuple[Array, Array | None] | None, str]:
+        """Return the commitment a run ends with, and whether that is the recommended or an announced one.
+
+        A run that was stopped does not end with one that nobody has ever played. A leader that has lost its way, and
+        recommends what is no commitment, ends with its last one.
+        """
+        recommended = self._recommended is not None
+        if recommended and (status == "finished" or (self._between_updates and self._recommended_was_played)):
+            return self._recommended, "recommended"
+        if status == "interrupted" and recommended and self._recommended_was_played:
+            return self._recommended, "recommended"
+        return (self._played if status == "interrupted" else self._sound), "announced"
+
+    def _judge(self, record: RunRecord) -> None:
+        """Say what the final commitment is worth, after the follower has responded to it, and what others are."""
+        x, found = record.commitment, self._evaluation
+        assert x is not None  # noqa: S101 - the caller looks
+        self._judge_others()
+        record.leader_value, record.episode_value = found.exact(x), found.episode(x)
+        record.response_gap = record.actual_value = None
+        view = FollowerView(self.game, x)
+        follower = self._response_to(view, record.status)
+        if follower is not None:
+            record.response_gap, record.actual_value = found.gap(x, follower), found.value(view, follower)
+        elif self._played is not None and np.array_equal(self._played[0], x):
+            last = record.curve["leader_value"][-1]
+            record.actual_value = float(last) if np.isfinite(last) else None
+        if not found.is_exact:
+            record.leader_value = record.actual_value
+        if record.status == "finished":
+            end = np.nan if record.leader_value is None else record.leader_value
+            record.curve["recommended_value"][-1] = end
+
+    def _response_to(self, view: FollowerView, status: str) -> Follower | None:
+        """Return the follower as it responds to a commitment; None where it would have to learn that after a stop."""
+        responded = self._responded_to is not None and np.array_equal(self._responded_to, view.commitment)
+        # Exact followers have no response from a checkpoint on until the next commitment.
+        has_one = all(hasattr(member, "policy") for member in members_of(self.follower))
+        if responded and has_one and not delay_of(self.follower):
+            return self.follower
+        return responding(self.follower, view) if status == "finished" else None
+
+    def _judge_others(self) -> None:
+        """Evaluate the first and the neutral commitment, where the game has a solution and that was not done yet."""
+        record, found = self.record, self._evaluation
+        if found.is_exact and record.start_value is None and self._first is not None:
+            record.start_value = found.exact(self._first)
+            record.neutral_value = found.exact(neutral_commitment(self.game))
+
+    def shut(self) -> None:
+        """End the leader's process, if it has one."""
+        close = getattr(self.leader, "close", None)
+        if close is not None:
+            close()
+
+    def update_record(self, final: tuple[Array, Array | None] | None = None, *, with_curve: bool = True) -> RunRecord:
+        """Bring the record up to date with what has been learned so far; the curve costs most.
+
+        The leader is not asked for a commitment, because that may draw random numbers: saving would change the run.
+        """
+        final = self._sound if final is None else final
+        if final is not None:
+            self.record.commitment, self.record.theta = final
+        if self._responded_to is not None:
+            self.record.meanings = meanings(self._evaluation, self.follower)
+        if with_curve:
+            self.record.curve = self.curve.columns()
+        return self.record
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the state is that between two updates; only that can be stored."""
+        return self._between_updates
+
+    def save(self, folder: Path, *, checkpoint_every: int | None = None) -> Path:
+        """Write a checkpoint into a folder.
+
+        Parameters
+        ----------
+        folder
+            Where.
+        checkpoint_every
+            What whoever goes on with the run is to know of how often it is saved.
+
+        Raises
+        ------
+        ArgumentError
+            A player does not say what its state is, or holds what cannot be stored.
+        OutputError
+            The folder cannot be written.
+        """
+        game = self.record.game if isinstance(self.config.game, str) else None
+        options = {item.name: getattr(self.config, item.name) for item in fields(self.config)}
+        content = {
+            "config": {**options, "game": game},
+            "checkpoint_every": checkpoint_every,
+            "game_digest": self.record.game_digest,
+            "versions": self.record.versions,
+            "state": save_run(self),
+        }
+        return write_checkpoint(folder, {**content, "curve": asdict(self.curve.write(folder))})
+
+    def restore(self, content: dict[str, Any], where: str) -> None:
+        """Go on from where a checkpoint was written; this has to be a fresh experiment of the same configuration.
+
+        `where` is the checkpoint's file, beside which the curve lies.
+
+        Raises
+        ------
+        OutputError
+            The checkpoint belongs to another game or to other players, or its parts do not fit together.
+        """
+        if content["game_digest"] != self.record.game_digest:
+            raise OutputError(f"{where}: expected the game {self.record.game!r} the run was started with, got another")
+        old, package = content["versions"], "stackelberg-envs"
+        if old.get(package) != self.record.versions[package]:
+            raise OutputError(
+                f"{where}: expected a checkpoint of {package} {self.record.versions[package]}, "
+                f"got one of {old.get(package)}"
+            )
+        if old != self.record.versions:
+            changed = ", ".join(f"{name} {was}" for name, was in old.items() if self.record.versions.get(name) != was)
+            warnings.warn(f"{where}: written with {changed}; the run may differ in the last digits", stacklevel=3)
+        load_run(self, content["state"], Curve.read(Path(where).parent, content["curve"]), where)
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time the run has taken so far, that before it was stopped included."""
+        return time.perf_counter() - self.started
+
+    def _uniform_play(self, steps: int) -> Trajectories:
+        """Return play from uniformly drawn states under the last commitment; it counts as observed."""
+        if not isinstance(self.game, TabularGame):
+            raise ArgumentError("uniform_play: expected a tabular game")
+        S = self.game.shape[0]
+        anywhere = self.game.replace(initial=np.full(S, 1.0 / S))
+        seen = collect(anywhere, self._announced, self.follower, steps=steps, rng=self._play_rng)
+        self.record.observed_steps += seen.num_steps
+        return redact(seen, self.level, self.follower)
+
+    def _evaluate(self, update: int, view: FollowerView) -> float:
+        """Return J under the followers' actual policies, their mean, or NaN where that was not asked for."""
+        if not self._is_due(update):
+            return float("nan")
+        value = self._evaluation.value(view, self.follower)
+        if update == 0 and not self._evaluation.is_exact:
+            self.record.start_value = value
+        elif update == 0:
+            self._judge_others()
+        return value
+
+    def _recommend(self, update: int) -> float:
+        """Ask for a recommendation; return its exact J, or NaN where there is none or that was not asked for."""
+        x, theta = recommendation(self.leader)
+        before, self._recommended = self._recommended, None
+        # A leader that has lost its way has nothing to recommend; what it announces next says so.
+        if x.dtype.kind != "f" or np.isfinite(x).all():
+            try:
+                x = self.game.commitment.check(x)
+            except CommitmentError as exc:
+                raise CommitmentError(f"leader {self.config.leader!r}: recommend: {exc}") from exc
+            self._recommended = x, theta_giving(x, theta, self._parametrisation)
+        again = before is not None and np.array_equal(before[0], x)
+        now = self._latest is not None and np.array_equal(self._latest[0], x)
+        self._recommended_was_played = now or (again and self._recommended_was_played)
+        value = self._evaluation.exact(x) if self._recommended is not None and self._is_due(update) else None
+        return float("nan") if value is None else value
+
+    def _is_due(self, update: int) -> bool:
+        every = self.config.evaluate_every
+        return bool(every) and update % every == 0
+
+    def _note(self, **values: float) -> None:
+        """Add one row to the curve; what has no value in it, or had none in earlier ones, is NaN there."""
+        self.curve.add({name: float(value) for name, value in values.items()})
+
+
+def _start_leader(
+    kind: type[Leader], brief: Brief, config: Any, rng: np.random.Generator, options: ExperimentConfig
+) -> Leader:
+    if not options.leader_process:
+        return kind(brief, config, rng)
+    from agents.runs.remote.client import RemoteLeader
+
+    return RemoteLeader(kind, brief, config, rng, options.timeout)
+
+
+def require_sound(follower: Follower, owner: str) -> None:
+    """Raise unless the follower's policy and tables hold finite numbers.
+
+    Raises
+    ------
+    ConvergenceError
+        With the first table that does not, and where.
+    """
+    for name, value in follower.tables().items():
+        if not np.isfinite(value).all():
+            where = first_index(~np.isfinite(value))
+            raise ConvergenceError(f"{owner}: expected finite numbers in {name}, got {value[where]} at index {where}")
+
+
+def _versions() -> dict[str, str]:
+    import platform
+
+    import numba
+    import scipy
+
+    import stackelberg_envs
+
+    return {
+        "stackelberg-envs": stackelberg_envs.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "numba": numba.__version__,
+    }

@@ -1,0 +1,82 @@
+"""Who plays what: the game and the players that a configuration names, with their options, checked before any work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agents.observing.brief import Brief, Information
+from agents.runs.briefing import kind_of, level_of, make_brief, require_kind
+from agents.followers import Follower, follower_class
+from agents.leaders import Leader, leader_class
+from agents.options import make_config
+from stackelberg_envs.games.batched import AnyGame, BatchedGame
+from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.faces.registration import spec
+
+if TYPE_CHECKING:
+    from agents.runs.experiment import ExperimentConfig
+
+__all__ = ["Lineup", "line_up"]
+
+
+@dataclass(frozen=True, eq=False)
+class Lineup:
+    """What a run is made of.
+
+    Attributes
+    ----------
+    game, name
+        The game, and the name it goes by in records: its id where it has one.
+    leader, leader_config
+        Class and options of the leader.
+    level, brief
+        The level of information it works at with these options, and what it is told.
+    follower_name, follower, follower_config
+        Name, class and options of the follower.
+    """
+
+    game: AnyGame
+    name: str
+    leader: type[Leader]
+    leader_config: Any
+    level: Information
+    brief: Brief
+    follower_name: str
+    follower: type[Follower]
+    follower_config: Any
+
+
+def line_up(config: ExperimentConfig) -> Lineup:
+    """Return what a configuration names.
+
+    Raises
+    ------
+    UnknownNameError, ArgumentError, GameError, InformationError
+        Whatever is wrong with names, options or the game's arguments, or with their fit to each other.
+    """
+    game, name = _game_of(config)
+    leader = leader_class(config.leader)
+    require_kind(leader, config.leader, game)
+    follower_name = game.suggested_follower if config.follower is None else config.follower
+    follower = follower_class(follower_name)
+    require_kind(follower, follower_name, game)
+    on = kind_of(game)
+    leader_config = make_config(leader.Config, config.leader_options, f"leader {config.leader!r}", on)
+    follower_config = make_config(follower.Config, config.follower_options, f"follower {follower_name!r}", on)
+    level = level_of(leader, game, leader_config)
+    brief = make_brief(game, level, config.parametrisation, leader=config.leader)
+    return Lineup(game, name, leader, leader_config, level, brief, follower_name, follower, follower_config)
+
+
+def _game_of(config: ExperimentConfig) -> tuple[AnyGame, str]:
+    if isinstance(config.game, str):
+        entry = spec(config.game)
+        return entry.make(**config.game_arguments), entry.id
+    if not isinstance(config.game, TabularGame | BatchedGame):
+        raise ArgumentError(f"game: expected a game or an id, got {type(config.game).__name__}")
+    if config.game_arguments:
+        given = ", ".join(config.game_arguments)
+        raise ArgumentError(f"game_arguments: expected none beside a finished game, got {given}")
+    return config.game, config.game.name

@@ -1,0 +1,263 @@
+"""What the faces share: agents, spaces, the leader's kinds of action, menus, rendering."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium.spaces import Discrete, Space
+from gymnasium.vector.utils import batch_space
+from numpy.typing import ArrayLike
+
+from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, PhaseError
+from stackelberg_envs.faces.observations import Observer, is_one_of
+from stackelberg_envs.games.tabular import Game
+from stackelberg_envs.pictures import canvas as rendering
+from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
+from stackelberg_envs.play.resets import require_seed
+from stackelberg_envs.play.session import Session, neutral_commitment
+
+__all__ = [
+    "LEADER",
+    "LEADER_COMMITS",
+    "RENDER_MODES",
+    "Menu",
+    "TwoSides",
+    "follower_names",
+    "metadata",
+    "require_render_mode",
+]
+
+LEADER = "leader_0"
+RENDER_MODES = ("human", "rgb_array", "ansi")
+RENDER_FPS = 8
+COMMITMENT_MODES = ("once", "per_step")
+#: For resets of the faces on which the leader acts.
+LEADER_COMMITS = f"; here a commitment is the action of {LEADER}"
+
+
+def follower_names(n: int) -> list[str]:
+    """Return ``follower_0`` .. ``follower_{n-1}``."""
+    return [f"follower_{i}" for i in range(n)]
+
+
+def metadata(name: str | None, game: Game, *, is_parallelizable: bool) -> dict[str, Any]:
+    """Return the metadata PettingZoo and Gymnasium ask for."""
+    return {
+        "name": name or game.name,
+        "render_modes": list(RENDER_MODES),
+        "render_fps": RENDER_FPS,
+        "is_parallelizable": is_parallelizable,
+    }
+
+
+def require_render_mode(mode: str | None) -> str | None:
+    """Return a render mode, or raise ArgumentError."""
+    if mode is not None and not is_one_of(mode, RENDER_MODES):
+        raise ArgumentError(f"render_mode: expected None or one of {RENDER_MODES}, got {mode!r}")
+    return mode
+
+
+def render(session: Session, renderer: str, mode: str | None) -> Any:
+    """Return the picture or text of a session; in mode "human" the text goes to standard output."""
+    if mode is None:
+        return None
+    picture = rendering.draw(session, renderer, "rgb_array" if mode == "rgb_array" else "ansi")
+    if mode == "human":
+        sys.stdout.write(f"{picture}\n")
+        return None
+    return picture
+
+
+class Menu:
+    """k commitments to choose from, for leaders that know discrete actions only.
+
+    Parameters
+    ----------
+    game
+        The game.
+    menu
+        k >= 1: the commitment nearest to zero and k - 1 drawn evenly from the box; or the commitments.
+    seed
+        For the drawn ones.
+    """
+
+    def __init__(self, game: Game, menu: int | Sequence[ArrayLike], seed: int = 0) -> None:
+        commitment = game.commitment
+        if isinstance(menu, int | np.integer):
+            count = require_count(menu, "menu")
+            rng = np.random.default_rng(require_seed(seed, "menu_seed"))
+            drawn = [rng.uniform(commitment.low, commitment.high) for _ in range(count - 1)]
+            self.commitments: list[Array] = [neutral_commitment(game), *map(commitment.project, drawn)]
+        else:
+            self.commitments = [_on_menu(game, i, x) for i, x in enumerate(_listed(menu))]
+        if not self.commitments:
+            raise ArgumentError("menu: expected at least one commitment, got none")
+        self.space = Discrete(len(self.commitments))
+
+    def __getitem__(self, action: Any) -> Array:
+        """Return the commitment of an action."""
+        if not self.space.contains(action):
+            raise ActionError(f"{LEADER}: expected an action in {self.space}, got {action!r}")
+        return self.commitments[int(action)]
+
+
+def _listed(menu: Any) -> list[Any]:
+    if isinstance(menu, str | bytes | Mapping) or not isinstance(menu, Iterable):
+        raise ArgumentError(f"menu: expected a number or a list of commitments, got {type(menu).__name__}")
+    return list(menu)
+
+
+def _on_menu(game: Game, i: int, x: ArrayLike) -> Array:
+    try:
+        return game.commitment.check(x)
+    except CommitmentError as error:
+        raise CommitmentError(f"menu[{i}]: {error}") from None
+
+
+class TwoSides:
+    """What the AEC and the parallel face have in common; see :func:`ParallelFace` for the parameters.
+
+    Attributes
+    ----------
+    session
+        The episode in progress.
+    observation_layout
+        Name of each part of an observation -> its slice.
+    state_space
+        Of :meth:`state`.
+    """
+
+    #: Whether all agents act at once; for `metadata`.
+    is_parallelizable: ClassVar[bool]
+    metadata: dict[str, Any]
+    agents: list[str]
+
+    def __init__(
+        self,
+        game: Game,
+        *,
+        commitment: str = "once",
+        menu: int | Sequence[ArrayLike] | None = None,
+        menu_seed: int = 0,
+        observe_commitment: str = "all",
+        render_mode: str | None = None,
+        renderer: str = GENERIC_RENDERER,
+        name: str | None = None,
+    ) -> None:
+        if not is_one_of(commitment, COMMITMENT_MODES):
+            raise ArgumentError(f"commitment: expected 'once' or 'per_step', got {commitment!r}")
+        if commitment == "per_step" and menu is not None:
+            raise ArgumentError("menu: expected None with commitment='per_step', where no commitment is made")
+        self.game = game
+        self.session = Session(game, per_step=commitment == "per_step")
+        self.observer = Observer(self.session, observe_commitment)
+        self.menu = None if menu is None else Menu(game, menu, menu_seed)
+        self.render_mode = require_render_mode(render_mode)
+        self.renderer = renderer
+        self.metadata = metadata(name, game, is_parallelizable=self.is_parallelizable)
+        self.followers = follower_names(self.session.num_followers)
+        self.possible_agents = [LEADER, *self.followers]
+        self.agents = []
+        self._make_spaces()
+
+    def _make_spaces(self) -> None:
+        # One object per agent: seeding one agent's space must not change what another samples.
+        simulator = self.session.simulator
+        self.observation_spaces: dict[str, Space[Any]] = {
+            agent: copy_of(self.observer.space) for agent in self.possible_agents
+        }
+        self.action_spaces: dict[str, Space[Any]] = {
+            LEADER: self._leader_space(),
+            **{agent: copy_of(simulator.follower_action_space) for agent in self.followers},
+        }
+        self.state_space = self.observer.state_space
+        self.observation_layout = dict(self.observer.layout)
+
+    def _leader_space(self) -> Space[Any]:
+        if self.menu is not None:
+            return self.menu.space
+        play_space = self.session.simulator.leader_action_space
+        if not self.session.per_step or play_space is None:
+            return copy_of(self.game.commitment.space)
+        n = len(self.followers)
+        joint: Space[Any] = batch_space(play_space, n) if n > 1 else copy_of(play_space)
+        return joint
+
+    def observation_space(self, agent: str) -> Space[Any]:
+        """Return the observation space of an agent: the same object every time."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Space[Any]:
+        """Return the action space of an agent: the same object every time."""
+        return self.action_spaces[agent]
+
+    def state(self) -> Any:
+        """Return the global view, a new array in `state_space`."""
+        return self.observer.state()
+
+    def render(self) -> Any:
+        """Return the picture ("rgb_array") or text ("ansi"); print the text ("human")."""
+        return render(self.session, self.renderer, self.render_mode)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _leader_acts(self, action: Any) -> None:
+        """Pass the leader's action on, by its kind."""
+        session = self.session
+        if session.per_step:
+            session.lead(self._leader_parts(action))
+        else:
+            session.commit(action if self.menu is None else self.menu[action])
+
+    def _leader_parts(self, action: Any) -> list[Any]:
+        """Return the leader's action for each follower; with several followers it brings one for each."""
+        n = len(self.followers)
+        if n == 1:
+            return [action]
+        # A 0-dimensional array has no length.
+        listed = isinstance(action, list | tuple) or (isinstance(action, np.ndarray) and action.ndim > 0)
+        if not listed or len(action) != n:
+            raise ActionError(f"{LEADER}: expected {n} actions, one per follower, got {action!r}")
+        return list(action)
+
+    def _infos(self) -> dict[str, dict[str, Any]]:
+        """Return the followers' records; the leader gets a copy of the only one, or all of them stacked."""
+        records = self.session.records
+        infos = {LEADER: records[0].copy() if len(records) == 1 else _stacked(records)}
+        for i, agent in enumerate(self.followers):
+            # The session makes new records every round, so these can be handed out as they are.
+            infos[agent] = records[i]
+        return infos
+
+
+def _stacked(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return several followers' records as one: an array of shape (n, ...) per key."""
+    return {key: np.array([record[key] for record in records]) for key in records[0]}
+
+
+def require_actions(actions: Any, agents: list[str]) -> None:
+    """Raise ActionError unless actions are a mapping from agents; a name that nobody has would be passed over."""
+    if not isinstance(actions, Mapping):
+        raise ActionError(f"step: expected a dict of actions by agent, got {type(actions).__name__}")
+    for agent in actions:
+        if agent not in agents:
+            raise ActionError(f"step: expected actions of agents among {agents}, got one of {agent!r}")
+
+
+def action_of(actions: dict[str, Any], agent: str) -> Any:
+    """Return an agent's action, or raise PhaseError if it is missing where it is needed."""
+    try:
+        return actions[agent]
+    except KeyError:
+        raise PhaseError(f"step: expected an action of {agent!r} in this round, got {sorted(actions)}") from None
+
+
+def copy_of(space: Space[Any]) -> Space[Any]:
+    """Return an equal space with a random stream of its own."""
+    return copy.deepcopy(space)

@@ -1,0 +1,160 @@
+"""The followers alone, as a ParallelEnv of equal agents under a given commitment.
+
+This is where vector wrappers and learners of homogeneous agents train: the commitment comes from outside and
+the leader is no agent. Its reward is in the infos.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gymnasium.spaces import Space
+from numpy.typing import ArrayLike
+from pettingzoo import ParallelEnv
+
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import PhaseError
+from stackelberg_envs.faces import common
+from stackelberg_envs.faces.observations import Observer
+from stackelberg_envs.faces.parallel import Dicts
+from stackelberg_envs.games.tabular import Game
+from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
+from stackelberg_envs.play.resets import require_options, require_seed
+from stackelberg_envs.play.session import READY, Session, neutral_commitment
+
+__all__ = ["FollowersEnv", "given_commitment"]
+
+
+def given_commitment(game: Game, default: Array, options: dict[str, Any] | None, *, official: bool = False) -> Array:
+    """Return the commitment of an episode: ``options["commitment"]`` unless that is None, else the default."""
+    given = require_options(options, ("commitment",), official=official).get("commitment")
+    return default if given is None else game.commitment.check(given)
+
+
+class FollowersEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types
+    """The followers of a game as a ParallelEnv.
+
+    Parameters
+    ----------
+    game
+        The game.
+    commitment
+        In force in every episode whose reset does not bring another in ``options={"commitment": x}``; default
+        the one nearest to zero.
+    observe_commitment
+        How much of the commitment observations show: "all", "local" or "none".
+    render_mode, renderer, name
+        See :class:`stackelberg_envs.faces.parallel.ParallelFace`.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        *,
+        commitment: ArrayLike | None = None,
+        observe_commitment: str = "all",
+        render_mode: str | None = None,
+        renderer: str = GENERIC_RENDERER,
+        name: str | None = None,
+    ) -> None:
+        self.game = game
+        self.commitment = neutral_commitment(game) if commitment is None else game.commitment.check(commitment)
+        self.session = Session(game)
+        self.observer = Observer(self.session, observe_commitment)
+        self.render_mode = common.require_render_mode(render_mode)
+        self.renderer = renderer
+        self.metadata = common.metadata(name, game, is_parallelizable=True)
+        self.possible_agents = common.follower_names(self.session.num_followers)
+        self.agents: list[str] = []
+        self.observation_spaces: dict[str, Space[Any]] = {
+            agent: common.copy_of(self.observer.space) for agent in self.possible_agents
+        }
+        action_space = self.session.simulator.follower_action_space
+        self.action_spaces: dict[str, Space[Any]] = {
+            agent: common.copy_of(action_space) for agent in self.possible_agents
+        }
+        self.state_space = self.observer.state_space
+        self.observation_layout = dict(self.observer.layout)
+
+    def observation_space(self, agent: str) -> Space[Any]:
+        """Return the observation space of an agent: the same object every time."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Space[Any]:
+        """Return the action space of an agent: the same object every time."""
+        return self.action_spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """Begin an episode, in the play phase.
+
+        Parameters
+        ----------
+        seed
+            Starts a new random stream; None goes on with the present one.
+        options
+            ``{"commitment": x}`` puts x in force for this episode.
+
+        Raises
+        ------
+        CommitmentError
+            x lies outside its space.
+        ArgumentError
+            Another option, or a seed that is no integer of at least 0; nothing has changed then.
+        """
+        x, seed = given_commitment(self.game, self.commitment, options, official=True), require_seed(seed)
+        self.session.reset(seed)
+        self.observer.restart()
+        self.session.commit(x)
+        self.observer.begin_play()
+        self.agents = self.possible_agents[:]
+        if self.render_mode == "human":
+            self.render()
+        return self._observations(), self._infos()
+
+    def step(self, actions: dict[str, Any]) -> Dicts:
+        """Play one step; after the end, return five empty dicts.
+
+        Raises
+        ------
+        PhaseError
+            Before the first reset, or the action of a follower that still plays is missing.
+        ActionError
+            An illegal action, or one of an agent that does not exist.
+        """
+        agents, session = self.agents, self.session
+        if not agents:
+            if session.phase == READY:
+                raise PhaseError("step: expected reset() first")
+            return {}, {}, {}, {}, {}
+        common.require_actions(actions, agents)
+        finished = session.finished
+        session.play([None if finished[i] else common.action_of(actions, agent) for i, agent in enumerate(agents)])
+        self.observer.update()
+        rewards = dict(zip(agents, session.follower_rewards, strict=True))
+        terminations = dict.fromkeys(agents, session.terminated)
+        truncations = dict.fromkeys(agents, session.truncated)
+        if session.terminated or session.truncated:
+            self.agents = []
+        if self.render_mode == "human":
+            self.render()
+        return self._observations(), rewards, terminations, truncations, self._infos()
+
+    def state(self) -> Any:
+        """Return the global view, a new array in `state_space`."""
+        return self.observer.state()
+
+    def render(self) -> Any:
+        """Return the picture ("rgb_array") or text ("ansi"); print the text ("human")."""
+        return common.render(self.session, self.renderer, self.render_mode)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _observations(self) -> dict[str, Any]:
+        return {agent: self.observer.follower(i) for i, agent in enumerate(self.possible_agents)}
+
+    def _infos(self) -> dict[str, dict[str, Any]]:
+        records = self.session.records
+        return {agent: dict(record) for agent, record in zip(self.possible_agents, records, strict=True)}

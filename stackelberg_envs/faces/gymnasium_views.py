@@ -1,0 +1,256 @@
+"""Gymnasium's views of a game: one follower under a commitment, or the leader against a response."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+from numpy.typing import ArrayLike
+
+from stackelberg_envs.arrays import Array, require_flag
+from stackelberg_envs.errors import PhaseError
+from stackelberg_envs.faces import common
+from stackelberg_envs.faces.followers import given_commitment
+from stackelberg_envs.faces.observations import Observer
+from stackelberg_envs.faces.responses import Response, responder_of
+from stackelberg_envs.games.tabular import Game
+from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
+from stackelberg_envs.play.resets import require_options, require_seed
+from stackelberg_envs.play.session import DONE, PLAY, READY, Session, neutral_commitment
+
+__all__ = ["FollowerEnv", "LeaderEnv", "Response"]
+
+
+class FollowerEnv(gymnasium.Env[Any, Any]):
+    """One follower under a given commitment, as a Gymnasium environment.
+
+    Parameters
+    ----------
+    game
+        The game; with several followers, this is one of them.
+    commitment
+        In force in every episode whose reset does not bring another in ``options={"commitment": x}``; default
+        the one nearest to zero. May be reassigned between episodes (``env.unwrapped.commitment = x``).
+    observe_commitment
+        How much of the commitment observations show: "all", "local" or "none".
+    render_mode, renderer, name
+        See :class:`stackelberg_envs.faces.parallel.ParallelFace`.
+
+    Notes
+    -----
+    Infos describe the transition just made, with the same keys at reset and at every step; see
+    :meth:`stackelberg_envs.play.session.Session.play`.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 - the name and type are Gymnasium's
+        "render_modes": list(common.RENDER_MODES),
+        "render_fps": common.RENDER_FPS,
+    }
+
+    def __init__(
+        self,
+        game: Game,
+        *,
+        commitment: ArrayLike | None = None,
+        observe_commitment: str = "all",
+        render_mode: str | None = None,
+        renderer: str = GENERIC_RENDERER,
+        name: str | None = None,
+    ) -> None:
+        self.game = game
+        self.commitment = neutral_commitment(game) if commitment is None else commitment
+        self.session = Session(game, num_followers=1)
+        self.observer = Observer(self.session, observe_commitment)
+        self.render_mode = common.require_render_mode(render_mode)
+        self.renderer = renderer
+        self.metadata = common.metadata(name, game, is_parallelizable=False)
+        self.observation_space = common.copy_of(self.observer.space)
+        self.action_space = common.copy_of(self.session.simulator.follower_action_space)
+        self.observation_layout = dict(self.observer.layout)
+
+    @property
+    def commitment(self) -> Array:
+        """The commitment of episodes that do not bring their own."""
+        return self._commitment
+
+    @commitment.setter
+    def commitment(self, x: ArrayLike) -> None:
+        self._commitment = self.game.commitment.check(x)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode, in the play phase.
+
+        Parameters
+        ----------
+        seed
+            Starts a new random stream; None goes on with the present one.
+        options
+            ``{"commitment": x}`` puts x in force for this episode.
+
+        Raises
+        ------
+        CommitmentError
+            x lies outside its space.
+        ArgumentError
+            Another option, or a seed that is no integer of at least 0; nothing has changed then.
+        """
+        x, seed = given_commitment(self.game, self._commitment, options), require_seed(seed)
+        super().reset(seed=seed)
+        self.session.reset(seed)
+        self.observer.restart()
+        self.session.commit(x)
+        self.observer.begin_play()
+        if self.render_mode == "human":
+            self.render()
+        return self.observer.follower(0), dict(self.session.records[0])
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Play one step.
+
+        Raises
+        ------
+        PhaseError
+            Before reset, or after the end.
+        ActionError
+            An illegal action.
+        """
+        session = self.session
+        session.play((action,))
+        self.observer.update()
+        if self.render_mode == "human":
+            self.render()
+        return (
+            self.observer.follower(0),
+            session.follower_rewards[0],
+            session.terminated,
+            session.truncated,
+            dict(session.records[0]),
+        )
+
+    def render(self) -> Any:
+        """Return the picture ("rgb_array") or text ("ansi"); print the text ("human")."""
+        return common.render(self.session, self.renderer, self.render_mode)
+
+
+class LeaderEnv(gymnasium.Env[Any, Any]):
+    """The leader's problem as a one-step Gymnasium environment: commit, a response plays, the leader is paid.
+
+    Parameters
+    ----------
+    game
+        The game.
+    response
+        Maps (game, x) to the followers' policy, drawn from in play: for a tabular game an array of shape
+        ([K,] S, A, B), for a batched one a :class:`stackelberg_envs.games.batched.FollowerPolicy`. Default the exact
+        soft best response, where that is known.
+    discounted
+        Whether the leader is paid its discounted return over the episode, or the plain sum.
+    menu, menu_seed
+        See :class:`stackelberg_envs.faces.common.Menu`; the action space is then Discrete.
+    observe_commitment
+        How much of the commitment observations show: "all", "local" or "none".
+    render_mode, renderer, name
+        See :class:`stackelberg_envs.faces.parallel.ParallelFace`.
+
+    Notes
+    -----
+    Observations are the leader's, at the start and at the end of the episode. Infos, with the same keys at
+    reset and after the step: ``leader_return`` and ``discounted_leader_return``, ``steps`` played,
+    ``context`` (-1 before play), ``terminated`` (1 if play ended in a terminal state, 0 by the horizon).
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 - the name and type are Gymnasium's
+        "render_modes": list(common.RENDER_MODES),
+        "render_fps": common.RENDER_FPS,
+    }
+
+    def __init__(
+        self,
+        game: Game,
+        *,
+        response: Response | None = None,
+        discounted: bool = True,
+        menu: int | Sequence[ArrayLike] | None = None,
+        menu_seed: int = 0,
+        observe_commitment: str = "all",
+        render_mode: str | None = None,
+        renderer: str = GENERIC_RENDERER,
+        name: str | None = None,
+    ) -> None:
+        self.game = game
+        self.responder = responder_of(game, response)
+        self.discounted = require_flag(discounted, "discounted")
+        self.session = Session(game)
+        self.observer = Observer(self.session, observe_commitment)
+        self.menu = None if menu is None else common.Menu(game, menu, menu_seed)
+        self.render_mode = common.require_render_mode(render_mode)
+        self.renderer = renderer
+        self.metadata = common.metadata(name, game, is_parallelizable=False)
+        self.observation_space = common.copy_of(self.observer.space)
+        self.action_space = common.copy_of(game.commitment.space) if self.menu is None else self.menu.space
+        self.observation_layout = dict(self.observer.layout)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode, in the commitment phase.
+
+        Parameters
+        ----------
+        seed
+            Starts a new random stream; None goes on with the present one.
+        options
+            None are known.
+
+        Raises
+        ------
+        ArgumentError
+            An option, or a seed that is no integer of at least 0; nothing has changed then.
+        """
+        require_options(options, advice="; here a commitment is the action")
+        seed = require_seed(seed)
+        super().reset(seed=seed)
+        self.session.reset(seed)
+        self.observer.restart()
+        return self.observer.leader(), self._info(0.0)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Commit, let the response play a whole episode, and pay the leader.
+
+        Raises
+        ------
+        PhaseError
+            Before reset, or after the one step of an episode.
+        CommitmentError
+            Wrong shape, or a number that is not finite.
+        """
+        session = self.session
+        if session.phase in (READY, DONE):
+            raise PhaseError("step: expected a new episode, which has one step; call reset() first")
+        session.commit(action if self.menu is None else self.menu[action])
+        self.observer.begin_play()
+        responder = self.responder
+        policy = responder.answer(session)
+        discounted, weight = 0.0, 1.0
+        while session.phase == PLAY:
+            session.advance(responder.draw(policy, session, self.np_random))
+            discounted += weight * session.leader_reward
+            weight *= self.game.leader_discount
+        self.observer.update()
+        if self.render_mode == "human":
+            self.render()
+        reward = discounted if self.discounted else session.leader_return
+        return self.observer.leader(), reward, True, False, self._info(discounted)
+
+    def _info(self, discounted: float) -> dict[str, Any]:
+        session = self.session
+        return {
+            "leader_return": session.leader_return,
+            "discounted_leader_return": discounted,
+            "steps": session.played,
+            "context": -1 if session.context is None else session.context,
+            "terminated": int(session.terminated),
+        }
+
+    def render(self) -> Any:
+        """Return the picture ("rgb_array") or text ("ansi"); print the text ("human")."""
+        return common.render(self.session, self.renderer, self.render_mode)

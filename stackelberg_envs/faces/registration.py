@@ -1,0 +1,431 @@
+"""Ids and what they make: games, and each game's faces for PettingZoo and Gymnasium.
+
+An environment is one file in ``stackelberg_envs/envs``, named ``<name>_v<int>``; its id follows from the file
+name (``four_rooms_v0`` is ``stackelberg/FourRooms-v0``). The file ends with two lines::
+
+    FACES = declare(make_game, renderer="stackelberg_envs.pictures.canvas:four_rooms")
+    raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
+
+The folder is walked by name when the package is imported and the files are imported when first used.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stackelberg_envs.docstrings import docstring_of
+from stackelberg_envs.errors import ArgumentError, GameError, unknown_name
+from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
+
+if TYPE_CHECKING:
+    from gymnasium import Env
+    from gymnasium.vector import VectorEnv
+    from pettingzoo import AECEnv, ParallelEnv
+
+    from stackelberg_envs.games.batched import AnyGame
+
+__all__ = [
+    "EnvSpec",
+    "Faces",
+    "declare",
+    "env",
+    "env_modules",
+    "follower_env",
+    "followers_env",
+    "import_module",
+    "leader_env",
+    "make_game",
+    "parallel_env",
+    "raw_env",
+    "register",
+    "register_with_clients",
+    "registered_ids",
+    "spec",
+    "vector_env",
+]
+
+NAMESPACE = "stackelberg"
+ENVS = "stackelberg_envs.envs"
+ID_PATTERN = re.compile(r"[\w.-]+/[\w.-]+-v\d+")
+MODULE_PATTERN = re.compile(r"(?P<name>[a-z][a-z0-9_]*)_v(?P<version>\d+)")
+#: Words that ids write with a capital inside, as Gymnasium does.
+COMPOUNDS = {"cartpole": "CartPole"}
+
+_SPECS: dict[str, EnvSpec] = {}
+
+
+@dataclass(frozen=True)
+class EnvSpec:
+    """What is registered under an id.
+
+    Attributes
+    ----------
+    id
+        ``namespace/Name-v<int>``. The version rises when dynamics, rewards or observations change.
+    make_game
+        Returns the game; its keyword arguments are the arguments of the id.
+    module
+        The module it is defined in.
+    summary
+        One line for lists.
+    renderer
+        ``"module:name"`` of a :class:`stackelberg_envs.pictures.canvas.Renderer`.
+    """
+
+    id: str
+    make_game: Callable[..., AnyGame]
+    module: str
+    summary: str = ""
+    renderer: str = GENERIC_RENDERER
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the game's keyword arguments."""
+        return tuple(inspect.signature(self.make_game).parameters)
+
+    def make(self, **kwargs: Any) -> AnyGame:
+        """Return the game.
+
+        Raises
+        ------
+        ArgumentError
+            A keyword the game does not know, with those it does; one it needs that is missing; or a game too large for
+            the memory.
+        GameError
+            A value of another type than the function declares.
+        """
+        # Importing the package registers ids and checks nothing.
+        from stackelberg_envs.validation import checked, hints_of
+
+        parameters = inspect.signature(self.make_game).parameters.values()
+        accepts_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+        unknown = [name for name in kwargs if name not in self.arguments]
+        if unknown and not accepts_any:
+            known = ", ".join(self.arguments)
+            raise ArgumentError(f"{self.id}: expected arguments among {known}; got {', '.join(unknown)}")
+        variable = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
+        needed = [each.name for each in parameters if each.default is each.empty and each.kind not in variable]
+        missing = [name for name in needed if name not in kwargs]
+        if missing:
+            raise ArgumentError(f"{self.id}: expected {', '.join(missing)} too, which have no default")
+        hints = hints_of(self.make_game)
+        for name, value in kwargs.items():
+            checked(value, hints.get(name, Any), f"{self.id}: {name}", GameError)
+        try:
+            return self.make_game(**kwargs)
+        except MemoryError as exc:
+            raise ArgumentError(f"{self.id}: expected a game that fits into memory, got {kwargs} ({exc})") from exc
+
+
+class Faces(NamedTuple):
+    """The seven constructors every environment module offers; each takes the game's and its own arguments.
+
+    ``game=`` passes a finished game instead of its arguments: for games of one's own, for changes by
+    ``game.replace(...)``, and where the game has an argument of the same name as the face (then the face's is meant).
+    """
+
+    raw_env: Callable[..., AECEnv[str, Any, Any]]
+    env: Callable[..., AECEnv[str, Any, Any]]
+    parallel_env: Callable[..., ParallelEnv[str, Any, Any]]
+    followers_env: Callable[..., ParallelEnv[str, Any, Any]]
+    follower_env: Callable[..., Env[Any, Any]]
+    leader_env: Callable[..., Env[Any, Any]]
+    vector_env: Callable[..., VectorEnv[Any, Any, Any]]
+
+
+#: Face -> where its class or function is; imported when first used.
+FACE_ENTRY_POINTS = {
+    "raw_env": "stackelberg_envs.faces.aec:RawEnv",
+    "env": "stackelberg_envs.faces.aec:wrapped_env",
+    "parallel_env": "stackelberg_envs.faces.parallel:ParallelFace",
+    "followers_env": "stackelberg_envs.faces.followers:FollowersEnv",
+    "follower_env": "stackelberg_envs.faces.gymnasium_views:FollowerEnv",
+    "leader_env": "stackelberg_envs.faces.gymnasium_views:LeaderEnv",
+    "vector_env": "stackelberg_envs.faces.vector:follower_vector_env",
+}
+
+
+def env_modules() -> list[str]:
+    """Return the names of the environment files, without importing them."""
+    folder = Path(__file__).parents[1] / "envs"
+    return sorted(path.stem for path in folder.glob("*.py") if MODULE_PATTERN.fullmatch(path.stem))
+
+
+def id_of(module: str) -> str:
+    """Return the id of an environment file: ``four_rooms_v0`` is ``stackelberg/FourRooms-v0``."""
+    match = MODULE_PATTERN.fullmatch(module)
+    if match is None:
+        raise ArgumentError(f"module: expected a name like 'four_rooms_v0', got {module!r}")
+    name = "".join(COMPOUNDS.get(part, part.capitalize()) for part in match["name"].split("_"))
+    return f"{NAMESPACE}/{name}-v{match['version']}"
+
+
+def declare(make_game: Callable[..., AnyGame], *, renderer: str = GENERIC_RENDERER) -> Faces:
+    """Register the environment file that calls this, and return its faces."""
+    module = make_game.__module__
+    spec_id = id_of(module.rpartition(".")[2])
+    doc = docstring_of(inspect.getmodule(make_game))
+    _SPECS[spec_id] = EnvSpec(spec_id, make_game, module, doc.partition("\n")[0], renderer)
+    return Faces(*(functools.partial(_face, name, spec_id) for name in Faces._fields))
+
+
+def register(
+    id: str,  # noqa: A002 - the name both registries use
+    make_game: Callable[..., AnyGame] | str,
+    *,
+    renderer: str = GENERIC_RENDERER,
+) -> EnvSpec:
+    """Register a game of your own; PettingZoo and Gymnasium then know its faces too.
+
+    Parameters
+    ----------
+    id
+        ``namespace/Name-v<int>``.
+    make_game
+        Returns a :class:`stackelberg_envs.TabularGame` or :class:`stackelberg_envs.BatchedGame` for its keyword
+        arguments; or ``"module:name"`` of
+        such a function.
+    renderer
+        ``"module:name"`` of a :class:`stackelberg_envs.pictures.canvas.Renderer`.
+
+    Raises
+    ------
+    ArgumentError
+        A malformed id, or one that is taken.
+    """
+    if not ID_PATTERN.fullmatch(id):
+        raise ArgumentError(f"id: expected 'namespace/Name-v<int>', got {id!r}")
+    if id in _SPECS or id in _own_ids():
+        raise ArgumentError(f"id: {id!r} is already registered; raise the version or choose another name")
+    function = _load(make_game) if isinstance(make_game, str) else make_game
+    module, doc = getattr(function, "__module__", ""), docstring_of(function)
+    _SPECS[id] = EnvSpec(id, function, module, doc.partition("\n")[0], renderer)
+    _register_with_clients(id, {name: functools.partial(_face, name, id) for name in Faces._fields})
+    return _SPECS[id]
+
+
+def registered_ids() -> list[str]:
+    """Return every registered id, sorted."""
+    return sorted({*_SPECS, *_own_ids()})
+
+
+def spec(id: str) -> EnvSpec:  # noqa: A002
+    """Return what is registered under an id.
+
+    Parameters
+    ----------
+    id
+        An id, or ``module:id`` where importing the module registers it, as Gymnasium has it.
+
+    Raises
+    ------
+    UnknownNameError
+        Nobody registered it; the message names the nearest ids.
+    ArgumentError
+        Something that is no text, or a module that cannot be imported.
+    """
+    if not isinstance(id, str):
+        raise ArgumentError(f"id: expected a registered id, got {type(id).__name__}; a finished game goes to game=")
+    module, colon, id = id.rpartition(":")  # noqa: A001
+    if colon:
+        import_module(module)
+    if id not in _SPECS and id in _own_ids():
+        importlib.import_module(f"{ENVS}.{_own_ids()[id]}")
+    if id not in _SPECS:
+        raise unknown_name("environment", id, registered_ids())
+    return _SPECS[id]
+
+
+def make_game(id: str, **kwargs: Any) -> AnyGame:  # noqa: A002
+    """Return the game of an id.
+
+    Parameters
+    ----------
+    id
+        A registered id, or ``module:id`` for one that importing the module registers.
+    kwargs
+        The game's arguments; see its page.
+
+    Raises
+    ------
+    UnknownNameError
+        An id nobody registered.
+    ArgumentError
+        An argument the game does not have.
+
+    Examples
+    --------
+    >>> import stackelberg_envs as se
+    >>> se.make_game("stackelberg/DiscreteToy-v0", reward=2.0).shape
+    (3, 2, 3)
+    """
+    return spec(id).make(**kwargs)
+
+
+def import_module(name: str) -> None:
+    """Import a user's module, which registers games, leaders or followers of its own.
+
+    Raises
+    ------
+    ArgumentError
+        It cannot be imported, or fails while it is.
+    """
+    try:
+        importlib.import_module(name)
+    except Exception as exc:
+        raise ArgumentError(
+            f"import: expected a module that can be imported, got {name!r} ({type(exc).__name__}: {exc})"
+        ) from exc
+
+
+def _own_ids() -> dict[str, str]:
+    return {id_of(module): module for module in env_modules()}
+
+
+def _face(face: str, spec_id: str | None, *, game: AnyGame | None = None, **kwargs: Any) -> Any:
+    """Make one face: its own arguments are taken out of `kwargs`, the rest makes the game."""
+    if spec_id is None and game is None:
+        raise ArgumentError(f"{face}: expected an id or game=, got neither")
+    entry = None if spec_id is None else spec(spec_id)
+    constructor = _load(FACE_ENTRY_POINTS[face])
+    options = {key: kwargs.pop(key) for key in list(kwargs) if key in _options(constructor)}
+    if game is None and entry is not None:
+        game = entry.make(**kwargs)
+    elif kwargs:
+        known = ", ".join(sorted(_options(constructor)))
+        raise ArgumentError(
+            f"{face}: expected arguments among {known}, and no game arguments beside game=, got {', '.join(kwargs)}"
+        )
+    _require_game(game)
+    # The id of a game that was changed still says who draws it, and what it is called.
+    if entry is not None:
+        options |= {"renderer": entry.renderer, "name": module_name(entry.id)}
+    return constructor(game, **options)
+
+
+def _require_game(game: Any) -> None:
+    # Importing the package registers ids and loads no games.
+    from stackelberg_envs.games.tabular import Game
+
+    if isinstance(game, type) or not isinstance(game, Game):
+        shown = getattr(game, "__name__", type(game).__name__)
+        raise ArgumentError(f"game: expected a TabularGame or a BatchedGame, got {shown}")
+
+
+def _load(entry_point: str) -> Callable[..., Any]:
+    """Return what ``"module:name"`` names."""
+    module, _, name = entry_point.partition(":")
+    try:
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ArgumentError(f"entry point: expected 'module:name', got {entry_point!r} ({error})") from error
+    return found
+
+
+@functools.cache
+def _options(constructor: Callable[..., Any]) -> frozenset[str]:
+    """Return the keyword arguments of a face that users may give."""
+    names = inspect.signature(constructor).parameters
+    return frozenset(names) - {"game", "renderer", "name"}
+
+
+def module_name(spec_id: str) -> str:
+    """Return the short name of an id, as PettingZoo's ``metadata["name"]`` has it: ``four_rooms_v0``."""
+    _, _, name = spec_id.partition("/")
+    for word, written in COMPOUNDS.items():
+        name = name.replace(written, word.capitalize())
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-v", "_v")
+
+
+def raw_env(id: str | None = None, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
+    """Return the bare AEC environment of an id or of a finished game.
+
+    Parameters
+    ----------
+    id
+        A registered id, or ``module:id``; may be left out where ``game=`` is given.
+    kwargs
+        The game's arguments or ``game=``, and the face's own.
+
+    Raises
+    ------
+    ArgumentError
+        Neither an id nor a game, an argument that nobody knows, or arguments of the game beside ``game=``.
+    UnknownNameError
+        An id nobody registered.
+    """
+    made: AECEnv[str, Any, Any] = _face("raw_env", id, **kwargs)
+    return made
+
+
+def env(id: str | None = None, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
+    """Return the AEC environment of an id or a game, inside PettingZoo's checks; see :func:`raw_env`."""
+    made: AECEnv[str, Any, Any] = _face("env", id, **kwargs)
+    return made
+
+
+def parallel_env(id: str | None = None, **kwargs: Any) -> ParallelEnv[str, Any, Any]:  # noqa: A002
+    """Return the parallel environment of an id or a game: leader and followers; see :func:`raw_env`."""
+    made: ParallelEnv[str, Any, Any] = _face("parallel_env", id, **kwargs)
+    return made
+
+
+def followers_env(id: str | None = None, **kwargs: Any) -> ParallelEnv[str, Any, Any]:  # noqa: A002
+    """Return the parallel environment of the followers alone, under a given commitment; see :func:`raw_env`."""
+    made: ParallelEnv[str, Any, Any] = _face("followers_env", id, **kwargs)
+    return made
+
+
+def follower_env(id: str | None = None, **kwargs: Any) -> Env[Any, Any]:  # noqa: A002
+    """Return the Gymnasium environment of one follower, under a given commitment; see :func:`raw_env`."""
+    made: Env[Any, Any] = _face("follower_env", id, **kwargs)
+    return made
+
+
+def leader_env(id: str | None = None, **kwargs: Any) -> Env[Any, Any]:  # noqa: A002
+    """Return the Gymnasium environment of the leader, of one step, in which a response plays; see :func:`raw_env`."""
+    made: Env[Any, Any] = _face("leader_env", id, **kwargs)
+    return made
+
+
+def vector_env(id: str | None = None, **kwargs: Any) -> VectorEnv[Any, Any, Any]:  # noqa: A002
+    """Return many copies of the follower as one Gymnasium vector environment; see :func:`raw_env`."""
+    made: VectorEnv[Any, Any, Any] = _face("vector_env", id, **kwargs)
+    return made
+
+
+def register_with_clients() -> None:
+    """Make the ids of the environment files known to PettingZoo and Gymnasium; nothing is imported for it."""
+    for spec_id, module in _own_ids().items():
+        _register_with_clients(spec_id, {name: f"{ENVS}.{module}:{name}" for name in Faces._fields})
+
+
+def _register_with_clients(spec_id: str, faces: dict[str, Any]) -> None:
+    import gymnasium
+    import pettingzoo
+
+    # PettingZoo has registries from 1.27 on.
+    if hasattr(pettingzoo, "register"):
+        for kind, face in (("aec", "env"), ("parallel", "parallel_env")):
+            if spec_id not in _pettingzoo_registry(kind):
+                pettingzoo.register(kind, spec_id, entry_point=faces[face])
+    base, _, version = spec_id.rpartition("-")
+    views = (("Follower", "follower_env", faces["vector_env"]), ("Leader", "leader_env", None))
+    for suffix, face, vector in views:
+        name = f"{base}{suffix}-{version}"
+        if name not in gymnasium.registry:
+            gymnasium.register(name, entry_point=faces[face], vector_entry_point=vector)
+
+
+def _pettingzoo_registry(kind: str) -> dict[str, Any]:
+    from pettingzoo.env_registry import registration as registries
+
+    registry: dict[str, Any] = registries._get_registry(kind)
+    return registry

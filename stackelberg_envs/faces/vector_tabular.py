@@ -1,0 +1,119 @@
+"""Many copies of a tabular follower's environment, stepped in one jitted pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stackelberg_envs import kernels
+from stackelberg_envs.arrays import Array, IntArray, as_integers
+from stackelberg_envs.errors import ActionError
+from stackelberg_envs.faces.observations import local_rows
+from stackelberg_envs.faces.vector import FollowerVectorEnv, Step, masked
+from stackelberg_envs.play.session import MAX_ONE_HOT, NOTHING, cumulative
+
+__all__ = ["TabularVectorEnv"]
+
+
+class TabularVectorEnv(FollowerVectorEnv):
+    """See :class:`FollowerVectorEnv`."""
+
+    def _commit(self, x: Array) -> None:
+        self._primitives = self.game.primitives(x)
+        self._local: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+        if self._observer.observes == "local":
+            rows = local_rows(self.game, x)
+            self._local = self._local if rows is None else rows
+
+    def _restart(self) -> IntArray:
+        n = self.num_envs
+        self._initial = cumulative(self.game.joint_initial)
+        self._states, self._leader_actions, self._played = (np.zeros(n, np.int32) for _ in range(3))
+        self._over, self._terminated, self._truncated = np.ones(n, np.bool_), *np.zeros((2, n), np.bool_)
+        self._leader_rewards, self._follower_rewards = np.zeros((2, n))
+        return np.zeros(n, np.int32)
+
+    def _checked(self, actions: Any) -> IntArray:
+        array = actions if type(actions) is np.ndarray else as_integers(actions, "actions", ActionError)
+        if array.shape != (self.num_envs,) or array.dtype.kind not in "iu":
+            raise ActionError(
+                f"actions: expected {self.num_envs} integers, got an array of {array.dtype} and shape {array.shape}"
+            )
+        B = self.game.shape[2]
+        illegal = (array < 0) | (array >= B)
+        if illegal.any():
+            where = int(illegal.argmax())
+            raise ActionError(f"actions: expected integers in 0..{B - 1}, got {array[where]} at index {where}")
+        return array.astype(np.int32, copy=False)
+
+    def _advance(self, actions: IntArray) -> Step:
+        game, n = self._primitives, self.num_envs
+        before, shown, began = self._states.copy(), self._leader_actions.copy(), self._over.copy()
+        kernels.vector_step(
+            self.np_random.random((2, n)),
+            actions,
+            self._initial,
+            game.leader_policy,
+            game.leader_reward,
+            game.follower_reward,
+            game.transition.successors,
+            game.transition.probabilities,
+            game.continuing,
+            self._last_step,
+            self._states,
+            self._leader_actions,
+            self._played,
+            self._over,
+            self._leader_rewards,
+            self._follower_rewards,
+            self._terminated,
+            self._truncated,
+        )
+        self._observe(before)
+        return (
+            self._seen(),
+            self._follower_rewards.copy(),
+            self._terminated.copy(),
+            self._truncated.copy(),
+            self._infos(before, shown, actions, began),
+        )
+
+    def _observe(self, before: IntArray) -> None:
+        S, A, _ = self.game.shape
+        layout, K = self.observation_layout, self.game.num_contexts
+        starts = [layout[part].start if part in layout else 0 for part in ("leader_action", "context", "commitment")]
+        kernels.vector_observe(
+            before,
+            self._states,
+            self._leader_actions,
+            self._played,
+            S,
+            S <= MAX_ONE_HOT,
+            starts[0],
+            A if A > 1 else 0,
+            starts[1],
+            K if K > 1 else 0,
+            starts[2],
+            self._local,
+            self.game.horizon,
+            self._observations,
+        )
+
+    def _infos(self, before: IntArray, shown: IntArray, actions: IntArray, began: NDArray[np.bool_]) -> dict[str, Any]:
+        S, A, _ = self.game.shape
+        infos: dict[str, Any] = {
+            "played": (~began).astype(np.int32),
+            "step": self._played.copy(),
+            "context": self._states // S,
+            "state": np.where(began, NOTHING, before % S),
+            "leader_action": np.where(began, NOTHING, shown) if A > 1 else np.full(self.num_envs, NOTHING),
+            "follower_action": np.where(began, NOTHING, actions),
+            "next_state": self._states % S,
+            "terminal": self._terminated.astype(np.int32),
+            "leader_reward": self._leader_rewards.copy(),
+        }
+        if self.game.observe_rewards:
+            infos["follower_reward"] = self._follower_rewards.copy()
+        return masked(infos)

@@ -1,0 +1,459 @@
+"""Games whose states are vectors, as batched functions: n copies step in one call.
+
+A :class:`BatchedGame` satisfies the same :class:`~stackelberg_envs.games.tabular.Game` protocol as a tabular one and
+stands behind the same faces. Where the exact answer is known the game names its solver, and ``se.solve`` works as
+usual.
+
+Letters: n copies, W state size, A and B sizes of the leader's and the follower's action, K contexts.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stackelberg_envs.arrays import Array, IntArray, as_float, first_index, frozen, require_rows_sum_to_one
+from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
+from stackelberg_envs.games.actions import action_bounds, checked_actions
+from stackelberg_envs.games.commitments.tables import MISTAKES
+from stackelberg_envs.games.samples import Actions, ModelClass, PlayRecord, SampledCommitment
+from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.tabular_checks import require_commitment, shared_scalars
+
+if TYPE_CHECKING:
+    from gymnasium.spaces import Box, Space
+
+__all__ = [
+    "AnyGame",
+    "BatchStep",
+    "BatchedGame",
+    "FollowerPolicy",
+    "ModelClass",
+    "PlayRecord",
+    "SampledSolution",
+    "begin_states",
+    "call_game",
+    "draw_leader_actions",
+    "make_step",
+    "play",
+    "what_was_given",
+]
+
+
+#: Names of what a game's functions are given, after the generator.
+CALLED = ("x", "states", "contexts", "leader_actions", "follower_actions")
+
+
+@dataclass(frozen=True, eq=False)
+class BatchStep:
+    """What one step of n copies returns.
+
+    Attributes
+    ----------
+    next_state
+        Shape (n, W).
+    leader_reward, follower_reward
+        Shape (n,), reward units.
+    terminated
+        Shape (n,): whether nothing follows this step. The time limit is not the game's business.
+    """
+
+    next_state: Array
+    leader_reward: Array
+    follower_reward: Array
+    terminated: NDArray[np.bool_]
+
+
+class FollowerPolicy(Protocol):
+    """A response: how the followers of n copies act."""
+
+    def sample(self, rng: np.random.Generator, states: Array, leader_actions: Array, contexts: IntArray) -> Actions:
+        """Draw actions, shape (n, B): float64 for boxes, int64 for Discrete (B = 1) and MultiDiscrete."""
+
+    def log_prob(self, states: Array, leader_actions: Array, contexts: IntArray, actions: Actions) -> Array:
+        """Return the log-density (log-probability) of actions, shape (n,)."""
+
+
+class SampledSolution(Protocol):
+    """Everything exact about one commitment to a batched game.
+
+    Attributes
+    ----------
+    x
+        The commitment.
+    leader_value, follower_value
+        J(x), and the follower's value at the initial distribution, its entropy bonus included; reward units, over
+        endless play unless the game says otherwise.
+    policy
+        The follower's soft best response.
+    direct_gradient, response_gradient, gradient
+        dJ/dx with the response held fixed, the part that goes through the response, and their sum; the shape of x.
+
+    Notes
+    -----
+    The solutions that come with this package also have `response` (the policy, as solutions of tabular games call it),
+    `follower_reward_value` (no entropy bonus) and `episode` (an episode as it is played, cut at the horizon).
+    """
+
+    @property
+    def x(self) -> Array: ...  # noqa: D102
+    @property
+    def leader_value(self) -> float: ...  # noqa: D102
+    @property
+    def follower_value(self) -> float: ...  # noqa: D102
+    @property
+    def policy(self) -> FollowerPolicy: ...  # noqa: D102
+    @property
+    def direct_gradient(self) -> Array: ...  # noqa: D102
+    @property
+    def response_gradient(self) -> Array: ...  # noqa: D102
+    @property
+    def gradient(self) -> Array: ...  # noqa: D102
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BatchedGame(ABC):
+    """A game whose states are vectors; subclasses are frozen dataclasses that add their numbers.
+
+    Parameters
+    ----------
+    commitment
+        What the leader announces and what it changes at samples.
+    leader_discount, follower_discount
+        In [0, 1), per play step.
+    temperature
+        Weight of the follower's entropy, greater than 0, in reward units.
+    horizon
+        Play steps after which an episode is truncated.
+    context_probabilities
+        Shape (K,); default one context.
+    num_followers
+        Followers that play at once, each in its own copy; the leader is paid their mean.
+    observe_rewards, publish_temperature
+        Whether observers of play see the follower's rewards, and whether the temperature is public.
+    name, facts
+        For people: a name, and what is known about the game.
+    """
+
+    commitment: SampledCommitment
+    leader_discount: float
+    follower_discount: float
+    temperature: float
+    horizon: int
+    context_probabilities: Array = field(default_factory=lambda: np.ones(1))
+    num_followers: int = 1
+    observe_rewards: bool = True
+    publish_temperature: bool = True
+    name: str = "batched"
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check what all batched games share."""
+        require_commitment(self.commitment, SampledCommitment)  # type: ignore[type-abstract]
+        for name, value in shared_scalars(self).items():
+            object.__setattr__(self, name, value)
+        weights = as_float(self.context_probabilities, "context_probabilities")
+        if weights.ndim != 1:
+            raise GameError(f"context_probabilities: expected shape (K,), got {weights.shape}")
+        weights = require_rows_sum_to_one(weights, "context_probabilities")
+        object.__setattr__(self, "context_probabilities", frozen(weights))
+
+    #: Name of the follower that runs take by default: the exact one where there is one.
+    suggested_follower: ClassVar[str] = "sac"
+    #: Whether every action that is played has to lie in `follower_action_space`. False where that is a range for
+    #: learners only, and the game takes any number.
+    bounds_actions: ClassVar[bool] = True
+
+    @property
+    def num_contexts(self) -> int:
+        """K."""
+        return len(self.context_probabilities)
+
+    @property
+    @abstractmethod
+    def state_space(self) -> Box:
+        """Of one state, shape (W,); bounds may be infinite."""
+
+    @property
+    @abstractmethod
+    def follower_action_space(self) -> Space[Any]:
+        """Box, Discrete or MultiDiscrete."""
+
+    @property
+    def leader_action_space(self) -> Box | None:
+        """Of the leader's play action, shape (A,); None where the leader only configures."""
+        return None
+
+    @cached_property
+    def sizes(self) -> tuple[int, int]:
+        """(W, A), as the spaces say; asked for at every step, so the spaces are made once."""
+        shown = self.leader_action_space
+        return int(self.state_space.shape[0]), 0 if shown is None else int(shown.shape[0])
+
+    @property
+    def model_class(self) -> ModelClass | None:
+        """What is public about the game's form, for leaders that fit a model; None where nothing is."""
+        return None
+
+    @abstractmethod
+    def initial_states(self, rng: np.random.Generator, contexts: IntArray) -> Array:
+        """Draw initial states, float64 of shape (n, W), for contexts of shape (n,)."""
+
+    def leader_actions(self, rng: np.random.Generator, x: Array, states: Array, contexts: IntArray) -> Array:
+        """Draw the leader's actions from the committed policy, float64 of shape (n, A)."""
+        del rng, x, contexts
+        return np.zeros((len(states), 0))
+
+    @abstractmethod
+    def step(
+        self,
+        rng: np.random.Generator,
+        x: Array,
+        states: Array,
+        contexts: IntArray,
+        leader_actions: Array,
+        follower_actions: Actions,
+    ) -> BatchStep:
+        """Make one step of n copies under the commitment x.
+
+        Parameters
+        ----------
+        rng
+            Draws whatever is random; equal generators must give equal steps.
+        x
+            The commitment, in its shape.
+        states
+            Shape (n, W), float64.
+        contexts
+            Shape (n,), int32.
+        leader_actions
+            Shape (n, A), float64; A = 0 where the leader only configures.
+        follower_actions
+            Shape (n, B): float64 for a Box; int64 for MultiDiscrete spaces and for Discrete ones, where B = 1: then
+            ``follower_actions[:, 0]`` has one number a copy.
+
+        Returns
+        -------
+        BatchStep
+            Arrays with one row a copy. Play refuses other shapes, other types and numbers that are not finite.
+        """
+
+    def solve(self, x: ArrayLike) -> SampledSolution:
+        """Return everything exact about one commitment.
+
+        Raises
+        ------
+        ArgumentError
+            No exact solution of this game is known.
+        """
+        del x
+        raise ArgumentError(
+            f"{self.name}: expected a game with an exact solution, but none is known for this one; "
+            "estimate its value by play"
+        )
+
+    @property
+    def has_solution(self) -> bool:
+        """Whether :meth:`solve` works."""
+        return type(self).solve is not BatchedGame.solve
+
+    def replace(self, **changes: Any) -> BatchedGame:
+        """Return the same game with some arguments changed; it is checked again."""
+        from dataclasses import replace
+
+        return replace(self, **changes)
+
+
+def play(
+    game: BatchedGame,
+    x: Array,
+    policy: FollowerPolicy,
+    rng: np.random.Generator,
+    *,
+    steps: int | None = None,
+    episodes: int | None = None,
+) -> PlayRecord:
+    """Play episodes of many copies at once.
+
+    Parameters
+    ----------
+    game
+        The game.
+    x
+        The commitment; it has been checked.
+    policy
+        The followers' response.
+    rng
+        Equal generators give equal play.
+    steps
+        Follower steps in all; the last episode is cut when they are used up.
+    episodes
+        Whole episodes instead; give one of the two.
+
+    Raises
+    ------
+    ActionError
+        The response draws actions outside the game's action space, unless the game takes any.
+    """
+    batches: list[_Batch] = []
+    missing = episodes if steps is None else -(-steps // game.horizon)
+    done_steps = done_episodes = 0
+    while missing:
+        batch = _play_batch(game, x, policy, rng, missing)
+        batches.append(batch)
+        done_steps, done_episodes = done_steps + int(batch.lengths.sum()), done_episodes + missing
+        # Episodes that end early leave steps over; as many more as their mean length suggests are begun.
+        left = 0 if steps is None else max(0, steps - done_steps)
+        missing = -(-left * done_episodes // done_steps)
+    return _joined(x, batches, steps)
+
+
+def played_bounds(game: BatchedGame) -> tuple[Actions, Actions]:
+    """Return the least and greatest action that may be played, shape (B,); infinite where the game takes any number."""
+    low, high = action_bounds(game.follower_action_space)
+    return (low, high) if game.bounds_actions else (np.full_like(low, -np.inf), np.full_like(high, np.inf))
+
+
+def begin_states(game: BatchedGame, rng: np.random.Generator, contexts: IntArray) -> Array:
+    """Return initial states that a game has drawn, checked: float64 of shape (n, W), finite.
+
+    Raises
+    ------
+    GameError
+        The game's function raised an error, or returned something else.
+    """
+    return _rows(
+        game, "initial_states", call_game(game, "initial_states", rng, contexts), (len(contexts), game.sizes[0])
+    )
+
+
+def draw_leader_actions(
+    game: BatchedGame, rng: np.random.Generator, x: Array, states: Array, contexts: IntArray
+) -> Array:
+    """Return the leader's actions that a game has drawn, checked: float64 of shape (n, A), finite; see begin_states."""
+    shape = (len(states), game.sizes[1])
+    return _rows(game, "leader_actions", call_game(game, "leader_actions", rng, x, states, contexts), shape)
+
+
+def make_step(
+    game: BatchedGame,
+    rng: np.random.Generator,
+    x: Array,
+    states: Array,
+    contexts: IntArray,
+    leader_actions: Array,
+    follower_actions: Actions,
+) -> BatchStep:
+    """Return a game's step of n copies, checked; see begin_states."""
+    made = call_game(game, "step", rng, x, states, contexts, leader_actions, follower_actions)
+    if not isinstance(made, BatchStep):
+        raise GameError(f"{game.name}: expected its step to return a BatchStep, got {type(made).__name__}")
+    n = len(states)
+    _rows(game, "step: next_state", made.next_state, (n, states.shape[1]))
+    _rows(game, "step: leader_reward", made.leader_reward, (n,))
+    _rows(game, "step: follower_reward", made.follower_reward, (n,))
+    over: Any = made.terminated
+    if type(over) is not np.ndarray or over.shape != (n,) or over.dtype != np.bool_:
+        raise GameError(f"{game.name}: step: terminated: expected bool of shape {(n,)}, got {_seen(over)}")
+    return made
+
+
+def call_game(game: BatchedGame, name: str, rng: np.random.Generator, *arguments: Any) -> Any:
+    """Return what a game's function returns, unchecked; an error inside it says what it was given."""
+    try:
+        return getattr(game, name)(rng, *arguments)
+    except StackelbergError:
+        raise
+    except MISTAKES as exc:
+        raise GameError(f"{game.name}: its {name} {what_was_given(exc, arguments)}") from exc
+
+
+def what_was_given(error: Exception, arguments: tuple[Any, ...]) -> str:
+    """Return what a game's function raised, and the types and shapes of what it was given after the generator."""
+    names = ("contexts",) if len(arguments) == 1 else CALLED
+    given = ", ".join(f"{what} {_seen(value)}" for what, value in zip(names, arguments, strict=False))
+    actions = arguments[-1] if len(arguments) == len(CALLED) else np.zeros((0, 0))
+    advice = "; follower_actions[:, 0] has one number a copy" if actions.shape[1] == 1 else ""
+    return f"raised {type(error).__name__}: {error}; it was given {given}{advice}"
+
+
+def _rows(game: BatchedGame, what: str, array: Any, shape: tuple[int, ...]) -> Array:
+    if type(array) is not np.ndarray or array.shape != shape or array.dtype != np.float64:
+        raise GameError(f"{game.name}: {what}: expected float64 of shape {shape}, got {_seen(array)}")
+    if not np.isfinite(array).all():
+        where = first_index(~np.isfinite(array))
+        raise GameError(f"{game.name}: {what}: expected finite numbers, got {array[where]} at index {where}")
+    return array
+
+
+def _seen(value: Any) -> str:
+    """Return the type and the shape of a value, for a message."""
+    if type(value) is np.ndarray:
+        return f"{value.dtype} of shape {value.shape}"
+    return type(value).__name__
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Episodes that were played side by side: arrays of shape (n, H, ...), of which `lengths` count."""
+
+    arrays: dict[str, NDArray[Any]]
+    lengths: NDArray[np.int64]
+    terminated: NDArray[np.bool_]
+    context: IntArray
+
+
+def _play_batch(game: BatchedGame, x: Array, policy: FollowerPolicy, rng: np.random.Generator, n: int) -> _Batch:
+    K = game.num_contexts
+    context = rng.choice(K, size=n, p=game.context_probabilities) if K > 1 else np.zeros(n, np.int64)
+    contexts = np.asarray(context, dtype=np.int32)
+    states, bounds = begin_states(game, rng, contexts), played_bounds(game)
+    running, lengths = np.ones(n, np.bool_), np.zeros(n, np.int64)
+    rows: list[dict[str, NDArray[Any]]] = []
+    for _ in range(game.horizon):
+        a = draw_leader_actions(game, rng, x, states, contexts)
+        b = checked_actions(policy.sample(rng, states, a, contexts), n, bounds, "follower: what its policy draws")
+        made = make_step(game, rng, x, states, contexts, a, b)
+        row = {"state": states, "leader_action": a, "follower_action": b, "next_state": made.next_state}
+        rows.append({**row, "leader_reward": made.leader_reward, "follower_reward": made.follower_reward})
+        lengths += running
+        running = running & ~made.terminated
+        if not running.any():
+            break
+        # Copies that are over are carried along and not recorded; their state stays where it was finite.
+        states = made.next_state if running.all() else np.where(running[:, None], made.next_state, states)
+    arrays = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
+    return _Batch(arrays, lengths, ~running, contexts)
+
+
+def _joined(x: Array, batches: list[_Batch], steps: int | None) -> PlayRecord:
+    flat: dict[str, list[NDArray[Any]]] = {}
+    for batch in batches:
+        counted = np.arange(batch.arrays["leader_reward"].shape[1]) < batch.lengths[:, None]
+        whole = bool(counted.all())
+        for name, array in batch.arrays.items():
+            steps_of_all = array.reshape(counted.size, *array.shape[2:]) if whole else array[counted]
+            flat.setdefault(name, []).append(steps_of_all)
+    arrays = {name: (parts[0] if len(parts) == 1 else np.concatenate(parts))[:steps] for name, parts in flat.items()}
+    lengths = np.concatenate([batch.lengths for batch in batches])
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    total = len(arrays["state"])
+    N = int(np.searchsorted(ends, total))
+    offsets = np.minimum(ends[: N + 1], total)
+    complete = offsets[1:] == ends[1 : N + 1]
+    return PlayRecord(
+        commitment=x,
+        offsets=offsets.astype(np.int64),
+        terminated=np.concatenate([batch.terminated for batch in batches])[:N] & complete,
+        context=np.concatenate([batch.context for batch in batches])[:N],
+        whole=complete,
+        **arrays,
+    )
+
+
+AnyGame: TypeAlias = TabularGame | BatchedGame

@@ -1,0 +1,5 @@
+"""How a commitment x enters a game, and how derivatives come back to it: one file per kind.
+
+May import: `games/cotangents.py`, `games/transitions.py` and the ground.
+To add a kind, copy `policy_table.py`.
+"""

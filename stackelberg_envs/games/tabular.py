@@ -1,0 +1,269 @@
+"""Games: the protocol every game satisfies, and TabularGame, its exact finite member.
+
+Letters: S states, A leader actions, B follower actions, K contexts, N successors a row, Z = K S joint states
+(a context is a part of the state that never changes during play; solvers and simulators work on joint
+states and so need no loop over contexts).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from stackelberg_envs.arrays import (
+    Array,
+    frozen,
+)
+from stackelberg_envs.errors import GameError
+from stackelberg_envs.games.commitments.tables import Commitment
+from stackelberg_envs.games.primitives import Primitives
+from stackelberg_envs.games.tabular_checks import (
+    checked_arrays,
+    checked_effect,
+    checked_scalars,
+    require_follower_scale,
+    require_scale,
+)
+from stackelberg_envs.games.transitions import Transition
+
+__all__ = ["Game", "Primitives", "TabularGame"]
+
+DEFAULT_HORIZON = 200
+
+
+@runtime_checkable
+class Game(Protocol):
+    """What every game offers, whatever its states and actions are.
+
+    Attributes
+    ----------
+    name
+        Human-readable name.
+    commitment
+        What the leader announces; see :mod:`stackelberg_envs.games.commitments.tables`.
+    leader_discount, follower_discount
+        In [0, 1), per play step.
+    temperature
+        Weight of the follower's entropy, in reward units.
+    horizon
+        Play steps after which an episode is truncated.
+    num_contexts, num_followers
+        K, and the number of followers that play at once, each in a copy of the decision process.
+    facts
+        What else is known: the story's units, reference values, where they come from.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def commitment(self) -> Commitment: ...  # noqa: D102
+    @property
+    def leader_discount(self) -> float: ...  # noqa: D102
+    @property
+    def follower_discount(self) -> float: ...  # noqa: D102
+    @property
+    def temperature(self) -> float: ...  # noqa: D102
+    @property
+    def horizon(self) -> int: ...  # noqa: D102
+    @property
+    def num_contexts(self) -> int: ...  # noqa: D102
+    @property
+    def num_followers(self) -> int: ...  # noqa: D102
+    @property
+    def facts(self) -> dict[str, Any]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TabularGame:
+    """A Stackelberg Markov game over finite sets, as frozen arrays that were checked once.
+
+    Parameters
+    ----------
+    leader_reward, follower_reward
+        r_L and r_F, shape ([K,] S, A, B), before the commitment adds to them; reward units per play step.
+    initial
+        Initial distribution, shape ([K,] S).
+    leader_discount, follower_discount
+        In [0, 1), per play step.
+    temperature
+        Weight of the follower's entropy, greater than 0, in reward units.
+    commitment
+        What the leader announces and what it changes.
+    transition
+        Dense kernel of shape ([K,] S, A, B, S), or a :class:`Transition`. May be left out when the
+        commitment brings the transition.
+    terminal
+        1 or True where a visit pays and ends the episode, shape ([K,] S); default nowhere.
+    leader_policy
+        f(a | s), shape (S, A): only for games with several leader actions whose commitment does not set it.
+    believed_transition
+        What the follower plans with, if it differs from the truth.
+    context_probabilities
+        Shape (K,). Given, the game has contexts, and arrays may carry the axis K.
+    horizon
+        Play steps after which an episode is truncated (no effect on values, which are over infinite play).
+    num_followers
+        Followers that play at once, each in its own copy; the leader is paid their mean.
+    observe_rewards, publish_temperature
+        Whether observers of play see the follower's rewards, and whether the temperature is public.
+    name, facts
+        For people: a name, and what is known about the game.
+
+    Raises
+    ------
+    GameError
+        Shapes that do not fit, rows that sum to something else than one, a discount of 1, a temperature
+        that is not positive; the message says where.
+
+    Examples
+    --------
+    >>> import numpy as np, stackelberg_envs as se
+    >>> stay = np.ones((1, 2, 1, 1))
+    >>> game = se.TabularGame(transition=stay, leader_reward=[[[0.0], [1.0]]],
+    ...                       follower_reward=np.zeros((1, 2, 1)),
+    ...                       initial=[1.0], leader_discount=0.5, follower_discount=0.5, temperature=0.1,
+    ...                       commitment=se.PolicyTable(1, 2))
+    >>> float(round(se.solve(game, [[0.0, 1.0]]).leader_value, 6))
+    2.0
+    """
+
+    leader_reward: Array
+    follower_reward: Array
+    initial: Array
+    leader_discount: float
+    follower_discount: float
+    temperature: float
+    commitment: Commitment
+    transition: Transition | None = None
+    terminal: Array | None = None
+    leader_policy: Array | None = None
+    believed_transition: Transition | None = None
+    context_probabilities: Array | None = None
+    horizon: int = DEFAULT_HORIZON
+    num_followers: int = 1
+    observe_rewards: bool = True
+    publish_temperature: bool = True
+    name: str = "tabular"
+    facts: dict[str, Any] = field(default_factory=dict)
+    #: Name of the follower that runs take by default.
+    suggested_follower: ClassVar[str] = "soft_value_iteration"
+
+    def __post_init__(self) -> None:
+        """Check and freeze every array."""
+        for name, value in checked_scalars(self).items():
+            object.__setattr__(self, name, value)
+        for name, array in checked_arrays(self).items():
+            object.__setattr__(self, name, array)
+        self._check_commitment_fits()
+
+    @property
+    def num_contexts(self) -> int:
+        """K."""
+        return 1 if self.context_probabilities is None else len(self.context_probabilities)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(S, A, B)."""
+        S, A, B = self.leader_reward.shape[-3:]
+        return S, A, B
+
+    @property
+    def array_shape(self) -> tuple[int, ...]:
+        """Shape of per-action results: (S, A, B), or (K, S, A, B) for a game with contexts."""
+        return self.shape if self.context_probabilities is None else (self.num_contexts, *self.shape)
+
+    @property
+    def joint_initial(self) -> Array:
+        """Initial distribution over joint states, shape (Z,)."""
+        return self._joint.initial
+
+    @cached_property
+    def _joint(self) -> Primitives:
+        """The game without any commitment, over joint states; what the commitment sets is a placeholder."""
+        S, A, B = self.shape
+        K = self.num_contexts
+        weights = np.ones(1) if self.context_probabilities is None else self.context_probabilities
+        transition = self.transition if self.transition is not None else _no_transition(S, A, B)
+        believed = transition if self.believed_transition is None else self.believed_transition
+        joint = transition.joint(K)
+        policy = np.full((S, A), 1.0 / A) if self.leader_policy is None else self.leader_policy
+        return Primitives(
+            leader_policy=frozen(np.tile(policy, (K, 1))),
+            follower_reward=self._over_contexts(self.follower_reward, (S, A, B)),
+            leader_reward=self._over_contexts(self.leader_reward, (S, A, B)),
+            transition=joint,
+            believed_transition=joint if believed is transition else believed.joint(K),
+            initial=frozen((weights[:, None] * np.broadcast_to(self.initial, (K, S))).ravel()),
+            continuing=frozen(1.0 - self._over_contexts(np.asarray(self.terminal), (S,))),
+            leader_discount=self.leader_discount,
+            follower_discount=self.follower_discount,
+            temperature=self.temperature,
+            num_contexts=K,
+        )
+
+    def _over_contexts(self, array: Array, shape: tuple[int, ...]) -> Array:
+        K = self.num_contexts
+        return frozen(np.broadcast_to(array, (K, *shape)).reshape(K * shape[0], *shape[1:]))
+
+    def primitives(self, x: ArrayLike) -> Primitives:
+        """Return the game's arrays under the commitment x, which is checked first.
+
+        Raises
+        ------
+        CommitmentError
+            x lies outside its space.
+        GameError
+            What the commitment changes does not fit the game, or has no finite values.
+        """
+        base = self._joint
+        effect = checked_effect(self.commitment.effect(self.commitment.check(x)), self)
+        K = self.num_contexts
+        changed: dict[str, Any] = {}
+        if effect.leader_policy is not None:
+            changed["leader_policy"] = np.tile(effect.leader_policy, (K, 1)) if K > 1 else effect.leader_policy
+        for name in ("follower_reward", "leader_reward"):
+            extra = getattr(effect, name)
+            if extra is not None:
+                own = getattr(base, name).reshape(K, *self.shape)
+                changed[name] = (own + extra).reshape(K * self.shape[0], *self.shape[1:])
+        if "follower_reward" in changed:
+            require_follower_scale(changed["follower_reward"], self, "commitment: the follower_reward under it")
+        if "leader_reward" in changed:
+            name = "commitment: the leader_reward under it"
+            require_scale(changed["leader_reward"], self.leader_discount, self.temperature, name)
+        if effect.transition is not None:
+            changed["transition"] = effect.transition.joint(K)
+            if self.believed_transition is None:
+                changed["believed_transition"] = changed["transition"]
+        return Primitives(**{**vars(base), **changed})
+
+    def replace(self, **changes: Any) -> TabularGame:
+        """Return the same game with some arguments changed; it is checked again."""
+        from dataclasses import replace
+
+        return replace(self, **changes)
+
+    def as_believed(self) -> TabularGame:
+        """Return the game in which what the follower believes is true; itself when it believes the truth."""
+        if self.believed_transition is None:
+            return self
+        return self.replace(transition=self.believed_transition, believed_transition=None)
+
+    def _check_commitment_fits(self) -> None:
+        """Try the commitment once: its effect must fit the game's arrays."""
+        commitment = self.commitment
+        effect = checked_effect(commitment.effect(commitment.project(0.5 * (commitment.low + commitment.high))), self)
+        S, A, _ = self.shape
+        if effect.leader_policy is None and A > 1 and self.leader_policy is None:
+            raise GameError(f"leader_policy: expected shape ({S}, {A}), got None, and the commitment does not set it")
+        if effect.transition is None and self.transition is None:
+            raise GameError("transition: expected a kernel, got None, and the commitment does not bring one")
+
+
+def _no_transition(S: int, A: int, B: int) -> Transition:
+    """Return a stand-in for games whose commitment brings the transition; it is always replaced."""
+    return Transition(np.zeros((S, A, B, 1), dtype=np.int32), np.ones((S, A, B, 1)))

@@ -1,0 +1,187 @@
+"""What a tabular game is checked for at its door: its numbers, its arrays, and what its commitment does to them.
+
+Everything comes back converted, and arrays are copies that nobody can write to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stackelberg_envs.arrays import (
+    LARGEST,
+    Array,
+    as_float,
+    first_index,
+    frozen,
+    own_facts,
+    require_count,
+    require_discount,
+    require_flag,
+    require_rows_sum_to_one,
+    require_shape,
+    require_temperature,
+    require_text,
+)
+from stackelberg_envs.errors import GameError
+from stackelberg_envs.games.commitments.base import Commitment, Effect, as_effect
+from stackelberg_envs.games.commitments.tables import ENTRIES
+from stackelberg_envs.games.transitions import Transition
+
+if TYPE_CHECKING:
+    from stackelberg_envs.games.tabular import TabularGame
+
+__all__ = [
+    "checked_arrays",
+    "checked_effect",
+    "checked_scalars",
+    "require_commitment",
+    "require_follower_scale",
+    "require_scale",
+    "shared_scalars",
+]
+
+
+def shared_scalars(game: Any) -> dict[str, Any]:
+    """Return the checked numbers, flags and names that games of every kind have."""
+    return {
+        "leader_discount": require_discount(game.leader_discount, "leader_discount"),
+        "follower_discount": require_discount(game.follower_discount, "follower_discount"),
+        "temperature": require_temperature(game.temperature),
+        "horizon": require_count(game.horizon, "horizon", error=GameError),
+        "num_followers": require_count(game.num_followers, "num_followers", error=GameError),
+        "observe_rewards": require_flag(game.observe_rewards, "observe_rewards", GameError),
+        "publish_temperature": require_flag(game.publish_temperature, "publish_temperature", GameError),
+        "name": require_text(game.name, "name"),
+        "facts": own_facts(game.facts),
+    }
+
+
+def require_commitment(commitment: object, kind: type[Commitment]) -> None:
+    """Raise unless this is a commitment of the kind, with bounds, a parametrisation and names of what it changes."""
+    if not isinstance(commitment, kind):
+        raise GameError(f"commitment: expected a {kind.__name__}, got {type(commitment).__name__}")
+    if not hasattr(commitment, "low") or not hasattr(commitment, "high"):
+        raise GameError(f"commitment: expected bounds; {type(commitment).__name__} does not call Commitment.__init__")
+    require_text(commitment.parametrisation, "commitment: its parametrisation")
+    changes: Any = commitment.changes
+    if not isinstance(changes, frozenset | set) or not changes <= ENTRIES:
+        raise GameError(f"commitment: expected `changes` to be a set of names among {sorted(ENTRIES)}, got {changes!r}")
+
+
+def checked_scalars(game: TabularGame) -> dict[str, Any]:
+    """Return the checked numbers of a tabular game."""
+    require_commitment(game.commitment, Commitment)  # type: ignore[type-abstract]
+    return shared_scalars(game)
+
+
+def checked_arrays(game: TabularGame) -> dict[str, Any]:
+    """Return the checked arrays of a tabular game, frozen."""
+    reward = as_float(game.leader_reward, "leader_reward")
+    if reward.ndim not in (3, 4) or 0 in reward.shape:
+        raise GameError(f"leader_reward: expected shape ([K,] S, A, B), got {reward.shape}")
+    S, A, B = reward.shape[-3:]
+    K, probabilities = _checked_contexts(game.context_probabilities)
+    arrays: dict[str, Any] = {"context_probabilities": probabilities}
+    shapes = {
+        "leader_reward": (S, A, B),
+        "follower_reward": (S, A, B),
+        "initial": (S,),
+        "terminal": (S,),
+    }
+    for name, shape in shapes.items():
+        value = getattr(game, name)
+        array = as_float(np.zeros(S) if value is None else value, name)
+        require_shape(array, [shape] if K is None else [shape, (K, *shape)], name)
+        arrays[name] = frozen(array)
+    arrays["initial"] = frozen(require_rows_sum_to_one(arrays["initial"], "initial", axes=("context",)))
+    _require_zero_or_one(arrays["terminal"])
+    for name in ("transition", "believed_transition"):
+        arrays[name] = _checked_transition(getattr(game, name), name, (S, A, B), K)
+    if game.leader_policy is not None:
+        policy = as_float(game.leader_policy, "leader_policy")
+        require_shape(policy, [(S, A)], "leader_policy")
+        arrays["leader_policy"] = frozen(require_rows_sum_to_one(policy, "leader_policy"))
+    require_follower_scale(arrays["follower_reward"], game, "follower_reward")
+    require_scale(arrays["leader_reward"], game.leader_discount, game.temperature, "leader_reward")
+    return arrays
+
+
+def require_follower_scale(reward: Array, game: TabularGame, name: str) -> None:
+    """Raise unless the follower's values, the entropy's part included, are numbers in units of the temperature."""
+    entropy = game.temperature * np.log(reward.shape[-1])
+    require_scale(np.append(np.abs(reward).max(), entropy), game.follower_discount, game.temperature, name)
+
+
+def require_scale(reward: Array, discount: float, temperature: float, name: str) -> None:
+    """Raise unless the sums of a reward over play, and what they are in units of the temperature, are numbers."""
+    most = LARGEST * (1.0 - discount) * min(1.0, temperature)
+    greatest = float(np.abs(reward).max())
+    if not greatest <= most:
+        raise GameError(
+            f"{name}: expected numbers of at most {most:.3g} at discount {discount:g} and temperature {temperature:g}, "
+            f"so that values divided by the temperature stay numbers, got {greatest:g}"
+        )
+
+
+def checked_effect(effect: object, game: TabularGame) -> Effect:
+    """Return what a commitment changes in a game, its arrays checked as the game's own are.
+
+    Raises
+    ------
+    GameError
+        No effect, shapes that do not fit, numbers that are not finite, or rows that are no distributions.
+    """
+    effect = as_effect(effect)
+    S, A, B = game.shape
+    full = (game.num_contexts, S, A, B)
+    made: dict[str, Any] = {}
+    for name in ("follower_reward", "leader_reward"):
+        if getattr(effect, name) is None:
+            continue
+        array = made[name] = as_float(getattr(effect, name), f"commitment: its {name}")
+        if not _broadcasts(array.shape, full):
+            raise GameError(f"commitment: its {name} has shape {array.shape}, which does not broadcast to {full}")
+    if effect.leader_policy is not None:
+        policy = as_float(effect.leader_policy, "commitment: its leader_policy")
+        require_shape(policy, [(S, A)], "commitment: its leader_policy")
+        made["leader_policy"] = require_rows_sum_to_one(policy, "commitment: its leader_policy")
+    contexts = None if game.context_probabilities is None else game.num_contexts
+    made["transition"] = _checked_transition(effect.transition, "commitment: its transition", (S, A, B), contexts)
+    return replace(effect, **made)
+
+
+def _checked_contexts(value: Any) -> tuple[int | None, Array | None]:
+    if value is None:
+        return None, None
+    probabilities = as_float(value, "context_probabilities")
+    if probabilities.ndim != 1:
+        raise GameError(f"context_probabilities: expected shape (K,), got {probabilities.shape}")
+    return len(probabilities), frozen(require_rows_sum_to_one(probabilities, "context_probabilities"))
+
+
+def _checked_transition(value: Any, name: str, shape: tuple[int, int, int], K: int | None) -> Transition | None:
+    if value is None:
+        return None
+    transition = value.checked(name) if isinstance(value, Transition) else Transition.from_dense(value, name)
+    if transition.shape != shape or transition.num_contexts not in (None, K):
+        got = transition.successors.shape[:-1]
+        expected = f"{shape}" if K is None else f"{shape} or {(K, *shape)}"
+        raise GameError(f"{name}: expected leading shape {expected}, got {got}")
+    return transition
+
+
+def _require_zero_or_one(terminal: Array) -> None:
+    odd = (terminal != 0) & (terminal != 1)
+    if odd.any():
+        where = first_index(odd)
+        raise GameError(f"terminal: expected 0 or 1, got {terminal[where]} at index {where}")
+
+
+def _broadcasts(shape: tuple[int, ...], full: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, full) == full
+    except ValueError:
+        return False

@@ -1,0 +1,265 @@
+"""Pictures of the linear-quadratic games: a path in the plane, and a building with its temperatures and openings."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import InstabilityError
+from stackelberg_envs.pictures.canvas import (
+    FOLLOWER,
+    GRID,
+    INK,
+    MARGIN,
+    MUTED,
+    SMALL,
+    STRONGEST,
+    TARGET,
+    WALL,
+    WHITE,
+    Canvas,
+    Colour,
+    Frame,
+    Pixels,
+    Renderer,
+    blend,
+    returns_line,
+)
+from stackelberg_envs.pictures.generic import generic_of
+
+__all__ = ["building", "plane"]
+
+Point = tuple[float, float]
+
+
+def _canvas(frame: Frame, height: int, width: int) -> Canvas:
+    canvas = Canvas(height, width)
+    canvas.text(12, MARGIN, frame.headline, size=2)
+    canvas.text(36, MARGIN, returns_line(frame), MUTED, size=2)
+    return canvas
+
+
+def _last_action(frame: Frame) -> Array | None:
+    """Return the first follower's last action, None before there is one."""
+    record = frame.records[0]
+    return np.asarray(record["follower_action"]) if record["played"] else None
+
+
+# ----------------------------------------------------------------------------------------------- plane
+
+#: What is shown of the plane, half extents.
+REACH_1, REACH_2 = 1.4, 0.12
+PLOT_TOP, PLOT_LEFT, PLOT_HEIGHT, PLOT_WIDTH = 70.0, 60.0, 320.0, 560.0
+#: Steps of the expected path.
+PATH_STEPS = 25
+
+
+def _place(state: Any) -> Point:
+    """Return where a state is drawn; states out of sight are drawn on the border."""
+    first, second = np.clip(np.asarray(state, dtype=np.float64) / (REACH_1, REACH_2), -1.0, 1.0)
+    return PLOT_TOP + PLOT_HEIGHT * (1 - second) / 2, PLOT_LEFT + PLOT_WIDTH * (1 + first) / 2
+
+
+def _plane_pixels(frame: Frame) -> Pixels:
+    canvas = _canvas(frame, 470, 660)
+    canvas.rectangle(PLOT_TOP, PLOT_LEFT, PLOT_HEIGHT, PLOT_WIDTH, WHITE)
+    _draw_axes(canvas)
+    _draw_bump(canvas, frame)
+    _draw_expected_path(canvas, frame)
+    canvas.frame(PLOT_TOP, PLOT_LEFT, PLOT_HEIGHT, PLOT_WIDTH, MUTED)
+    for i, state in reversed(list(enumerate(frame.states))):
+        if state is not None:
+            _draw_trail(canvas, [states[i] for states in frame.trail])
+    _write_plane(canvas, frame)
+    return canvas.finish()
+
+
+def _draw_trail(canvas: Canvas, states: list[Any]) -> None:
+    """Draw where a follower has been, and where it is."""
+    places = [_place(state) for state in states]
+    for start, end in itertools.pairwise(places):
+        canvas.line(start, end, 2, blend(WHITE, FOLLOWER, 0.5))
+        canvas.disc(start, 3.5, blend(WHITE, FOLLOWER, 0.75))
+    canvas.disc(places[-1], 9, WHITE)
+    canvas.disc(places[-1], 7, FOLLOWER)
+
+
+def _draw_axes(canvas: Canvas) -> None:
+    for first in (-1.0, -0.5, 0.0, 0.5, 1.0):
+        column = _place((first, 0.0))[1]
+        canvas.rectangle(PLOT_TOP, column, PLOT_HEIGHT, 1, GRID)
+        canvas.text(PLOT_TOP + PLOT_HEIGHT + 6, column - 8, f"{first:g}", MUTED, size=SMALL)
+    for second in (-0.1, -0.05, 0.0, 0.05, 0.1):
+        row = _place((0.0, second))[0]
+        canvas.rectangle(row, PLOT_LEFT, 1, PLOT_WIDTH, GRID)
+        canvas.text(row - 5, PLOT_LEFT - 46, f"{second:+g}", MUTED, size=SMALL)
+
+
+def _draw_bump(canvas: Canvas, frame: Frame) -> None:
+    """Draw where the leader is paid: the ellipses of one and two widths."""
+    reward = frame.game.reward
+    centre = _place(reward.target)
+    across = PLOT_WIDTH / 2 / REACH_1 * reward.width[0]
+    ratio = across / (PLOT_HEIGHT / 2 / REACH_2 * reward.width[1])
+    for widths, share in ((2.0, 0.25), (1.0, 0.6)):
+        canvas.shape(
+            centre,
+            widths * across,
+            blend(WHITE, TARGET, share),
+            lambda down, right: (ratio * down) ** 2 + right**2 <= 1.0,
+        )
+    canvas.text(centre[0] + 36, centre[1] - 76, "the leader is paid here", TARGET, size=SMALL)
+
+
+def _draw_expected_path(canvas: Canvas, frame: Frame) -> None:
+    """Draw where the best response would go from the start, without noise."""
+    if frame.x is None:
+        return
+    try:
+        step = frame.game.solve(frame.x).plan.loop.transition
+    except InstabilityError:
+        canvas.text(PLOT_TOP + 10, PLOT_LEFT + 10, "no best response has a finite value", STRONGEST, size=SMALL)
+        return
+    state = frame.game.numbers.initial_mean
+    for _ in range(PATH_STEPS):
+        following = step @ state
+        canvas.line(_place(state), _place(following), 1.5, MUTED)
+        canvas.disc(_place(following), 3, MUTED)
+        state = following
+
+
+def _write_plane(canvas: Canvas, frame: Frame) -> None:
+    row = PLOT_TOP + PLOT_HEIGHT + 26
+    key = "blue: the follower and its way; grey: where its best response would go"
+    canvas.text(row, MARGIN, key, MUTED, size=SMALL)
+    told = "gain: not announced yet" if frame.x is None else f"gain ({frame.x[0, 0]:.4g}, {frame.x[0, 1]:.4g})"
+    shown, last = frame.leader_actions[0], _last_action(frame)
+    told += "" if shown is None else f"   leader {shown[0]:+.3f}"
+    told += "" if last is None else f"   follower {last[0]:+.3f}"
+    canvas.text(row + 24, MARGIN, told, size=5 / 3)
+
+
+# -------------------------------------------------------------------------------------------- building
+
+ZONE, DOORWAY = 140.0, 34.0
+HOUSE_TOP, HOUSE_LEFT = 124.0, 54.0
+#: Top-left corners of the zones, clockwise; zones 0 and 1 are above.
+CORNERS: tuple[Point, ...] = tuple(
+    (HOUSE_TOP + down * (ZONE + DOORWAY), HOUSE_LEFT + right * (ZONE + DOORWAY))
+    for down, right in ((0, 0), (0, 1), (1, 1), (1, 0))
+)
+#: Temperature difference of the strongest colour.
+HOTTEST = 10.0
+#: Power of the strongest colour.
+FULL_POWER = 10.0
+HOT: Colour = (206, 52, 40)
+COLD: Colour = (40, 96, 200)
+AIR: Colour = (150, 208, 235)
+PANEL_LEFT = HOUSE_LEFT + 2 * ZONE + DOORWAY + 46
+
+
+def _shade(value: float, full: float) -> Colour:
+    return blend(WHITE, HOT if value > 0 else COLD, abs(value) / full)
+
+
+def _building_pixels(frame: Frame) -> Pixels:
+    canvas = _canvas(frame, 520, 640)
+    state, power = frame.states[0], _last_action(frame)
+    size = 2 * ZONE + DOORWAY
+    canvas.rectangle(HOUSE_TOP, HOUSE_LEFT, size, size, WALL)
+    insulation = None if frame.x is None else frame.x[:4]
+    for zone, corner in enumerate(CORNERS):
+        _draw_zone(canvas, zone, corner, state, insulation)
+    if frame.x is not None:
+        for link in range(4):
+            _draw_opening(canvas, link, float(frame.x[4 + link]))
+    for unit in range(2):
+        _draw_unit(canvas, unit, frame, power)
+    _draw_panel(canvas, frame)
+    return canvas.finish()
+
+
+def _draw_zone(canvas: Canvas, zone: int, corner: Point, state: Any, insulation: Array | None) -> None:
+    """Draw a room in the colour of its temperature; its coat outside is as thick as its insulation."""
+    top, left = corner
+    if insulation is not None:
+        _draw_coat(canvas, zone, corner, 12.0 * float(insulation[zone]))
+    colour = WHITE if state is None else _shade(float(state[zone]), HOTTEST)
+    canvas.rectangle(top, left, ZONE, ZONE, colour)
+    canvas.frame(top, left, ZONE, ZONE, WALL, 1.5)
+    canvas.text(top + 10, left + 10, f"zone {zone}", MUTED, size=SMALL)
+    if state is not None:
+        strong = abs(float(state[zone])) > 0.6 * HOTTEST
+        canvas.text(top + ZONE / 2 - 10, left + 22, f"{state[zone]:+6.2f}", WHITE if strong else INK, size=8 / 3)
+    if insulation is not None:
+        canvas.text(top + ZONE - 20, left + 10, f"insulation {insulation[zone]:.2f}", MUTED, size=SMALL)
+
+
+def _draw_coat(canvas: Canvas, zone: int, corner: Point, thickness: float) -> None:
+    top, left = corner
+    above, on_left = zone in (0, 1), zone in (0, 3)
+    canvas.rectangle(top - thickness if above else top + ZONE, left, thickness, ZONE, STRONGEST)
+    canvas.rectangle(top, left - thickness if on_left else left + ZONE, ZONE, thickness, STRONGEST)
+
+
+def _draw_opening(canvas: Canvas, link: int, airflow: float) -> None:
+    """Draw the opening between zone i and i + 1, as wide as the airflow; what is left is wall."""
+    (top, left), (other_top, other_left) = CORNERS[link], CORNERS[(link + 1) % 4]
+    width = ZONE * airflow
+    if top == other_top:
+        row = top + ZONE / 2
+        canvas.rectangle(row - width / 2, min(left, other_left) + ZONE, width, DOORWAY, AIR)
+        canvas.text(row - 5, min(left, other_left) + ZONE + 2, f"{airflow:.2f}", INK if airflow > 0.1 else WHITE, SMALL)
+    else:
+        column = left + ZONE / 2
+        canvas.rectangle(min(top, other_top) + ZONE, column - width / 2, DOORWAY, width, AIR)
+        row = min(top, other_top) + ZONE + DOORWAY / 2 - 5
+        canvas.text(row, column - 16, f"{airflow:.2f}", INK if airflow > 0.1 else WHITE, SMALL)
+
+
+def _draw_unit(canvas: Canvas, unit: int, frame: Frame, power: Array | None) -> None:
+    """Draw an HVAC unit, pipes to the zones it heats, as thick as they are effective, and its last power."""
+    middle = HOUSE_LEFT + ZONE + DOORWAY / 2
+    row = HOUSE_TOP - 36 if unit == 0 else HOUSE_TOP + 2 * ZONE + DOORWAY + 36
+    effect = frame.game.numbers.follower_input[:, unit]
+    for zone in np.flatnonzero(effect):
+        top, left = CORNERS[zone]
+        end = (top if unit == 0 else top + ZONE), left + ZONE / 2
+        canvas.line((row, middle), (row, end[1]), 10 * float(effect[zone]), MUTED)
+        canvas.line((row, end[1]), end, 10 * float(effect[zone]), MUTED)
+    shown = 0.0 if power is None else float(power[unit])
+    canvas.rectangle(row - 14, middle - 66, 28, 132, _shade(shown, FULL_POWER))
+    canvas.frame(row - 14, middle - 66, 28, 132, INK, 1.5)
+    told = f"HVAC {unit}" + ("" if power is None else f" {shown:+.2f}")
+    canvas.text(row - 6, middle - 60, told, WHITE if abs(shown) > 0.6 * FULL_POWER else INK, size=5 / 3)
+
+
+def _draw_panel(canvas: Canvas, frame: Frame) -> None:
+    top, left = HOUSE_TOP, PANEL_LEFT
+    canvas.text(top, left, "temperature", size=2)
+    canvas.text(top + 20, left, "from the set point", MUTED, size=SMALL)
+    for i in range(120):
+        canvas.rectangle(top + 42 + i, left, 1, 26, _shade(HOTTEST * (1 - i / 59.5), HOTTEST))
+    canvas.frame(top + 42, left, 120, 26, MUTED)
+    for share, value in ((0.0, HOTTEST), (0.5, 0.0), (1.0, -HOTTEST)):
+        canvas.text(top + 37 + 120 * share, left + 36, f"{value:+g}", MUTED, size=SMALL)
+    canvas.rectangle(top + 194, left, 10, 26, STRONGEST)
+    canvas.text(top + 193, left + 36, "insulation", size=SMALL)
+    canvas.rectangle(top + 218, left, 16, 26, AIR)
+    canvas.text(top + 220, left + 36, "airflow between", size=SMALL)
+    price = "" if frame.x is None else f"{frame.game.form.price * float(frame.x @ frame.x):.3f} a step"
+    canvas.text(top + 256, left, "price of both", size=SMALL)
+    canvas.text(top + 272, left, price or "not announced yet", size=SMALL)
+
+
+def _text(frame: Frame) -> str:
+    return generic_of(frame.game).text(frame)
+
+
+#: The plane, the leader's target, the follower, and the path its best response would take.
+plane = Renderer(_plane_pixels, _text)
+#: Four zones and their temperatures, insulation, airflow between them, and two HVAC units.
+building = Renderer(_building_pixels, _text)

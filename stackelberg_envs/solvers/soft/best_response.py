@@ -1,0 +1,268 @@
+r"""The follower's soft best response: the Gibbs policy of its soft values.
+
+Soft: the fixed point of
+
+.. math::
+    \bar V(s) = \sum_a f(a|s) \lambda \log\sum_b
+    \exp\Big(\tfrac1\lambda\big(r_F + \gamma_F (1-\text{terminal}) P \bar V\big)\Big)
+
+is found by Newton's method. Newton's step is the evaluation of the present Gibbs policy with its entropy
+(soft policy iteration), the operator is convex and monotone, so the iterates rise to the fixed point from
+any start and converge quadratically (Puterman and Brumelle 1979). Each step costs one backup and one linear
+solve; a matrix serves several steps as long as each of them gains a factor of twenty.
+
+What counts is the policy. Its error is that of the values over the temperature, and it is what the tolerance is about.
+Where rounding in floats alone is more than that, the last steps are made in twice the precision.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stackelberg_envs import kernels
+from stackelberg_envs.arrays import Array, require_at_least
+from stackelberg_envs.errors import ArgumentError, ConvergenceError, GameError
+from stackelberg_envs.games.primitives import Primitives
+from stackelberg_envs.solvers.soft.linear import Resolvent, resolvent
+from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference
+from stackelberg_envs.solvers.soft.precise_bounds import Bounds
+
+__all__ = ["BestResponse", "Response", "respond", "soft_best_response"]
+
+DEFAULT_TOLERANCE = 1e-10
+MAX_NEWTON_STEPS = 200
+#: A step that leaves less than this part of the residual is followed by one with the same matrix.
+CHORD_PROGRESS = 0.05
+#: Temperatures below this leave no room for the digits of what is divided by them.
+LEAST_TEMPERATURE = 1e-290
+#: Values and their ratio to the temperature stay below this, so that nothing overflows on the way.
+LARGEST = 1e290
+
+
+@dataclass(frozen=True, eq=False)
+class BestResponse:
+    """A follower policy and the values it comes from, over joint states.
+
+    Attributes
+    ----------
+    q
+        Q_F, shape (Z, A, B).
+    values
+        V_F before the leader's action is averaged out, shape (Z, A).
+    state_values
+        Averaged over the leader's policy, shape (Z,); pass it as `start` to a later solve.
+    policy
+        g(b | s, a), shape (Z, A, B); the last axis sums to one.
+    error
+        Bound on the largest error of `state_values`, reward units.
+    policy_error
+        Bound on the largest error of a probability in `policy`; 0 for a hard response, which is a choice.
+    """
+
+    q: Array
+    values: Array
+    state_values: Array
+    policy: Array
+    error: float
+    policy_error: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """A soft best response and how it was found.
+
+    Attributes
+    ----------
+    best
+        The response.
+    unsettled
+        Estimate of the relative error of its probabilities that iteration and rounding leave; 0 where refined.
+    reference
+        The solution in twice the precision, where one was needed.
+    """
+
+    best: BestResponse
+    unsettled: float
+    reference: Reference | None = None
+
+
+class _Backup:
+    """One soft Bellman operator with its work arrays."""
+
+    def __init__(self, game: Primitives) -> None:
+        shape = game.follower_reward.shape
+        self.q: Array = np.empty(shape)
+        self.values, self.out = np.empty(shape[:2]), np.empty(shape[0])
+        self.game = game
+
+    def __call__(self, state_values: Array) -> tuple[float, float]:
+        game = self.game
+        return kernels.soft_bellman_backup(
+            game.follower_reward,
+            game.believed_transition.successors,
+            game.believed_transition.probabilities,
+            game.leader_policy,
+            game.continuing,
+            game.follower_discount,
+            game.temperature,
+            state_values,
+            self.q,
+            self.values,
+            self.out,
+        )
+
+    def policy(self) -> Array:
+        """Return the Gibbs policy of the last backup."""
+        policy = np.empty_like(self.q)
+        kernels.gibbs_policy(self.q, self.values, self.game.temperature, policy)
+        return policy
+
+
+def soft_best_response(
+    game: Primitives, *, tolerance: float = DEFAULT_TOLERANCE, start: Array | None = None
+) -> BestResponse:
+    """Soft best response by Newton's method.
+
+    Parameters
+    ----------
+    game
+        The game under a commitment: ``game.primitives(x)``.
+    tolerance
+        Bound on the error of every probability of the response. It has no unit: rewards and temperature in other units
+        change nothing. 0 asks for all that floats can hold.
+    start
+        State values to start from, shape (Z,), for instance those of a nearby commitment.
+
+    Raises
+    ------
+    GameError
+        A temperature or rewards so small or large that floats cannot hold what follows from them.
+    ConvergenceError
+        A tolerance, other than 0, that floats cannot reach: they hold probabilities to 1.2e-16.
+
+    Notes
+    -----
+    With T the backup and V the present values, no value of an action is further from the true one than
+    discount / (1 - discount) * |T V - V|, rounding of T included. A probability changes by at most a quarter of what
+    the values of two actions move apart, over the temperature. Where rounding alone exceeds the tolerance, residuals
+    are taken in twice the precision (:mod:`stackelberg_envs.solvers.soft.precise`).
+    """
+    return respond(game, tolerance, start, tolerance).best
+
+
+def respond(game: Primitives, tolerance: float, start: Array | None, settle: float) -> Response:
+    """Find the soft best response; see :func:`soft_best_response`.
+
+    `settle` is how far iterations go on before rounding is looked at: the error that they leave of a probability.
+    """
+    require_at_least(tolerance, 0.0, "tolerance")
+    _require_representable(game)
+    values = _start(game, start)
+    backup, system = _Backup(game), None
+    # A probability's error for a residual.
+    gain = game.follower_discount / (1.0 - game.follower_discount)
+    factor = 0.5 * gain / game.temperature
+    best = last = np.inf
+    for _ in range(MAX_NEWTON_STEPS):
+        residual, largest = backup(values)
+        floor = _backup_rounding(game, largest)
+        # What rounding leaves of the tolerance is for the iteration; if that is nothing, more steps are of no use.
+        left = tolerance - factor * floor - _exponent_rounding(game, floor)
+        settled = factor * (residual - floor) <= settle and (factor * residual <= left or left <= 0)
+        # At rounding the residual stalls; another Newton step would not lower it.
+        if settled or (residual <= 8 * floor and residual >= 0.5 * best):
+            return _finished(backup, residual, floor, tolerance)
+        # While the last factorisation still gains much it is kept: a solve costs a tenth of a new one.
+        if system is None or residual > CHORD_PROGRESS * last:
+            system = _newton_system(backup)
+        best, last = min(best, residual), residual
+        values = values + system.solve(backup.out - values, max(1e-3 * residual, floor))
+    raise ConvergenceError(
+        f"soft best response: expected an error of at most {tolerance:.1e} of every probability, reached "
+        f"{factor * best:.1e} after {MAX_NEWTON_STEPS} Newton steps"
+    )
+
+
+def _start(game: Primitives, start: Array | None) -> Array:
+    values = np.zeros(len(game.initial)) if start is None else np.array(start, dtype=np.float64)
+    if values.shape != game.initial.shape:
+        raise ArgumentError(f"start: expected shape {game.initial.shape}, got {values.shape}")
+    if not np.isfinite(values).all():
+        raise ArgumentError(f"start: expected finite numbers, got {values[~np.isfinite(values)][0]}")
+    return values
+
+
+def _newton_system(backup: _Backup) -> Resolvent:
+    game = backup.game
+    joint = game.leader_policy[:, :, None] * backup.policy()
+    return resolvent(joint, game.believed_transition, game.continuing, game.follower_discount, game.num_contexts)
+
+
+def _backup_rounding(game: Primitives, largest: float) -> float:
+    """Return a bound on the rounding of one backup: of its sums, of values up to `largest`, and of the logarithm."""
+    _, A, B = game.follower_reward.shape
+    N = game.believed_transition.probabilities.shape[3]
+    return float(ROUNDING * ((N + A + 4) * largest + 4 * game.temperature * math.log(B)))
+
+
+def _exponent_rounding(game: Primitives, floor: float) -> float:
+    """Return what rounding of (Q - V) / temperature, of exp and of the division does to a probability."""
+    return floor / game.temperature + 8 * ROUNDING
+
+
+def _finished(backup: _Backup, residual: float, floor: float, tolerance: float) -> Response:
+    game = backup.game
+    gain = game.follower_discount / (1.0 - game.follower_discount)
+    error = gain * (residual + floor) + floor
+    policy_error = 0.5 * gain * (residual + floor) / game.temperature + _exponent_rounding(game, floor)
+    if policy_error <= tolerance:
+        unsettled = (0.5 * gain * max(residual - floor, 0.0) + floor) / game.temperature
+        return Response(
+            BestResponse(backup.q, backup.values, backup.out, backup.policy(), error, policy_error), unsettled
+        )
+    return refined(game, backup.out, tolerance)
+
+
+def refined(game: Primitives, start: Array, tolerance: float) -> Response:
+    """Return the soft best response found in twice the precision from values near it, then rounded."""
+    made = Reference(game, start)
+    known = made.left / (1.0 - game.follower_discount) + made.rounding * float(np.abs(made.q[0]).max())
+    policy_error = ROUNDING + 0.5 * known / made.game.temperature
+    if tolerance < policy_error:
+        policy_error = ROUNDING + Bounds(made).policy
+    if 0 < tolerance < policy_error:
+        raise ConvergenceError(
+            f"soft best response: expected an error of at most {tolerance:.1e} of every probability, reached "
+            f"{policy_error:.1e}, which is what floats hold; 0 takes it"
+        )
+    return Response(replace(rounded_response(made), policy_error=policy_error), 0.0, made)
+
+
+def rounded_response(made: Reference) -> BestResponse:
+    """Return the response of a solution in twice the precision, with a bound on the error of its values only."""
+    unit, values = made.follower_unit, made.values[0]
+    known = made.left / (1.0 - made.game.follower_discount) + made.rounding * float(np.abs(made.q[0]).max())
+    error = unit * (known + ROUNDING * float(np.abs(values).max()))
+    return BestResponse(unit * made.q[0], unit * made.soft_values[0], unit * values, made.policy[0], error)
+
+
+def _require_representable(game: Primitives) -> None:
+    """Raise where values, or values over the temperature, leave the range of floats."""
+    temperature, reward = game.temperature, game.follower_reward
+    if temperature < LEAST_TEMPERATURE:
+        raise GameError(f"temperature: expected at least {LEAST_TEMPERATURE:g}, got {temperature:.3g}")
+    size = max(float(reward.max()), -float(reward.min()))
+    entropy = temperature * math.log(reward.shape[2])
+    reach = size / (1.0 - game.follower_discount) + entropy / (1.0 - game.follower_discount)
+    if not reach < LARGEST:
+        raise GameError(
+            f"follower_reward, temperature: expected values that floats can hold, up to {LARGEST:g}, got rewards up to "
+            f"{size:.3g} and temperature {temperature:.3g} at discount {game.follower_discount:g}"
+        )
+    if not reach / temperature < LARGEST:
+        raise GameError(
+            f"temperature: expected one beside which rewards up to {size:.3g} can be told apart, got {temperature:.3g}"
+        )

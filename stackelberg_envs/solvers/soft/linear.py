@@ -1,0 +1,228 @@
+"""Linear systems (I - discount P_pi) v = r and their transposes: band or dense LU if small, else Krylov.
+
+Errors are measured where the matrix contracts: values v by their largest entry, occupancies d by their sum.
+In these norms a residual of e means an error of at most e / (1 - discount).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
+from scipy.linalg import lapack
+
+from stackelberg_envs import kernels
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import ConvergenceError
+from stackelberg_envs.games.transitions import Transition
+
+__all__ = ["Resolvent", "choose", "policy_matrix", "resolvent"]
+
+#: Up to this many states a block, one dense LU serves every right-hand side. Measured break-even with the
+#: Krylov solver on one core: 350 states on random games, 450 on grids (benchmarks/speed_oracle.py). It is
+#: set lower because dense LU uses the threads of BLAS, which stall where the other cores are busy.
+DENSE_LIMIT = 300
+#: Band LU is used where the band is this much narrower than the block and the work, states * band^2, at most
+#: this: measured break-even with the Krylov solver on square grids (benchmarks/speed_oracle.py). Discounts near
+#: one do not trouble it. The band of a game with more states is not looked for: that would cost memory.
+LEAST_NARROWNESS, BAND_WORK, BAND_STATES = 4, 400_000_000, 100_000
+KRYLOV_ITERATIONS = 2_000
+#: A run of the Krylov solver that lowers the residual by less than this factor is its last.
+LEAST_PROGRESS = 0.1
+#: Units of rounding in a residual: no tolerance finer than the first is aimed at, none coarser than the
+#: second, reached when nothing improves any more, counts as a failure.
+AIMED_AT, ACCEPTED = 4.0, 64.0
+
+
+class Resolvent(Protocol):
+    """Solves with one policy's matrix for any number of right-hand sides, each of shape (Z,)."""
+
+    def solve(self, rhs: Array, tolerance: float) -> Array:
+        """Return v with (I - discount P_pi) v = rhs; the largest residual is at most `tolerance`."""
+
+    def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
+        """Return d with (I - discount P_pi^T) d = rhs; the residuals' sum is at most `tolerance`."""
+
+
+def resolvent(
+    joint_policy: Array, transition: Transition, continuing: Array, discount: float, num_contexts: int
+) -> Resolvent:
+    """Prepare solves with I - discount P_pi.
+
+    Parameters
+    ----------
+    joint_policy
+        pi(a, b | s) = f g, shape (Z, A, B).
+    transition, continuing
+        As in :class:`stackelberg_envs.games.tabular.Primitives`.
+    discount
+        In [0, 1).
+    num_contexts
+        K: P_pi is block diagonal with K blocks.
+
+    Notes
+    -----
+    No tolerance is taken to be finer than rounding.
+    """
+    method = choose(transition, num_contexts)
+    if method == "band":
+        return _Banded(joint_policy, transition, continuing, discount)
+    if method == "dense":
+        return _Dense(joint_policy, transition, continuing, discount, num_contexts)
+    return _Krylov(joint_policy, transition, continuing, discount)
+
+
+def choose(transition: Transition, num_contexts: int) -> Literal["band", "dense", "krylov"]:
+    """Return the method for a game's systems: by the size of a context's block and the width of its band."""
+    Z = len(transition.successors)
+    S = Z // num_contexts
+    if Z < BAND_STATES:
+        width = sum(transition.band)
+        if LEAST_NARROWNESS * width <= S and Z * width**2 <= BAND_WORK:
+            return "band"
+    return "dense" if S <= DENSE_LIMIT else "krylov"
+
+
+def policy_matrix(joint_policy: Array, transition: Transition, continuing: Array) -> Any:
+    """Return P_pi as a sparse array, shape (Z, Z); see :func:`resolvent` for the arguments."""
+    Z = len(continuing)
+    data = np.empty(transition.probabilities.size)
+    kernels.policy_matrix_data(joint_policy, transition.probabilities, continuing, data)
+    # Padding and actions that are never taken are left out: where padding is most of the lists, as in a model
+    # made of counts, products took ten times as long with it.
+    used = data != 0.0
+    indptr = np.concatenate([[0], np.cumsum(used.reshape(Z, -1).sum(axis=1))])
+    # A successor that is listed twice stays two entries, which products add up.
+    return scipy.sparse.csr_array((data[used], transition.successors.reshape(-1)[used], indptr), shape=(Z, Z))
+
+
+class _Dense:
+    def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float, K: int) -> None:
+        S = len(continuing) // K
+        matrix = np.empty((K, S, S))
+        kernels.policy_matrix(
+            -discount * joint_policy, transition.successors, transition.probabilities, continuing, matrix
+        )
+        matrix.reshape(K, S * S)[:, :: S + 1] += 1.0
+        # LU of each block's transpose: the transposed view is in LAPACK's own order and is not copied.
+        # LAPACK is called directly: SciPy's wrappers cost as much as the solve itself at a hundred states.
+        self._factors: list[Any] = [lapack.dgetrf(block.T, overwrite_a=True)[:2] for block in matrix]
+        self._blocks = (K, S)
+
+    def solve(self, rhs: Array, tolerance: float) -> Array:
+        return self._apply(rhs, trans=1)
+
+    def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
+        return self._apply(rhs, trans=0)
+
+    def _apply(self, rhs: Array, trans: Literal[0, 1]) -> Array:
+        parts = zip(self._factors, rhs.reshape(self._blocks), strict=True)
+        return np.concatenate([lapack.dgetrs(lu, pivots, b, trans=trans)[0] for (lu, pivots), b in parts])
+
+
+class _Banded:
+    def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float) -> None:
+        upper, lower = transition.band[1], transition.band[0]
+        self._widths = (lower, upper)
+        # LAPACK's rows: `lower` more for the fill-in of pivoting, then the band. Stored transposed, so that
+        # its transpose is in Fortran's order and is not copied.
+        rows = np.empty((len(continuing), 2 * lower + upper + 1))
+        kernels.policy_band(
+            -discount * joint_policy,
+            transition.successors,
+            transition.probabilities,
+            continuing,
+            lower + upper,
+            rows,
+        )
+        rows[:, lower + upper] += 1.0
+        self._factor, self._pivots, _ = lapack.dgbtrf(rows.T, lower, upper, overwrite_ab=True)
+
+    def solve(self, rhs: Array, tolerance: float) -> Array:
+        return self._apply(rhs, trans=0)
+
+    def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
+        return self._apply(rhs, trans=1)
+
+    def _apply(self, rhs: Array, trans: Literal[0, 1]) -> Array:
+        lower, upper = self._widths
+        return np.asarray(lapack.dgbtrs(self._factor, lower, upper, rhs, self._pivots, trans=trans)[0])
+
+
+class _Krylov:
+    def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float) -> None:
+        self._matrix: Any = discount * policy_matrix(joint_policy, transition, continuing)
+
+    def solve(self, rhs: Array, tolerance: float) -> Array:
+        return self._scaled(self._matrix, rhs, _largest, tolerance, 1.0)
+
+    def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
+        # BiCGSTAB stops by the Euclidean norm, which is at least the sum over the root of the length.
+        return self._scaled(self._matrix.T, rhs, _sum, tolerance, 1.0 / np.sqrt(len(rhs)))
+
+    def _scaled(self, matrix: Any, rhs: Array, norm: Any, tolerance: float, euclidean: float) -> Array:
+        """Solve in units in which the right-hand side is about 1: BiCGSTAB gives up by absolute numbers."""
+        size = norm(rhs)
+        if size == 0.0:
+            return np.zeros_like(rhs)
+        unit = math.ldexp(1.0, math.frexp(size)[1])
+        absolute = tolerance / unit
+        return unit * self._solve(matrix, rhs / unit, norm, absolute, absolute * euclidean)
+
+    def _solve(self, matrix: Any, rhs: Array, norm: Any, tolerance: float, euclidean: float) -> Array:
+        """Solve by BiCGSTAB, restarted on the true residual; where that stalls once, by direct solves from then on."""
+        if "_factor" in self.__dict__:
+            return self._solve_directly(matrix, rhs, norm, tolerance)
+        operator = scipy.sparse.linalg.LinearOperator(matrix.shape, matvec=lambda v: v - matrix @ v, dtype=np.float64)
+        out, residual = np.zeros_like(rhs), rhs
+        while norm(residual) > max(tolerance, AIMED_AT * _rounding(matrix, rhs, out, norm)):
+            unit = math.ldexp(1.0, math.frexp(norm(residual))[1])
+            step, _ = scipy.sparse.linalg.bicgstab(
+                operator, residual / unit, rtol=1e-10, atol=euclidean / unit, maxiter=KRYLOV_ITERATIONS
+            )
+            step = unit * step
+            left = rhs - operator.matvec(out + step)
+            stalled = not norm(left) < LEAST_PROGRESS * norm(residual)
+            # A little progress may be all that was missing.
+            if norm(left) < norm(residual):
+                out, residual = out + step, left
+            if stalled:
+                break
+        if norm(residual) <= max(tolerance, ACCEPTED * _rounding(matrix, rhs, out, norm)):
+            return out
+        return self._solve_directly(matrix, rhs, norm, tolerance)
+
+    def _solve_directly(self, matrix: Any, rhs: Array, norm: Any, tolerance: float) -> Array:
+        trans = "N" if matrix is self._matrix else "T"
+        out = self._factor.solve(rhs, trans=trans)
+        out += self._factor.solve(rhs - (out - matrix @ out), trans=trans)
+        reached = norm(rhs - (out - matrix @ out))
+        if not reached <= max(tolerance, ACCEPTED * _rounding(matrix, rhs, out, norm)):
+            raise ConvergenceError(
+                f"linear solve: expected a residual of at most {tolerance:.1e}, reached {reached:.1e}"
+            )
+        return np.asarray(out)
+
+    @cached_property
+    def _factor(self) -> Any:
+        """Sparse LU, made on first need: the fill-in of a large random game does not fit into memory."""
+        identity = scipy.sparse.eye_array(self._matrix.shape[0], format="csc")
+        return scipy.sparse.linalg.splu(scipy.sparse.csc_array(identity - self._matrix.tocsc()))
+
+
+def _largest(array: Array) -> float:
+    return float(np.abs(array).max())
+
+
+def _sum(array: Array) -> float:
+    return float(np.abs(array).sum())
+
+
+def _rounding(matrix: Any, rhs: Array, out: Array, norm: Any) -> float:
+    """Return one unit of rounding of the terms in the residual rhs - (out - matrix @ out)."""
+    size = np.abs(out)
+    return float(np.finfo(float).eps * norm(np.abs(rhs) + size + matrix @ size))

@@ -1,0 +1,264 @@
+"""The session: phases, the simulator's draws, and a simulator of another kind under the same session."""
+
+import copy
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Discrete
+
+import stackelberg_envs as se
+from stackelberg_envs.conformity.batched import UniformPolicy
+from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
+from stackelberg_envs.play.session import COMMITMENT, DONE, PLAY, READY, Nothing, Session, TabularSimulator, cumulative
+
+GOLDEN = Path(__file__).parents[2] / "data" / "golden"
+FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
+
+
+def test_phases_follow_one_another():
+    session = Session(se.make_game(TOY, horizon=2))
+    assert session.phase == READY
+    session.reset(0)
+    assert session.phase == COMMITMENT
+    session.commit(np.full((3, 2), 0.5))
+    assert session.phase == PLAY
+    session.play([0])
+    session.play([0])
+    assert session.phase == DONE
+    assert session.truncated
+
+
+@pytest.mark.parametrize("phase", [READY, COMMITMENT, PLAY, DONE])
+def test_calls_in_the_wrong_phase_are_refused(phase):
+    session = Session(se.make_game(TOY, horizon=1))
+    x = np.full((3, 2), 0.5)
+    steps = [lambda: session.reset(0), lambda: session.commit(x), lambda: session.play([0])]
+    for step in steps[: [READY, COMMITMENT, PLAY, DONE].index(phase)]:
+        step()
+    if phase != COMMITMENT:
+        with pytest.raises(PhaseError, match="commit"):
+            session.commit(x)
+    if phase != PLAY:
+        with pytest.raises(PhaseError, match="play"):
+            session.play([0])
+    with pytest.raises(PhaseError, match="lead"):
+        session.lead([0])
+
+
+def test_a_per_step_session_waits_for_its_leader():
+    session = Session(se.make_game(TOY), per_step=True)
+    session.reset(0)
+    with pytest.raises(PhaseError, match="lead"):
+        session.commit(np.full((3, 2), 0.5))
+    session.lead([1])
+    session.play([0])
+    with pytest.raises(PhaseError, match="leader's action"):
+        session.play([0])
+
+
+def test_as_many_actions_as_followers_are_wanted():
+    session = Session(se.make_game(TOY), num_followers=2)
+    session.reset(0)
+    session.commit(np.full((3, 2), 0.5))
+    with pytest.raises(ActionError, match="2 actions, got 1"):
+        session.play([0])
+    with pytest.raises(ActionError, match="follower_1"):
+        session.play([0, 3])
+    assert session.played == 0
+
+
+def test_cumulative_sums_never_lead_to_the_impossible():
+    table = cumulative(np.array([[0.25, 0.75, 0.0], [0.0, 1.0, 0.0], [0.1, 0.2, 0.7]]))
+    assert table[0].tolist() == [0.25, np.inf, np.inf]
+    assert table[1].tolist() == [0.0, np.inf, np.inf]
+    assert table[2, 2] == np.inf
+
+
+def test_simulated_frequencies_are_the_games():
+    # 40,000 steps of a random game; per state and actions a z-score each, some 400 of them, all below 5:
+    # false-alarm rate below 400 * 6e-7 = 2.4e-4.
+    game = se.random_tabular(S=5, A=2, B=2, K=2, branching=3, horizon=50)
+    x = game.commitment.project(np.zeros(4))
+    primitives = game.primitives(x)
+    session = Session(game)
+    moves = np.zeros((10, 2, 2, 10))
+    shown = np.zeros((10, 2))
+    starts = np.zeros(10)
+    session.reset(7)
+    rng = np.random.default_rng(7)
+    for _ in range(800):
+        session.reset()
+        session.commit(x)
+        starts[session.context * 5 + session.states[0]] += 1
+        while session.phase == PLAY:
+            session.play([int(rng.integers(2))])
+            record = session.records[0]
+            base = 5 * record["context"]
+            z, a, b = base + record["state"], record["leader_action"], record["follower_action"]
+            moves[z, a, b, base + record["next_state"]] += 1
+            shown[z, a] += 1
+    kernel = primitives.transition.to_dense()
+    for counts, probabilities in (
+        (moves, kernel),
+        (shown, primitives.leader_policy),
+        (starts, primitives.initial),
+    ):
+        totals = counts.sum(axis=-1, keepdims=True)
+        spread = np.sqrt(totals * probabilities * (1 - probabilities))
+        assert (counts[probabilities == 0] == 0).all()
+        certain = spread == 0
+        assert (np.abs(counts - totals * probabilities)[~certain] < 5 * spread[~certain] + 5).all()
+
+
+def test_followers_share_the_context_and_nothing_else():
+    game = se.random_tabular(S=30, K=3, seed=2)
+    session = Session(game, num_followers=8)
+    session.reset(0)
+    contexts = set()
+    for _ in range(40):
+        session.reset()
+        session.commit(np.zeros(4))
+        contexts.add(session.context)
+        assert len(set(session.states)) > 1
+    assert contexts == {0, 1, 2}
+
+
+def test_a_large_game_reads_its_tables_without_copying_them_to_lists():
+    game = se.random_tabular(S=3000, A=2, B=3, branching=5)
+    session = Session(game)
+    session.reset(0)
+    session.commit(np.zeros(4))
+    session.play([1])
+    record = session.records[0]
+    index = record["state"], record["leader_action"], 1
+    assert record["leader_reward"] == game.leader_reward[index]
+    assert type(record["leader_reward"]) is float
+    assert record["next_state"] in game.transition.successors[index]
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda session: pickle.loads(pickle.dumps(session))])  # noqa: S301
+def test_twins_continue_equally_in_the_middle_of_an_episode(twin):
+    session = Session(se.make_game(FOUR_ROOMS))
+    session.reset(3)
+    session.commit(np.zeros(104))
+    session.play([1])
+    other = twin(session)
+    walks = []
+    for each in (session, other):
+        walk = []
+        for _ in range(50):
+            if each.phase == DONE:
+                break
+            each.play([1])
+            walk.append(each.states[0])
+        walks.append(walk)
+    assert walks[0] == walks[1]
+
+
+class Drift:
+    """A simulator with real-valued states and actions: what later games will bring."""
+
+    def __init__(self):
+        self.follower_action_space = Box(-1.0, 1.0, (1,), np.float32)
+        self.leader_action_space = None
+        self.state_bounds = (np.full(2, -9, np.float32), np.full(2, 9, np.float32))
+        self.leader_action_bounds = (np.zeros(0, np.float32), np.zeros(0, np.float32))
+        self.rng = None
+
+    def nothing(self):
+        return Nothing(np.zeros(2), np.zeros(0), np.zeros(1))
+
+    def seed(self, seed):
+        if seed is not None or self.rng is None:
+            self.rng = np.random.default_rng(seed)
+
+    def commit(self, x):
+        self.x = x
+
+    def reset(self, num_followers):
+        return 0, [self.rng.normal(size=2) for _ in range(num_followers)]
+
+    def leader_action(self, state):
+        raise NotImplementedError
+
+    def check_follower_action(self, action):
+        return np.clip(np.asarray(action, dtype=float), -1, 1)
+
+    def check_leader_action(self, action):
+        raise NotImplementedError
+
+    def step(self, state, leader_action, follower_action):
+        return np.clip(state + follower_action, -9, 9), 1.0, float(-(state**2).sum()), False
+
+    def write_state(self, row, previous, state):
+        row[:2] = state
+
+    def write_leader_action(self, row, start, previous, action):
+        raise NotImplementedError
+
+
+def test_a_simulator_of_another_kind_plugs_in():
+    from stackelberg_envs.faces.observations import Observer
+
+    session = Session(se.make_game(TOY, horizon=3), simulator=Drift(), num_followers=2)
+    observer = Observer(session, "none")
+    session.reset(0)
+    observer.restart()
+    session.commit(np.full((3, 2), 0.5))
+    observer.begin_play()
+    session.play([[0.5], [0.1]])
+    observer.update()
+    np.testing.assert_allclose(observer.follower(1)[:2], session.states[1], rtol=1e-6)
+    assert session.leader_reward == 1.0
+    assert observer.space.contains(observer.leader())
+
+
+def test_games_of_other_kinds_need_a_simulator():
+    with pytest.raises(ArgumentError, match="TabularGame"):
+        Session(object())
+    assert TabularSimulator(se.make_game(TOY)).leader_action_space.n == 2
+
+
+def shown(value):
+    """A number as it is, a vector to six digits, since the last ones of sines and exponentials vary by machine."""
+    return " ".join(f"{part:.6g}" for part in value) if isinstance(value, np.ndarray) else str(value)
+
+
+def acting(env, rng):
+    """Draws of the follower's action, the same in every version of Gymnasium."""
+    space = env.action_space("follower_0")
+    if isinstance(space, Discrete):
+        return lambda: int(rng.integers(int(space.n)))
+    policy = UniformPolicy(space)
+    return lambda: policy.sample(rng, np.zeros((1, 1)), np.zeros((1, 0)), np.zeros(1, np.int32))[0]
+
+
+def told(spec_id):
+    """One seeded episode of the parallel face as text: round, actions, states, rewards."""
+    env = se.parallel_env(spec_id)
+    env.reset(seed=2026)
+    rng = np.random.default_rng(2026)
+    commitment = env.game.commitment
+    x = commitment.project(rng.uniform(commitment.low, commitment.high))
+    env.step({"leader_0": x})
+    lines = [f"{spec_id} seed 2026, sum of x {x.sum():.6f}"]
+    act, pay = acting(env, rng), ".6g" if isinstance(env.session.states[0], np.ndarray) else ".6f"
+    while env.agents and len(lines) < 40:
+        _, rewards, terminations, truncations, infos = env.step({"follower_0": act()})
+        info = infos["follower_0"]
+        flags = "T" * terminations["leader_0"] + "t" * truncations["leader_0"]
+        lines.append(
+            f"{info['step']:3} k={info['context']} s={shown(info['state'])} a={shown(info['leader_action'])} "
+            f"b={shown(info['follower_action'])} s'={shown(info['next_state'])} "
+            f"rL={rewards['leader_0']:{pay}} rF={rewards['follower_0']:{pay}} {flags}".rstrip()
+        )
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("spec_id", se.registered_ids())
+def test_a_seeded_episode_is_the_golden_one(spec_id):
+    # A change here means that seeds no longer reproduce: raise the version of the environment.
+    path = GOLDEN / f"{spec_id.partition('/')[2]}.txt"
+    assert told(spec_id) == path.read_text()

@@ -1,0 +1,89 @@
+"""Imports run one way, from room to room and without circles, and importing the package stays light."""
+
+import ast
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.house import ROOMS, circles, graph, modules, room_of
+
+GRAPH = graph()
+#: Circles that are still there; none is to be added.
+KNOWN_CIRCLES = [
+    ["stackelberg_envs.faces.vector", "stackelberg_envs.faces.vector_batched", "stackelberg_envs.faces.vector_tabular"],
+    ["stackelberg_envs.games.linear_quadratic", "stackelberg_envs.solvers.linear_quadratic.solution"],
+]
+#: Imports that still run up; none is to be added.
+KNOWN_UP = {
+    ("stackelberg_envs.games.linear_quadratic", "stackelberg_envs.solvers.linear_quadratic.model"),
+    ("stackelberg_envs.games.linear_quadratic", "stackelberg_envs.solvers.linear_quadratic.solution"),
+    ("agents.runs.gradients", "agents.pictures.plotting"),
+}
+
+
+def test_every_folder_of_a_package_is_a_room():
+    for module in modules():
+        package, _, rest = module.partition(".")
+        if rest.count("."):
+            assert rest.partition(".")[0] in ROOMS[package]
+
+
+@pytest.mark.parametrize("module", sorted(GRAPH))
+def test_imports_run_down_the_list_of_rooms(module):
+    package, room = room_of(module)
+    for target in GRAPH[module]:
+        other, below = room_of(target)
+        if other == package:
+            up = ROOMS[package].index(below) > ROOMS[package].index(room)
+            assert not up or (module, target) in KNOWN_UP, f"{module} imports {target}"
+        else:
+            assert package == "agents", f"{module} imports {target}"
+
+
+def test_there_are_no_circles():
+    assert sorted(circles(GRAPH)) == sorted(KNOWN_CIRCLES)
+
+
+def test_every_room_says_what_lives_there():
+    for module, path in modules().items():
+        if path.name == "__init__.py" and module not in ROOMS:
+            text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+            assert text, f"{path}: no docstring"
+
+
+def fresh_import(code):
+    """Run code in a process of its own and return what it prints as JSON."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_importing_loads_no_heavy_package():
+    heavy = ("numba", "torch", "matplotlib", "scipy", "pygame", "supersuit", "pandas")
+    code = f"import stackelberg_envs, sys, json; print(json.dumps([m for m in {heavy} if m in sys.modules]))"
+    assert fresh_import(code) == []
+
+
+def test_importing_registers_ids_without_loading_the_environments():
+    code = (
+        "import stackelberg_envs as se, sys, json, gymnasium;"
+        "print(json.dumps([sorted(m for m in sys.modules if m.startswith('stackelberg_envs')),"
+        "sorted(i for i in gymnasium.registry if i.startswith('stackelberg/'))]))"
+    )
+    modules, ids = fresh_import(code)
+    assert not [
+        name for name in modules if name.startswith(("stackelberg_envs.envs", "stackelberg_envs.games.tabular"))
+    ]
+    assert "stackelberg/FourRoomsFollower-v0" in ids
+    assert "stackelberg/FourRoomsLeader-v0" in ids
+
+
+def test_making_a_game_and_its_environment_needs_no_compiler():
+    code = (
+        "import stackelberg_envs as se, sys, json;"
+        "env = se.four_rooms_v0.parallel_env(); env.reset(seed=0);"
+        "env.step({'leader_0': env.action_space('leader_0').sample()});"
+        "print(json.dumps([m for m in ('numba', 'torch', 'matplotlib', 'scipy') if m in sys.modules]))"
+    )
+    assert fresh_import(code) == []
