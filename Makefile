@@ -11,7 +11,7 @@ ONE_THREAD := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 
 PYTEST := -m pytest -q -m "not deep"
 LOWEST := .venv-lowest
 
-.PHONY: help demo test test-deep test-torch test-blas test-lowest lint types check docs benchmarks clean
+.PHONY: help demo test test-deep test-torch test-blas test-lowest lint types check docs imports trip benchmarks clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -62,6 +62,12 @@ check: lint types test  ## everything CI runs
 docs: $(STAMP)  ## build the documentation as HTML into docs/_build
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@$(BIN)/python -m sphinx -W -q -b html docs docs/_build
+
+imports:  ## print the graph of imports: files and lines per folder, arrows, the longest chain, circles
+	@$(PYTHON) tests/house.py
+
+trip: $(STAMP)  ## count the functions and files that one leader update enters
+	@$(BIN)/python benchmarks/trip.py
 
 benchmarks: $(STAMP)  ## print the speed tables of docs/speed.md
 	@for script in benchmarks/speed_*.py; do $(BIN)/python $$script || exit 1; done

@@ -579,7 +579,7 @@ from agents.cli.main import _summary
 from agents.followers import follower_class, follower_names
 from agents.leaders import leader_class, leader_names
 from stackelberg_envs.docstrings import docstring_of
-from stackelberg_envs.registration import registered_ids, spec
+from stackelberg_envs.faces.registration import registered_ids, spec
 kinds = [*map(leader_class, leader_names()), *map(follower_class, follower_names())]
 games = [spec(name) for name in registered_ids() if name.startswith("stackelberg/")]
 found = [[_summary(kind) for kind in kinds], [[game.summary, docstring_of(game.make_game)] for game in games]]
