@@ -12,7 +12,6 @@ from tests.house import ROOMS, circles, graph, modules, room_of
 GRAPH = graph()
 #: Circles that are still there; none is to be added.
 KNOWN_CIRCLES = [
-    ["stackelberg_envs.faces.vector", "stackelberg_envs.faces.vector_batched", "stackelberg_envs.faces.vector_tabular"],
     ["stackelberg_envs.games.linear_quadratic", "stackelberg_envs.solvers.linear_quadratic.solution"],
 ]
 #: Imports that still run up; none is to be added.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.faces.vector import FollowerVectorEnv, Step, masked
+from stackelberg_envs.faces.vector_base import FollowerVectorEnv, Step, masked
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions
 from stackelberg_envs.games.batched import begin_states, draw_leader_actions, make_step
 from stackelberg_envs.play.session import draw_contexts

@@ -11,7 +11,7 @@ from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, IntArray, as_integers
 from stackelberg_envs.errors import ActionError
 from stackelberg_envs.faces.observations import local_rows
-from stackelberg_envs.faces.vector import FollowerVectorEnv, Step, masked
+from stackelberg_envs.faces.vector_base import FollowerVectorEnv, Step, masked
 from stackelberg_envs.play.session import MAX_ONE_HOT, NOTHING, cumulative
 
 __all__ = ["TabularVectorEnv"]
