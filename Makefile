@@ -69,7 +69,7 @@ imports:  ## print the graph of imports: files and lines per folder, arrows, the
 trip: $(STAMP)  ## count the functions and files that one leader update enters
 	@$(BIN)/python benchmarks/trip.py
 
-benchmarks: $(STAMP)  ## print the speed tables of docs/speed.md
+benchmarks: $(STAMP)  ## print the speed tables of docs/reference/speed.md
 	@for script in benchmarks/speed_*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:  ## remove the environment and everything generated

@@ -46,7 +46,7 @@ BAR = re.compile(r"(``.*?``|`.*?`)|\|")
 #: A row of the table at the top of a docstring: two cells.
 ROW = re.compile(r"^\|(?P<name>[^|\n]+[^|\s-][^|\n]*)\|(?P<text>[^\n]+)\|$", re.MULTILINE)
 
-ENVIRONMENTS = Path(__file__).with_name("environments")
+ENVIRONMENTS = Path(__file__).parent / "reference" / "environments"
 #: Written into each generated page, and what tells a generated page from a written one.
 MARK = "% Written by docs/conf.py from the docstring of the module; edit it there."
 ROLE = re.compile(r":(func|class|meth|mod|data):`([^`]+)`")

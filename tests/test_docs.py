@@ -150,7 +150,7 @@ def anchors(path):
 
 
 def test_every_page_is_in_a_table_of_contents():
-    listed = {DOCS / "index.md", *DOCS.glob("environments/*.md")}
+    listed = {DOCS / "index.md", *DOCS.glob("reference/environments/*.md")}
     for name in re.findall(r"^[a-z][\w/-]*$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE):
         listed.add(DOCS / f"{name}.md")
     missing = [name_of(path) for path in PAGES if path.is_relative_to(DOCS) and path not in listed]
@@ -165,7 +165,7 @@ def test_every_environment_is_documented(spec_id):
     conf = runpy.run_path(str(DOCS / "conf.py"))
     generated = "".join(conf["environment_page"](module) for module in registration.env_modules())
     assert f"Id `{spec_id}`" in generated
-    for page in (DOCS / "environments" / "index.md", ROOT / "README.md"):
+    for page in (DOCS / "reference" / "environments" / "index.md", ROOT / "README.md"):
         assert f"`{spec_id}`" in page.read_text(encoding="utf-8"), name_of(page)
 
 
@@ -181,11 +181,11 @@ def test_an_environment_page_has_its_sections(module):
 
 
 @pytest.mark.parametrize(
-    ("names", "page"), [(agents.leader_names(), "leaders.md"), (agents.follower_names(), "followers.md")]
+    ("names", "page"), [(agents.leader_names(), "leaders"), (agents.follower_names(), "followers")]
 )
 def test_every_agent_is_documented_with_its_options(names, page):
-    text = (DOCS / page).read_text(encoding="utf-8")
-    registry = LEADERS if page == "leaders.md" else FOLLOWERS
+    text = (DOCS / "reference" / page / "index.md").read_text(encoding="utf-8")
+    registry = LEADERS if page == "leaders" else FOLLOWERS
     for name in names:
         assert f"\n## {name}\n" in text
         assert f"| `{name}` |" in text
@@ -195,7 +195,7 @@ def test_every_agent_is_documented_with_its_options(names, page):
 
 
 def test_the_api_page_has_every_public_name():
-    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "api.md").read_text(encoding="utf-8")
     modules_of_envs = set(registration.env_modules())
     for package in (se, agents):
         for name in set(package.__all__) - modules_of_envs - {"errors"}:

@@ -1,7 +1,7 @@
 """AMD: adaptive model design, the hypergradient by a fixed number of inner sweeps through the known game.
 
 Chen et al., "Adaptive Model Design for Markov Decision Process", ICML 2022. Declared MODEL: the designer predicts the
-agent's reaction by solving its decision process. Deviations from the paper: docs/leaders.md.
+agent's reaction by solving its decision process. Deviations from the paper: docs/reproduction.md.
 """
 
 from __future__ import annotations

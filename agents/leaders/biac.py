@@ -12,7 +12,8 @@ This is not the hypergradient, by design. g is held fixed while f moves, so the 
 one state changes what the follower does in others. Where it settles, f is deterministic and no change of it in
 single states pays as long as the follower keeps its policy, which is its soft best response to f: a Stackelberg
 equilibrium in feedback strategies, not a commitment worth the most. The two agree when the follower is myopic
-(follower_discount 0): its answer to a in s then depends on nothing else. Deviations from the paper: docs/leaders.md.
+(follower_discount 0): its answer to a in s then depends on nothing else.
+Deviations from the paper: docs/reproduction.md.
 """
 
 from __future__ import annotations

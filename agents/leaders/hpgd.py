@@ -1,7 +1,7 @@
 """HPGD: hyper policy gradient descent, with the follower's derivatives averaged over visits.
 
 Thoma et al., "Contextual Bilevel Reinforcement Learning for Incentive Alignment", NeurIPS 2024, arXiv 2406.01575.
-Deviations from the paper and its code: docs/leaders.md.
+Deviations from the paper and its code: docs/reproduction.md.
 """
 
 from __future__ import annotations

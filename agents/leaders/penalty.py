@@ -13,7 +13,7 @@ With equal discounts the inner maximum is one soft decision problem, with reward
     dF = \partial_x J|_{\pi_\varepsilon} + (\partial_x V_F|_{\pi_\varepsilon} - \partial_x V_F|_{\pi^*}) / \varepsilon
 
 by the envelope theorem: two soft best responses, no derivative of either. F is a difference quotient of the soft
-value, so dF differs from dJ by a multiple of eps. Deviations from the paper: docs/leaders.md.
+value, so dF differs from dJ by a multiple of eps. Deviations from the paper: docs/reproduction.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 r"""RT-Q: HPGD for leaders who control the follower's training, by randomly truncated soft Q-learning.
 
 Thoma et al., "Contextual Bilevel Reinforcement Learning for Incentive Alignment", NeurIPS 2024, arXiv 2406.01575.
-Deviations from the paper: docs/leaders.md.
+Deviations from the paper: docs/reproduction.md.
 
 With :math:`h_k` the hypergradient at the response after :math:`2^k` iterations, a level k = 1..K is drawn with
 :math:`p_k \propto 2^{-k}`, the follower trained :math:`2^{k+1}` iterations from the start, and

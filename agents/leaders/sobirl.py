@@ -9,7 +9,7 @@ AISTATS 2025, arXiv 2405.19697, in its model-free form. The leader is paid for a
 because log g = (Q_F - V_F) / temperature; dV_F is the fixed point of the follower's Bellman equation, differentiated.
 Here R is the leader's discounted return, and what the commitment sets of f and P adds its own score to the sum. In the
 mean this is the hypergradient; it differs from HPGD in the weights of the visits, R instead of gamma_L^t A_L, and
-pays for needing no critic with noise. Deviations from the paper: docs/leaders.md.
+pays for needing no critic with noise. Deviations from the paper: docs/reproduction.md.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def test_steps_of_many_copies_are_steps_of_one(game):
 
 
 def test_clipping_concerns_one_episode_of_the_building_in_ten_thousand():
-    """The figure of docs/tasks.md; 200,000 first steps, of which 20 are expected to be clipped."""
+    """The figure of the best known values; 200,000 first steps, of which 20 are expected to be clipped."""
     x, rng, context = np.full(8, 0.5), np.random.default_rng(0), np.zeros(200_000, np.int32)
     states = BUILDING.initial_states(rng, context)
     actions = BUILDING.solve(x).policy.sample(rng, states, np.zeros((200_000, 0)), context)
