@@ -31,9 +31,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import log_softmax
 
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
@@ -261,7 +260,7 @@ class PlayLikelihood:
 
         def unpacked(point: Array) -> tuple[Habits, Array]:
             habits = Habits(start.temperature * math.exp(UNIT * point[0]), start.tremble + UNIT * point[1])
-            return habits, log_softmax(logits + unit * point[2:].reshape(unit.shape), axis=-1)
+            return habits, scipy.special.log_softmax(logits + unit * point[2:].reshape(unit.shape), axis=-1)
 
         def loss(point: Array) -> tuple[float, Array]:
             habits, logarithms = unpacked(point)
@@ -276,7 +275,7 @@ class PlayLikelihood:
         limits: list[Any] = [(-math.log(FACTOR) / UNIT, math.log(FACTOR) / UNIT)]
         limits += [tuple((limit - start.tremble) / UNIT for limit in TREMBLES)] + [(None, None)] * unit.size
         options: Any = {"maxiter": iterations, "maxcor": MEMORY, "ftol": LEAST_PROGRESS}
-        solver: Any = minimize
+        solver: Any = scipy.optimize.minimize
         result = solver(loss, np.zeros(2 + unit.size), jac=True, method="L-BFGS-B", bounds=limits, options=options)
         habits, logarithms = unpacked(result.x)
         return PlayFit(habits, np.exp(logarithms), -float(result.fun), self.evaluations - before)
@@ -308,7 +307,7 @@ def _actions(
     advantage = best.q - best.values[:, :, None]
     seen = counts.sum(axis=2) > 0
     n = counts[seen]
-    log_g = log_softmax(np.where(choices, advantage / game.temperature, -np.inf)[seen], axis=1)
+    log_g = scipy.special.log_softmax(np.where(choices, advantage / game.temperature, -np.inf)[seen], axis=1)
     value = float((n * np.where(n > 0, log_g, 0.0)).sum())
     w = np.zeros_like(counts)
     w[seen] = (n - n.sum(axis=1, keepdims=True) * np.exp(log_g)) / game.temperature
@@ -364,5 +363,5 @@ def likeliest_temperature(games: list[Primitives], counts: list[Array], choices:
     if best in (0, len(tried) - 1):
         return None
     bounds = (tried[best - 1], tried[best + 1])
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x
+    found = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x
     return scale * math.exp(found)

@@ -16,8 +16,8 @@ from itertools import product
 from typing import Protocol
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from agents.estimators.state_features import StateFeatures, Whitening, quadratic
 from stackelberg_envs.arrays import Array, IntArray
@@ -254,7 +254,7 @@ def _cells(z: Array) -> NDArray[np.intp]:
     """Return the number of a cell of about CELL rows for each row: the nearest of evenly thinned rows."""
     order = np.lexsort(z.T)
     centres = z[order[CELL // 2 :: CELL]] if len(z) > CELL else z[order[:1]]
-    return np.asarray(cKDTree(centres).query(z)[1])
+    return np.asarray(scipy.spatial.cKDTree(centres).query(z)[1])
 
 
 def _plug_in(cells: NDArray[np.intp], actions: NDArray[np.int64]) -> Array:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy
 
 from agents.estimators.network_features import learn_features
 from stackelberg_envs.arrays import Array, IntArray
@@ -133,7 +133,7 @@ def _bumps(
 ) -> _Bumps:
     centres = _spread_out(z if importance is None else z[: len(importance)], count, rng, importance)
     nearest = min(3, len(centres))
-    distance = np.reshape(cKDTree(centres).query(centres, k=nearest)[0], (len(centres), nearest))[:, -1]
+    distance = np.reshape(scipy.spatial.cKDTree(centres).query(centres, k=nearest)[0], (len(centres), nearest))[:, -1]
     return _Bumps(centres, overlap * np.maximum(distance, 0.1))
 
 

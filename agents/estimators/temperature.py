@@ -29,9 +29,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 from agents.estimators.critics import Lstd
 from agents.observing.trajectories import Trajectories
@@ -102,12 +101,12 @@ def fit_temperature(
     scaled = reward / spread
 
     def loss(log_multiple: float) -> float:
-        logits = log_softmax(np.exp(-log_multiple) * scaled + offset, axis=1)
+        logits = scipy.special.log_softmax(np.exp(-log_multiple) * scaled + offset, axis=1)
         return -float((n * np.where(open_, logits, 0.0)).sum())
 
     low, high = np.log(LEAST), np.log(LARGEST)
-    found = float(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6}).x)
-    g = np.exp(log_softmax(np.exp(-found) * scaled + offset, axis=1))
+    found = float(scipy.optimize.minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6}).x)
+    g = np.exp(scipy.special.log_softmax(np.exp(-found) * scaled + offset, axis=1))
     mean = (g * scaled).sum(axis=1, keepdims=True)
     information = float((n.sum(axis=1) * (g * (scaled - mean) ** 2).sum(axis=1)).sum())
     fit = TemperatureFit(spread * float(np.exp(found)), spread**2 * information)

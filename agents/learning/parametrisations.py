@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from scipy.special import expit, softmax
+import scipy
 
 from stackelberg_envs.arrays import Array, require_text
 from stackelberg_envs.errors import ArgumentError, unknown_name
@@ -82,11 +82,11 @@ class SoftmaxBudget(_Unconstrained):
 
     def __call__(self, theta: Array) -> Array:
         """Return the shares times the bounds; the last slot is dropped."""
-        return np.asarray(self.bound * softmax(theta)[:-1]).reshape(self.shape)
+        return np.asarray(self.bound * scipy.special.softmax(theta)[:-1]).reshape(self.shape)
 
     def vjp(self, theta: Array, dx: Array) -> Array:
         """Return p (dp - <p, dp>), where dp is zero for the unused slot."""
-        return _softmax_vjp(softmax(theta), np.append(self.bound * dx.ravel(), 0.0))
+        return _softmax_vjp(scipy.special.softmax(theta), np.append(self.bound * dx.ravel(), 0.0))
 
 
 class Sigmoid(_Unconstrained):
@@ -96,11 +96,11 @@ class Sigmoid(_Unconstrained):
 
     def __call__(self, theta: Array) -> Array:
         """Return a point inside the box."""
-        return np.asarray(self.low + (self.high - self.low) * expit(theta).reshape(self.shape))
+        return np.asarray(self.low + (self.high - self.low) * scipy.special.expit(theta).reshape(self.shape))
 
     def vjp(self, theta: Array, dx: Array) -> Array:
         """Return dx times the slope of the sigmoid."""
-        slope = expit(theta) * expit(-theta)
+        slope = scipy.special.expit(theta) * scipy.special.expit(-theta)
         return np.asarray((dx * (self.high - self.low)).ravel() * slope)
 
 
@@ -116,7 +116,7 @@ class SoftmaxTable(_Unconstrained):
 
     def __call__(self, theta: Array) -> Array:
         """Return the table."""
-        return np.asarray(softmax(theta.reshape(self.shape), axis=-1))
+        return np.asarray(scipy.special.softmax(theta.reshape(self.shape), axis=-1))
 
     def vjp(self, theta: Array, dx: Array) -> Array:
         """Return the derivative row by row."""

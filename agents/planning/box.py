@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
+import scipy
 
 from agents.learning.optimizers import power_of_two
 from agents.options import Count, Natural, Options, Positive, option
@@ -195,7 +195,7 @@ def box_ascend(
             raise StopIteration
 
     options: Any = {"maxiter": iterations, "gtol": LEAST_SLOPE, "ftol": gain}
-    solver: Any = minimize
+    solver: Any = scipy.optimize.minimize
     bounds = [(0.0, 1.0)] * objective.size
     solver(negative, unit, jac=True, method="L-BFGS-B", bounds=bounds, callback=after, options=options)
     return met[-1]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
+import scipy
 
 from agents.learning.optimizers import power_of_two
 from agents.learning.parametrisations import unit_of
@@ -184,7 +184,7 @@ def ascend(
     limit = tolerance * objective.steepest / size
     options: Any = {"maxiter": iterations, "gtol": limit, "ftol": 0.0}
     # The stubs of SciPy do not know that a function may return its value and its gradient.
-    solver: Any = minimize
+    solver: Any = scipy.optimize.minimize
     try:
         result = solver(negative, theta / unit, jac=True, method="L-BFGS-B", callback=after, options=options)
     except _UsedUpError:

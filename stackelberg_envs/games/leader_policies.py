@@ -14,8 +14,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.special import log_ndtr
 
 from stackelberg_envs.arrays import (
     LARGEST,
@@ -140,7 +140,7 @@ def _checked_scale(state_scale: ArrayLike, inputs: int) -> Array:
 def censored_log_density(actions: Array, mean: Array, scale: float, low: Array, high: Array) -> Array:
     """Return the log-density, at a bound the log-probability, of clip(N(mean, scale^2), low, high), entry by entry."""
     inside = -0.5 * ((actions - mean) / scale) ** 2 - np.log(scale) - LOG_ROOT_TWO_PI
-    below, above = log_ndtr((low - mean) / scale), log_ndtr((mean - high) / scale)
+    below, above = scipy.special.log_ndtr((low - mean) / scale), scipy.special.log_ndtr((mean - high) / scale)
     return np.where(actions <= low, below, np.where(actions >= high, above, inside))
 
 
@@ -153,7 +153,7 @@ def censored_score(actions: Array, mean: Array, scale: float, low: Array, high: 
 
 def _hazard(z: Array) -> Array:
     """Return d log Phi(z) / dz, accurate in both tails."""
-    return np.asarray(np.exp(-0.5 * z**2 - LOG_ROOT_TWO_PI - log_ndtr(z)))
+    return np.asarray(np.exp(-0.5 * z**2 - LOG_ROOT_TWO_PI - scipy.special.log_ndtr(z)))
 
 
 class ClippedGaussianPolicy(SampledCommitment):

@@ -11,9 +11,7 @@ from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import scipy.sparse
-import scipy.sparse.linalg
-from scipy.linalg import lapack
+import scipy
 
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
@@ -110,7 +108,7 @@ class _Dense:
         matrix.reshape(K, S * S)[:, :: S + 1] += 1.0
         # LU of each block's transpose: the transposed view is in LAPACK's own order and is not copied.
         # LAPACK is called directly: SciPy's wrappers cost as much as the solve itself at a hundred states.
-        self._factors: list[Any] = [lapack.dgetrf(block.T, overwrite_a=True)[:2] for block in matrix]
+        self._factors: list[Any] = [scipy.linalg.lapack.dgetrf(block.T, overwrite_a=True)[:2] for block in matrix]
         self._blocks = (K, S)
 
     def solve(self, rhs: Array, tolerance: float) -> Array:
@@ -121,7 +119,7 @@ class _Dense:
 
     def _apply(self, rhs: Array, trans: Literal[0, 1]) -> Array:
         parts = zip(self._factors, rhs.reshape(self._blocks), strict=True)
-        return np.concatenate([lapack.dgetrs(lu, pivots, b, trans=trans)[0] for (lu, pivots), b in parts])
+        return np.concatenate([scipy.linalg.lapack.dgetrs(lu, pivots, b, trans=trans)[0] for (lu, pivots), b in parts])
 
 
 class _Banded:
@@ -140,7 +138,7 @@ class _Banded:
             rows,
         )
         rows[:, lower + upper] += 1.0
-        self._factor, self._pivots, _ = lapack.dgbtrf(rows.T, lower, upper, overwrite_ab=True)
+        self._factor, self._pivots, _ = scipy.linalg.lapack.dgbtrf(rows.T, lower, upper, overwrite_ab=True)
 
     def solve(self, rhs: Array, tolerance: float) -> Array:
         return self._apply(rhs, trans=0)
@@ -150,7 +148,7 @@ class _Banded:
 
     def _apply(self, rhs: Array, trans: Literal[0, 1]) -> Array:
         lower, upper = self._widths
-        return np.asarray(lapack.dgbtrs(self._factor, lower, upper, rhs, self._pivots, trans=trans)[0])
+        return np.asarray(scipy.linalg.lapack.dgbtrs(self._factor, lower, upper, rhs, self._pivots, trans=trans)[0])
 
 
 class _Krylov:
