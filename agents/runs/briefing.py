@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from agents.observing.brief import Brief, Information
-from agents.runs.collection import HasPolicy
 from agents.followers import Follower, follower_names
 from agents.followers.base import FOLLOWERS
 from agents.followers.training import Trainer
 from agents.leaders import Leader, leader_names
 from agents.leaders.base import LEADERS
 from agents.learning.parametrisations import make_parametrisation
+from agents.observing.brief import Brief, Information
 from agents.observing.trajectories import Trajectories
-from stackelberg_envs.games.batched import AnyGame, BatchedGame
+from agents.runs.collection import HasPolicy
 from stackelberg_envs.errors import ArgumentError, InformationError
-from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.games.samples import ActionSpec
+from stackelberg_envs.games.tabular import TabularGame
 
 __all__ = ["kind_of", "level_of", "make_brief", "redact", "require_kind"]
 

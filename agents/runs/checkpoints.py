@@ -13,8 +13,8 @@ from typing import Any
 
 from agents.runs.curves import CurveMark
 from agents.runs.files import CHECKPOINT_NAME, named, require_file, write_atomically
-from agents.state.tree import Tree, digest, read_tree, to_bytes
 from agents.state.stateful import Count, Field, Record, Text, load_fields
+from agents.state.tree import Tree, digest, read_tree, to_bytes
 from stackelberg_envs.errors import OutputError
 
 __all__ = ["FORMAT", "read_checkpoint", "write_checkpoint"]

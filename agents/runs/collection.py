@@ -11,14 +11,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from agents.runs.env_collection import Policy, collect_from_env, sampled_policy, table_policy
 from agents.observing.trajectories import Trajectories, concatenate
+from agents.runs.env_collection import Policy, collect_from_env, sampled_policy, table_policy
 from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, as_float, require_count, require_rows_sum_to_one, require_shape
-from stackelberg_envs.games.batched import AnyGame, BatchedGame, play
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.tabular import Primitives, TabularGame
+from stackelberg_envs.games.batched import AnyGame, BatchedGame, play
 from stackelberg_envs.games.samples import PlayRecord
+from stackelberg_envs.games.tabular import Primitives, TabularGame
 
 __all__ = ["HasPolicy", "collect"]
 

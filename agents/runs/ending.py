@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from agents.runs.evaluation import Evaluation
 from agents.followers import Follower, FollowerView
 from agents.followers.several import members_of
 from agents.learning.parametrisations import Parametrisation
+from agents.runs.evaluation import Evaluation
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import StackelbergError
 

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 
 from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.games.batched import FollowerPolicy
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.batched import FollowerPolicy
 
 __all__ = ["Policy", "collect_from_env", "sampled_policy", "table_policy"]
 

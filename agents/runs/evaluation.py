@@ -9,12 +9,11 @@ import numpy as np
 from agents.followers import Follower, FollowerView
 from agents.followers.several import players_of
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.games.batched import BatchedGame, play
 from stackelberg_envs.errors import ConvergenceError, InstabilityError
+from stackelberg_envs.games.batched import BatchedGame, play
 from stackelberg_envs.games.tabular import Game, TabularGame
-from stackelberg_envs.solvers.soft import leader_value, response_gap
 from stackelberg_envs.solvers.responses import soft_best_response
-from stackelberg_envs.solvers.soft import BestResponse, Primitives, episode_values
+from stackelberg_envs.solvers.soft import BestResponse, Primitives, episode_values, leader_value, response_gap
 
 __all__ = ["EVALUATION_EPISODES", "Evaluation", "discounted_return", "evaluation_of", "neutral_commitment"]
 

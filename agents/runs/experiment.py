@@ -12,7 +12,14 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta
 
+from agents.followers import Follower, FollowerView
+from agents.followers.several import make_follower, members_of
+from agents.followers.training import Trainer
+from agents.leaders import Leader
+from agents.leaders.base import recommendation
 from agents.observing.brief import Brief, Information
+from agents.observing.trajectories import Trajectories
+from agents.options import Count, Natural, Options, Positive
 from agents.runs.briefing import level_of, make_brief, redact
 from agents.runs.checkpoints import write_checkpoint
 from agents.runs.collection import collect
@@ -21,18 +28,10 @@ from agents.runs.diagnostics import checked_diagnostics
 from agents.runs.ending import delay_of, meanings, responding, theta_giving
 from agents.runs.evaluation import evaluation_of, neutral_commitment
 from agents.runs.fingerprints import fingerprint
-from agents.followers import Follower, FollowerView
-from agents.followers.several import make_follower, members_of
-from agents.followers.training import Trainer
-from agents.leaders import Leader
-from agents.leaders.base import recommendation
 from agents.runs.lineup import Lineup, line_up
-from agents.options import Count, Natural, Options, Positive
 from agents.runs.records import RunRecord
 from agents.runs.run_state import load_run, save_run
-from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, first_index
-from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.errors import (
     ArgumentError,
     CommitmentError,
@@ -41,6 +40,7 @@ from stackelberg_envs.errors import (
     OutputError,
     StackelbergError,
 )
+from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.games.tabular import TabularGame
 
 __all__ = ["ExperimentConfig", "Progress", "level_of", "make_brief", "redact"]

@@ -20,20 +20,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from agents.leaders import GradientLeader, leader_class, leader_names
+from agents.leaders.base import starting_point
+from agents.learning.parametrisations import make_parametrisation, unit_of
 from agents.observing.brief import Information
+from agents.observing.trajectories import Trajectories
+from agents.options import make_config
 from agents.runs.briefing import kind_of, level_of, make_brief, redact
 from agents.runs.collection import collect
 from agents.runs.files import write_atomically
-from agents.leaders import GradientLeader, leader_class, leader_names
-from agents.leaders.base import starting_point
-from agents.options import make_config
-from agents.learning.parametrisations import make_parametrisation, unit_of
 from agents.runs.records import prepare_folder
 from agents.runs.summary import HORIZON_MATTERS
-from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, require_count
-from stackelberg_envs.games.batched import AnyGame, BatchedGame, SampledSolution
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.batched import AnyGame, BatchedGame, SampledSolution
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.solvers.solution import Solution, solve
 from stackelberg_envs.validation import checked, shown

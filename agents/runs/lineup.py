@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agents.observing.brief import Brief, Information
-from agents.runs.briefing import kind_of, level_of, make_brief, require_kind
 from agents.followers import Follower, follower_class
 from agents.leaders import Leader, leader_class
+from agents.observing.brief import Brief, Information
 from agents.options import make_config
-from stackelberg_envs.games.batched import AnyGame, BatchedGame
+from agents.runs.briefing import kind_of, level_of, make_brief, require_kind
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.faces.registration import spec
+from stackelberg_envs.games.batched import AnyGame, BatchedGame
+from stackelberg_envs.games.tabular import TabularGame
 
 if TYPE_CHECKING:
     from agents.runs.experiment import ExperimentConfig

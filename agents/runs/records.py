@@ -13,7 +13,16 @@ import msgspec
 import numpy as np
 
 from agents.runs.curves import read_columns
-from agents.runs.files import CHECKPOINT_NAME, CURVE_NAME, RECORD_NAME, named, numbered_files, prepare_folder, require_file, write_atomically
+from agents.runs.files import (
+    CHECKPOINT_NAME,
+    CURVE_NAME,
+    RECORD_NAME,
+    named,
+    numbered_files,
+    prepare_folder,
+    require_file,
+    write_atomically,
+)
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import OutputError
 from stackelberg_envs.validation import checked_path

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agents.runs.curves import Curve
+from agents.state.fields import Array, Count, Flag, Number, Rng, Tuple, fields, require_names
+from agents.state.stateful import Part, assign, load_fields, save_fields
 from agents.state.tree import Tree
-from agents.state.stateful import Array, Count, Flag, Number, Part, Rng, Tuple, assign, fields, load_fields, require_names, save_fields
 from stackelberg_envs.errors import CommitmentError, OutputError
 
 if TYPE_CHECKING:

@@ -10,20 +10,30 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from agents.followers import follower_class
+from agents.options import Count, make_config
 from agents.runs.checkpoints import read_checkpoint
 from agents.runs.experiment import Experiment, ExperimentConfig, Progress
-from agents.runs.files import CHECKPOINT_NAME, CURVE_NAME, RECORD_NAME, FolderLock, named, prepare_folder, remove_leftovers, restore_names, set_aside
+from agents.runs.files import (
+    CHECKPOINT_NAME,
+    CURVE_NAME,
+    RECORD_NAME,
+    FolderLock,
+    named,
+    prepare_folder,
+    remove_leftovers,
+    restore_names,
+    set_aside,
+)
 from agents.runs.fingerprints import fingerprint
-from agents.followers import follower_class
 from agents.runs.lineup import line_up
-from agents.options import Count, make_config
 from agents.runs.records import RunRecord, load_record, note_stop, remove_superseded
 from agents.runs.signals import Signals
 from agents.runs.threads import one_blas_thread
-from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError, UnknownNameError
-from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.faces.registration import spec
+from stackelberg_envs.games.batched import AnyGame, BatchedGame
+from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.validation import checked, checked_path, shown
 
 __all__ = ["load_checkpoint", "run", "stored_config"]

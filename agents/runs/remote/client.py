@@ -22,14 +22,14 @@ from typing import IO, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from agents.state import stateful
-from agents.observing.brief import Brief, Information
 from agents.leaders.base import Leader
+from agents.observing.brief import Brief, Information
+from agents.observing.trajectories import Trajectories
 from agents.runs.remote.messages import PLAIN, Channel
 from agents.runs.remote.sending import sendable
-from agents.state.tree import MAX_BYTES, Tree
+from agents.state import stateful
 from agents.state.stateful import Pending
-from agents.observing.trajectories import Trajectories
+from agents.state.tree import MAX_BYTES, Tree
 from stackelberg_envs import errors
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InformationError, LeaderProcessError, StackelbergError
@@ -45,7 +45,9 @@ START_PATIENCE, END_PATIENCE = 60.0, 5.0
 LAST_WORDS = 0.3
 #: Bytes of a leader's state beyond eight times what it was told.
 STATE = 1 << 28
-BARE = "import agents.runs.remote.bare; agents.runs.remote.bare.enter(); from agents.runs.remote.host import main; main()"
+BARE = (
+    "import agents.runs.remote.bare; agents.runs.remote.bare.enter(); from agents.runs.remote.host import main; main()"
+)
 #: Variables that interpreter, libraries and locale need; nothing else of the parent's environment is passed on.
 KEPT = (
     *("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "LD_LIBRARY_PATH"),

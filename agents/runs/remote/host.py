@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from agents.leaders.base import Leader, recommendation
-from agents.runs.remote.messages import PLAIN, Channel
-from agents.state.tree import Tree
-from agents.runs.threads import one_blas_thread
 from agents.observing.trajectories import Trajectories
+from agents.runs.remote.messages import PLAIN, Channel
+from agents.runs.threads import one_blas_thread
+from agents.state.tree import Tree
 from stackelberg_envs.errors import StackelbergError
 
 __all__ = ["Host", "main"]

@@ -5,7 +5,6 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from stackelberg_envs.games.batched import play
 from agents.followers.base import FOLLOWERS, RestartingFollower
 from agents.followers.soft_value_iteration import SoftValueIteration
 from agents.leaders import leader_class, leader_names
@@ -16,6 +15,7 @@ from agents.runs.briefing import make_brief
 from agents.runs.diagnostics import COLUMNS
 from stackelberg_envs.conformity.batched import UniformPolicy
 from stackelberg_envs.errors import ArgumentError, CommitmentError, InstabilityError
+from stackelberg_envs.games.batched import play
 
 
 class Saying(Leader):
