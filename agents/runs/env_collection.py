@@ -1,7 +1,8 @@
 """Collecting play from PettingZoo environments, parallel or AEC, by nothing but their public faces.
 
-What happened is read from the followers' infos, whose keys every face of this suite fills (docs/reference/interfaces.md):
-``played``, ``context``, ``state``, ``leader_action``, ``follower_action``, ``next_state``, ``terminal``,
+What happened is read from the followers' infos, whose keys every face of this suite fills
+(docs/reference/interfaces.md): ``played``, ``context``, ``state``, ``leader_action``, ``follower_action``,
+``next_state``, ``terminal``,
 ``leader_reward`` and, where public, ``follower_reward``. Another environment that fills them can be used too.
 """
 
