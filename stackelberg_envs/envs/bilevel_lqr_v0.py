@@ -104,5 +104,5 @@ def make_game(
     return game
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.pictures.linear:plane")
+FACES = declare(make_game, renderer="stackelberg_envs.envs.bilevel_lqr.picture:plane")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

@@ -132,5 +132,5 @@ def make_game(
     return game
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.pictures.linear:building")
+FACES = declare(make_game, renderer="stackelberg_envs.envs.building_thermal.picture:building")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

@@ -255,5 +255,5 @@ def _step(cell: np.ndarray, move: tuple[int, int]) -> int:
     return STATE_OF.get(there, STATE_OF[int(cell[0]), int(cell[1])])
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.pictures.canvas:four_rooms")
+FACES = declare(make_game, renderer="stackelberg_envs.envs.four_rooms.picture:four_rooms")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

@@ -177,5 +177,5 @@ def make_game(
     )
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.pictures.guided:cartpole")
+FACES = declare(make_game, renderer="stackelberg_envs.envs.guided_cartpole.picture:cartpole")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

@@ -143,5 +143,5 @@ def make_game(
     )
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.pictures.guided:pendulum")
+FACES = declare(make_game, renderer="stackelberg_envs.envs.guided_pendulum.picture:pendulum")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

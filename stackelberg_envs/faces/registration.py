@@ -3,7 +3,7 @@
 An environment is one file in ``stackelberg_envs/envs``, named ``<name>_v<int>``; its id follows from the file
 name (``four_rooms_v0`` is ``stackelberg/FourRooms-v0``). The file ends with two lines::
 
-    FACES = declare(make_game, renderer="stackelberg_envs.pictures.canvas:four_rooms")
+    FACES = declare(make_game, renderer="stackelberg_envs.envs.four_rooms.picture:four_rooms")
     raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
 
 The folder is walked by name when the package is imported and the files are imported when first used.

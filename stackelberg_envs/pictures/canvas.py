@@ -18,10 +18,9 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from stackelberg_envs.games.tabular import TabularGame
     from stackelberg_envs.play.session import Session
 
-__all__ = ["GENERIC_RENDERER", "Canvas", "Frame", "Renderer", "blend", "draw", "four_rooms"]
+__all__ = ["GENERIC_RENDERER", "Canvas", "Frame", "Renderer", "blend", "draw", "returns_line", "titled"]
 
 GENERIC_RENDERER = "stackelberg_envs.pictures.generic:generic"
 
@@ -43,6 +42,8 @@ TARGET: Colour = (30, 140, 90)
 SMOOTH = 3
 #: Dot size of small print; a multiple of 1 / SMOOTH.
 SMALL = 4 / 3
+#: Space between a picture's edge and what it shows.
+MARGIN = 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +98,12 @@ class Frame:
         if self.phase == "done":
             return f"{step}, over: " + ("all followers finished" if self.terminated else "time limit")
         return f"play phase, {step}"
+
+    @property
+    def last_action(self) -> Any:
+        """The first follower's last action, or None before there is one."""
+        record = self.records[0]
+        return record["follower_action"] if record["played"] else None
 
 
 class Renderer(NamedTuple):
@@ -295,168 +302,15 @@ FONT = {
 }  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------ four rooms
-
-CELL, MARGIN, STRIP, PANEL = 38, 14, 64, 176
-
-
-class _Floor(NamedTuple):
-    """Where things are on a grid map; rows and columns of cells."""
-
-    cells: NDArray[np.int64]
-    state_of: dict[tuple[int, int], int]
-    size: tuple[int, int]
-
-    def is_free(self, row: int, column: int) -> bool:
-        return (row, column) in self.state_of
-
-    def is_door(self, row: int, column: int) -> bool:
-        """Return whether two opposite neighbours are walls and the other two are not."""
-        beside = self.is_free(row, column - 1), self.is_free(row, column + 1)
-        above = self.is_free(row - 1, column), self.is_free(row + 1, column)
-        return (not any(beside) and all(above)) or (all(beside) and not any(above))
-
-    def corner(self, row: int, column: int) -> tuple[int, int]:
-        return STRIP + row * CELL, MARGIN + column * CELL
-
-    def centre(self, state: int) -> tuple[float, float]:
-        top, left = self.corner(*map(int, self.cells[state]))
-        return top + CELL / 2, left + CELL / 2
-
-
-def _floor(game: TabularGame) -> _Floor:
-    cells = np.asarray(game.facts["cells"])
-    state_of = {(int(row), int(column)): state for state, (row, column) in enumerate(cells)}
-    rows, columns = cells.max(axis=0) + 2
-    return _Floor(cells, state_of, (int(rows), int(columns)))
-
-
-def _four_rooms_pixels(frame: Frame) -> Pixels:
-    floor = _floor(frame.game)
-    rows, columns = floor.size
-    canvas = Canvas(STRIP + rows * CELL + MARGIN, 2 * MARGIN + columns * CELL + PANEL)
-    canvas.text(12, MARGIN, frame.headline, size=2)
-    canvas.text(36, MARGIN, returns_line(frame), MUTED, size=2)
-    canvas.rectangle(*floor.corner(0, 0), rows * CELL, columns * CELL, WALL)
-    for row, column in floor.state_of:
-        _draw_cell(canvas, floor, frame, row, column)
-    _draw_marks(canvas, floor, frame)
-    _draw_legend(canvas, MARGIN + columns * CELL + 18, frame)
-    return canvas.finish()
-
-
 def returns_line(frame: Frame) -> str:
     """Return both returns, for people."""
     follower = float(np.mean(frame.follower_returns))
     return f"leader return {frame.leader_return:+.2f}   follower return {follower:+.2f}"
 
 
-def _draw_cell(canvas: Canvas, floor: _Floor, frame: Frame, row: int, column: int) -> None:
-    top, left = floor.corner(row, column)
-    state = floor.state_of[row, column]
-    low = float(np.min(frame.game.commitment.low))
-    share = 0.0 if frame.x is None else float(frame.x[state]) / low
-    canvas.rectangle(top, left, CELL, CELL, blend(WHITE, STRONGEST, share))
-    canvas.frame(top, left, CELL, CELL, GRID, 0.5)
-    if not floor.is_door(row, column):
-        return
-    post = 4
-    if floor.is_free(row - 1, column):
-        canvas.rectangle(top, left, CELL, post, DOOR)
-        canvas.rectangle(top, left + CELL - post, CELL, post, DOOR)
-    else:
-        canvas.rectangle(top, left, post, CELL, DOOR)
-        canvas.rectangle(top + CELL - post, left, post, CELL, DOOR)
-
-
-def _draw_marks(canvas: Canvas, floor: _Floor, frame: Frame) -> None:
-    facts = frame.game.facts
-    start, target = floor.state_of[facts["start"]], floor.state_of[facts["target"]]
-    _draw_start(canvas, floor.centre(start))
-    _draw_target(canvas, floor.centre(target))
-    for k, goal in enumerate(facts["goals"]):
-        # With several goals, only the present one is filled once nature has chosen it.
-        hidden = frame.context is not None and frame.context != k
-        _draw_goal(canvas, floor.centre(floor.state_of[goal[0], goal[1]]), faint=hidden)
-    for i, state in enumerate(frame.states):
-        place = floor.centre(start if state is None else state)
-        _draw_follower(canvas, place, "" if len(frame.states) == 1 else str(i), waiting=state is None)
-
-
-def _draw_start(canvas: Canvas, centre: tuple[float, float]) -> None:
-    canvas.text(centre[0] - 7, centre[1] - 5, "S", MUTED, size=2)
-
-
-def _draw_target(canvas: Canvas, centre: tuple[float, float]) -> None:
-    reach = CELL / 2
-    canvas.frame(centre[0] - reach + 2, centre[1] - reach + 2, CELL - 4, CELL - 4, TARGET, 3)
-    canvas.text(centre[0] - 7, centre[1] - 5, "L", TARGET, size=2)
-
-
-def _draw_goal(canvas: Canvas, centre: tuple[float, float], *, faint: bool) -> None:
-    canvas.star(centre, 17, blend(WHITE, INK, 0.25) if faint else INK)
-    canvas.star(centre, 14, WHITE if faint else GOAL)
-
-
-def _draw_follower(canvas: Canvas, centre: tuple[float, float], label: str, *, waiting: bool) -> None:
-    canvas.disc(centre, 12, WHITE)
-    canvas.disc(centre, 10.5, blend(WHITE, FOLLOWER, 0.35) if waiting else FOLLOWER)
-    if label:
-        canvas.text(centre[0] - 7, centre[1] - 5, label[-1], WHITE, size=2)
-
-
-def _draw_legend(canvas: Canvas, left: float, frame: Frame) -> None:
-    top, middle = STRIP + 4, left + 14
-    _draw_follower(canvas, (top + 14, middle), "", waiting=False)
-    canvas.text(top + 7, left + 38, "follower", size=2)
-    _draw_goal(canvas, (top + 56, middle), faint=False)
-    canvas.text(top + 49, left + 38, "its goal", size=2)
-    if len(frame.game.facts["goals"]) > 1:
-        canvas.text(top + 68, left + 38, "white: not now", MUTED, size=SMALL)
-    _draw_target(canvas, (top + 100, middle))
-    canvas.text(top + 86, left + 42, "the leader", size=2)
-    canvas.text(top + 105, left + 42, "is paid here", MUTED, size=SMALL)
-    _draw_start(canvas, (top + 142, middle))
-    canvas.text(top + 135, left + 38, "start", size=2)
-    canvas.rectangle(top + 170, left + 4, 22, 4, DOOR)
-    canvas.rectangle(top + 170, left + 20, 22, 4, DOOR)
-    canvas.text(top + 174, left + 38, "door", size=2)
-    _draw_colour_bar(canvas, top + 222, left, frame)
-
-
-def _draw_colour_bar(canvas: Canvas, top: float, left: float, frame: Frame) -> None:
-    low, height = float(np.min(frame.game.commitment.low)), 140
-    canvas.text(top, left, "incentive", size=2)
-    canvas.text(top + 19, left, "per visit of a cell", MUTED, size=SMALL)
-    for i in range(height):
-        canvas.rectangle(top + 36 + i, left + 4, 1, 24, blend(WHITE, STRONGEST, i / (height - 1)))
-    canvas.frame(top + 36, left + 4, height, 24, MUTED)
-    canvas.text(top + 36, left + 38, "none", size=2)
-    canvas.text(top + 36 + height - 14, left + 38, f"{low:g}", size=2)
-    if frame.x is None:
-        canvas.text(top + 36 + height + 12, left, "not announced yet", MUTED, size=SMALL)
-    else:
-        canvas.text(top + 36 + height + 12, left, f"sum of |x| {np.abs(frame.x).sum():.3f}", MUTED, size=SMALL)
-
-
-def _four_rooms_text(frame: Frame) -> str:
-    """Return the map as text, one character a cell; its last line is the key."""
-    floor, facts = _floor(frame.game), frame.game.facts
-    rows, columns = floor.size
-    canvas = [["#"] * columns for _ in range(rows)]
-    low = float(np.min(frame.game.commitment.low))
-    for (row, column), state in floor.state_of.items():
-        share = 0.0 if frame.x is None else float(frame.x[state]) / low
-        canvas[row][column] = "." if share < 0.05 else str(min(9, max(1, round(share * 9))))
-    for place, letter in ((facts["start"], "S"), (facts["target"], "L"), *((g, "G") for g in facts["goals"])):
-        canvas[place[0]][place[1]] = letter
-    for state in frame.states:
-        if state is not None:
-            row, column = map(int, floor.cells[state])
-            canvas[row][column] = "F"
-    key = "F follower  G goal  L leader's cell  S start  # wall  1-9 incentive, 9 strongest"
-    return "\n".join([frame.headline, returns_line(frame), *(" ".join(line) for line in canvas), key])
-
-
-#: Four-Rooms for a person: walls, doors, incentives as colours, who is where and who is paid.
-four_rooms = Renderer(_four_rooms_pixels, _four_rooms_text)
+def titled(frame: Frame, height: int, width: int) -> Canvas:
+    """Return a picture of that size that tells phase, step and returns at its top."""
+    canvas = Canvas(height, width)
+    canvas.text(12, MARGIN, frame.headline, size=2)
+    canvas.text(36, MARGIN, returns_line(frame), MUTED, size=2)
+    return canvas

@@ -28,7 +28,7 @@ from stackelberg_envs.pictures.canvas import (
     returns_line,
 )
 
-__all__ = ["Gauge", "draw_gauge", "generic", "generic_of"]
+__all__ = ["Gauge", "draw_gauge", "generic", "generic_of", "text_of"]
 
 TOP, BOX, GAP, PER_ROW, MAX_BOXES, BARS = 98, 44, 10, 11, 55, 46
 
@@ -242,8 +242,13 @@ def _(game: TabularGame) -> Renderer:
     return _tables
 
 
+def text_of(frame: Frame) -> str:
+    """Return the text of any game."""
+    return generic_of(frame.game).text(frame)
+
+
 #: Any game. Tabular: a row of states, the present one highlighted, the leader's policy as bars. Else a bar per number.
 generic = Renderer(
     lambda frame: generic_of(frame.game).pixels(frame),
-    lambda frame: generic_of(frame.game).text(frame),
+    text_of,
 )

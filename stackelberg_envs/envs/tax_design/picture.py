@@ -25,6 +25,7 @@ from stackelberg_envs.pictures.canvas import (
     Renderer,
     blend,
     returns_line,
+    titled,
 )
 
 __all__ = ["tax_design"]
@@ -41,9 +42,7 @@ BIN = 4.0
 
 
 def _pixels(frame: Frame) -> Pixels:
-    canvas = Canvas(HEIGHT, WIDTH)
-    canvas.text(12, MARGIN, frame.headline, size=2)
-    canvas.text(36, MARGIN, returns_line(frame), MUTED, size=2)
+    canvas = titled(frame, HEIGHT, WIDTH)
     _draw_rates(canvas, frame)
     _draw_assets(canvas, frame)
     _draw_households(canvas, frame)
