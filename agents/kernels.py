@@ -20,7 +20,6 @@ __all__ = [
     "evaluate_behaviour",
     "expected_sarsa",
     "record_successors",
-    "sarsa",
     "scatter_add",
     "soft_q_learning",
     "trace_coefficients",
@@ -187,70 +186,6 @@ def _evaluate_behaviour(
         change = max(least_step, 1.0 / visits[s, a, b]) * gap
         q[s, a, b] += change
         state_values[s] += leader_policy[s, a] * behaviour[s, a, b] * change
-        error += abs(gap)
-    return error
-
-
-def sarsa(
-    states: IntArray,
-    leader_actions: IntArray,
-    follower_actions: IntArray,
-    next_states: IntArray,
-    ends: NDArray[np.bool_],
-    cuts: NDArray[np.bool_],
-    rewards: Array,
-    order: NDArray[np.int64],
-    leader_policy: Array,
-    behaviour: Array,
-    bonus: Array,
-    discount: float,
-    step: float,
-    q: Array,
-) -> float:
-    """SARSA over recorded steps in the given order (T,), once, with a fixed step; `q` (Z, A, B) is modified in place.
-
-    The target is reward + discount * (q + bonus) at what was played next. After the last step of a cut episode that
-    was not seen: there it is the average under f and g. Returns the mean absolute temporal-difference error.
-    """
-    steps = (states, leader_actions, follower_actions, next_states, ends, cuts, rewards)
-    error, most = 0.0, slice_of(q.shape[1] * q.shape[2])
-    for first in range(0, order.shape[0], most):
-        part = order[first : first + most]
-        error = _sarsa(*steps, part, leader_policy, behaviour, bonus, discount, step, error, q)
-    return float(error / max(order.shape[0], 1))
-
-
-@compiled
-def _sarsa(
-    states: IntArray,
-    leader_actions: IntArray,
-    follower_actions: IntArray,
-    next_states: IntArray,
-    ends: NDArray[np.bool_],
-    cuts: NDArray[np.bool_],
-    rewards: Array,
-    order: NDArray[np.int64],
-    leader_policy: Array,
-    behaviour: Array,
-    bonus: Array,
-    discount: float,
-    step: float,
-    error: float,
-    q: Array,
-) -> float:
-    """Do the steps in `order`; returns `error` plus the absolute errors of these."""
-    for t in order:
-        target = rewards[t]
-        u = next_states[t]
-        if cuts[t]:
-            for a in range(q.shape[1]):
-                for b in range(q.shape[2]):
-                    target += discount * leader_policy[u, a] * behaviour[u, a, b] * (q[u, a, b] + bonus[u, a, b])
-        elif not ends[t]:
-            a, b = leader_actions[t + 1], follower_actions[t + 1]
-            target += discount * (q[u, a, b] + bonus[u, a, b])
-        gap = target - q[states[t], leader_actions[t], follower_actions[t]]
-        q[states[t], leader_actions[t], follower_actions[t]] += step * gap
         error += abs(gap)
     return error
 

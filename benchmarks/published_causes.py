@@ -18,11 +18,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from published_figures import DEFAULT_RATES, EVERY, LAST, PARTS, PLANNERS, START_DEVIATION, make_game, published, watch
+from published_figures import (
+    DEFAULT_RATES,
+    EVERY,
+    LAST,
+    PARTS,
+    PLANNERS,
+    START_DEVIATION,
+    kind_of_leader,
+    make_game,
+    published,
+    watch,
+)
 
 import stackelberg_envs as se
 from agents.estimators.unrolled import unrolled_plan
-from agents.leaders import leader_class
+from agents.leaders.amd import Amd
 from agents.runs.briefing import level_of, make_brief, redact
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import Flows
@@ -63,7 +74,7 @@ class OneGoal:
         return replace(play, initial=initial.ravel() / initial.sum())
 
 
-class OneGoalAmd(leader_class("amd")):
+class OneGoalAmd(Amd):
     """AMD that sweeps for all goals in every update, but follows the gradient of the one that was drawn."""
 
     def gradient(self, trajectories):
@@ -86,7 +97,7 @@ def run(part, name, temperature, penalty, seed, updates, options):
     start_rng, leader_rng, play_rng, goal_rng = (
         np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)
     )
-    kind = OneGoalAmd if name == "amd" else leader_class(name)
+    kind = OneGoalAmd if name == "amd" else kind_of_leader(name)
     config = kind.Config(**{"start": list(START_DEVIATION * start_rng.standard_normal(105)), **options})
     played = OneGoal(report if name in PLANNERS else game, goal_rng)
     level = level_of(kind, played.game, config)

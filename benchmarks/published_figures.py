@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from published.four_rooms import PublishedBchg, PublishedHpgd, PublishedNaive
 
 import stackelberg_envs as se
 from agents.leaders import leader_class
@@ -79,6 +80,8 @@ SETTINGS = {
     "amd": {"inner_iterations": 100},
     "zero_order": {"values": "exact", "shrinking": 1.0},
 }
+#: Leaders that have options for what the published code does otherwise.
+PUBLISHED_LEADERS = {"bchg": PublishedBchg, "hpgd": PublishedHpgd, "naive": PublishedNaive}
 #: Read from the matrix at slip 0.44 and never from play; nothing is collected for them.
 PLANNERS = ("amd", "zero_order")
 LEADERS = ("bchg", "hpgd", "naive", "zero_order", "amd")
@@ -119,6 +122,11 @@ OURS: dict[str, dict[str, Any]] = {
 def published(name):
     """Return the published settings of a leader, but for its learning rate."""
     return {**ASCENT, **SETTINGS[name]}
+
+
+def kind_of_leader(name):
+    """Return the class that runs under a name of the tables."""
+    return PUBLISHED_LEADERS.get(name) or leader_class(name)
 
 
 def make_game(part, temperature, penalty):
@@ -171,7 +179,7 @@ def run(part, name, temperature, penalty, seed, options):
     report = game.as_believed()
     played = report if name in PLANNERS else game
     start_rng, leader_rng, play_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
-    kind = leader_class(name)
+    kind = kind_of_leader(name)
     start = list(START_DEVIATION * start_rng.standard_normal(105))
     config = kind.Config(**{"start": start, **options})
     level = level_of(kind, played, config)

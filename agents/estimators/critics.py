@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agents import kernels
 from agents.estimators.counts import TransitionCounts
@@ -17,9 +16,9 @@ from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import ArgumentError, unknown_name
+from stackelberg_envs.errors import unknown_name
 
-__all__ = ["CRITICS", "Critic", "ExpectedSarsa", "Lstd", "MonteCarlo", "Sarsa", "make_critic"]
+__all__ = ["CRITICS", "Critic", "ExpectedSarsa", "Lstd", "MonteCarlo", "make_critic"]
 
 
 class Critic(Protocol):
@@ -53,8 +52,6 @@ class ExpectedSarsa(Stateful):
         The step is 1 / visits within the sweep, but at least this.
     sweeps
         Passes over each batch.
-    bootstrap
-        Whether a cut episode goes on as the present values say; otherwise it has ended.
     """
 
     state_fields = stateful.fields(q=stateful.Array())
@@ -65,13 +62,11 @@ class ExpectedSarsa(Stateful):
         discount: float,
         least_step: float = 0.05,
         sweeps: int = 10,
-        bootstrap: bool = True,
     ) -> None:
         self.q = np.zeros(shape)
         self.discount = discount
         self.least_step = least_step
         self.sweeps = sweeps
-        self.bootstrap = bootstrap
 
     def update(
         self,
@@ -105,7 +100,7 @@ class ExpectedSarsa(Stateful):
             trajectories.leader_action,
             trajectories.follower_action,
             trajectories.next_joint_state,
-            trajectories.ends if self.bootstrap else trajectories.ends | _cuts(trajectories),
+            trajectories.ends,
             rewards,
             leader_policy,
             behaviour,
@@ -119,82 +114,6 @@ class ExpectedSarsa(Stateful):
         )
 
 
-class Sarsa(Stateful):
-    """Tabular SARSA with a fixed step, one pass over the batch in random order.
-
-    As in the Four-Rooms code published with BC-HG.
-
-    Parameters
-    ----------
-    shape
-        (Z, A, B).
-    discount
-        Per play step.
-    rng
-        Draws the order.
-    step
-        In (0, 1].
-    bootstrap
-        Whether a cut episode goes on as the present values say; otherwise it has ended.
-    start
-        One of `STARTS`: "zeros", or "random", a standard normal table, as published.
-    """
-
-    state_fields = stateful.fields(q=stateful.Array())
-
-    def __init__(
-        self,
-        shape: tuple[int, int, int],
-        discount: float,
-        rng: np.random.Generator,
-        step: float = 0.5,
-        bootstrap: bool = True,
-        start: str = "zeros",
-    ) -> None:
-        self.q = rng.standard_normal(shape) if start == "random" else np.zeros(shape)
-        self.discount = discount
-        self.rng = rng
-        self.step = step
-        self.bootstrap = bootstrap
-
-    def update(
-        self,
-        trajectories: Trajectories,
-        rewards: Array,
-        leader_policy: Array,
-        behaviour: Array,
-        *,
-        bonus: Array | None = None,
-        known: Array | None = None,
-    ) -> float:
-        """Learn from rewards of shape (T,); see :meth:`ExpectedSarsa.update`."""
-        del known
-        cuts = _cuts(trajectories)
-        return kernels.sarsa(
-            trajectories.joint_state,
-            trajectories.leader_action,
-            trajectories.follower_action,
-            trajectories.next_joint_state,
-            trajectories.ends if self.bootstrap else trajectories.ends | cuts,
-            cuts if self.bootstrap else np.zeros_like(cuts),
-            rewards,
-            self.rng.permutation(trajectories.num_steps),
-            leader_policy,
-            behaviour,
-            np.zeros_like(self.q) if bonus is None else bonus,
-            self.discount,
-            self.step,
-            self.q,
-        )
-
-
-def _cuts(trajectories: Trajectories) -> NDArray[np.bool_]:
-    """Return True at the last step of each cut episode, shape (T,)."""
-    out = np.zeros(trajectories.num_steps, dtype=np.bool_)
-    out[trajectories.offsets[1:][~trajectories.terminated] - 1] = True
-    return out
-
-
 class MonteCarlo(Stateful):
     """Averages of observed returns over visits of (z, a, b).
 
@@ -204,16 +123,13 @@ class MonteCarlo(Stateful):
         (Z, A, B).
     discount
         Per play step.
-    bootstrap
-        Whether a cut episode goes on as the last averages say; otherwise it has ended.
     """
 
     state_fields = stateful.fields(q=stateful.Array(), _state_values=stateful.Array())
 
-    def __init__(self, shape: tuple[int, int, int], discount: float, bootstrap: bool = True) -> None:
+    def __init__(self, shape: tuple[int, int, int], discount: float) -> None:
         self.q = np.zeros(shape)
         self.discount = discount
-        self.bootstrap = bootstrap
         self._state_values = np.zeros(shape[0])
 
     def update(
@@ -231,7 +147,7 @@ class MonteCarlo(Stateful):
         z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
         earned = rewards if bonus is None else rewards + _bonus_of_next(trajectories, bonus, self.discount)
         last = trajectories.next_joint_state[trajectories.offsets[1:] - 1]
-        tails = np.where(trajectories.terminated | (not self.bootstrap), 0.0, self._state_values[last])
+        tails = np.where(trajectories.terminated, 0.0, self._state_values[last])
         returns = np.empty(trajectories.num_steps)
         kernels.discounted_returns(earned, trajectories.offsets, tails, self.discount, returns)
         counts, totals = np.zeros_like(self.q), np.zeros_like(self.q)
@@ -306,14 +222,11 @@ class Lstd(Stateful):
 
 
 #: The critics by name.
-CRITICS: dict[str, type[ExpectedSarsa] | type[MonteCarlo] | type[Lstd] | type[Sarsa]] = {
+CRITICS: dict[str, type[ExpectedSarsa] | type[MonteCarlo] | type[Lstd]] = {
     "expected_sarsa": ExpectedSarsa,
     "lstd": Lstd,
     "monte_carlo": MonteCarlo,
-    "sarsa": Sarsa,
 }
-#: What the table of "sarsa" starts with.
-STARTS = ("zeros", "random")
 
 
 def make_critic(
@@ -322,10 +235,6 @@ def make_critic(
     discount: float,
     *,
     stationary: bool = True,
-    bootstrap: bool = True,
-    step: float = 0.5,
-    start: str = "zeros",
-    rng: np.random.Generator | None = None,
 ) -> Critic:
     """Return a fresh critic by name.
 
@@ -337,28 +246,14 @@ def make_critic(
         As for all critics.
     stationary
         Whether the dynamics are the same under every commitment; only "lstd" looks further back than one commitment.
-    bootstrap
-        Whether a cut episode goes on. To "lstd" it makes no difference: it counts where a cut step led.
-    step, start, rng
-        Of "sarsa".
 
     Raises
     ------
     UnknownNameError
         Nobody registered that name.
-    ArgumentError
-        A step outside (0, 1], or a start that is not in `STARTS`.
     """
     if name not in CRITICS:
         raise unknown_name("critic", name, CRITICS)
-    if not 0.0 < step <= 1.0:
-        raise ArgumentError(f"critic_step: expected a number in (0, 1], got {step!r}")
-    if start not in STARTS:
-        raise ArgumentError(f"critic_start: expected one of {STARTS}, got {start!r}")
     if name == "lstd":
         return Lstd(shape, discount, stationary)
-    if name == "sarsa":
-        return Sarsa(shape, discount, np.random.default_rng() if rng is None else rng, step, bootstrap, start)
-    if name == "monte_carlo":
-        return MonteCarlo(shape, discount, bootstrap)
-    return ExpectedSarsa(shape, discount, bootstrap=bootstrap)
+    return CRITICS[name](shape, discount)

@@ -29,7 +29,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agents import kernels
 from agents.estimators.boltzmann_covariance import Coefficients
@@ -41,7 +40,6 @@ __all__ = [
     "cell_weights",
     "concatenate",
     "follow_visits",
-    "steps_into_episode",
     "weights_per_visit",
 ]
 
@@ -57,7 +55,6 @@ def advantage_weights(
     *,
     leader_discount: float,
     temperature: float,
-    episodes: int | None = None,
 ) -> Array:
     """Sum gamma_L^t A_L / temperature over the visits of each cell, per episode.
 
@@ -71,18 +68,15 @@ def advantage_weights(
         In [0, 1), per play step.
     temperature
         Weight of the follower's entropy, reward units.
-    episodes
-        What the sums are divided by; default at each step the number of episodes not cut before it.
 
     Returns
     -------
     Array
         W, shape (Z, A, B).
     """
-    time = steps_into_episode(trajectories)
+    time = trajectories.time
     z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
-    weights = trajectories.step_weights[time] if episodes is None else 1.0 / episodes
-    scale = weights * leader_discount**time / temperature
+    scale = trajectories.step_weights[time] * leader_discount**time / temperature
     return cell_weights(trajectories, scale * advantage[z, a, b], advantage.shape)
 
 
@@ -123,7 +117,6 @@ def follow_visits(
     *,
     follower_discount: float,
     follower_values: Array | None = None,
-    bootstrap: bool = True,
 ) -> Coefficients:
     """Coefficients of every recorded step, when G at each visit has a given weight.
 
@@ -139,9 +132,6 @@ def follow_visits(
         In [0, 1), per play step.
     follower_values
         V_F, reward units, shape (Z, A); None where the commitment changes neither f nor P.
-    bootstrap
-        Whether a cut episode goes on as the average visit of its last state does; otherwise it just ends, which
-        biases G near the cut.
 
     Returns
     -------
@@ -150,14 +140,14 @@ def follow_visits(
     """
     soft = np.zeros_like(leader_policy) if follower_values is None else follower_values
     soft_states = np.einsum("za,za->z", leader_policy, soft)
-    carried, trace = _passes(per_visit, trajectories, follower_discount, bootstrap)
+    carried, trace = _passes(per_visit, trajectories, follower_discount)
     z, a = trajectories.joint_state, trajectories.leader_action
     ahead = np.where(trajectories.ends, 0.0, follower_discount * soft_states[trajectories.next_joint_state])
     # A state's value is subtracted as a baseline: E[d log f | s] = 0.
     return Coefficients(trace, np.zeros_like(trace), carried * (soft[z, a] - soft_states[z]), trace * ahead)
 
 
-def _passes(per_visit: Array, trajectories: Trajectories, discount: float, bootstrap: bool) -> tuple[Array, Array]:
+def _passes(per_visit: Array, trajectories: Trajectories, discount: float) -> tuple[Array, Array]:
     """Return the weights carried to each step from earlier ones, and these plus its own, each of shape (T,)."""
     carried, trace = np.zeros((2, trajectories.num_steps))
     # In units of the greatest weight, a power of two: among the least numbers that there are, none shrinks by rounding.
@@ -185,7 +175,7 @@ def _passes(per_visit: Array, trajectories: Trajectories, discount: float, boots
         # Each pass shrinks what is left over by the discount at least, so this ends.
         total = float(np.abs(leftover).sum())
         limit = max(LEFTOVER * total, NOTHING) if limit is None else limit
-        if not (bootstrap and total > limit):  # it is not, either, where it is no number
+        if not total > limit:  # it is not, either, where it is no number
             return np.ldexp(carried, exponent), np.ldexp(trace, exponent)
         arriving = np.where(visits > 0, leftover / np.maximum(visits, 1), 0.0)
 
@@ -198,11 +188,6 @@ def concatenate(first: Trajectories, second: Trajectories) -> Trajectories:
     joined["follower_reward"] = None if one is None or other is None else np.concatenate([one, other])
     joined["offsets"] = np.concatenate([first.offsets, first.num_steps + second.offsets[1:]])
     return Trajectories(commitment=first.commitment, num_states=first.num_states, response=first.response, **joined)
-
-
-def steps_into_episode(trajectories: Trajectories) -> NDArray[np.int64]:
-    """Return how many steps into its episode each step is, shape (T,)."""
-    return trajectories.time
 
 
 def _divide(values: Array, by: Array) -> Array:

@@ -6,8 +6,7 @@ ICAPS 2026, arXiv 2603.14867. Deviations from the paper: docs/reproduction.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -20,16 +19,16 @@ from agents.estimators import (
     make_critic,
     tabulate,
 )
+from agents.estimators.critics import Critic
 from agents.estimators.sampled import Rule, SampledEstimator
 from agents.estimators.temperature import TemperatureEstimate
-from agents.estimators.visit_averages import steps_into_episode
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
 from agents.observing.brief import Brief, Information
 from agents.observing.trajectories import Trajectories
-from agents.options import Natural, NonNegative, Share, option
+from agents.options import Natural, NonNegative, option
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import ArgumentError, InformationError
+from stackelberg_envs.errors import InformationError
 from stackelberg_envs.games.commitments.tables import Commitment
 
 __all__ = ["Bchg", "BchgConfig"]
@@ -42,19 +41,8 @@ class BchgConfig(GradientConfig):
     Attributes
     ----------
     critic
-        The leader's critic: "lstd", "expected_sarsa", "monte_carlo" or, as published for Four-Rooms, "sarsa". On
-        batched games "lstd", "monte_carlo" or, where the commitment changes the leader's policy only, "fitted".
-    critic_step
-        Step of "sarsa", in (0, 1]; published: the best of 0.1, 0.3, 0.5, 0.7, 0.9 and 1.
-    critic_start
-        Of the table of "sarsa": "zeros", or "random" (standard normal) as published.
-    bootstrap
-        Whether an episode cut by the step budget or the horizon goes on as the critic says; the published code lets
-        it end there. "lstd" has no use for it.
-    weights
-        Of cut episodes. "at_risk": a step counts among the episodes not cut before it, which is unbiased. "finished":
-        as published, for configurations only: the direct term is the mean over all episodes, as if the cut ones had
-        ended, and the sum of their response terms is divided by the number of those that ended.
+        The leader's critic: "lstd", "expected_sarsa" or "monte_carlo". On batched games "lstd", "monte_carlo" or,
+        where the commitment changes the leader's policy only, "fitted".
     memory
         Weight of the last estimate of the follower's policy, in visits.
     privileged
@@ -70,11 +58,7 @@ class BchgConfig(GradientConfig):
         On batched games: past steps that the critic "fitted" keeps beside the present ones, whole updates.
     """
 
-    critic: Literal["lstd", "expected_sarsa", "monte_carlo", "sarsa", "fitted"] = "lstd"
-    critic_step: Share = option(0.5, kinds=["tabular"])
-    critic_start: Literal["zeros", "random"] = option("zeros", kinds=["tabular"])
-    bootstrap: bool = option(True, kinds=["tabular"])
-    weights: Literal["at_risk", "finished"] = option("at_risk", kinds=["tabular"])
+    critic: Literal["lstd", "expected_sarsa", "monte_carlo", "fitted"] = "lstd"
     memory: NonNegative = option(1.0, kinds=["tabular"])
     privileged: tuple[Literal["temperature", "behaviour"], ...] = option((), kinds=["tabular"])
     features: Literal["quadratic", "local", "fourier", "network"] = option("quadratic", kinds=["batched"])
@@ -116,24 +100,17 @@ class Bchg(GradientLeader):
 
     def _start_tables(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         self.behaviour = BehaviourEstimate(brief.table_shape, config.memory)
-        critic = partial(
-            make_critic,
-            config.critic,
-            brief.table_shape,
-            stationary="transition" not in brief.commitment.changes,
-            bootstrap=config.bootstrap,
-            step=config.critic_step,
-            start=config.critic_start,
-            rng=rng,
-        )
-        if config.weights == "finished" and brief.commitment.changes & {"leader_policy", "transition"}:
-            raise ArgumentError("weights: 'finished' is for configurations, which change rewards only")
-        self.critic = critic(brief.leader_discount)
-        self.follower_critic = critic(brief.follower_discount)
+        self.critic = self.make_critic(brief.leader_discount)
+        self.follower_critic = self.make_critic(brief.follower_discount)
         self.privileged = frozenset(config.privileged)
         self.temperature_estimate: TemperatureEstimate | None = None
         if self.uses_temperature and brief.temperature is None:
             self.temperature_estimate = TemperatureEstimate(brief.table_shape, brief.follower_discount)
+
+    def make_critic(self, discount: float) -> Critic:
+        """Return a fresh critic of the kind that was asked for."""
+        stationary = "transition" not in self.brief.commitment.changes
+        return make_critic(self.config.critic, self.brief.table_shape, discount, stationary=stationary)
 
     @classmethod
     def needs(cls, commitment: Commitment) -> Information:
@@ -171,29 +148,13 @@ class Bchg(GradientLeader):
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
         """Return the coefficients of the recorded steps; `naive` replaces this."""
-        found = boltzmann_covariance(
+        return boltzmann_covariance(
             trajectories,
             values,
             leader_discount=self.brief.leader_discount,
             follower_discount=self.brief.follower_discount,
             temperature=self.temperature(),
         )
-        return self.reweighted(found, trajectories)
-
-    def reweighted(self, found: Coefficients, trajectories: Trajectories) -> Coefficients:
-        """Return the coefficients with the weights of the option, instead of the unbiased ones."""
-        if self.config.weights == "at_risk":
-            return found
-        before = trajectories.step_weights[steps_into_episode(trajectories)]
-        return replace(
-            found,
-            leader_reward=found.leader_reward / (before * trajectories.num_episodes),
-            follower_reward=found.follower_reward / (before * self.num_finished(trajectories)),
-        )
-
-    def num_finished(self, trajectories: Trajectories) -> int:
-        """Return how many episodes came to their end or to the horizon, at least 1."""
-        return max(int((trajectories.terminated | (trajectories.lengths >= self.brief.horizon)).sum()), 1)
 
     def temperature(self) -> float:
         """Return the follower's temperature, reward units: the public one, or the estimate.

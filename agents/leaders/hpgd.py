@@ -36,12 +36,9 @@ class HpgdConfig(BchgConfig):
     ----------
     critic
         The leader's critic: "monte_carlo" as published, or another of those of `bchg`.
-    bootstrap
-        Whether a cut episode goes on: in the averages as the average visit of its last state does, in the critic as
-        the critic says. The published code lets it end.
     """
 
-    critic: Literal["lstd", "expected_sarsa", "monte_carlo", "sarsa", "fitted"] = "monte_carlo"
+    critic: Literal["lstd", "expected_sarsa", "monte_carlo", "fitted"] = "monte_carlo"
     trace: Literal["mean", "sampled"] = option("sampled", kinds=["batched"])
 
 
@@ -62,18 +59,16 @@ class Hpgd(Bchg):
         """Return the coefficients of the direct term and of the response term."""
         weights = self.weights(trajectories, values)
         direct = score_function(trajectories, values, leader_discount=self.brief.leader_discount)
-        return added(self.reweighted(direct, trajectories), self.response(weights, trajectories, values))
+        return added(direct, self.response(weights, trajectories, values))
 
     def weights(self, trajectories: Trajectories, values: ValueEstimates) -> Array:
         """Return W(z, a, b): gamma_L^t A_L / temperature, summed over visits, per episode."""
         advantage = values.leader_q - np.einsum("zab,zab->za", values.behaviour, values.leader_q)[:, :, None]
-        unbiased = self.config.weights == "at_risk"
         return advantage_weights(
             trajectories,
             advantage,
             leader_discount=self.brief.leader_discount,
             temperature=self.temperature(),
-            episodes=None if unbiased else self.num_finished(trajectories),
         )
 
     def response(self, weights: Array, visits: Trajectories, values: ValueEstimates) -> Coefficients:
@@ -84,7 +79,6 @@ class Hpgd(Bchg):
             values.leader_policy,
             follower_discount=self.brief.follower_discount,
             follower_values=values.follower_values,
-            bootstrap=self.config.bootstrap,
         )
 
 
@@ -132,7 +126,6 @@ class HpgdOracle(Hpgd):
         values, diagnostics = self.estimate_values(everything)
         response = self.response(self.weights(trajectories, values), everything, values)
         direct = score_function(trajectories, values, leader_discount=self.brief.leader_discount)
-        direct = self.reweighted(direct, trajectories)
         cotangents = self._tabulated(direct, trajectories, values) + self._tabulated(response, everything, values)
         return self.brief.commitment.vjp(trajectories.commitment, cotangents), diagnostics
 

@@ -43,5 +43,4 @@ class Naive(Bchg):
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
         """Return the coefficients of the direct term."""
-        found = score_function(trajectories, values, leader_discount=self.brief.leader_discount)
-        return self.reweighted(found, trajectories)
+        return score_function(trajectories, values, leader_discount=self.brief.leader_discount)

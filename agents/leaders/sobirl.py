@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 
 from agents.estimators import Coefficients, ValueEstimates
-from agents.estimators.visit_averages import cell_weights, follow_visits, steps_into_episode, weights_per_visit
+from agents.estimators.visit_averages import cell_weights, follow_visits, weights_per_visit
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import Bchg, BchgConfig
 from agents.leaders.hpgd import added
@@ -43,14 +43,11 @@ class SobirlConfig(BchgConfig):
     ----------
     baseline
         Whether the mean return is taken off R, which changes no expectation and much of the noise.
-    bootstrap
-        Whether a cut episode goes on, for dQ_F and dV_F, as the average visit of its last state does.
-    weights, memory, privileged
+    memory, privileged
         Not options of this leader: it counts whole episodes, and is told the follower's policy.
     """
 
     baseline: bool = True
-    weights: Literal["at_risk", "finished"] = option("at_risk", kinds=[])
     memory: NonNegative = option(1.0, kinds=[])
     privileged: tuple[Literal["temperature", "behaviour"], ...] = option((), kinds=[])
 
@@ -90,7 +87,7 @@ class Sobirl(Bchg):
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
         """Return the coefficients: those of dR, the episode's return on every d log f and d log P, and the response."""
-        time = steps_into_episode(trajectories)
+        time = trajectories.time
         weight = trajectories.step_weights[time]
         returns = self._weighted_returns(trajectories)
         payments = weight * self.brief.leader_discount**time
@@ -122,7 +119,6 @@ class Sobirl(Bchg):
             values.leader_policy,
             follower_discount=self.brief.follower_discount,
             follower_values=values.follower_values,
-            bootstrap=self.config.bootstrap,
         )
 
 

@@ -42,7 +42,7 @@ def idle(monkeypatch):
     [
         ({"leader_options": {"learning_rate": True}}, "leader 'bchg': learning_rate: expected a number .*, got True"),
         ({"leader_options": {"learning_rate": "0.1"}}, "leader 'bchg': learning_rate: expected a number .*, got '0.1'"),
-        ({"leader_options": {"bootstrap": ""}}, "leader 'bchg': bootstrap: expected True or False, got ''"),
+        ({"leader": "amd", "leader_options": {"warm": ""}}, "leader 'amd': warm: expected True or False, got ''"),
         ({"leader_options": {"start": {}}}, "leader 'bchg': start: expected 'zeros', 'random' or an array .*, got {}"),
         ({"leader_options": {"start": [[1.0], [2.0, 3.0]]}}, "start: expected numbers"),
         ({"leader_options": {"start": [1.0]}}, "start: expected 6 finite numbers, got an array of size 1"),
@@ -103,28 +103,25 @@ def test_arguments_of_a_game_are_held_to_what_its_function_declares(idle):
 
 
 def test_numpys_scalars_and_arrays_are_taken():
-    given = {"learning_rate": np.float32(0.5), "bootstrap": np.bool_(False), "start": np.zeros((2, 3))}
-    record = run(seed=np.int64(3), updates=np.int32(1), steps_per_update=np.uint16(50), leader_options=given)
+    given = {"learning_rate": np.float32(0.5), "warm": np.bool_(False), "start": np.zeros((2, 3))}
+    plain = {"seed": np.int64(3), "updates": np.int32(1), "steps_per_update": np.uint16(50)}
+    record = run(**plain, leader="amd", leader_options=given)
     assert (record.seed, type(record.seed)) == (3, int)
     assert type(record.leader_options["learning_rate"]) is float
-    assert record.leader_options["bootstrap"] is False
+    assert record.leader_options["warm"] is False
     assert record.leader_options["start"] == [[0.0] * 3] * 2
 
 
 # Options of one kind of game.
 
 OTHERS = [
-    ("bchg", BUILDING, {"weights": "finished"}),
-    ("bchg", BUILDING, {"critic_step": 0.1}),
-    ("bchg", BUILDING, {"critic_start": "random"}),
     ("bchg", BUILDING, {"memory": 0.5}),
-    ("bchg", BUILDING, {"bootstrap": False}),
     ("bchg", TOY, {"features": "local"}),
     ("bchg", TOY, {"trace": "sampled"}),
     ("bchg", TOY, {"replay": 10}),
     ("hpgd", BUILDING, {"memory": 0.5}),
     ("hpgd", TOY, {"trace": "mean"}),
-    ("naive", BUILDING, {"weights": "finished"}),
+    ("naive", BUILDING, {"memory": 0.5}),
     ("naive", BUILDING, {"trace": "sampled"}),
     ("naive", TOY, {"features": "local"}),
     ("sobirl", TOY, {"memory": 0.5}),
@@ -150,8 +147,6 @@ def test_options_of_another_kind_of_game_are_refused(leader, game, options, idle
 @pytest.mark.parametrize(
     ("game", "options"),
     [
-        (BUILDING, {"weights": "nonsense"}),
-        (BUILDING, {"critic_step": -3.0}),
         (BUILDING, {"memory": -1.0}),
         (TOY, {"features": "nonsense"}),
         (TOY, {"trace": "nonsense"}),
@@ -180,8 +175,8 @@ def test_a_leader_made_by_hand_is_held_to_the_same():
     brief = make_brief(game, Bchg.information)
     with pytest.raises(ArgumentError, match="BchgConfig: memory: expected a finite number of at least 0, got -1"):
         BchgConfig(memory=-1)
-    with pytest.raises(ArgumentError, match="weights: not an option of bchg on batched games"):
-        Bchg(brief, BchgConfig(weights="finished"), np.random.default_rng(0))
+    with pytest.raises(ArgumentError, match="memory: not an option of bchg on batched games"):
+        Bchg(brief, BchgConfig(memory=0.5), np.random.default_rng(0))
 
 
 def test_every_option_of_every_player_declares_its_type_and_range():
@@ -281,7 +276,7 @@ def test_ones_own_leader_and_follower_are_checked_in_runs(monkeypatch):
 def test_the_command_line_says_the_same(capsys):
     for words, options in (
         ("learning_rate=-1", {"learning_rate": -1}),
-        ("bootstrap=0", {"bootstrap": 0}),
+        ("memory=false", {"memory": False}),
         ("critic=lst", {"critic": "lst"}),
         ("features=local", {"features": "local"}),
         ("start=[1, null]", {"start": [1, None]}),

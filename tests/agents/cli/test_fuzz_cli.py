@@ -36,7 +36,7 @@ JUNK = [
     *("a=b", "=", "a=", "=1", "\u202e", "/dev/null", "/dev/full", "/proc/nothing", "record.json", "empty", "broken"),
     *("done", ".", "..", "x.png"),
 ]
-OPTIONS = ["reward", "horizon", "S", "temperature", "learning_rate", "start", "critic", "bootstrap", "sweeps", "x"]
+OPTIONS = ["reward", "horizon", "S", "temperature", "learning_rate", "start", "critic", "warm", "sweeps", "x"]
 VALUES = [
     *("1", "2", "0.5", "-1", "1e5", "true", "null", "NaN", "Infinity", "lstd", "zeros", "[0, 1]", "{'a': 1}", "(1,"),
     *("1j", "b'x'", "{1, 2}", "9" * 5_000, "1e999", "'\ud800'", "__import__('os')", ""),

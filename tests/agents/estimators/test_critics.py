@@ -7,7 +7,7 @@ from agents.estimators import BehaviourEstimate, make_critic
 from agents.estimators.counts import TransitionCounts
 from agents.runs.collection import collect
 from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
-from stackelberg_envs.errors import ArgumentError, UnknownNameError
+from stackelberg_envs.errors import UnknownNameError
 from stackelberg_envs.games.commitments.tables import TransitionMixture
 from stackelberg_envs.solvers.solution import solve
 
@@ -137,56 +137,3 @@ def test_lstd_follows_dynamics_that_the_commitment_changes():
         errors[stationary] = np.abs(critic.q - solution.leader_q).max()
     assert errors[False] < 0.15
     assert errors[True] > 2 * errors[False]
-
-
-@pytest.mark.parametrize("bootstrap", [True, False])
-def test_sarsa_equals_its_definition(game, solution, bootstrap):
-    # Cut by the budget after 50 steps, and before that perhaps by the horizon.
-    seen = collect(game, X, solution.response, steps=50, rng=3)
-    assert not seen.terminated[-1]
-    policy, behaviour = solution.primitives.leader_policy, solution.best.policy
-    bonus = np.random.default_rng(5).standard_normal(behaviour.shape)
-    critic = make_critic("sarsa", behaviour.shape, 0.9, step=0.3, bootstrap=bootstrap, rng=np.random.default_rng(1))
-    critic.update(seen, seen.leader_reward, policy, behaviour, bonus=bonus)
-    q = np.zeros_like(behaviour)
-    last = {int(end) - 1: ended for end, ended in zip(seen.offsets[1:], seen.terminated, strict=True)}
-    z, a, b = seen.joint_state, seen.leader_action, seen.follower_action
-    for t in np.random.default_rng(1).permutation(50):
-        if t not in last:
-            ahead = (q + bonus)[z[t + 1], a[t + 1], b[t + 1]]
-        elif last[t] or not bootstrap:
-            ahead = 0.0
-        else:
-            u = seen.next_joint_state[t]
-            ahead = np.sum(policy[u][:, None] * behaviour[u] * (q + bonus)[u])
-        q[z[t], a[t], b[t]] += 0.3 * (seen.leader_reward[t] + 0.9 * ahead - q[z[t], a[t], b[t]])
-    np.testing.assert_allclose(critic.q, q, rtol=1e-12, atol=1e-12)
-
-
-def test_sarsa_starts_with_a_standard_normal_table_if_asked():
-    random = make_critic("sarsa", (50, 4, 5), 0.9, start="random", rng=np.random.default_rng(1)).q
-    np.testing.assert_array_equal(random, np.random.default_rng(1).standard_normal((50, 4, 5)))
-    assert not make_critic("sarsa", (50, 4, 5), 0.9, rng=np.random.default_rng(1)).q.any()
-    with pytest.raises(ArgumentError, match=r"critic_start: expected one of .*, got 'ones'"):
-        make_critic("sarsa", (1, 1, 1), 0.9, start="ones")
-
-
-@pytest.mark.parametrize("name", ["monte_carlo", "expected_sarsa"])
-def test_without_bootstrap_a_cut_episode_has_ended(game, solution, name):
-    policy, behaviour = solution.primitives.leader_policy, solution.best.policy
-    seen = collect(game, X, solution.response, steps=1, rng=3)
-    assert not seen.terminated[0]
-    assert seen.next_joint_state[0] == seen.joint_state[0]
-    one = seen.leader_reward[0]
-    for bootstrap in (False, True):
-        critic = make_critic(name, behaviour.shape, 0.9, bootstrap=bootstrap)
-        critic.update(seen, np.ones(1), policy, behaviour)
-        for _ in range(3):
-            critic.update(seen, seen.leader_reward, policy, behaviour)
-        got = critic.q[seen.joint_state[0], seen.leader_action[0], seen.follower_action[0]]
-        assert (abs(got - one) < 1e-12) == (not bootstrap)
-
-
-def test_a_step_outside_the_unit_interval_is_refused():
-    with pytest.raises(ArgumentError, match=r"critic_step: expected a number in \(0, 1\], got 0"):
-        make_critic("sarsa", (1, 1, 1), 0.9, step=0)

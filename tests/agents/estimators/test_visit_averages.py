@@ -1,5 +1,7 @@
 """Averages over visits, in one pass with a trace, against their definition with one Jacobian per step."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def small_play(terminal=1, horizon=7, seed=2, episodes=6):
     return game, solution, collect(game, solution.x, solution.response, episodes=episodes, rng=seed)
 
 
-def definition(weights, seen, behaviour, bootstrap):
+def definition(weights, seen, behaviour):
     """Return the response term in the coordinates (d r_F, d log f, d log P) of each recorded step, shape (T, 3).
 
     One Jacobian row per step (G) and per state (U, what follows an arrival there), solved as a linear system.
@@ -41,7 +43,7 @@ def definition(weights, seen, behaviour, bootstrap):
             if not seen.ends[t]:
                 G[t, 3 * t + 2] = DISCOUNT
                 after = np.zeros(3 * T + Z)
-                after[3 * T + seen.next_joint_state[t]] = float(bootstrap)
+                after[3 * T + seen.next_joint_state[t]] = 1.0
                 G[t] += DISCOUNT * (H[t + 1] if t + 1 < stop else after)
             H[t] = G[t]
             H[t, 3 * t + 1] += 1.0
@@ -60,21 +62,22 @@ def definition(weights, seen, behaviour, bootstrap):
     return total.reshape(T, 3)
 
 
-@pytest.mark.parametrize("bootstrap", [False, True])
+@pytest.mark.parametrize("cut", [False, True])
 @pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("terminal", [0, 1])
-def test_one_pass_equals_the_definition(terminal, known, bootstrap):
+def test_one_pass_equals_the_definition(terminal, known, cut):
     _, solution, seen = small_play(terminal, horizon=3 if terminal else 7)
     assert seen.terminated.any() == bool(terminal) and not seen.terminated.all()
+    seen = seen if cut else replace(seen, terminated=np.ones_like(seen.terminated))
     rng = np.random.default_rng(4)
     weights = cell_weights(seen, rng.standard_normal(seen.num_steps), solution.leader.q.shape)
     policy, soft = solution.primitives.leader_policy, rng.standard_normal((4, 2))
     behaviour = solution.best.policy if known else None
     got = follow_visits(
         weights_per_visit(weights, seen, behaviour), seen, policy,
-        follower_discount=DISCOUNT, follower_values=soft, bootstrap=bootstrap,
+        follower_discount=DISCOUNT, follower_values=soft,
     )  # fmt: skip
-    expected = definition(weights, seen, behaviour, bootstrap)
+    expected = definition(weights, seen, behaviour)
     states = (policy * soft).sum(axis=1)
     z, a = seen.joint_state, seen.leader_action
     np.testing.assert_allclose(got.follower_reward, expected[:, 0], atol=1e-8)

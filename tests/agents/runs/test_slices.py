@@ -25,23 +25,20 @@ def recorded():
     rng = np.random.default_rng(3)
     z, a, b, u = (rng.integers(size, size=200).astype(np.int32) for size in (*SHAPE, SHAPE[0]))
     ends = rng.random(200) < 0.1
-    cuts = ~ends & (rng.random(200) < 0.1)
-    cuts[-1] = ~ends[-1]
-    return z, a, b, u, ends, cuts, rng.standard_normal(200)
+    return z, a, b, u, ends, rng.standard_normal(200)
 
 
 def critics():
-    *steps, ends, cuts, rewards = recorded()
+    *steps, ends, rewards = recorded()
     behaviour, bonus = np.full(SHAPE, 1 / 3), np.full(SHAPE, 0.1)
-    table, values, other = np.zeros(SHAPE), np.zeros(SHAPE[0]), np.zeros(SHAPE)
+    table, values = np.zeros(SHAPE), np.zeros(SHAPE[0])
     fixed = (PLAY.leader_policy, behaviour, bonus, 0.9)
     error = kernels.evaluate_behaviour(*steps, ends, rewards, *fixed, 0.01, 3, np.empty(SHAPE), table, values)
-    order = np.random.default_rng(0).permutation(200)
-    return error, table, values, kernels.sarsa(*steps, ends, cuts, rewards, order, *fixed, 0.1, other), other
+    return error, table, values
 
 
 def counted(places):
-    *steps, ends, _, _ = recorded()
+    *steps, ends, _ = recorded()
     successors, counts = np.zeros((*SHAPE, places), dtype=np.int32), np.zeros((*SHAPE, places))
     return kernels.record_successors(*steps, ends, 3, successors, counts), successors, counts
 
