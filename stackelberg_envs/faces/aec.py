@@ -56,8 +56,7 @@ class RawEnv(TwoSides, AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZ
         self.agent_selection = LEADER
         self._skip_agent_selection: str | None = None
         self._chosen: list[Any] = []
-        if self.render_mode == "human":
-            self.render()
+        self._shown()
 
     def observe(self, agent: str) -> Any:
         """Return what an agent observes now, a new array."""

@@ -119,7 +119,57 @@ def _on_menu(game: Game, i: int, x: ArrayLike) -> Array:
         raise CommitmentError(f"menu[{i}]: {error}") from None
 
 
-class TwoSides:
+class SessionFace:
+    """What a face of one session holds: the game, the session, who observes it, and how it is drawn."""
+
+    def _open(self, session: Session, observe: str, render_mode: str | None, renderer: str) -> None:
+        self.game = session.game
+        self.session = session
+        self.observer = Observer(session, observe)
+        self.render_mode = require_render_mode(render_mode)
+        self.renderer = renderer
+        self.observation_layout = dict(self.observer.layout)
+
+    def _shown(self) -> None:
+        """Print the text of mode "human", which is due after each step."""
+        if self.render_mode == "human":
+            self.render()
+
+    def render(self) -> Any:
+        """Return the picture ("rgb_array") or text ("ansi"); print the text ("human")."""
+        return render(self.session, self.renderer, self.render_mode)
+
+
+class AgentFace(SessionFace):
+    """What a face with PettingZoo's agents adds: a space of observations and one of actions for each."""
+
+    def _make_spaces(self, action_spaces: dict[str, Space[Any]]) -> None:
+        # One object per agent: seeding one agent's space must not change what another samples.
+        self.possible_agents = list(action_spaces)
+        self.agents: list[str] = []
+        self.action_spaces = action_spaces
+        self.observation_spaces: dict[str, Space[Any]] = {
+            agent: copy_of(self.observer.space) for agent in self.possible_agents
+        }
+        self.state_space = self.observer.state_space
+
+    def observation_space(self, agent: str) -> Space[Any]:
+        """Return the observation space of an agent: the same object every time."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Space[Any]:
+        """Return the action space of an agent: the same object every time."""
+        return self.action_spaces[agent]
+
+    def state(self) -> Any:
+        """Return the global view, a new array in `state_space`."""
+        return self.observer.state()
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class TwoSides(AgentFace):
     """What the AEC and the parallel face have in common; see :func:`ParallelFace` for the parameters.
 
     Attributes
@@ -135,7 +185,6 @@ class TwoSides:
     #: Whether all agents act at once; for `metadata`.
     is_parallelizable: ClassVar[bool]
     metadata: dict[str, Any]
-    agents: list[str]
 
     def __init__(
         self,
@@ -153,30 +202,12 @@ class TwoSides:
             raise ArgumentError(f"commitment: expected 'once' or 'per_step', got {commitment!r}")
         if commitment == "per_step" and menu is not None:
             raise ArgumentError("menu: expected None with commitment='per_step', where no commitment is made")
-        self.game = game
-        self.session = Session(game, per_step=commitment == "per_step")
-        self.observer = Observer(self.session, observe_commitment)
+        self._open(Session(game, per_step=commitment == "per_step"), observe_commitment, render_mode, renderer)
         self.menu = None if menu is None else Menu(game, menu, menu_seed)
-        self.render_mode = require_render_mode(render_mode)
-        self.renderer = renderer
         self.metadata = metadata(name, game, is_parallelizable=self.is_parallelizable)
         self.followers = follower_names(self.session.num_followers)
-        self.possible_agents = [LEADER, *self.followers]
-        self.agents = []
-        self._make_spaces()
-
-    def _make_spaces(self) -> None:
-        # One object per agent: seeding one agent's space must not change what another samples.
-        simulator = self.session.simulator
-        self.observation_spaces: dict[str, Space[Any]] = {
-            agent: copy_of(self.observer.space) for agent in self.possible_agents
-        }
-        self.action_spaces: dict[str, Space[Any]] = {
-            LEADER: self._leader_space(),
-            **{agent: copy_of(simulator.follower_action_space) for agent in self.followers},
-        }
-        self.state_space = self.observer.state_space
-        self.observation_layout = dict(self.observer.layout)
+        their_space = self.session.simulator.follower_action_space
+        self._make_spaces({LEADER: self._leader_space(), **{agent: copy_of(their_space) for agent in self.followers}})
 
     def _leader_space(self) -> Space[Any]:
         if self.menu is not None:
@@ -187,25 +218,6 @@ class TwoSides:
         n = len(self.followers)
         joint: Space[Any] = batch_space(play_space, n) if n > 1 else copy_of(play_space)
         return joint
-
-    def observation_space(self, agent: str) -> Space[Any]:
-        """Return the observation space of an agent: the same object every time."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> Space[Any]:
-        """Return the action space of an agent: the same object every time."""
-        return self.action_spaces[agent]
-
-    def state(self) -> Any:
-        """Return the global view, a new array in `state_space`."""
-        return self.observer.state()
-
-    def render(self) -> Any:
-        """Return the picture ("rgb_array") or text ("ansi"); print the text ("human")."""
-        return render(self.session, self.renderer, self.render_mode)
-
-    def close(self) -> None:
-        """Nothing to release."""
 
     def _leader_acts(self, action: Any) -> None:
         """Pass the leader's action on, by its kind."""

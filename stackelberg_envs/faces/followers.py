@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gymnasium.spaces import Space
 from numpy.typing import ArrayLike
 from pettingzoo import ParallelEnv
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.faces import common
-from stackelberg_envs.faces.observations import Observer
 from stackelberg_envs.faces.parallel import Dicts
 from stackelberg_envs.games.tabular import Game
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
@@ -31,7 +29,7 @@ def given_commitment(game: Game, default: Array, options: dict[str, Any] | None,
     return default if given is None else game.commitment.check(given)
 
 
-class FollowersEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types
+class FollowersEnv(common.AgentFace, ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types
     """The followers of a game as a ParallelEnv.
 
     Parameters
@@ -57,32 +55,11 @@ class FollowersEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Petting
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
     ) -> None:
-        self.game = game
+        self._open(Session(game), observe_commitment, render_mode, renderer)
         self.commitment = neutral_commitment(game) if commitment is None else game.commitment.check(commitment)
-        self.session = Session(game)
-        self.observer = Observer(self.session, observe_commitment)
-        self.render_mode = common.require_render_mode(render_mode)
-        self.renderer = renderer
         self.metadata = common.metadata(name, game, is_parallelizable=True)
-        self.possible_agents = common.follower_names(self.session.num_followers)
-        self.agents: list[str] = []
-        self.observation_spaces: dict[str, Space[Any]] = {
-            agent: common.copy_of(self.observer.space) for agent in self.possible_agents
-        }
-        action_space = self.session.simulator.follower_action_space
-        self.action_spaces: dict[str, Space[Any]] = {
-            agent: common.copy_of(action_space) for agent in self.possible_agents
-        }
-        self.state_space = self.observer.state_space
-        self.observation_layout = dict(self.observer.layout)
-
-    def observation_space(self, agent: str) -> Space[Any]:
-        """Return the observation space of an agent: the same object every time."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> Space[Any]:
-        """Return the action space of an agent: the same object every time."""
-        return self.action_spaces[agent]
+        space = self.session.simulator.follower_action_space
+        self._make_spaces({agent: common.copy_of(space) for agent in common.follower_names(self.session.num_followers)})
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
@@ -109,8 +86,7 @@ class FollowersEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Petting
         self.session.commit(x)
         self.observer.begin_play()
         self.agents = self.possible_agents[:]
-        if self.render_mode == "human":
-            self.render()
+        self._shown()
         return self._observations(), self._infos()
 
     def step(self, actions: dict[str, Any]) -> Dicts:
@@ -137,20 +113,8 @@ class FollowersEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # Petting
         truncations = dict.fromkeys(agents, session.truncated)
         if session.terminated or session.truncated:
             self.agents = []
-        if self.render_mode == "human":
-            self.render()
+        self._shown()
         return self._observations(), rewards, terminations, truncations, self._infos()
-
-    def state(self) -> Any:
-        """Return the global view, a new array in `state_space`."""
-        return self.observer.state()
-
-    def render(self) -> Any:
-        """Return the picture ("rgb_array") or text ("ansi"); print the text ("human")."""
-        return common.render(self.session, self.renderer, self.render_mode)
-
-    def close(self) -> None:
-        """Nothing to release."""
 
     def _observations(self) -> dict[str, Any]:
         return {agent: self.observer.follower(i) for i, agent in enumerate(self.possible_agents)}

@@ -12,7 +12,6 @@ from stackelberg_envs.arrays import Array, require_flag
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.faces import common
 from stackelberg_envs.faces.followers import given_commitment
-from stackelberg_envs.faces.observations import Observer
 from stackelberg_envs.faces.responses import Response, responder_of
 from stackelberg_envs.games.tabular import Game
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
@@ -22,7 +21,7 @@ from stackelberg_envs.play.session import DONE, PLAY, READY, Session, neutral_co
 __all__ = ["FollowerEnv", "LeaderEnv", "Response"]
 
 
-class FollowerEnv(gymnasium.Env[Any, Any]):
+class FollowerEnv(common.SessionFace, gymnasium.Env[Any, Any]):
     """One follower under a given commitment, as a Gymnasium environment.
 
     Parameters
@@ -58,16 +57,11 @@ class FollowerEnv(gymnasium.Env[Any, Any]):
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
     ) -> None:
-        self.game = game
+        self._open(Session(game, num_followers=1), observe_commitment, render_mode, renderer)
         self.commitment = neutral_commitment(game) if commitment is None else commitment
-        self.session = Session(game, num_followers=1)
-        self.observer = Observer(self.session, observe_commitment)
-        self.render_mode = common.require_render_mode(render_mode)
-        self.renderer = renderer
         self.metadata = common.metadata(name, game, is_parallelizable=False)
         self.observation_space = common.copy_of(self.observer.space)
         self.action_space = common.copy_of(self.session.simulator.follower_action_space)
-        self.observation_layout = dict(self.observer.layout)
 
     @property
     def commitment(self) -> Array:
@@ -101,8 +95,7 @@ class FollowerEnv(gymnasium.Env[Any, Any]):
         self.observer.restart()
         self.session.commit(x)
         self.observer.begin_play()
-        if self.render_mode == "human":
-            self.render()
+        self._shown()
         return self.observer.follower(0), dict(self.session.records[0])
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -118,8 +111,7 @@ class FollowerEnv(gymnasium.Env[Any, Any]):
         session = self.session
         session.play((action,))
         self.observer.update()
-        if self.render_mode == "human":
-            self.render()
+        self._shown()
         return (
             self.observer.follower(0),
             session.follower_rewards[0],
@@ -128,12 +120,8 @@ class FollowerEnv(gymnasium.Env[Any, Any]):
             dict(session.records[0]),
         )
 
-    def render(self) -> Any:
-        """Return the picture ("rgb_array") or text ("ansi"); print the text ("human")."""
-        return common.render(self.session, self.renderer, self.render_mode)
 
-
-class LeaderEnv(gymnasium.Env[Any, Any]):
+class LeaderEnv(common.SessionFace, gymnasium.Env[Any, Any]):
     """The leader's problem as a one-step Gymnasium environment: commit, a response plays, the leader is paid.
 
     Parameters
@@ -178,18 +166,13 @@ class LeaderEnv(gymnasium.Env[Any, Any]):
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
     ) -> None:
-        self.game = game
         self.responder = responder_of(game, response)
         self.discounted = require_flag(discounted, "discounted")
-        self.session = Session(game)
-        self.observer = Observer(self.session, observe_commitment)
+        self._open(Session(game), observe_commitment, render_mode, renderer)
         self.menu = None if menu is None else common.Menu(game, menu, menu_seed)
-        self.render_mode = common.require_render_mode(render_mode)
-        self.renderer = renderer
         self.metadata = common.metadata(name, game, is_parallelizable=False)
         self.observation_space = common.copy_of(self.observer.space)
         self.action_space = common.copy_of(game.commitment.space) if self.menu is None else self.menu.space
-        self.observation_layout = dict(self.observer.layout)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode, in the commitment phase.
@@ -236,8 +219,7 @@ class LeaderEnv(gymnasium.Env[Any, Any]):
             discounted += weight * session.leader_reward
             weight *= self.game.leader_discount
         self.observer.update()
-        if self.render_mode == "human":
-            self.render()
+        self._shown()
         reward = discounted if self.discounted else session.leader_return
         return self.observer.leader(), reward, True, False, self._info(discounted)
 
@@ -250,7 +232,3 @@ class LeaderEnv(gymnasium.Env[Any, Any]):
             "context": -1 if session.context is None else session.context,
             "terminated": int(session.terminated),
         }
-
-    def render(self) -> Any:
-        """Return the picture ("rgb_array") or text ("ansi"); print the text ("human")."""
-        return common.render(self.session, self.renderer, self.render_mode)

@@ -72,8 +72,7 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
         self.session.reset(require_seed(seed))
         self.observer.restart()
         self.agents = self.possible_agents[:]
-        if self.render_mode == "human":
-            self.render()
+        self._shown()
         return self._observations(), self._infos()
 
     def step(self, actions: dict[str, Any]) -> Dicts:
@@ -112,8 +111,7 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
         )
         if terminated or truncated:
             self.agents = []
-        if self.render_mode == "human":
-            self.render()
+        self._shown()
         return results
 
     def _play_and_lead(self, actions: dict[str, Any]) -> None:
