@@ -31,7 +31,7 @@ import stackelberg_envs as se
 from agents.leaders import leader_class
 from agents.observing.trajectories import Trajectories
 from agents.runs.briefing import level_of, make_brief, redact
-from stackelberg_envs import kernels
+from stackelberg_envs.play.rollout_kernel import GameTables, tabular_rollout
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import leader_value
 
@@ -137,25 +137,12 @@ def make_game(part, temperature, penalty):
 
 def watch(game, x, play, response, steps, walkers, rng):
     """Return what `agents.collect` returns for several walkers, without the checks and copies of each."""
-    z, a, b, following = np.empty((4, steps), dtype=np.int32)
-    share, ends = steps // walkers, [np.zeros(1, dtype=np.int64)]
-    for first in range(0, steps, share):
-        part, offsets = slice(first, first + share), np.empty(share + 1, dtype=np.int64)
-        _, episodes = kernels.rollout(
-            rng,
-            np.cumsum(play.initial),
-            play.leader_policy,
-            response,
-            play.transition.successors,
-            play.transition.probabilities,
-            play.continuing,
-            game.horizon,
-            share,
-            *(array[part] for array in (z, a, b, following)),
-            offsets,
-        )
-        ends.append(first + offsets[1 : episodes + 1])
-    offsets, (S, A, B) = np.concatenate(ends), game.shape
+    share, tables = steps // walkers, GameTables.of(play, game.horizon)
+    starts = range(0, steps, share)
+    parts = [tabular_rollout(rng, tables, response, min(share, steps - first), share) for first in starts]
+    z, a, b, following = (np.concatenate(arrays) for arrays in zip(*(part[:4] for part in parts), strict=True))
+    ends = [first + part.offsets[1:] for first, part in zip(starts, parts, strict=True)]
+    offsets, (S, A, B) = np.concatenate([np.zeros(1, dtype=np.int64), *ends]), game.shape
     cell = (z * A + a) * B + b
     return Trajectories(
         commitment=x,

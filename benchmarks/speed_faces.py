@@ -15,7 +15,7 @@ import numpy as np
 from pettingzoo import ParallelEnv
 
 import stackelberg_envs as se
-from stackelberg_envs import kernels
+from stackelberg_envs.play.rollout_kernel import GameTables, tabular_rollout
 
 ID = "stackelberg/FourRooms-v0"
 REPETITIONS = 5
@@ -125,25 +125,10 @@ def rollout_loop() -> Callable[[], int]:
     game = se.make_game(ID)
     arrays = game.primitives(X)
     response = se.solve(game, X).best.policy
-    buffers = [np.empty(200_000, np.int32) for _ in range(4)]
-    offsets = np.empty(200_001, np.int64)
-    rng, initial = np.random.default_rng(0), np.cumsum(arrays.initial)
+    rng, tables = np.random.default_rng(0), GameTables.of(arrays, game.horizon)
 
     def loop() -> int:
-        steps, _ = kernels.rollout(
-            rng,
-            initial,
-            arrays.leader_policy,
-            response,
-            arrays.transition.successors,
-            arrays.transition.probabilities,
-            arrays.continuing,
-            game.horizon,
-            1_000_000,
-            *buffers,
-            offsets,
-        )
-        return steps
+        return len(tabular_rollout(rng, tables, response, 200_000, 1_000_000).state)
 
     return loop
 
@@ -181,7 +166,7 @@ def measure() -> dict[str, float]:
         rates[f"vector_env, {n}"] = rate(vector_loop(se.vector_env(ID, num_envs=n)))
         if n <= 64:
             rates[f"SyncVectorEnv, {n}"] = rate(sync_loop(n))
-    rates["kernels.rollout, one core"] = rate(rollout_loop())
+    rates["tabular_rollout, one core"] = rate(rollout_loop())
     return rates
 
 
@@ -194,7 +179,7 @@ def main() -> None:
         f"{rates['empty, with new arrays'] / parallel:.1f} x than empty with new arrays (target: at most 4)",
         "vector_env, 1": f"{rates['vector_env, 1'] / rates['SyncVectorEnv, 1']:.1f} x SyncVectorEnv",
         "vector_env, 64": f"{rates['vector_env, 64'] / rates['SyncVectorEnv, 64']:.1f} x SyncVectorEnv",
-        "kernels.rollout, one core": f"{rates['kernels.rollout, one core'] / parallel:.0f} x parallel_env "
+        "tabular_rollout, one core": f"{rates['tabular_rollout, one core'] / parallel:.0f} x parallel_env "
         "(target: 100, and 15,000,000 steps/s)",
     }
     print(f"{'face of Four-Rooms':28}{'steps/s':>14}  compared")

@@ -3,26 +3,44 @@
 Numba trusts what it finds in its cache: a file that was cut off ends every later run in an error of the pickle module,
 and one with a changed byte may do anything. Here each file carries a hash of its content; what does not match is
 removed and compiled again, with a warning.
+
+Nor does Numba notice a change in a function of another file that a loop calls: it goes on with the old one. Here what
+was compiled is used only where the function, all compiled functions that it calls wherever they are, and the constants
+and the fields of named tuples that they read are still the same.
+
+A signal is heeded only between two calls of machine code, so loops over steps are cut into slices that go on where the
+last one ended.
 """
 
 from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+from types import CodeType, ModuleType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.dispatcher import Dispatcher
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "slice_of"]
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 DIGEST_BYTES = hashlib.sha256().digest_size
+#: Simple steps that a loop makes before it returns to Python, which looks up whether a signal has come: some 20 ms.
+SLICE = 1 << 18
+
+
+def slice_of(work: int) -> int:
+    """Return how many steps make a slice, where each passes so many numbers."""
+    return max(1, SLICE // max(1, work // 8))
 
 
 def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -39,6 +57,15 @@ def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Resul
 class _CheckedFile(IndexDataCacheFile):
     """The files of one function: an index of its signatures, and the code of each."""
 
+    def __init__(self, function: Callable[..., Any], folder: str, base: str) -> None:
+        super().__init__(folder, base, source_stamp=None)
+        self._function = function
+
+    @cached_property
+    def _stamp(self) -> str:
+        """What changes when the function does; found when it is first called, for it may call what is defined later."""
+        return hashlib.sha256("\n".join(_described(self._function, set())).encode()).hexdigest()
+
     def remove(self) -> None:
         """Remove them all, as far as that is possible."""
         folder, base = Path(self._cache_path), self._index_name.removesuffix(".nbi")
@@ -52,7 +79,7 @@ class _CheckedFile(IndexDataCacheFile):
 
     def _save_index(self, overloads: dict[Any, str]) -> None:
         with self._open_for_write(self._index_path) as file:
-            file.write(self._dump((self._source_stamp, overloads)))
+            file.write(self._dump((self._stamp, overloads)))
 
     def _load_index(self) -> dict[Any, str]:
         try:
@@ -60,7 +87,7 @@ class _CheckedFile(IndexDataCacheFile):
         except FileNotFoundError:
             return {}
         stamp, overloads = (None, {}) if found is None else found
-        return overloads if stamp == self._source_stamp else {}
+        return overloads if stamp == self._stamp else {}
 
     def _load_data(self, name: str) -> Any:
         return self._read(self._data_path(name))
@@ -80,12 +107,10 @@ class _CheckedCache(FunctionCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        self._cache_file: Any = _CheckedFile(
-            cache_path=self._cache_path,
-            # Not the name that Numba would give it: the content differs.
-            filename_base=f"{self._impl.filename_base}-checked",
-            source_stamp=(self._impl.locator.get_source_stamp(), _stamp(Path(__file__).with_name("kernels.py"))),
-        )
+        # Not the name that Numba would give it: the content differs, and does not hang on the line it stands in.
+        line = function.__code__.co_firstlineno
+        base = self._impl.filename_base.replace(f"-{line}.py", "-checked.py")
+        self._cache_file: Any = _CheckedFile(function, self._cache_path, base)
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """Return what was compiled for a signature, or None."""
@@ -105,7 +130,31 @@ class _CheckedCache(FunctionCache):
             warnings.warn(f"compiled code could not be kept ({type(exc).__name__}: {exc})", stacklevel=2)
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    """Return what changes when a file does; loops elsewhere call those in it."""
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size
+def _described(function: Any, seen: set[Any]) -> Iterator[str]:
+    """Yield what decides on the machine code of a function: its own code, and whatever of the program's it names."""
+    if function in seen:
+        return
+    seen.add(function)
+    text, named = _described_code(function.__code__)
+    yield text
+    # Types of arguments are named in annotations only; strict types require those of every function.
+    named |= set(re.findall(r"\w+", " ".join(map(str, function.__annotations__.values()))))
+    for name in sorted(named & set(function.__globals__)):
+        value = function.__globals__[name]
+        members = [vars(value).get(member) for member in sorted(named)] if isinstance(value, ModuleType) else [value]
+        for member in members:
+            if isinstance(member, Dispatcher):
+                yield from _described(member.py_func, seen)
+            elif isinstance(member, int | float):
+                yield f"{name}={member!r}"
+            elif isinstance(member, type) and hasattr(member, "_fields"):
+                yield f"{name}={member._fields}"
+
+
+def _described_code(code: CodeType) -> tuple[str, set[str]]:
+    """Return bytecode, names and constants as text, without places in files, and the names alone."""
+    inner = [_described_code(one) for one in code.co_consts if isinstance(one, CodeType)]
+    # Strings are left out: the loops have none but their docstrings.
+    constants = [one for one in code.co_consts if not isinstance(one, CodeType | str)]
+    text = f"{code.co_code.hex()} {code.co_names} {constants} {[one for one, _ in inner]}"
+    return text, set(code.co_names).union(*(names for _, names in inner))

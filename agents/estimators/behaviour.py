@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents import kernels
+from agents.estimators.counts import count_actions
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from agents.state.stateful import Stateful
@@ -40,9 +40,7 @@ class BehaviourEstimate(Stateful):
     def update(self, trajectories: Trajectories) -> Array:
         """Return the estimate after one more commitment's play, shape (Z, A, B)."""
         counts = np.where(self._seen, self.memory * self.policy, 0.0)
-        kernels.count_actions(
-            trajectories.joint_state, trajectories.leader_action, trajectories.follower_action, counts
-        )
+        count_actions(trajectories.joint_state, trajectories.leader_action, trajectories.follower_action, counts)
         totals = counts.sum(axis=2, keepdims=True)
         self.policy = np.divide(counts, totals, out=self.policy.copy(), where=totals > 0)
         self._seen |= totals > 0

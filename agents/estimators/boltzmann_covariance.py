@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import kernels
+from agents.estimators.counts import scatter_add
 from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.transitions import Transition
+from stackelberg_envs.jit import compiled
 
 __all__ = [
     "Coefficients",
@@ -175,9 +176,9 @@ def step_coefficients(
         What is done to the trace's impulses gamma_L^t beta A_L, shape (T,), before they are traced; default nothing.
     """
     scales, out = np.empty(trajectories.num_steps), np.empty((4, trajectories.num_steps))
-    kernels.discount_powers(trajectories.offsets, leader_discount, scales)
+    _discount_powers(trajectories.offsets, leader_discount, scales)
     pushed = scales * beta * values.advantage
-    kernels.trace_coefficients(
+    _trace_coefficients(
         trajectories.offsets,
         trajectories.ends,
         trajectories.step_weights,
@@ -225,7 +226,7 @@ def tabulate(
     for name in ("follower_reward", "leader_reward"):
         if name in wanted:
             out = np.zeros(shape)
-            kernels.scatter_add(z, a, b, getattr(coefficients, name), out)
+            scatter_add(z, a, b, getattr(coefficients, name), out)
             given[name] = out.reshape(array_shape)
     if "leader_policy" in wanted and leader_policy is not None:
         sums = np.bincount(z * shape[1] + a, coefficients.leader_policy, minlength=Z * shape[1])
@@ -266,3 +267,54 @@ def _divide(values: NDArray[Any], by: NDArray[Any]) -> Array:
     out: Array = np.zeros(values.shape)
     np.divide(values, by, out=out, where=by > 0)
     return out
+
+
+@compiled
+def _discount_powers(offsets: NDArray[np.int64], discount: float, out: Array) -> None:
+    """Write discount^t, t counted from the start of each episode, into `out` (T,)."""
+    for i in range(offsets.shape[0] - 1):
+        scale = 1.0
+        for t in range(offsets[i], offsets[i + 1]):
+            out[t] = scale
+            scale *= discount
+
+
+@compiled
+def _trace_coefficients(
+    offsets: NDArray[np.int64],
+    ends: NDArray[np.bool_],
+    weights: Array,
+    scales: Array,
+    impulses: Array,
+    leader_discount: float,
+    follower_discount: float,
+    leader_action_values: Array,
+    follower_action_values: Array,
+    leader_next_values: Array,
+    follower_next_values: Array,
+    by_follower_reward: Array,
+    by_leader_reward: Array,
+    by_leader_policy: Array,
+    by_transition: Array,
+) -> None:
+    """Boltzmann covariance with an eligibility trace (theory, section 5), one forward pass.
+
+    Everything has an entry per step (T,), but `weights`, which has one per step into an episode. `scales` are the
+    leader's discounts gamma_L^t, `impulses` what each step adds to the trace. The last four arrays are overwritten with
+    the coefficients of d r_F, d r_L, d log f and d log P.
+    """
+    for i in range(offsets.shape[0] - 1):
+        trace = 0.0
+        for t in range(offsets[i], offsets[i + 1]):
+            weight, scale = weights[t - offsets[i]], scales[t]
+            carried = follower_discount * trace
+            trace = carried + impulses[t]
+            by_follower_reward[t] = weight * trace
+            by_leader_reward[t] = weight * scale
+            by_leader_policy[t] = weight * (scale * leader_action_values[t] + carried * follower_action_values[t])
+            by_transition[t] = 0.0
+            if not ends[t]:
+                by_transition[t] = weight * (
+                    scale * leader_discount * leader_next_values[t]
+                    + follower_discount * trace * follower_next_values[t]
+                )

@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import kernels
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import OutputError
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.kernels import next_values
-from stackelberg_envs.solvers.soft.linear import resolvent
+from stackelberg_envs.jit import compiled, slice_of
+from stackelberg_envs.solvers.soft.linear import next_values, resolvent
 
-__all__ = ["TransitionCounts", "common_lists"]
+__all__ = ["TransitionCounts", "common_lists", "count_actions", "scatter_add"]
 
 FIRST_WIDTH = 4
 #: Relative to the largest expected reward of a step.
@@ -64,7 +63,7 @@ class TransitionCounts(Stateful):
             trajectories.ends,
         )
         done = 0
-        while (done := kernels.record_successors(*steps, done, self.successors, self.counts)) < trajectories.num_steps:
+        while (done := _record_successors(*steps, done, self.successors, self.counts)) < trajectories.num_steps:
             self.successors = np.concatenate([self.successors, np.zeros_like(self.successors)], axis=-1)
             self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)], axis=-1)
 
@@ -93,9 +92,7 @@ class TransitionCounts(Stateful):
         earned = reward if bonus is None else reward + bonus
         expected = np.einsum("zab,zab->z", joint_policy, earned)
         values = system.solve(expected, EVALUATION_TOLERANCE * float(np.abs(expected).max()))
-        q = np.empty_like(reward)
-        next_values(transition.successors, transition.probabilities, values, q)
-        return reward + discount * q
+        return reward + discount * next_values(transition, values)
 
 
 def common_lists(successors: IntArray, *weights: Array) -> tuple[IntArray, list[Array]]:
@@ -137,3 +134,71 @@ def _gathered(weights: Array, index: tuple[NDArray[np.intp], ...], width: int) -
     out = np.zeros((*weights.shape[:3], width + 1))
     np.add.at(out, index, weights)
     return np.ascontiguousarray(out[..., :width])
+
+
+@compiled
+def count_actions(states: IntArray, leader_actions: IntArray, follower_actions: IntArray, out: Array) -> None:
+    """Add one to `out` (Z, A, B) for every recorded step."""
+    for t in range(states.shape[0]):
+        out[states[t], leader_actions[t], follower_actions[t]] += 1.0
+
+
+@compiled
+def scatter_add(
+    states: IntArray, leader_actions: IntArray, follower_actions: IntArray, values: Array, out: Array
+) -> None:
+    """Add `values` (T,) to `out` (Z, A, B) where the steps were."""
+    for t in range(states.shape[0]):
+        out[states[t], leader_actions[t], follower_actions[t]] += values[t]
+
+
+def _record_successors(
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    ends: NDArray[np.bool_],
+    first: int,
+    successors: IntArray,
+    counts: Array,
+) -> int:
+    """Count transitions from step `first` on into successor lists with free places; returns the step reached.
+
+    `successors` and `counts` (Z, A, B, N) are modified in place; a place with count zero is free. Stops at
+    the first step whose list is full. Steps that end an episode lead nowhere and are passed over.
+    """
+    T, done, most = states.shape[0], first, slice_of(counts.shape[3])
+    while done < T:
+        last = min(T, done + most)
+        done = _record(states, leader_actions, follower_actions, next_states, ends, done, last, successors, counts)
+        if done < last:
+            break
+    return int(done)
+
+
+@compiled
+def _record(
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    ends: NDArray[np.bool_],
+    first: int,
+    last: int,
+    successors: IntArray,
+    counts: Array,
+) -> int:
+    """Count the transitions of the steps from `first` to `last` - 1; returns the step reached."""
+    N = counts.shape[3]
+    for t in range(first, last):
+        if ends[t]:
+            continue
+        s, a, b, u = states[t], leader_actions[t], follower_actions[t], next_states[t]
+        n = 0
+        while n < N and counts[s, a, b, n] > 0.0 and successors[s, a, b, n] != u:
+            n += 1
+        if n == N:
+            return t
+        successors[s, a, b, n] = u
+        counts[s, a, b, n] += 1.0
+    return last

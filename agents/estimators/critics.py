@@ -9,16 +9,17 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agents import kernels
-from agents.estimators.counts import TransitionCounts
+from agents.estimators.counts import TransitionCounts, count_actions, scatter_add
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from agents.state.stateful import Stateful
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import unknown_name
+from stackelberg_envs.jit import compiled, slice_of
 
-__all__ = ["CRITICS", "Critic", "ExpectedSarsa", "Lstd", "MonteCarlo", "make_critic"]
+__all__ = ["CRITICS", "Critic", "ExpectedSarsa", "Lstd", "MonteCarlo", "discounted_returns", "make_critic"]
 
 
 class Critic(Protocol):
@@ -95,7 +96,7 @@ class ExpectedSarsa(Stateful):
         """
         del known
         extra = np.zeros_like(self.q) if bonus is None else bonus
-        return kernels.evaluate_behaviour(
+        return evaluate_behaviour(
             trajectories.joint_state,
             trajectories.leader_action,
             trajectories.follower_action,
@@ -149,10 +150,10 @@ class MonteCarlo(Stateful):
         last = trajectories.next_joint_state[trajectories.offsets[1:] - 1]
         tails = np.where(trajectories.terminated, 0.0, self._state_values[last])
         returns = np.empty(trajectories.num_steps)
-        kernels.discounted_returns(earned, trajectories.offsets, tails, self.discount, returns)
+        discounted_returns(earned, trajectories.offsets, tails, self.discount, returns)
         counts, totals = np.zeros_like(self.q), np.zeros_like(self.q)
-        kernels.count_actions(z, a, b, counts)
-        kernels.scatter_add(z, a, b, returns, totals)
+        count_actions(z, a, b, counts)
+        scatter_add(z, a, b, returns, totals)
         error = float(np.abs(returns - self.q[z, a, b]).mean())
         self.q = np.divide(totals, counts, out=self.q.copy(), where=counts > 0)
         averaged = self.q if bonus is None else self.q + bonus
@@ -209,8 +210,8 @@ class Lstd(Stateful):
         """Learn from rewards of shape (T,); see :meth:`ExpectedSarsa.update`. `known` is taken out and put back."""
         z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
         own = rewards if known is None else rewards - known[z, a, b]
-        kernels.count_actions(z, a, b, self._visits)
-        kernels.scatter_add(z, a, b, own, self._rewards)
+        count_actions(z, a, b, self._visits)
+        scatter_add(z, a, b, own, self._rewards)
         if not self.stationary:
             self._model = TransitionCounts(self.q.shape)
         self._model.observe(trajectories)
@@ -257,3 +258,99 @@ def make_critic(
     if name == "lstd":
         return Lstd(shape, discount, stationary)
     return CRITICS[name](shape, discount)
+
+
+def evaluate_behaviour(
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    ends: NDArray[np.bool_],
+    rewards: Array,
+    leader_policy: Array,
+    behaviour: Array,
+    bonus: Array,
+    discount: float,
+    least_step: float,
+    sweeps: int,
+    visits: Array,
+    q: Array,
+    state_values: Array,
+) -> float:
+    """Expected SARSA over recorded steps, last to first, `sweeps` times.
+
+    `q` (Z, A, B) and its average `state_values` (Z,) are modified in place; `visits` (Z, A, B) is scratch. The
+    target is reward + discount * sum_{a,b} f g (q + bonus) at the next state. The step is 1 / visits within the
+    sweep, at least `least_step`: each sweep averages its own targets, so those of the first sweeps, made with
+    values that had not converged, are forgotten. Backwards, because a reward then travels a whole episode in one
+    sweep. Returns the mean absolute temporal-difference error of the last sweep.
+    """
+    steps = (states, leader_actions, follower_actions, next_states, ends, rewards)
+    _average(leader_policy, behaviour, bonus, q, state_values)
+    error = 0.0
+    T, most = states.shape[0], slice_of(1)
+    for _ in range(sweeps):
+        error = 0.0
+        visits[:] = 0.0
+        for last in range(T, 0, -most):
+            first = max(0, last - most)
+            error = _evaluate_behaviour(
+                *steps, leader_policy, behaviour, discount, least_step, first, last, error, visits, q, state_values
+            )
+    return float(error / max(T, 1))
+
+
+@compiled
+def _average(leader_policy: Array, behaviour: Array, bonus: Array, q: Array, out: Array) -> None:
+    """Write sum_{a,b} f g (q + bonus) into `out` (Z,)."""
+    Z, A, B = q.shape
+    for s in range(Z):
+        total = 0.0
+        for a in range(A):
+            for b in range(B):
+                total += leader_policy[s, a] * behaviour[s, a, b] * (q[s, a, b] + bonus[s, a, b])
+        out[s] = total
+
+
+@compiled
+def _evaluate_behaviour(
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    ends: NDArray[np.bool_],
+    rewards: Array,
+    leader_policy: Array,
+    behaviour: Array,
+    discount: float,
+    least_step: float,
+    first: int,
+    last: int,
+    error: float,
+    visits: Array,
+    q: Array,
+    state_values: Array,
+) -> float:
+    """Sweep over the steps from `last` - 1 down to `first`; returns `error` plus the absolute errors of these."""
+    for t in range(last - 1, first - 1, -1):
+        s, a, b = states[t], leader_actions[t], follower_actions[t]
+        target = rewards[t]
+        if not ends[t]:
+            target += discount * state_values[next_states[t]]
+        visits[s, a, b] += 1.0
+        gap = target - q[s, a, b]
+        change = max(least_step, 1.0 / visits[s, a, b]) * gap
+        q[s, a, b] += change
+        state_values[s] += leader_policy[s, a] * behaviour[s, a, b] * change
+        error += abs(gap)
+    return error
+
+
+@compiled
+def discounted_returns(rewards: Array, offsets: NDArray[np.int64], tails: Array, discount: float, out: Array) -> None:
+    """Write the return from each step to the end of its episode into `out` (T,); `tails` (N,) follow the ends."""
+    for i in range(offsets.shape[0] - 1):
+        ahead = tails[i]
+        for t in range(offsets[i + 1] - 1, offsets[i] - 1, -1):
+            ahead = rewards[t] + discount * ahead
+            out[t] = ahead

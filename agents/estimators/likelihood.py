@@ -41,8 +41,7 @@ from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import OutputError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.kernels import push_flow
-from stackelberg_envs.solvers.soft.linear import resolvent
+from stackelberg_envs.solvers.soft.linear import push_flow, resolvent
 
 __all__ = ["Habits", "PlayFit", "PlayLikelihood", "Watched", "likeliest_temperature", "trembled"]
 
@@ -313,8 +312,7 @@ def _actions(
     w[seen] = (n - n.sum(axis=1, keepdims=True) * np.exp(log_g)) / game.temperature
     joint = game.leader_policy[:, :, None] * best.policy
     believed, discount = game.believed_transition, game.follower_discount
-    inflow = np.empty(len(counts))
-    push_flow(discount * w, believed.successors, believed.probabilities, game.continuing, inflow)
+    inflow = push_flow(discount * w, believed, game.continuing)
     system = resolvent(joint, believed, game.continuing, discount, game.num_contexts)
     arriving = system.solve_transposed(inflow, TOLERANCE * float(np.abs(inflow).sum()))
     flow = w + arriving[:, None, None] * joint

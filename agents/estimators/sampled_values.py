@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import kernels
+from agents.estimators.critics import discounted_returns
 from agents.estimators.play_model import (
     Behaviour,
     DiscreteBehaviour,
@@ -167,7 +167,7 @@ class SampledValues:
         for rewards, discount in zip((seen.leader_reward, seen.follower_reward), discounts, strict=True):
             if rewards is not None:
                 out = np.empty(seen.num_steps)
-                kernels.discounted_returns(rewards, seen.offsets, np.zeros(seen.num_episodes), discount, out)
+                discounted_returns(rewards, seen.offsets, np.zeros(seen.num_episodes), discount, out)
                 columns.append(out)
         return np.stack(columns, axis=1)
 
@@ -349,7 +349,7 @@ class SampledValues:
 def _to_the_end(trajectories: Trajectories, rewards: Array, ahead: Array, discount: float) -> tuple[Array, Array]:
     """Return the observed returns, shape (T,), and the discounted features at the ends of episodes, shape (T, F)."""
     returns = np.empty(len(rewards))
-    kernels.discounted_returns(rewards, trajectories.offsets, np.zeros(trajectories.num_episodes), discount, returns)
+    discounted_returns(rewards, trajectories.offsets, np.zeros(trajectories.num_episodes), discount, returns)
     last = np.repeat(trajectories.offsets[1:] - 1, trajectories.lengths)
     away = last + 1 - np.arange(len(rewards))
     return returns, discount ** away[:, None] * ahead[last]

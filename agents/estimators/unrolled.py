@@ -17,11 +17,12 @@ from functools import cached_property
 
 import numpy as np
 
-from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled
 from stackelberg_envs.solvers.soft import BestResponse, Flows, LeaderEvaluation, Plan, Primitives
+from stackelberg_envs.solvers.soft.best_response import gibbs_policy, soft_bellman_backup
+from stackelberg_envs.solvers.soft.linear import next_values, push_flow
 
 __all__ = ["Sweeps", "UnrolledPlan", "WarmStart", "unrolled_plan"]
 
@@ -182,8 +183,7 @@ def unrolled_plan(game: Primitives, sweeps: int, start: WarmStart) -> UnrolledPl
     joint = game.leader_policy[:, :, None] * best.policy
     system = Sweeps(joint, game.transition, game.continuing, game.leader_discount, sweeps)
     values = system.solve(np.einsum("sab,sab->s", joint, game.leader_reward), start=start.leader_values)
-    q = np.empty_like(joint)
-    kernels.next_values(game.transition.successors, game.transition.probabilities, values, q)
+    q = next_values(game.transition, values)
     q *= (game.leader_discount * game.continuing)[:, None, None]
     q += game.leader_reward
     leader = LeaderEvaluation(joint, q, values, float(game.initial @ values), system)
@@ -198,7 +198,7 @@ def _respond(game: Primitives, sweeps: int, start: Array) -> BestResponse:
     values[:], residual = start, 0.0
     for part in _parts(sweeps, believed.probabilities.size):
         residual = _backed_up(*lists, game.follower_discount, game.temperature, part, q, soft, values)
-    kernels.gibbs_policy(q, soft, game.temperature, policy)
+    gibbs_policy(q, soft, game.temperature, policy)
     error = residual * game.follower_discount / (1.0 - game.follower_discount)
     return BestResponse(q, soft, values, policy, error)
 
@@ -221,7 +221,7 @@ def _backed_up(
     values = out.copy()
     residual = 0.0
     for _ in range(sweeps):
-        residual, _largest = kernels.soft_bellman_backup(
+        residual, _largest = soft_bellman_backup(
             reward,
             successors,
             probabilities,
@@ -244,8 +244,7 @@ def _flows(game: Primitives, best: BestResponse, leader: LeaderEvaluation, sweep
     d = system.solve_transposed(game.initial, start=start.occupancy)
     advantage = leader.q - np.einsum("sab,sab->sa", best.policy, leader.q)[:, :, None]
     w = d[:, None, None] * joint * advantage / game.temperature
-    inflow = np.empty_like(d)
-    kernels.push_flow(game.follower_discount * w, believed.successors, believed.probabilities, game.continuing, inflow)
+    inflow = push_flow(game.follower_discount * w, believed, game.continuing)
     system = Sweeps(joint, believed, game.continuing, game.follower_discount, sweeps)
     m = system.solve_transposed(inflow, start=start.state_flow)
     return Flows(d, w + m[:, None, None] * joint, m)

@@ -29,11 +29,13 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agents import kernels
 from agents.estimators.boltzmann_covariance import Coefficients
+from agents.estimators.counts import count_actions, scatter_add
 from agents.observing.trajectories import PLAY, Trajectories
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.jit import compiled
 
 __all__ = [
     "advantage_weights",
@@ -83,9 +85,7 @@ def advantage_weights(
 def cell_weights(trajectories: Trajectories, weights: Array, shape: tuple[int, ...]) -> Array:
     """Sum `weights`, shape (T,), over the visits of each cell, shape (Z, A, B)."""
     out = np.zeros(shape)
-    kernels.scatter_add(
-        trajectories.joint_state, trajectories.leader_action, trajectories.follower_action, weights, out
-    )
+    scatter_add(trajectories.joint_state, trajectories.leader_action, trajectories.follower_action, weights, out)
     return out
 
 
@@ -103,7 +103,7 @@ def weights_per_visit(weights: Array, trajectories: Trajectories, behaviour: Arr
         the average over the visits of (z, a).
     """
     visits = np.zeros(weights.shape)
-    kernels.count_actions(trajectories.joint_state, trajectories.leader_action, trajectories.follower_action, visits)
+    count_actions(trajectories.joint_state, trajectories.leader_action, trajectories.follower_action, visits)
     pairs = weights.sum(axis=2, keepdims=True)
     if behaviour is not None:
         return _divide(weights - pairs * behaviour, visits)
@@ -158,7 +158,7 @@ def _passes(per_visit: Array, trajectories: Trajectories, discount: float) -> tu
     arriving, leftover = np.zeros((2, Z))
     limit = None
     while True:
-        kernels.visit_trace(
+        visit_trace(
             trajectories.joint_state,
             trajectories.leader_action,
             trajectories.follower_action,
@@ -192,3 +192,37 @@ def concatenate(first: Trajectories, second: Trajectories) -> Trajectories:
 
 def _divide(values: Array, by: Array) -> Array:
     return np.divide(values, by, out=np.zeros(values.shape), where=by > 0)
+
+
+@compiled
+def visit_trace(
+    states: IntArray,
+    leader_actions: IntArray,
+    follower_actions: IntArray,
+    next_states: IntArray,
+    offsets: NDArray[np.int64],
+    terminated: NDArray[np.bool_],
+    per_visit: Array,
+    arriving: Array,
+    discount: float,
+    carried: Array,
+    trace: Array,
+    leftover: Array,
+) -> None:
+    """Spread weights per visit over the steps that follow each visit, one forward pass.
+
+    Every visit of (s, a, b) starts with weight `per_visit` (Z, A, B), every visit of s with `arriving` (Z,) before
+    its actions are drawn. Adds to `carried` (T,) the weight that reached a step from earlier ones, to `trace`
+    (T,) that plus the step's own; overwrites `leftover` (Z,) with what was carried past the ends of cut episodes.
+    """
+    leftover[:] = 0.0
+    for i in range(offsets.shape[0] - 1):
+        weight = 0.0
+        for t in range(offsets[i], offsets[i + 1]):
+            s = states[t]
+            reached = discount * weight + arriving[s]
+            weight = reached + per_visit[s, leader_actions[t], follower_actions[t]]
+            carried[t] += reached
+            trace[t] += weight
+        if not terminated[i]:
+            leftover[next_states[offsets[i + 1] - 1]] += discount * weight

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
+from numpy.typing import NDArray
 
-from agents import kernels
 from agents.followers.base import register_follower
-from agents.followers.tabular import TabularLearner
+from agents.followers.tabular import LearningTask, TabularLearner, gibbs_row
 from agents.state import stateful
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.jit import compiled, slice_of
+from stackelberg_envs.play.rollout_kernel import GameTables, draw, first_state
 
-__all__ = ["ExpectedSarsa"]
+__all__ = ["ExpectedSarsa", "expected_sarsa"]
 
 
 @register_follower("expected_sarsa")
@@ -27,7 +30,77 @@ class ExpectedSarsa(TabularLearner):
 
     state_fields = stateful.fields()
 
-    @staticmethod
-    def kernel(*arguments: Any) -> int:
+    def learn_tables(self, game: GameTables, task: LearningTask, steps: int) -> None:
         """Play and learn in arrays."""
-        return int(kernels.expected_sarsa(*arguments))
+        expected_sarsa(self.rng, game, task, steps, self.visits, self.q)
+
+
+def expected_sarsa(
+    rng: np.random.Generator,
+    game: GameTables,
+    task: LearningTask,
+    steps: int,
+    visits: Array,
+    q: Array,
+) -> int:
+    """Tabular expected SARSA with entropy in a simulator; the arguments are those of :func:`soft_q_learning`.
+
+    The target averages over the leader's next action by its announced policy, and over the follower's by what
+    it plays: its Gibbs policy, mixed with an even draw. Returns the number of episodes.
+    """
+    policy, place = np.empty(q.shape[2]), np.zeros(4, dtype=np.int64)
+    most = slice_of(4 * q.shape[1] * q.shape[2] + game.probabilities.shape[3])
+    for done in range(0, steps, most):
+        _expected_sarsa(rng, game, task, min(most, steps - done), visits, q, policy, place)
+    return int(place[3])
+
+
+@compiled
+def _expected_sarsa(
+    rng: np.random.Generator,
+    game: GameTables,
+    task: LearningTask,
+    steps: int,
+    visits: Array,
+    q: Array,
+    policy: Array,
+    place: NDArray[np.int64],
+) -> None:
+    """Go on for so many steps; `policy` (B,) is scratch, `place` is as for soft Q-learning."""
+    A = q.shape[1]
+    s, left, episodes = place[0], place[2], place[3]
+    for _ in range(steps):
+        if left == 0:
+            s = first_state(game.initial, rng.random())
+            left = game.horizon
+            episodes += 1
+        a = draw(game.leader_policy[s], rng.random()) if A > 1 else 0
+        _mixed_gibbs(q[s, a], task.temperature, task.exploration, policy)
+        b = draw(policy, rng.random())
+        target = task.reward[s, a, b]
+        u = s
+        ended = game.continuing[s] == 0.0
+        if not ended:
+            u = game.successors[s, a, b, draw(game.probabilities[s, a, b], rng.random())]
+            for v in range(A):
+                if game.leader_policy[u, v] > 0.0:
+                    ahead = _mixed_gibbs(q[u, v], task.temperature, task.exploration, policy)
+                    target += task.discount * game.leader_policy[u, v] * ahead
+        visits[s, a, b] += 1.0
+        q[s, a, b] += max(task.least_step, 1.0 / visits[s, a, b]) * (target - q[s, a, b])
+        left = 0 if ended else left - 1
+        s = u
+    place[0], place[2], place[3] = s, left, episodes
+
+
+@compiled
+def _mixed_gibbs(q: Array, temperature: float, exploration: float, out: Array) -> float:
+    """Write the Gibbs policy of `q` (B,) mixed with an even draw into `out`; return its entropy-regularised value."""
+    B = q.shape[0]
+    gibbs_row(q, temperature, out)
+    value = 0.0
+    for b in range(B):
+        out[b] = (1.0 - exploration) * out[b] + exploration / B
+        if out[b] > 0.0:
+            value += out[b] * (q[b] - temperature * np.log(out[b]))
+    return value

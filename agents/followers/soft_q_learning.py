@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agents import kernels
 from agents.followers.base import gibbs, register_follower
-from agents.followers.tabular import TabularLearner
+from agents.followers.tabular import LearningTask, TabularLearner, gibbs_row
 from agents.state import stateful
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.jit import compiled, slice_of
+from stackelberg_envs.play.rollout_kernel import GameTables, draw, first_state
 
-__all__ = ["SoftQLearning"]
+__all__ = ["SoftQLearning", "soft_q_learning"]
 
 #: Of the infos of a follower's environment, what learning from it needs.
 NEEDED = ("state", "next_state", "leader_action", "context", "terminal")
@@ -25,10 +27,9 @@ class SoftQLearning(TabularLearner):
 
     state_fields = stateful.fields()
 
-    @staticmethod
-    def kernel(*arguments: Any) -> int:
+    def learn_tables(self, game: GameTables, task: LearningTask, steps: int) -> None:
         """Play and learn in arrays."""
-        return int(kernels.soft_q_learning(*arguments))
+        soft_q_learning(self.rng, game, task, steps, self.visits, self.q)
 
     def learn_from_env(self, env: Any, steps: int) -> int:
         """Learn by stepping an environment, by nothing but what it shows; `q` and `policy` are as after :meth:`learn`.
@@ -99,3 +100,63 @@ class SoftQLearning(TabularLearner):
 def _soft_value(row: Array, temperature: float) -> float:
     top = float(row.max())
     return top + temperature * float(np.log(np.exp((row - top) / temperature).sum()))
+
+
+def soft_q_learning(
+    rng: np.random.Generator,
+    game: GameTables,
+    task: LearningTask,
+    steps: int,
+    visits: Array,
+    q: Array,
+) -> int:
+    """Tabular soft Q-learning in a simulator, `steps` follower steps, from one episode to the next.
+
+    `q` and `visits` (Z, A, B) are modified in place. The learner reads the arrays of the game only to be
+    told where it is, what the leader plays, what it is paid and whether the episode is over. Its behaviour
+    is its Gibbs policy, replaced by an even draw with probability `exploration`. Returns the number of episodes.
+    """
+    policy, place = np.empty(q.shape[2]), np.zeros(4, dtype=np.int64)
+    most = slice_of(q.shape[1] + 4 * q.shape[2] + game.probabilities.shape[3])
+    for done in range(0, steps, most):
+        _soft_q_learning(rng, game, task, min(most, steps - done), visits, q, policy, place)
+    return int(place[3])
+
+
+@compiled
+def _soft_q_learning(
+    rng: np.random.Generator,
+    game: GameTables,
+    task: LearningTask,
+    steps: int,
+    visits: Array,
+    q: Array,
+    policy: Array,
+    place: NDArray[np.int64],
+) -> None:
+    """Go on for so many steps; `place` is the state, the leader's action, steps left of the episode, and episodes."""
+    A, B = q.shape[1], q.shape[2]
+    s, a, left, episodes = place[0], place[1], place[2], place[3]
+    for _ in range(steps):
+        if left == 0:
+            s = first_state(game.initial, rng.random())
+            a = draw(game.leader_policy[s], rng.random()) if A > 1 else 0
+            left = game.horizon
+            episodes += 1
+            gibbs_row(q[s, a], task.temperature, policy)
+        explores = rng.random() < task.exploration
+        b = min(int(rng.random() * B), B - 1) if explores else draw(policy, rng.random())
+        target = task.reward[s, a, b]
+        ended = game.continuing[s] == 0.0
+        u, v = s, a
+        if not ended:
+            u = game.successors[s, a, b, draw(game.probabilities[s, a, b], rng.random())]
+            v = draw(game.leader_policy[u], rng.random()) if A > 1 else 0
+            target += task.discount * gibbs_row(q[u, v], task.temperature, policy)
+        visits[s, a, b] += 1.0
+        q[s, a, b] += max(task.least_step, 1.0 / visits[s, a, b]) * (target - q[s, a, b])
+        left = 0 if ended else left - 1
+        if u == s and v == a:
+            gibbs_row(q[s, a], task.temperature, policy)
+        s, a = u, v
+    place[0], place[1], place[2], place[3] = s, a, left, episodes

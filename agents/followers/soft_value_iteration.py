@@ -10,9 +10,9 @@ import numpy as np
 from agents.followers.base import FollowerConfig, FollowerView, TableFollower, gibbs, register_follower
 from agents.options import Count, Positive
 from agents.state import stateful
-from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.solvers.soft import soft_best_response
+from stackelberg_envs.solvers.soft.best_response import SoftBackup
 
 __all__ = ["SoftValueIteration", "SoftValueIterationConfig"]
 
@@ -66,24 +66,11 @@ class SoftValueIteration(TableFollower):
         """Make soft Bellman sweeps: Q <- r_F + discount (1 - terminal) P sum_a f lambda logsumexp(Q / lambda)."""
         game = view.primitives
         ahead = _state_values(self.q, game.leader_policy, game.temperature)
-        q, soft = np.empty_like(self.q), np.empty(self.q.shape[:2])
+        backup = SoftBackup(game)
         for _ in range(iterations):
-            following = np.empty_like(ahead)
-            kernels.soft_bellman_backup(
-                game.follower_reward,
-                game.believed_transition.successors,
-                game.believed_transition.probabilities,
-                game.leader_policy,
-                game.continuing,
-                game.follower_discount,
-                game.temperature,
-                ahead,
-                q,
-                soft,
-                following,
-            )
-            ahead = following
-        self.q, self.policy = q, gibbs(q, game.temperature)
+            backup(ahead)
+            ahead = backup.out.copy()
+        self.q, self.policy = backup.q, gibbs(backup.q, game.temperature)
 
 
 def _state_values(q: Array, leader_policy: Array, temperature: float) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,10 @@ from agents.followers.base import FollowerConfig, FollowerView, TableFollower, g
 from agents.options import Count, Probability, Share
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
+from stackelberg_envs.jit import compiled
+from stackelberg_envs.play.rollout_kernel import GameTables
 
-__all__ = ["TabularLearner", "TabularLearnerConfig"]
+__all__ = ["LearningTask", "TabularLearner", "TabularLearnerConfig", "gibbs_row"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,26 @@ class TabularLearnerConfig(FollowerConfig):
     initial_q: float = 0.0
 
 
+class LearningTask(NamedTuple):
+    """What a tabular learner is to learn and how, as compiled loops take it.
+
+    Attributes
+    ----------
+    reward
+        r_F, reward units, shape (Z, A, B).
+    discount, temperature
+        The follower's.
+    least_step, exploration
+        As in :class:`TabularLearnerConfig`.
+    """
+
+    reward: Array
+    discount: float
+    temperature: float
+    least_step: float
+    exploration: float
+
+
 class TabularLearner(TableFollower):
     """Learns in its own copy of the environment; its table stays when the commitment changes.
 
@@ -66,26 +88,29 @@ class TabularLearner(TableFollower):
     def iterate(self, view: FollowerView, iterations: int) -> None:
         """Play and learn for so many steps; an episode begins with the first of them."""
         game = view.primitives
-        self.kernel(
-            self.rng,
-            np.cumsum(game.initial),
-            game.leader_policy,
-            game.follower_reward,
-            game.transition.successors,
-            game.transition.probabilities,
-            game.continuing,
-            view.game.horizon,
-            game.follower_discount,
-            game.temperature,
-            self.config.least_step,
-            self.config.exploration,
-            iterations,
-            self.visits,
-            self.q,
+        config, reward = self.config, game.follower_reward
+        task = LearningTask(
+            reward, game.follower_discount, game.temperature, float(config.least_step), float(config.exploration)
         )
+        self.learn_tables(GameTables.of(game, view.game.horizon), task, iterations)
         self.policy: Array = gibbs(self.q, game.temperature)
 
-    @staticmethod
     @abstractmethod
-    def kernel(*arguments: Any) -> int:
-        """Play and learn in arrays; see :func:`agents.kernels.soft_q_learning` for the arguments."""
+    def learn_tables(self, game: GameTables, task: LearningTask, steps: int) -> None:
+        """Play and learn in arrays: change `q` and `visits`."""
+
+
+@compiled
+def gibbs_row(q: Array, temperature: float, out: Array) -> float:
+    """Write the Gibbs policy of the row `q` (B,) into `out`; return its soft value."""
+    B = q.shape[0]
+    top = q[0]
+    for b in range(1, B):
+        top = max(top, q[b])
+    mass = 0.0
+    for b in range(B):
+        out[b] = np.exp((q[b] - top) / temperature)
+        mass += out[b]
+    for b in range(B):
+        out[b] /= mass
+    return float(top + temperature * np.log(mass))

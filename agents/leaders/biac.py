@@ -23,8 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from agents import kernels
-from agents.estimators.counts import TransitionCounts
+from agents.estimators.counts import TransitionCounts, count_actions, scatter_add
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
 from agents.observing.brief import Brief, Information
 from agents.observing.trajectories import Trajectories
@@ -90,8 +89,8 @@ class Biac(GradientLeader):
     def _learn(self, trajectories: Trajectories, response: Array) -> float:
         """Solve for the critic; return the mean absolute change of its values on the new steps."""
         z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
-        kernels.count_actions(z, a, b, self._visits)
-        kernels.scatter_add(z, a, b, trajectories.leader_reward, self._rewards)
+        count_actions(z, a, b, self._visits)
+        scatter_add(z, a, b, trajectories.leader_reward, self._rewards)
         self._model.observe(trajectories)
         before = self.q[z, a, b]
         self._iterate(self._rewards / np.maximum(self._visits, 1.0), response)

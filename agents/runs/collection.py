@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 
 from agents.observing.trajectories import Trajectories, concatenate
 from agents.runs.env_collection import Policy, collect_from_env, sampled_policy, table_policy
-from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, as_float, require_count, require_rows_sum_to_one, require_shape
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.batched import AnyGame, BatchedGame, play
 from stackelberg_envs.games.samples import PlayRecord
 from stackelberg_envs.games.tabular import Primitives, TabularGame
+from stackelberg_envs.play.rollout_kernel import GameTables, tabular_rollout
 
 __all__ = ["HasPolicy", "collect"]
 
@@ -190,25 +190,8 @@ def _record(
     max_episodes: int,
     rng: np.random.Generator,
 ) -> Trajectories:
-    state, leader_action, follower_action, next_state = np.empty((4, budget), dtype=np.int32)
-    offsets = np.empty(min(max_episodes, budget) + 1, dtype=np.int64)
-    T, N = kernels.rollout(
-        rng,
-        np.cumsum(play.initial),
-        play.leader_policy,
-        response,
-        play.transition.successors,
-        play.transition.probabilities,
-        play.continuing,
-        game.horizon,
-        max_episodes,
-        state,
-        leader_action,
-        follower_action,
-        next_state,
-        offsets,
-    )
-    z, a, b, offsets = state[:T], leader_action[:T], follower_action[:T], offsets[: N + 1]
+    tables = GameTables.of(play, game.horizon)
+    z, a, b, u, offsets = tabular_rollout(rng, tables, response, budget, max_episodes)
     S, K = game.shape[0], game.num_contexts
     terminated = play.continuing[z[offsets[1:] - 1]] == 0.0
     return Trajectories(
@@ -217,11 +200,11 @@ def _record(
         state=z if K == 1 else z % S,
         leader_action=a,
         follower_action=b,
-        next_state=next_state[:T] if K == 1 else next_state[:T] % S,
+        next_state=u if K == 1 else u % S,
         leader_reward=play.leader_reward[z, a, b],
         follower_reward=play.follower_reward[z, a, b] if game.observe_rewards else None,
         offsets=offsets,
         terminated=terminated,
-        context=np.zeros(N, dtype=np.int32) if K == 1 else z[offsets[:-1]] // S,
+        context=np.zeros(len(offsets) - 1, dtype=np.int32) if K == 1 else z[offsets[:-1]] // S,
         whole=terminated | (np.diff(offsets) >= game.horizon),
     )

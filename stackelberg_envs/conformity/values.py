@@ -81,7 +81,7 @@ def check_tabular_values(game: TabularGame, x: Array, rng: np.random.Generator) 
 
     The bound on a mean of returns holds for any distribution within the bounds of the rewards.
     """
-    from stackelberg_envs import kernels
+    from stackelberg_envs.play.rollout_kernel import GameTables, tabular_rollout
     from stackelberg_envs.solvers.solution import solve
 
     steps, episodes = _steps_and_episodes(game, TABULAR_BUDGET)
@@ -89,30 +89,12 @@ def check_tabular_values(game: TabularGame, x: Array, rng: np.random.Generator) 
         solution = solve(game.replace(horizon=steps), x)
         exact = solution.episode
     play = solution.primitives
-    room = steps * episodes
-    state, leader_action, follower_action, next_state = np.empty((4, room), dtype=np.int32)
-    offsets = np.empty(episodes + 1, dtype=np.int64)
-    length, _ = kernels.rollout(
-        rng,
-        np.cumsum(play.initial),
-        play.leader_policy,
-        solution.best.policy,
-        play.transition.successors,
-        play.transition.probabilities,
-        play.continuing,
-        steps,
-        episodes,
-        state,
-        leader_action,
-        follower_action,
-        next_state,
-        offsets,
-    )
-    played = state[:length], leader_action[:length], follower_action[:length]
+    tables = GameTables.of(play, steps)
+    *played, _, offsets = tabular_rollout(rng, tables, solution.best.policy, steps * episodes, episodes)
     for side, value in (("leader", exact.leader_value), ("follower", exact.follower_reward_value)):
         rewards, discount = getattr(play, f"{side}_reward"), getattr(play, f"{side}_discount")
         spread = _greatest_spread(rewards, discount, steps)
-        returns = _returns(rewards[played], offsets, discount)
+        returns = _returns(rewards[tuple(played)], offsets, discount)
         require_mean(returns, value, 0.0, spread, f"play earns the {side} its exact value, over {steps} steps")
     _check_endless(solution, steps)
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 
 import pytest
 
@@ -80,3 +81,74 @@ def test_without_a_folder_for_the_cache_functions_are_compiled_each_time(tmp_pat
     monkeypatch.setattr("stackelberg_envs.jit._CheckedCache", lambda function: (_ for _ in ()).throw(RuntimeError()))
     assert load(tmp_path)(2) == 4
     assert not (tmp_path / "__pycache__").exists() or not files(tmp_path, "nbi")
+
+
+CALLED = """
+from typing import NamedTuple
+from stackelberg_envs.jit import compiled
+
+FACTOR = 2
+
+class Pair(NamedTuple):
+    first: int
+    second: int
+
+@compiled
+def scaled(x):
+    return FACTOR * x
+"""
+CALLER = """
+from __future__ import annotations
+import {called} as module
+from {called} import Pair, scaled
+from stackelberg_envs.jit import compiled
+
+@compiled
+def use(pair: Pair, one: int) -> int:
+    return defined_below(pair) + one
+
+@compiled
+def defined_below(pair: Pair) -> int:
+    return {call}(pair.first)
+"""
+
+
+@pytest.fixture
+def other_file(tmp_path, monkeypatch):
+    """Return what calls a loop of another file, both imported anew: its value, and whether it was in the cache."""
+    monkeypatch.syspath_prepend(tmp_path)
+    names = iter(range(100))
+
+    def call(source, how="scaled", lines=0):
+        called = tmp_path / "called.py"
+        called.write_text(source)
+        (tmp_path / "looped.py").write_text("#\n" * lines + CALLER.format(called="called", call=how))
+        for name in ("called", "looped"):
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        os.utime(called, ns=(next(names) * 10**12,) * 2)
+        module = importlib.import_module("looped")
+        value = module.use(module.Pair(3, 5), 1)
+        return value, hits(module.use)
+
+    return call
+
+
+@pytest.mark.parametrize("how", ["scaled", "module.scaled"])
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [
+        (("return FACTOR * x", "return FACTOR * x + 1"), 8),
+        (("FACTOR = 2", "FACTOR = 7"), 22),
+        (("first: int\n    second: int", "second: int\n    first: int"), 11),
+    ],
+)
+def test_what_changes_in_another_file_is_compiled_again(change, value, how, other_file):
+    assert other_file(CALLED, how) == (7, 0)
+    assert other_file(CALLED, how) == (7, 1)
+    assert other_file(CALLED.replace(*change), how) == (value, 0)
+
+
+def test_what_only_moves_is_not_compiled_again(other_file):
+    assert other_file(CALLED) == (7, 0)
+    assert other_file("# A comment.\n" + CALLED, lines=4) == (7, 1)

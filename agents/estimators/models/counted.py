@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from agents import kernels
-from agents.estimators.counts import TransitionCounts, common_lists
+from agents.estimators.counts import TransitionCounts, common_lists, count_actions, scatter_add
 from agents.estimators.likelihood import Habits, PlayFit, PlayLikelihood, Watched, likeliest_temperature, trembled
 from agents.observing.brief import Brief
 from agents.observing.trajectories import Trajectories
@@ -118,11 +117,11 @@ class ObservedModel(Stateful):
         if seen.follower_reward is None:
             raise InformationError("model: expected the follower's rewards, got none; this game keeps them private")
         z, a, b = seen.joint_state, seen.leader_action, seen.follower_action
-        kernels.count_actions(z, a, b, self.visits)
+        count_actions(z, a, b, self.visits)
         rewards = ((seen.leader_reward, self._leader), (seen.follower_reward, self._follower))
         for name, (reward, total) in zip(("leader_reward", "follower_reward"), rewards, strict=True):
             own = self.brief.own_reward(seen.commitment, name)
-            kernels.scatter_add(z, a, b, reward if own is None else reward - own[z, a, b], total)
+            scatter_add(z, a, b, reward if own is None else reward - own[z, a, b], total)
         np.add.at(self._starts, z[seen.offsets[:-1]], 1.0)
         np.add.at(self._ends, z[seen.ends], 1.0)
         self._counts.observe(seen)

@@ -29,8 +29,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
+from stackelberg_envs.envs.tax_design.hermite import hermite, hermite_slopes, read_terms, scatter_terms
 from stackelberg_envs.errors import ConvergenceError
 
 __all__ = [
@@ -168,42 +168,7 @@ def _places(grid: AssetGrid, mean: Array) -> _Places:
     position = (clipped - grid.low) / grid.spacing
     cell = np.minimum(position.astype(np.intp), intervals - 1)
     between = position - cell
-    return _Places(3 * cell, between, _hermite(between, grid.spacing), (clipped == mean).astype(np.float64))
-
-
-def _hermite(s: Array, width: float) -> tuple[Array, ...]:
-    """Return the quintic Hermite weights of value and two derivatives at either end, at s in [0, 1]."""
-    return *_half_hermite(s, width, 1.0), *_half_hermite(1.0 - s, width, -1.0)
-
-
-def _hermite_slopes(s: Array, width: float) -> tuple[Array, ...]:
-    """Return the derivatives of the weights by position."""
-    return *_half_slopes(s, width, 1.0), *_half_slopes(1.0 - s, width, -1.0)
-
-
-def _half_hermite(s: Array, width: float, sign: float) -> tuple[Array, Array, Array]:
-    cubed = s**3
-    return (
-        1.0 - cubed * (10.0 - s * (15.0 - 6.0 * s)),
-        sign * width * (s - cubed * (6.0 - s * (8.0 - 3.0 * s))),
-        width**2 * 0.5 * s**2 * (1.0 - s * (3.0 - s * (3.0 - s))),
-    )
-
-
-def _half_slopes(s: Array, width: float, sign: float) -> tuple[Array, Array, Array]:
-    squared = s**2
-    return (
-        -sign / width * squared * (30.0 - s * (60.0 - 30.0 * s)),
-        1.0 - squared * (18.0 - s * (32.0 - 15.0 * s)),
-        sign * width * s * (1.0 - s * (4.5 - s * (6.0 - 2.5 * s))),
-    )
-
-
-def _read(first: NDArray[np.intp], weights: tuple[Array, ...], coefficients: Array) -> Array:
-    """Return the interpolant with the given weights of the coefficients from `first` on."""
-    out = np.empty(first.shape)
-    kernels.read_terms(first.ravel(), tuple(weight.ravel() for weight in weights), coefficients, out.ravel())
-    return out
+    return _Places(3 * cell, between, hermite(between, grid.spacing), (clipped == mean).astype(np.float64))
 
 
 def pieces(grid: AssetGrid, coefficients: Array) -> Array:
@@ -224,7 +189,7 @@ def pieces(grid: AssetGrid, coefficients: Array) -> Array:
 def interpolate(grid: AssetGrid, coefficients: Array, mean: Array) -> Array:
     """Return W at next assets of the given mean, which is clipped to the range; the shape of `mean`."""
     places = _places(grid, mean)
-    return _read(places.first, places.weights, coefficients)
+    return read_terms(places.first, places.weights, coefficients)
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,7 +309,7 @@ def soft_response(
 
 def _backup(problem: SavingProblem, places: _Places, coefficients: Array) -> tuple[Array, Array]:
     """Return the backed-up values and the policy they come from."""
-    q = problem.follower_group + problem.follower_discount * _read(places.first, places.weights, coefficients)
+    q = problem.follower_group + problem.follower_discount * read_terms(places.first, places.weights, coefficients)
     top = q.max(axis=1, keepdims=True)
     weights = np.exp((q - top) / problem.temperature)
     total = weights.sum(axis=1, keepdims=True)
@@ -354,14 +319,7 @@ def _backup(problem: SavingProblem, places: _Places, coefficients: Array) -> tup
 
 def _kernel(places: _Places, policy: Array, smoothing: Array) -> Array:
     """Return sum_g pi(g | m) p(. | m, g) between nodes, shape (S, S)."""
-    return _scatter(places, policy, len(smoothing)) @ smoothing
-
-
-def _scatter(places: _Places, weight: Array, C: int) -> Array:
-    """Return the weights (S, G) as weights of the coefficients, shape (S, C)."""
-    out = np.zeros((len(weight), C))
-    kernels.scatter_terms(places.first, places.weights, weight, out)
-    return out
+    return scatter_terms(places.first, places.weights, policy, len(smoothing)) @ smoothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -469,13 +427,15 @@ def flows(made: SavingPlan) -> GroupFlows:
     identity = np.eye(len(grid))
     d = made.occupancy
     leader = grid.smoothing @ made.leader_values
-    q = problem.leader_group + problem.leader_discount * _read(places.first, places.weights, leader)
+    q = problem.leader_group + problem.leader_discount * read_terms(places.first, places.weights, leader)
     w = d[:, None] * pi * (q - (pi * q).sum(axis=1, keepdims=True)) / problem.temperature
-    caused = problem.follower_discount * (_scatter(places, w, len(leader)) @ grid.smoothing).sum(axis=0)
+    caused = problem.follower_discount * (
+        scatter_terms(places.first, places.weights, w, len(leader)) @ grid.smoothing
+    ).sum(axis=0)
     m = np.linalg.solve(identity - problem.follower_discount * response.kernel.T, caused)
     u = w + m[:, None] * pi
-    slopes = _hermite_slopes(places.between, grid.spacing)
+    slopes = hermite_slopes(places.between, grid.spacing)
     reached = d[:, None] * pi
-    direct = problem.leader_discount * _read(places.first, slopes, leader) * places.free * reached
-    through = problem.follower_discount * _read(places.first, slopes, response.coefficients) * places.free * u
+    direct = problem.leader_discount * read_terms(places.first, slopes, leader) * places.free * reached
+    through = problem.follower_discount * read_terms(places.first, slopes, response.coefficients) * places.free * u
     return GroupFlows(reached.sum(axis=0), u.sum(axis=0), direct.sum(axis=0), through.sum(axis=0))

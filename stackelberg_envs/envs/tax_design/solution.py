@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.envs.tax_design.asset_grid import SavingPlan, group_values, pieces
 from stackelberg_envs.envs.tax_design.economy import every_action
+from stackelberg_envs.envs.tax_design.group_policy import GroupPolicy, draw_groups, group_log_probabilities
 from stackelberg_envs.envs.tax_design.plan import TaxPlan, TypePlan
 from stackelberg_envs.solvers.episode import EpisodeValues
 from stackelberg_envs.solvers.planned import PlannedSolution
@@ -71,15 +71,15 @@ class TaxPolicy:
 
     def _groups(self, kind: int, assets: Array, u: Array) -> NDArray[np.int64]:
         out = np.empty(len(assets), np.int64)
-        kernels.draw_groups(u, assets, *self._arguments(kind), out)
+        draw_groups(u, assets, self._group_policy(kind), out)
         return out
 
-    def _arguments(self, kind: int) -> tuple[Array, Array, Array, float, float, float, float]:
-        """Return what the kernels take to know the policy of one type."""
+    def _group_policy(self, kind: int) -> GroupPolicy:
+        """Return the policy of one type over groups."""
         problem = self.plan.types[kind].saving.problem
-        grid, discount = problem.grid, problem.follower_discount
         arrays = problem.displacement, problem.follower_group, self._pieces[kind]
-        return *arrays, grid.low, grid.high, discount, problem.temperature
+        grid, discount = problem.grid, problem.follower_discount
+        return GroupPolicy(*arrays, grid.low, grid.high, discount, problem.temperature)
 
     @staticmethod
     def _within(one: TypePlan, ends: Array, group: NDArray[np.integer], u: Array) -> Actions:
@@ -97,7 +97,7 @@ class TaxPolicy:
             rows = np.flatnonzero(kinds == k)
             every = every_action(one.rules)
             number, of_group = every.number(actions[rows]), np.empty(len(rows))
-            kernels.group_log_probabilities(every.group[number], states[rows, 0], *self._arguments(k), of_group)
+            group_log_probabilities(every.group[number], states[rows, 0], self._group_policy(k), of_group)
             out[rows] = of_group + one.log_within[number]
         return out
 

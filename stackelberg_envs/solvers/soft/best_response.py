@@ -22,15 +22,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stackelberg_envs import kernels
-from stackelberg_envs.arrays import Array, require_at_least
+from stackelberg_envs.arrays import Array, IntArray, require_at_least
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, GameError
 from stackelberg_envs.games.primitives import Primitives
+from stackelberg_envs.jit import compiled
 from stackelberg_envs.solvers.soft.linear import Resolvent, resolvent
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference
 from stackelberg_envs.solvers.soft.precise_bounds import Bounds
 
-__all__ = ["BestResponse", "Response", "respond", "soft_best_response"]
+__all__ = [
+    "BestResponse",
+    "Response",
+    "SoftBackup",
+    "gibbs_policy",
+    "respond",
+    "soft_bellman_backup",
+    "soft_best_response",
+]
 
 DEFAULT_TOLERANCE = 1e-10
 MAX_NEWTON_STEPS = 200
@@ -40,6 +48,8 @@ CHORD_PROGRESS = 0.05
 LEAST_TEMPERATURE = 1e-290
 #: Values and their ratio to the temperature stay below this, so that nothing overflows on the way.
 LARGEST = 1e290
+#: exp of this is a thousandth of the unit of rounding.
+LEAST_EXPONENT = -43.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +99,8 @@ class Response:
     reference: Reference | None = None
 
 
-class _Backup:
-    """One soft Bellman operator with its work arrays."""
+class SoftBackup:
+    """One soft Bellman operator with its work arrays; see :func:`soft_bellman_backup`."""
 
     def __init__(self, game: Primitives) -> None:
         shape = game.follower_reward.shape
@@ -99,8 +109,9 @@ class _Backup:
         self.game = game
 
     def __call__(self, state_values: Array) -> tuple[float, float]:
+        """Back up into `q`, `values` and `out`; return the largest changes and entries of `out`."""
         game = self.game
-        return kernels.soft_bellman_backup(
+        return soft_bellman_backup(
             game.follower_reward,
             game.believed_transition.successors,
             game.believed_transition.probabilities,
@@ -117,7 +128,7 @@ class _Backup:
     def policy(self) -> Array:
         """Return the Gibbs policy of the last backup."""
         policy = np.empty_like(self.q)
-        kernels.gibbs_policy(self.q, self.values, self.game.temperature, policy)
+        gibbs_policy(self.q, self.values, self.game.temperature, policy)
         return policy
 
 
@@ -161,7 +172,7 @@ def respond(game: Primitives, tolerance: float, start: Array | None, settle: flo
     require_at_least(tolerance, 0.0, "tolerance")
     _require_representable(game)
     values = _start(game, start)
-    backup, system = _Backup(game), None
+    backup, system = SoftBackup(game), None
     # A probability's error for a residual.
     gain = game.follower_discount / (1.0 - game.follower_discount)
     factor = 0.5 * gain / game.temperature
@@ -195,7 +206,7 @@ def _start(game: Primitives, start: Array | None) -> Array:
     return values
 
 
-def _newton_system(backup: _Backup) -> Resolvent:
+def _newton_system(backup: SoftBackup) -> Resolvent:
     game = backup.game
     joint = game.leader_policy[:, :, None] * backup.policy()
     return resolvent(joint, game.believed_transition, game.continuing, game.follower_discount, game.num_contexts)
@@ -213,7 +224,7 @@ def _exponent_rounding(game: Primitives, floor: float) -> float:
     return floor / game.temperature + 8 * ROUNDING
 
 
-def _finished(backup: _Backup, residual: float, floor: float, tolerance: float) -> Response:
+def _finished(backup: SoftBackup, residual: float, floor: float, tolerance: float) -> Response:
     game = backup.game
     gain = game.follower_discount / (1.0 - game.follower_discount)
     error = gain * (residual + floor) + floor
@@ -266,3 +277,68 @@ def _require_representable(game: Primitives) -> None:
         raise GameError(
             f"temperature: expected one beside which rewards up to {size:.3g} can be told apart, got {temperature:.3g}"
         )
+
+
+@compiled
+def soft_bellman_backup(
+    reward: Array,
+    successors: IntArray,
+    probabilities: Array,
+    leader_policy: Array,
+    continuing: Array,
+    discount: float,
+    temperature: float,
+    values: Array,
+    q: Array,
+    soft_values: Array,
+    out: Array,
+) -> tuple[float, float]:
+    """Soft Bellman backup of `values`; temperature 0 takes the maximum instead.
+
+    `q` (Z, A, B), `soft_values` (Z, A) and `out` (Z,) are overwritten. Returns the largest |out - values| and
+    the largest |out|.
+    """
+    Z, A, B = q.shape
+    N = successors.shape[3]
+    residual, largest = 0.0, 0.0
+    for s in range(Z):
+        scale = discount * continuing[s]
+        total = 0.0
+        for a in range(A):
+            best = 0
+            for b in range(B):
+                ahead = 0.0
+                if scale != 0.0:
+                    for n in range(N):
+                        ahead += probabilities[s, a, b, n] * values[successors[s, a, b, n]]
+                q[s, a, b] = reward[s, a, b] + scale * ahead
+                if q[s, a, b] > q[s, a, best]:
+                    best = b
+            soft = q[s, a, best]
+            if temperature > 0.0:
+                mass = 1.0
+                for b in range(B):
+                    # The best action's own term is 1; terms below rounding are not worth an exponential.
+                    if b != best and q[s, a, b] - soft > LEAST_EXPONENT * temperature:
+                        mass += np.exp((q[s, a, b] - soft) / temperature)
+                soft += temperature * np.log(mass)
+            soft_values[s, a] = soft
+            total += leader_policy[s, a] * soft
+        out[s] = total
+        residual = max(residual, abs(total - values[s]))
+        largest = max(largest, abs(total))
+    return residual, largest
+
+
+@compiled
+def gibbs_policy(q: Array, soft_values: Array, temperature: float, out: Array) -> None:
+    """Write exp((q - v) / temperature), normalised, into `out` (Z, A, B)."""
+    Z, A, B = q.shape
+    for s in range(Z):
+        for a in range(A):
+            mass = 0.0
+            for b in range(B):
+                out[s, a, b] = np.exp((q[s, a, b] - soft_values[s, a]) / temperature)
+                mass += out[s, a, b]
+            for b in range(B):
+                out[s, a, b] /= mass

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.primitives import Primitives
-from stackelberg_envs.solvers.soft.linear import Resolvent, policy_matrix, resolvent
+from stackelberg_envs.solvers.soft.linear import Resolvent, next_values, policy_matrix, resolvent
 
 __all__ = [
     "LeaderEvaluation",
@@ -54,8 +53,7 @@ def evaluate(game: Primitives, response: Array) -> LeaderEvaluation:
     system = resolvent(joint, game.transition, game.continuing, game.leader_discount, game.num_contexts)
     expected_reward = np.einsum("sab,sab->s", joint, game.leader_reward)
     values = system.solve(expected_reward, EVALUATION_TOLERANCE * float(np.abs(expected_reward).max()))
-    q = np.empty_like(game.leader_reward)
-    kernels.next_values(game.transition.successors, game.transition.probabilities, values, q)
+    q = next_values(game.transition, values)
     q *= (game.leader_discount * game.continuing)[:, None, None]
     q += game.leader_reward
     return LeaderEvaluation(joint, q, values, float(game.initial @ values), system)

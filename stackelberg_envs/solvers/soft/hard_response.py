@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array, require_at_least
 from stackelberg_envs.errors import ArgumentError, ConvergenceError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft.best_response import BestResponse
-from stackelberg_envs.solvers.soft.linear import Resolvent, resolvent
+from stackelberg_envs.solvers.soft.linear import Resolvent, next_values, resolvent
 from stackelberg_envs.solvers.soft.precise import ROUNDING, power_of_two, precise_values
 
 __all__ = ["DEFAULT_TIE_MARGIN", "hard_best_response"]
@@ -132,9 +131,7 @@ class _Player:
 
     def ahead(self, values: Array) -> Array:
         """Return (1 - terminal) P values, shape (Z, A, B)."""
-        out, lists = np.empty_like(self.reward), self.transition
-        kernels.next_values(lists.successors, lists.probabilities, values, out)
-        return np.asarray(self.game.continuing[:, None, None] * out)
+        return np.asarray(self.game.continuing[:, None, None] * next_values(self.transition, values))
 
     def _rounding(self, solved: _Solved) -> Array:
         """Return a bound on the error of each entry of Q."""

@@ -17,7 +17,6 @@ from functools import cached_property
 
 import numpy as np
 
-from stackelberg_envs import kernels
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.cotangents import Cotangents
@@ -33,7 +32,7 @@ from stackelberg_envs.solvers.soft.best_response import (
     rounded_response,
 )
 from stackelberg_envs.solvers.soft.evaluation import EVALUATION_TOLERANCE, LeaderEvaluation, evaluate
-from stackelberg_envs.solvers.soft.linear import resolvent
+from stackelberg_envs.solvers.soft.linear import push_flow, resolvent
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference, exact_dot
 
 __all__ = ["EVERYTHING", "Flows", "Plan", "hypergradient", "make_plan"]
@@ -79,8 +78,7 @@ def hypergradient(game: Primitives, best: BestResponse, leader: LeaderEvaluation
     advantage = leader.q - np.einsum("sab,sab->sa", best.policy, leader.q)[:, :, None]
     w = d[:, None, None] * leader.joint_policy * advantage / game.temperature
     believed = game.believed_transition
-    inflow = np.empty(len(d))
-    kernels.push_flow(w, believed.successors, believed.probabilities, game.continuing, inflow)
+    inflow = push_flow(w, believed, game.continuing)
     inflow *= game.follower_discount
     system = leader.system
     if believed is not game.transition or game.follower_discount != game.leader_discount:

@@ -13,12 +13,12 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import scipy
 
-from stackelberg_envs import kernels
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ConvergenceError
 from stackelberg_envs.games.transitions import Transition
+from stackelberg_envs.jit import compiled
 
-__all__ = ["Resolvent", "choose", "policy_matrix", "resolvent"]
+__all__ = ["Resolvent", "choose", "next_values", "policy_matrix", "push_flow", "resolvent"]
 
 #: Up to this many states a block, one dense LU serves every right-hand side. Measured break-even with the
 #: Krylov solver on one core: 350 states on random games, 450 on grids (benchmarks/speed_oracle.py). It is
@@ -89,7 +89,7 @@ def policy_matrix(joint_policy: Array, transition: Transition, continuing: Array
     """Return P_pi as a sparse array, shape (Z, Z); see :func:`resolvent` for the arguments."""
     Z = len(continuing)
     data = np.empty(transition.probabilities.size)
-    kernels.policy_matrix_data(joint_policy, transition.probabilities, continuing, data)
+    _write_entries(joint_policy, transition.probabilities, continuing, data)
     # Padding and actions that are never taken are left out: where padding is most of the lists, as in a model
     # made of counts, products took ten times as long with it.
     used = data != 0.0
@@ -102,9 +102,7 @@ class _Dense:
     def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float, K: int) -> None:
         S = len(continuing) // K
         matrix = np.empty((K, S, S))
-        kernels.policy_matrix(
-            -discount * joint_policy, transition.successors, transition.probabilities, continuing, matrix
-        )
+        _write_blocks(-discount * joint_policy, transition.successors, transition.probabilities, continuing, matrix)
         matrix.reshape(K, S * S)[:, :: S + 1] += 1.0
         # LU of each block's transpose: the transposed view is in LAPACK's own order and is not copied.
         # LAPACK is called directly: SciPy's wrappers cost as much as the solve itself at a hundred states.
@@ -129,7 +127,7 @@ class _Banded:
         # LAPACK's rows: `lower` more for the fill-in of pivoting, then the band. Stored transposed, so that
         # its transpose is in Fortran's order and is not copied.
         rows = np.empty((len(continuing), 2 * lower + upper + 1))
-        kernels.policy_band(
+        _write_band(
             -discount * joint_policy,
             transition.successors,
             transition.probabilities,
@@ -224,3 +222,96 @@ def _rounding(matrix: Any, rhs: Array, out: Array, norm: Any) -> float:
     """Return one unit of rounding of the terms in the residual rhs - (out - matrix @ out)."""
     size = np.abs(out)
     return float(np.finfo(float).eps * norm(np.abs(rhs) + size + matrix @ size))
+
+
+def next_values(transition: Transition, values: Array) -> Array:
+    """Return sum_t P(t | s, a, b) values[t], shape (Z, A, B), for values of shape (Z,)."""
+    out = np.empty(transition.probabilities.shape[:3])
+    _next_values(transition.successors, transition.probabilities, values, out)
+    return out
+
+
+@compiled
+def _next_values(successors: IntArray, probabilities: Array, values: Array, out: Array) -> None:
+    """Write sum_t P(t | s, a, b) values[t] into `out` (Z, A, B)."""
+    Z, A, B, N = probabilities.shape
+    for s in range(Z):
+        for a in range(A):
+            for b in range(B):
+                total = 0.0
+                for n in range(N):
+                    total += probabilities[s, a, b, n] * values[successors[s, a, b, n]]
+                out[s, a, b] = total
+
+
+def push_flow(flow: Array, transition: Transition, continuing: Array) -> Array:
+    """Return sum_{s,a,b} continuing flow P(t | s, a, b), shape (Z,), for a flow of shape (Z, A, B)."""
+    out = np.empty(len(continuing))
+    _push_flow(flow, transition.successors, transition.probabilities, continuing, out)
+    return out
+
+
+@compiled
+def _push_flow(flow: Array, successors: IntArray, probabilities: Array, continuing: Array, out: Array) -> None:
+    """Write sum_{s,a,b} continuing flow P(t | s, a, b) into `out` (Z,)."""
+    Z, A, B, N = probabilities.shape
+    out[:] = 0.0
+    for s in range(Z):
+        if continuing[s] == 0.0:
+            continue
+        for a in range(A):
+            for b in range(B):
+                for n in range(N):
+                    out[successors[s, a, b, n]] += flow[s, a, b] * probabilities[s, a, b, n]
+
+
+@compiled
+def _write_blocks(
+    joint_policy: Array, successors: IntArray, probabilities: Array, continuing: Array, out: Array
+) -> None:
+    """Write P_pi[k, s, t] into `out` (K, S, S); joint states are k * S + s and contexts do not mix."""
+    K, S, _ = out.shape
+    _, A, B, N = successors.shape
+    out[:] = 0.0
+    for z in range(K * S):
+        k = z // S
+        if continuing[z] == 0.0:
+            continue
+        for a in range(A):
+            for b in range(B):
+                weight = joint_policy[z, a, b]
+                for n in range(N):
+                    out[k, z - k * S, successors[z, a, b, n] - k * S] += weight * probabilities[z, a, b, n]
+
+
+@compiled
+def _write_band(
+    joint_policy: Array, successors: IntArray, probabilities: Array, continuing: Array, diagonal: int, out: Array
+) -> None:
+    """Write P_pi[s, t] into `out[t, diagonal + s - t]`: LAPACK's band storage, transposed, (Z, rows)."""
+    Z, A, B, N = successors.shape
+    out[:] = 0.0
+    for s in range(Z):
+        if continuing[s] == 0.0:
+            continue
+        for a in range(A):
+            for b in range(B):
+                weight = joint_policy[s, a, b]
+                for n in range(N):
+                    if probabilities[s, a, b, n] > 0.0:
+                        t = successors[s, a, b, n]
+                        out[t, diagonal + s - t] += weight * probabilities[s, a, b, n]
+
+
+@compiled
+def _write_entries(joint_policy: Array, probabilities: Array, continuing: Array, out: Array) -> None:
+    """Write the entries of the sparse P_pi, row by row in the order of the successor lists, into `out`."""
+    Z, A, B, N = probabilities.shape
+    i = 0
+    for s in range(Z):
+        for a in range(A):
+            for b in range(B):
+                weight = continuing[s] * joint_policy[s, a, b]
+                for n in range(N):
+                    out[i] = weight * probabilities[s, a, b, n]
+                    i += 1

@@ -20,9 +20,8 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.kernels import next_values
 from stackelberg_envs.solvers.soft import precise_kernels as kernels
-from stackelberg_envs.solvers.soft.linear import Resolvent, resolvent
+from stackelberg_envs.solvers.soft.linear import Resolvent, next_values, resolvent
 from stackelberg_envs.solvers.soft.precise_kernels import UNIT
 
 __all__ = ["Reference", "exact_dot", "power_of_two"]
@@ -229,9 +228,7 @@ class Reference:
 
     def ahead(self, values: Array) -> Array:
         """Return (1 - terminal) P values in floats, shape (Z, A, B), for values of shape (Z,)."""
-        out, truth = np.empty(self.q.shape[1:]), self.game.transition
-        next_values(truth.successors, truth.probabilities, values, out)
-        return np.asarray(self.game.continuing[:, None, None] * out)
+        return np.asarray(self.game.continuing[:, None, None] * next_values(self.game.transition, values))
 
     def _transposed(
         self, system: Resolvent, rhs: Array, transition: Transition, discount: float

@@ -22,8 +22,7 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.kernels import next_values
-from stackelberg_envs.solvers.soft.linear import Resolvent
+from stackelberg_envs.solvers.soft.linear import Resolvent, next_values
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference
 from stackelberg_envs.solvers.soft.precise_kernels import UNIT
 
@@ -169,9 +168,7 @@ class Bounds:
         near = 2 * self._limits[0] * self._made.left / game.temperature
         if 4 * self._states * near > 0.1:
             kappa = np.full_like(kappa, 2 * limit)
-        out = np.empty(game.follower_reward.shape)
-        next_values(transition.successors, transition.probabilities, ALLOWANCE * kappa, out)
-        return np.asarray(discount * game.continuing[:, None, None] * out)
+        return np.asarray(discount * game.continuing[:, None, None] * next_values(transition, ALLOWANCE * kappa))
 
 
 def meeting_times(system: Resolvent, initial: Array, num_contexts: int, limit: float) -> Array:

@@ -1,17 +1,16 @@
 """Kernels in twice the precision of floats: each number is an unevaluated sum of two of them.
 
 Sums and products are exact up to about 2^-104 of their size (Dekker 1971; Hida, Li and Bailey 2001). Arrays of such
-numbers are pairs of arrays (high, low). Index letters as in :mod:`stackelberg_envs.kernels`, and for the same reason
-all kernels that call each other stay in this file.
+numbers are pairs of arrays (high, low). Index letters: s joint state, a leader
+action, b follower action, n position in a successor list, t next state.
 """
 
 from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.jit import compiled
 
 __all__ = [
     "UNIT",
@@ -36,20 +35,20 @@ FIFTH, FIFTH_LOW = 0.2, -1.1102230246251566e-17
 HALVINGS = 9
 
 
-@njit(cache=True)
+@compiled
 def _sum(a: float, b: float) -> tuple[float, float]:
     s = a + b
     other = s - a
     return s, (a - (s - other)) + (b - other)
 
 
-@njit(cache=True)
+@compiled
 def _quick_sum(a: float, b: float) -> tuple[float, float]:
     s = a + b
     return s, b - (s - a)
 
 
-@njit(cache=True)
+@compiled
 def _product(a: float, b: float) -> tuple[float, float]:
     p = a * b
     c = SPLITTER * a
@@ -61,7 +60,7 @@ def _product(a: float, b: float) -> tuple[float, float]:
     return p, ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
-@njit(cache=True)
+@compiled
 def _add(a: float, a_low: float, b: float, b_low: float) -> tuple[float, float]:
     s, e = _sum(a, b)
     t, f = _sum(a_low, b_low)
@@ -69,19 +68,19 @@ def _add(a: float, a_low: float, b: float, b_low: float) -> tuple[float, float]:
     return _quick_sum(s, e + f)
 
 
-@njit(cache=True)
+@compiled
 def _scale(a: float, a_low: float, b: float) -> tuple[float, float]:
     p, e = _product(a, b)
     return _quick_sum(p, e + a_low * b)
 
 
-@njit(cache=True)
+@compiled
 def _multiply(a: float, a_low: float, b: float, b_low: float) -> tuple[float, float]:
     p, e = _product(a, b)
     return _quick_sum(p, e + (a * b_low + a_low * b))
 
 
-@njit(cache=True)
+@compiled
 def _divide(a: float, a_low: float, b: float, b_low: float) -> tuple[float, float]:
     first = a / b
     p, e = _scale(b, b_low, first)
@@ -93,7 +92,7 @@ def _divide(a: float, a_low: float, b: float, b_low: float) -> tuple[float, floa
     return _add(q, q_low, r / b, 0.0)
 
 
-@njit(cache=True)
+@compiled
 def _exp(x: float, x_low: float) -> tuple[float, float]:
     """Return exp of a number in [LEAST_EXPONENT, 700]."""
     m = math.floor(x / LN2_HIGH + 0.5)
@@ -124,7 +123,7 @@ def _exp(x: float, x_low: float) -> tuple[float, float]:
     return math.ldexp(s, whole), math.ldexp(s_low, whole)
 
 
-@njit(cache=True)
+@compiled
 def _log(x: float, x_low: float) -> tuple[float, float]:
     """Return log of a number of at least 1: one Newton step from that of its high part."""
     y = math.log(x)
@@ -134,12 +133,12 @@ def _log(x: float, x_low: float) -> tuple[float, float]:
     return _add(y, 0.0, e, e_low - 0.5 * e * e)
 
 
-@njit(cache=True)
+@compiled
 def _less(a: float, a_low: float, b: float, b_low: float) -> bool:
     return a < b or (a == b and a_low < b_low)
 
 
-@njit(cache=True)
+@compiled
 def _ahead(successors: IntArray, probabilities: Array, values: Array) -> tuple[float, float]:
     """Return sum_n probabilities[n] values[successors[n]]."""
     x, y = 0.0, 0.0
@@ -150,7 +149,7 @@ def _ahead(successors: IntArray, probabilities: Array, values: Array) -> tuple[f
     return x, y
 
 
-@njit(cache=True)
+@compiled
 def precise_backup(
     reward: Array,
     successors: IntArray,
@@ -205,7 +204,7 @@ def precise_backup(
         out[0, s], out[1, s] = total, total_low
 
 
-@njit(cache=True)
+@compiled
 def precise_next_values(successors: IntArray, probabilities: Array, values: Array, out: Array) -> None:
     """Write sum_t P(t | s, a, b) values[t] into `out` (2, Z, A, B)."""
     Z, A, B, _ = probabilities.shape
@@ -215,7 +214,7 @@ def precise_next_values(successors: IntArray, probabilities: Array, values: Arra
                 out[0, s, a, b], out[1, s, a, b] = _ahead(successors[s, a, b], probabilities[s, a, b], values)
 
 
-@njit(cache=True)
+@compiled
 def precise_residual(
     leader_policy: Array,
     policy: Array,
@@ -247,7 +246,7 @@ def precise_residual(
         out[0, s], out[1, s] = total, total_low
 
 
-@njit(cache=True)
+@compiled
 def precise_transposed(
     leader_policy: Array,
     policy: Array,
@@ -278,7 +277,7 @@ def precise_transposed(
                     out[0, t], out[1, t] = _add(out[0, t], out[1, t], u, v)
 
 
-@njit(cache=True)
+@compiled
 def precise_flow(
     leader_policy: Array,
     policy: Array,
@@ -336,7 +335,7 @@ def precise_flow(
                         inflow[0, t], inflow[1, t] = _add(inflow[0, t], inflow[1, t], u, v)
 
 
-@njit(cache=True)
+@compiled
 def precise_reward_flow(leader_policy: Array, policy: Array, w: Array, m: Array, out: Array) -> None:
     """Write w + m f g into `out` (2, Z, A, B)."""
     _, Z, A, B = policy.shape

@@ -119,14 +119,14 @@ def test_weights_of_any_size_give_the_same_answer_in_few_passes(size, monkeypatc
     _, solution, seen = small_play(terminal=0, horizon=3)
     weights = np.random.default_rng(4).integers(-3, 4, solution.leader.q.shape) * 1.0
     policy, soft = solution.primitives.leader_policy, np.zeros((4, 2))
-    passes, trace = [], visit_averages.kernels.visit_trace
+    passes, trace = [], visit_averages.visit_trace
 
     def counted(*arguments):
         passes.append(1)
         assert len(passes) < 200
         trace(*arguments)
 
-    monkeypatch.setattr(visit_averages.kernels, "visit_trace", counted)
+    monkeypatch.setattr(visit_averages, "visit_trace", counted)
     follow = [
         follow_visits(c, seen, policy, follower_discount=DISCOUNT, follower_values=soft)
         for c in (weights, size * weights)

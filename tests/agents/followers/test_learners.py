@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from agents import kernels
 from agents.followers import FollowerView, follower_class
+from agents.followers.expected_sarsa import expected_sarsa
 from agents.followers.soft_q_learning import SoftQLearning
+from agents.followers.tabular import LearningTask
 from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.gymnasium_views import FollowerEnv
+from stackelberg_envs.play.rollout_kernel import GameTables
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import response_gap
 
@@ -72,10 +74,9 @@ def test_one_step_of_expected_sarsa_by_hand():
     q, visits = np.zeros((1, 1, 2)), np.zeros((1, 1, 2))
     reward, successors = np.array([[[1.0, 0.0]]]), np.zeros((1, 1, 2, 1), np.int32)
     rng, ones = np.random.default_rng(0), np.ones(1)
-    episodes = kernels.expected_sarsa(
-        rng, ones, np.ones((1, 1)), reward, successors, np.ones((1, 1, 2, 1)), ones,
-        10, 0.5, 1.0, 0.1, 0.0, 1, visits, q,
-    )  # fmt: skip
+    game = GameTables(ones, np.ones((1, 1)), successors, np.ones((1, 1, 2, 1)), ones, horizon=10)
+    task = LearningTask(reward, discount=0.5, temperature=1.0, least_step=0.1, exploration=0.0)
+    episodes = expected_sarsa(rng, game, task, 1, visits, q)
     taken = int(visits[0, 0].argmax())
     assert episodes == 1
     assert q[0, 0, taken] == pytest.approx(reward[0, 0, taken] + 0.5 * np.log(2.0))

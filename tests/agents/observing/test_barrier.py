@@ -46,7 +46,7 @@ BARRED = (
     "agents.followers",
 )
 #: Where a leader's own code lives.
-LEADERS_OWN = ("agents.leaders", "agents.estimators", "agents.planning", "agents.learning", "agents.kernels")
+LEADERS_OWN = ("agents.leaders", "agents.estimators", "agents.planning", "agents.learning")
 GAMES = [discrete_toy_v0.make_game(), four_rooms_v0.make_game()]
 
 

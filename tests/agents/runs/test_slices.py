@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-from agents import kernels
-from agents.estimators import unrolled
-from stackelberg_envs import kernels as shared
+from agents.estimators import counts, critics, unrolled
+from agents.followers.expected_sarsa import expected_sarsa
+from agents.followers.soft_q_learning import soft_q_learning
+from agents.followers.tabular import LearningTask
+from stackelberg_envs import jit
 from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.play.rollout_kernel import GameTables
 
 GAME = random_tabular_v0.make_game(S=5, A=2, B=3, K=2, terminal=1, commitment="policy", seed=4)
 PLAY = GAME.primitives(np.full((5, 2), 0.5))
@@ -14,10 +17,10 @@ SHAPE = PLAY.follower_reward.shape
 LISTS = PLAY.transition.successors, PLAY.transition.probabilities
 
 
-def learned(name, rng, steps=300):
-    q, visits = np.zeros(SHAPE), np.zeros(SHAPE)
-    fixed = (np.cumsum(PLAY.initial), PLAY.leader_policy, PLAY.follower_reward, *LISTS, PLAY.continuing, 7)
-    episodes = getattr(kernels, name)(rng, *fixed, 0.9, 0.3, 0.05, 0.1, steps, visits, q)
+def learned(learn, steps=300):
+    rng, q, visits = np.random.default_rng(1), np.zeros(SHAPE), np.zeros(SHAPE)
+    task = LearningTask(PLAY.follower_reward, 0.9, 0.3, 0.05, 0.1)
+    episodes = learn(rng, GameTables.of(PLAY, 7), task, steps, visits, q)
     return episodes, q, visits, rng.random()
 
 
@@ -28,19 +31,19 @@ def recorded():
     return z, a, b, u, ends, rng.standard_normal(200)
 
 
-def critics():
+def evaluated():
     *steps, ends, rewards = recorded()
     behaviour, bonus = np.full(SHAPE, 1 / 3), np.full(SHAPE, 0.1)
     table, values = np.zeros(SHAPE), np.zeros(SHAPE[0])
     fixed = (PLAY.leader_policy, behaviour, bonus, 0.9)
-    error = kernels.evaluate_behaviour(*steps, ends, rewards, *fixed, 0.01, 3, np.empty(SHAPE), table, values)
+    error = critics.evaluate_behaviour(*steps, ends, rewards, *fixed, 0.01, 3, np.empty(SHAPE), table, values)
     return error, table, values
 
 
 def counted(places):
     *steps, ends, _ = recorded()
-    successors, counts = np.zeros((*SHAPE, places), dtype=np.int32), np.zeros((*SHAPE, places))
-    return kernels.record_successors(*steps, ends, 3, successors, counts), successors, counts
+    successors, numbers = np.zeros((*SHAPE, places), dtype=np.int32), np.zeros((*SHAPE, places))
+    return counts._record_successors(*steps, ends, 3, successors, numbers), successors, numbers
 
 
 def swept():
@@ -51,9 +54,9 @@ def swept():
 @pytest.mark.parametrize(
     "do",
     [
-        lambda: learned("soft_q_learning", np.random.default_rng(1)),
-        lambda: learned("expected_sarsa", np.random.default_rng(1)),
-        critics,
+        lambda: learned(soft_q_learning),
+        lambda: learned(expected_sarsa),
+        evaluated,
         lambda: counted(2),
         lambda: counted(10),
         swept,
@@ -62,7 +65,7 @@ def swept():
 def test_slices_of_any_size_give_the_same_bits(do, monkeypatch):
     whole = do()
     for size in (1, 7, 199, 200):
-        monkeypatch.setattr(shared, "SLICE", size)
+        monkeypatch.setattr(jit, "SLICE", size)
         monkeypatch.setattr(unrolled, "LARGEST_WORK", size)
         for one, other in zip(do(), whole, strict=True):
             np.testing.assert_array_equal(one, other)
