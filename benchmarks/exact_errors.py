@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stackelberg_envs.games.commitments.tables import StateIncentive
+from stackelberg_envs.games.commitments.incentives import StateIncentive
 from stackelberg_envs.games.tabular import Primitives, TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft import linear

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
-from stackelberg_envs.games.commitments.tables import StateIncentive
+from stackelberg_envs.games.commitments.incentives import StateIncentive
 from stackelberg_envs.games.tabular import Primitives, TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.responses import soft_best_response

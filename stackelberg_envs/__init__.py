@@ -44,14 +44,14 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.batched import BatchStep as BatchStep
     from stackelberg_envs.games.commitments.base import Commitment as Commitment
     from stackelberg_envs.games.commitments.base import Effect as Effect
-    from stackelberg_envs.games.commitments.tables import FunctionCommitment as FunctionCommitment
-    from stackelberg_envs.games.commitments.tables import Incentive as Incentive
-    from stackelberg_envs.games.commitments.tables import IncentiveCost as IncentiveCost
-    from stackelberg_envs.games.commitments.tables import Joint as Joint
-    from stackelberg_envs.games.commitments.tables import LinearFeatures as LinearFeatures
-    from stackelberg_envs.games.commitments.tables import PolicyTable as PolicyTable
-    from stackelberg_envs.games.commitments.tables import StateIncentive as StateIncentive
-    from stackelberg_envs.games.commitments.tables import TransitionMixture as TransitionMixture
+    from stackelberg_envs.games.commitments.function import FunctionCommitment as FunctionCommitment
+    from stackelberg_envs.games.commitments.incentives import Incentive as Incentive
+    from stackelberg_envs.games.commitments.incentives import IncentiveCost as IncentiveCost
+    from stackelberg_envs.games.commitments.incentives import LinearFeatures as LinearFeatures
+    from stackelberg_envs.games.commitments.incentives import StateIncentive as StateIncentive
+    from stackelberg_envs.games.commitments.joint import Joint as Joint
+    from stackelberg_envs.games.commitments.policy_table import PolicyTable as PolicyTable
+    from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture as TransitionMixture
     from stackelberg_envs.games.contexts import combine as combine
     from stackelberg_envs.games.cotangents import Cotangents as Cotangents
     from stackelberg_envs.games.discretised import discretise as discretise
@@ -77,21 +77,21 @@ _EXPORTS = {
     "Cotangents": "games.cotangents",
     "Effect": "games.commitments.base",
     "EnvSpec": "faces.registration",
-    "FunctionCommitment": "games.commitments.tables",
+    "FunctionCommitment": "games.commitments.function",
     "Game": "games.tabular",
-    "Incentive": "games.commitments.tables",
-    "IncentiveCost": "games.commitments.tables",
-    "Joint": "games.commitments.tables",
-    "LinearFeatures": "games.commitments.tables",
-    "PolicyTable": "games.commitments.tables",
+    "Incentive": "games.commitments.incentives",
+    "IncentiveCost": "games.commitments.incentives",
+    "Joint": "games.commitments.joint",
+    "LinearFeatures": "games.commitments.incentives",
+    "PolicyTable": "games.commitments.policy_table",
     "SampledCommitment": "games.samples",
     "SampledEffect": "games.samples",
     "Samples": "games.samples",
     "Solution": "solvers.solution",
-    "StateIncentive": "games.commitments.tables",
+    "StateIncentive": "games.commitments.incentives",
     "TabularGame": "games.tabular",
     "Transition": "games.transitions",
-    "TransitionMixture": "games.commitments.tables",
+    "TransitionMixture": "games.commitments.transition_mixture",
     "check_env": "conformity.checks",
     "check_game": "conformity.checks",
     "combine": "games.contexts",

@@ -22,7 +22,7 @@ from agents.state import stateful
 from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, as_float, first_index
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.commitments.tables import Commitment
+from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.validation import checked
 
 __all__ = [

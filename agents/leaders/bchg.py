@@ -29,7 +29,7 @@ from agents.options import Natural, NonNegative, option
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.games.commitments.tables import Commitment
+from stackelberg_envs.games.commitments.base import Commitment
 
 __all__ = ["Bchg", "BchgConfig"]
 

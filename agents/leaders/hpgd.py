@@ -22,7 +22,7 @@ from agents.options import Count, option
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.games.commitments.tables import Commitment
+from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.cotangents import Cotangents
 
 __all__ = ["Hpgd", "HpgdConfig", "HpgdOracle", "HpgdOracleConfig"]

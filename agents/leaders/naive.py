@@ -13,7 +13,7 @@ from agents.observing.brief import Information
 from agents.observing.trajectories import Trajectories
 from agents.options import option
 from agents.state import stateful
-from stackelberg_envs.games.commitments.tables import Commitment
+from stackelberg_envs.games.commitments.base import Commitment
 
 __all__ = ["Naive", "NaiveConfig"]
 

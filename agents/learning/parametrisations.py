@@ -9,7 +9,7 @@ import scipy
 
 from stackelberg_envs.arrays import Array, require_text
 from stackelberg_envs.errors import ArgumentError, unknown_name
-from stackelberg_envs.games.commitments.tables import Commitment
+from stackelberg_envs.games.commitments.base import Commitment
 
 __all__ = [
     "PARAMETRISATIONS",

@@ -12,7 +12,7 @@ import numpy as np
 from agents.learning.parametrisations import Parametrisation
 from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.games.commitments.tables import Commitment
+from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.samples import ActionSpec, ModelClass
 
 __all__ = ["Brief", "Information"]

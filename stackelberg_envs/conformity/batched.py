@@ -17,7 +17,7 @@ from stackelberg_envs.conformity.values import check_batched_values, tell_horizo
 from stackelberg_envs.errors import ConformityError, InstabilityError, StackelbergError
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions, require_action_space
 from stackelberg_envs.games.batched import BatchedGame, BatchStep, SampledSolution, played_bounds, what_was_given
-from stackelberg_envs.games.commitments.tables import MISTAKES
+from stackelberg_envs.games.commitments.base import MISTAKES
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.samples import SampledEffect, Samples, sampled_difference_vjp
 from stackelberg_envs.play.session import draw_contexts

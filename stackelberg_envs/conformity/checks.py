@@ -22,7 +22,7 @@ from stackelberg_envs.conformity.travel import require_travel
 from stackelberg_envs.conformity.values import check_tabular_values, tell_horizon
 from stackelberg_envs.errors import ArgumentError, ConformityError
 from stackelberg_envs.games.batched import BatchedGame
-from stackelberg_envs.games.commitments.tables import DIFFERENCE_STEP, Commitment, Effect, finite_difference_vjp
+from stackelberg_envs.games.commitments.base import DIFFERENCE_STEP, Commitment, Effect, finite_difference_vjp
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.tabular import Game, Primitives, TabularGame
 from stackelberg_envs.play.resets import require_seed

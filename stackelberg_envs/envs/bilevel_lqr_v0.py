@@ -40,7 +40,8 @@ from typing import Any
 import numpy as np
 
 from stackelberg_envs.faces.registration import declare
-from stackelberg_envs.games.linear_forms import BumpReward, GainCommitment, LinearForm, LinearNumbers, free_dynamics
+from stackelberg_envs.games.commitments.gain import GainCommitment
+from stackelberg_envs.games.linear_forms import BumpReward, LinearForm, LinearNumbers, free_dynamics
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 
 BOUND = 12.0

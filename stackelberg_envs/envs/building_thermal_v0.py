@@ -43,7 +43,8 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.faces.registration import declare
-from stackelberg_envs.games.linear_forms import DynamicsCommitment, LinearForm, LinearNumbers, QuadraticReward
+from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
+from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, QuadraticReward
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 
 ZONES, UNITS = 4, 2

@@ -41,7 +41,7 @@ import numpy as np
 
 from stackelberg_envs.arrays import require_number
 from stackelberg_envs.faces.registration import declare
-from stackelberg_envs.games.commitments.tables import PolicyTable
+from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 

@@ -57,7 +57,8 @@ from stackelberg_envs.arrays import (
 )
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.faces.registration import declare
-from stackelberg_envs.games.commitments.tables import IncentiveCost, Joint, StateIncentive
+from stackelberg_envs.games.commitments.incentives import IncentiveCost, StateIncentive
+from stackelberg_envs.games.commitments.joint import Joint
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 

@@ -35,7 +35,9 @@ import numpy as np
 from stackelberg_envs.arrays import require_count, require_room, require_text
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.registration import declare
-from stackelberg_envs.games.commitments.tables import Commitment, LinearFeatures, PolicyTable
+from stackelberg_envs.games.commitments.base import Commitment
+from stackelberg_envs.games.commitments.incentives import LinearFeatures
+from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 

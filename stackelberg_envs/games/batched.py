@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from stackelberg_envs.arrays import Array, IntArray, as_float, first_index, frozen, require_rows_sum_to_one
 from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
 from stackelberg_envs.games.actions import action_bounds, checked_actions
-from stackelberg_envs.games.commitments.tables import MISTAKES
+from stackelberg_envs.games.commitments.base import MISTAKES
 from stackelberg_envs.games.samples import Actions, ModelClass, PlayRecord, SampledCommitment
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.tabular_checks import require_commitment, shared_scalars

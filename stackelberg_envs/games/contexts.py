@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.arrays import Array, as_float, frozen
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.games.commitments.tables import Commitment, Effect
+from stackelberg_envs.games.commitments.base import Commitment, Effect
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import (
     Array,
@@ -25,18 +24,15 @@ from stackelberg_envs.arrays import (
     frozen,
     require_count,
     require_number,
-    require_positive,
 )
-from stackelberg_envs.errors import CommitmentError, GameError
-from stackelberg_envs.games.commitments.base import need
-from stackelberg_envs.games.cotangents import Cotangents
-from stackelberg_envs.games.matrices import as_matrix, as_symmetric, is_definite, require_semidefinite
-from stackelberg_envs.games.samples import SampledCommitment, SampledEffect, Samples
+from stackelberg_envs.errors import GameError
+from stackelberg_envs.games.matrices import as_matrix, as_symmetric, require_semidefinite
+
+if TYPE_CHECKING:
+    from stackelberg_envs.games.commitments.gain import GainCommitment
 
 __all__ = [
     "BumpReward",
-    "DynamicsCommitment",
-    "GainCommitment",
     "LeaderReward",
     "LinearForm",
     "LinearGaussianPolicy",
@@ -90,14 +86,14 @@ class LinearNumbers:
     def __post_init__(self) -> None:
         """Convert, check and freeze every array."""
         for name in ("weights", "initial_mean"):
-            _keep(self, name, _at_most(LARGEST_STATE, _as_vector(getattr(self, name), name), name))
+            _keep(self, name, at_most(LARGEST_STATE, as_vector(getattr(self, name), name), name))
         for name in ("follower_input", "leader_input"):
-            _keep(self, name, _at_most(LARGEST_STATE, as_matrix(getattr(self, name), name), name))
+            _keep(self, name, at_most(LARGEST_STATE, as_matrix(getattr(self, name), name), name))
         for name in ("noise", "state_cost", "action_cost", "initial_covariance"):
-            _keep(self, name, _at_most(LARGEST_STATE**2, as_symmetric(getattr(self, name), name), name))
+            _keep(self, name, at_most(LARGEST_STATE**2, as_symmetric(getattr(self, name), name), name))
 
 
-def _at_most(most: float, array: Array, name: str) -> Array:
+def at_most(most: float, array: Array, name: str) -> Array:
     """Return the array, unless products of its numbers with those of others would be no numbers."""
     over = np.abs(array) > most
     if over.any():
@@ -110,7 +106,7 @@ def _keep(owner: object, name: str, value: object) -> None:
     object.__setattr__(owner, name, value)
 
 
-def _as_vector(value: Any, name: str) -> Array:
+def as_vector(value: Any, name: str) -> Array:
     array = as_float(value, name)
     if array.ndim != 1:
         raise GameError(f"{name}: expected a vector, got shape {array.shape}")
@@ -193,9 +189,9 @@ class LinearForm:
         if len(noise) != A:
             raise GameError(f"leader_noise: expected shape {(A, A)} for these gains, got {noise.shape}")
         require_semidefinite(noise, "leader_noise")
-        _at_most(LARGEST_STATE**2, noise, "leader_noise")
+        at_most(LARGEST_STATE**2, noise, "leader_noise")
         for name, table in (("basis", basis), ("gains", gains)):
-            _at_most(LARGEST_STATE, table, name)
+            at_most(LARGEST_STATE, table, name)
         _keep(self, "basis", frozen(basis))
         _keep(self, "gains", frozen(gains))
         _keep(self, "leader_noise", noise)
@@ -278,11 +274,11 @@ class BumpReward:
 
     def __post_init__(self) -> None:
         """Convert, check and freeze both."""
-        target, width = _as_vector(self.target, "target"), _as_vector(self.width, "width")
+        target, width = as_vector(self.target, "target"), as_vector(self.width, "width")
         if target.shape != width.shape:
             raise GameError(f"width: expected shape {target.shape} as the target, got {width.shape}")
-        _at_most(LARGEST_STATE, target, "target")
-        _at_most(LARGEST_STATE, width, "width")
+        at_most(LARGEST_STATE, target, "target")
+        at_most(LARGEST_STATE, width, "width")
         flat = ~(width >= 1.0 / LARGEST_STATE)
         if flat.any():
             where = first_index(flat)
@@ -320,7 +316,7 @@ class QuadraticReward:
         """Convert, symmetrise and freeze both."""
         for name in ("state_cost", "action_cost"):
             matrix = as_symmetric(getattr(self, name), f"reward.{name}")
-            _keep(self, name, _at_most(LARGEST_STATE**2, matrix, f"reward.{name}"))
+            _keep(self, name, at_most(LARGEST_STATE**2, matrix, f"reward.{name}"))
 
     def at(self, states: Array, follower_actions: Array) -> Array:
         """Return the reward of n steps, shape (n,)."""
@@ -335,7 +331,7 @@ def quadratic(matrix: Array, vectors: Array) -> Array:
     return np.asarray(np.einsum("ni,ni->n", vectors @ matrix, vectors))
 
 
-# --- policies and commitments -----------------------------------------------------------------------------
+# --- policies ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -377,168 +373,3 @@ class LinearGaussianPolicy:
         white = np.linalg.solve(self._factor, (actions - self.mean(states, leader_actions)).T)
         constant = np.log(np.diag(self._factor)).sum() + 0.5 * len(self._factor) * np.log(2 * np.pi)
         return np.asarray(-0.5 * (white * white).sum(axis=0) - constant)
-
-
-class GainCommitment(SampledCommitment):
-    """The leader commits to a linear policy: a ~ N(x s, noise^2), x = K.
-
-    Parameters
-    ----------
-    shape
-        (A, W).
-    bound
-        Entries of x lie in [-bound, bound].
-    noise
-        Standard deviation of each entry of a, positive. The game's form has its square; see :meth:`LinearForm.of_gain`.
-    """
-
-    changes = frozenset({"leader_policy"})
-
-    def __init__(self, shape: tuple[int, int], bound: float, noise: float) -> None:
-        limit = require_positive(bound, "bound")
-        super().__init__(-limit, limit, shape)
-        if len(self.shape) != 2:
-            raise GameError(f"shape: expected two sizes, (A, W), got {shape!r}")
-        self.noise = require_positive(noise, "leader_noise")
-        if not 1.0 / LARGEST_STATE <= self.noise <= LARGEST_STATE:
-            limits = f"[{1.0 / LARGEST_STATE:g}, {LARGEST_STATE:g}]"
-            raise GameError(f"leader_noise: expected a number in {limits}, got {noise!r}")
-
-    @property
-    def gains(self) -> Array:
-        """What the gain K(x) = x is made of, shape (1 + D, A, W); see :class:`LinearForm`."""
-        A, W = self.shape
-        return np.concatenate([np.zeros((1, A * W)), np.eye(A * W)]).reshape(-1, A, W)
-
-    def effect_at(self, x: Array, samples: Samples) -> SampledEffect:
-        """Return the log-density of the leader's actions."""
-        away = self._away(x, samples) / self.noise
-        constant = away.shape[1] * np.log(self.noise * np.sqrt(2 * np.pi))
-        return SampledEffect(leader_policy=-0.5 * (away * away).sum(axis=1) - constant)
-
-    def vjp_at(self, x: Array, samples: Samples, cotangents: Cotangents) -> Array:
-        """Return the score of the recorded actions, weighted: sum_t c_t (a_t - x s_t) s_t' / noise^2."""
-        weight = need(cotangents.leader_policy, "leader_policy")
-        away = self._away(x, samples)
-        return np.asarray((away * weight[:, None]).T @ samples.state / self.noise**2)
-
-    @staticmethod
-    def _away(x: Array, samples: Samples) -> Array:
-        return np.asarray(samples.leader_action - samples.state @ x.T)
-
-
-class DynamicsCommitment(SampledCommitment):
-    """The leader configures linear dynamics, s' ~ N(A(x) s + B b, noise), and pays price * |x|^2 per step.
-
-    It holds what the leader configures, the dynamics, as the score of a transition demands; it holds nothing of the
-    follower's reward.
-
-    Parameters
-    ----------
-    form
-        How x enters A.
-    weights
-        The numbers of the dynamics, shape (N,).
-    follower_input
-        B, shape (W, B).
-    noise
-        Covariance, positive definite, shape (W, W).
-    low, high
-        Bounds of x, shape (D,).
-    """
-
-    changes = frozenset({"transition", "leader_reward"})
-
-    def __init__(
-        self,
-        form: LinearForm,
-        weights: ArrayLike,
-        follower_input: ArrayLike,
-        noise: ArrayLike,
-        low: ArrayLike,
-        high: ArrayLike,
-    ) -> None:
-        super().__init__(low, high)
-        if not isinstance(form, LinearForm):
-            raise GameError(f"form: expected a LinearForm, got {type(form).__name__}")
-        N, columns, W, _ = form.basis.shape
-        if self.shape != (columns - 1,):
-            raise GameError(
-                f"low, high: expected shape {(columns - 1,)}, as the form has entries of x, got {self.shape}"
-            )
-        self.form = form
-        #: The numbers of the dynamics, as they were given.
-        self.weights = _as_vector(weights, "weights")
-        if self.weights.shape != (N,):
-            raise GameError(f"weights: expected shape {(N,)}, as the form has matrices, got {self.weights.shape}")
-        self.table = frozen(np.tensordot(self.weights, form.basis, 1))
-        self.follower_input = as_matrix(follower_input, "follower_input")
-        if self.follower_input.shape != (W, form.follower_action_size):
-            expected = (W, form.follower_action_size)
-            raise GameError(f"follower_input: expected shape {expected}, got {self.follower_input.shape}")
-        self.noise = as_symmetric(noise, "noise")
-        if len(self.noise) != W:
-            raise GameError(f"noise: expected shape {(W, W)}, got {self.noise.shape}")
-        if not is_definite(self.noise):
-            raise GameError(f"noise: expected a positive definite covariance, got {self.noise.tolist()}")
-        precision = np.linalg.inv(self.noise)
-        self.precision: Array = frozen(0.5 * (precision + precision.T))
-        self._constant = 0.5 * np.linalg.slogdet(2 * np.pi * self.noise)[1]
-
-    @classmethod
-    def of_numbers(
-        cls, form: LinearForm, numbers: LinearNumbers, low: ArrayLike, high: ArrayLike
-    ) -> DynamicsCommitment:
-        """Return the commitment of a game with this form and these numbers."""
-        return cls(form, numbers.weights, numbers.follower_input, numbers.noise, low, high)
-
-    def with_numbers(self, form: LinearForm, numbers: LinearNumbers) -> DynamicsCommitment:
-        """Return the same commitment for another form and other numbers.
-
-        Their noise may be singular: such moves have no density, and whoever asks for one is told so.
-        """
-        if not is_definite(numbers.noise):
-            return _MovesWithoutDensity(form, numbers, self.low, self.high)
-        return DynamicsCommitment.of_numbers(form, numbers, self.low, self.high)
-
-    def effect_at(self, x: Array, samples: Samples) -> SampledEffect:
-        """Return the log-density of the recorded moves, bounds of the state ignored, and the price of x."""
-        away = self._away(x, samples)
-        moves = -0.5 * quadratic(self.precision, away) - self._constant
-        return SampledEffect(transition=moves, leader_reward=np.full(len(samples), -self.form.price * np.sum(x * x)))
-
-    def vjp_at(self, x: Array, samples: Samples, cotangents: Cotangents) -> Array:
-        """Return the score of the recorded moves, weighted, and the derivative of the price.
-
-        The sum over steps of c_t (s'_t - A s_t - B b_t) s_t' needs three small matrices and no move by itself.
-        """
-        out = np.zeros(x.shape)
-        if cotangents.transition is not None:
-            weighted = samples.state * cotangents.transition[:, None]
-            expected = affine(self.table, x) @ (samples.state.T @ weighted)
-            expected += self.follower_input @ (samples.follower_action.T @ weighted)
-            score = self.precision @ (samples.next_state.T @ weighted - expected)
-            out += np.tensordot(self.table[1:], score, 2)
-        if cotangents.leader_reward is not None:
-            out -= 2 * self.form.price * x * cotangents.leader_reward.sum()
-        return out
-
-    def _away(self, x: Array, samples: Samples) -> Array:
-        expected = samples.state @ affine(self.table, x).T + samples.follower_action @ self.follower_input.T
-        return np.asarray(samples.next_state - expected)
-
-
-class _MovesWithoutDensity(DynamicsCommitment):
-    """A commitment whose moves have singular noise: it can be played, but no score can be computed from play."""
-
-    def __init__(self, form: LinearForm, numbers: LinearNumbers, low: ArrayLike, high: ArrayLike) -> None:
-        super().__init__(form, numbers.weights, numbers.follower_input, np.eye(form.sizes[0]), low, high)
-        self.noise = numbers.noise
-
-    def effect_at(self, x: Array, samples: Samples) -> SampledEffect:
-        """Refuse: there is no density."""
-        raise CommitmentError(f"noise: expected a positive definite covariance, got {self.noise.tolist()}")
-
-    def vjp_at(self, x: Array, samples: Samples, cotangents: Cotangents) -> Array:
-        """Refuse: there is no density."""
-        raise CommitmentError(f"noise: expected a positive definite covariance, got {self.noise.tolist()}")

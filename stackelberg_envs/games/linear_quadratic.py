@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 from stackelberg_envs.arrays import Array, IntArray, frozen_space, require_positive, require_shape
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.batched import BatchedGame, BatchStep
+from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
+from stackelberg_envs.games.commitments.gain import GainCommitment
 from stackelberg_envs.games.linear_forms import (
     BumpReward,
-    DynamicsCommitment,
-    GainCommitment,
     LeaderReward,
     LinearForm,
     LinearNumbers,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.games.commitments.tables import DIFFERENCE_STEP, Commitment, Effect, central_differences
+from stackelberg_envs.games.commitments.base import DIFFERENCE_STEP, Commitment, Effect, central_differences
 from stackelberg_envs.games.cotangents import Cotangents
 
 __all__ = [

@@ -19,7 +19,7 @@ from stackelberg_envs.arrays import (
     frozen,
 )
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.games.commitments.tables import Commitment
+from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular_checks import (
     checked_arrays,
@@ -44,7 +44,7 @@ class Game(Protocol):
     name
         Human-readable name.
     commitment
-        What the leader announces; see :mod:`stackelberg_envs.games.commitments.tables`.
+        What the leader announces; see :mod:`stackelberg_envs.games.commitments.base`.
     leader_discount, follower_discount
         In [0, 1), per play step.
     temperature

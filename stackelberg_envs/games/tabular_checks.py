@@ -26,8 +26,7 @@ from stackelberg_envs.arrays import (
     require_text,
 )
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.games.commitments.base import Commitment, Effect, as_effect
-from stackelberg_envs.games.commitments.tables import ENTRIES
+from stackelberg_envs.games.commitments.base import ENTRIES, Commitment, Effect, as_effect
 from stackelberg_envs.games.transitions import Transition
 
 if TYPE_CHECKING:

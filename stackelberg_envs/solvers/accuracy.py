@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.games.commitments.tables import Commitment, finite_difference_vjp
+from stackelberg_envs.games.commitments.base import Commitment, finite_difference_vjp
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.solvers.soft.hypergradient import Plan, rounded_plan
@@ -162,7 +162,7 @@ class Accuracy:
         """Return what finite differences miss, estimated from wider ones, where a commitment makes them."""
         if not _differences(self.game.commitment):
             return 0.0
-        from stackelberg_envs.games.commitments.tables import DIFFERENCE_STEP
+        from stackelberg_envs.games.commitments.base import DIFFERENCE_STEP
 
         wider = finite_difference_vjp(self.game.commitment, self.x, cotangents, WIDER * DIFFERENCE_STEP)
         return float(np.abs(wider - gradient).max(initial=0.0))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,18 @@ from stackelberg_envs.games.transitions import Transition
 if TYPE_CHECKING:
     from gymnasium.spaces import Box
 
-__all__ = ["Commitment", "Effect", "central_differences", "finite_difference_vjp"]
+__all__ = [
+    "DIFFERENCE_STEP",
+    "ENTRIES",
+    "MISTAKES",
+    "Commitment",
+    "Effect",
+    "central_differences",
+    "finite_difference_vjp",
+]
 
+#: What a user's function raises when it was given, or makes, what it does not expect.
+MISTAKES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 #: Step of the central differences that stand in for a missing derivative, relative to the width of the box.
 DIFFERENCE_STEP = 1e-5
 #: Least width of a box, as a part of its bounds, that is a scale.
@@ -81,6 +91,10 @@ def as_effect(value: object) -> Effect:
     if value.transition is not None and not isinstance(value.transition, Transition):
         made["transition"] = Transition.from_dense(value.transition, "commitment: its transition")
     return replace(value, **made) if made else value
+
+
+#: What an effect can set.
+ENTRIES = frozenset(item.name for item in fields(Effect))
 
 
 class Commitment(ABC):

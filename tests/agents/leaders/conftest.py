@@ -15,13 +15,10 @@ from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.observing.trajectories import Trajectories
 from agents.runs.experiment import make_brief
-from stackelberg_envs.games.commitments.tables import (
-    IncentiveCost,
-    Joint,
-    LinearFeatures,
-    PolicyTable,
-    TransitionMixture,
-)
+from stackelberg_envs.games.commitments.incentives import IncentiveCost, LinearFeatures
+from stackelberg_envs.games.commitments.joint import Joint
+from stackelberg_envs.games.commitments.policy_table import PolicyTable
+from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.solvers.solution import solve
 

@@ -9,7 +9,9 @@ from agents.observing.brief import Information
 from agents.runs.experiment import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
-from stackelberg_envs.games.commitments.tables import IncentiveCost, Joint, TransitionMixture
+from stackelberg_envs.games.commitments.incentives import IncentiveCost
+from stackelberg_envs.games.commitments.joint import Joint
+from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.solvers.soft import soft_best_response
 from stackelberg_envs.solvers.solution import solve
 

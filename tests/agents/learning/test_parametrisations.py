@@ -3,7 +3,8 @@ import pytest
 
 from agents.learning.parametrisations import PARAMETRISATIONS, make_parametrisation
 from stackelberg_envs.errors import ArgumentError, UnknownNameError
-from stackelberg_envs.games.commitments.tables import Incentive, PolicyTable, StateIncentive
+from stackelberg_envs.games.commitments.incentives import Incentive, StateIncentive
+from stackelberg_envs.games.commitments.policy_table import PolicyTable
 
 CASES = [
     ("softmax_budget", StateIncentive(-0.2, 0.0, where=np.ones(5))),

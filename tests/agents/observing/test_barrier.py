@@ -19,7 +19,7 @@ from agents.observing.trajectories import Trajectories
 from agents.runs.experiment import Experiment, ExperimentConfig, make_brief, redact
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.commitments.tables import Commitment
+from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.tabular import Primitives, TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.solution import solve

@@ -8,7 +8,7 @@ import pytest
 from agents.observing.brief import Information
 from agents.runs.experiment import make_brief
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
-from stackelberg_envs.games.commitments.tables import Commitment
+from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, LinearQuadratic
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.solvers.linear_quadratic.model import LinearModelClass

@@ -11,7 +11,7 @@ from agents.pictures.plotting import plot_learning_curve, plot_run
 from agents.runs.records import RunRecord
 from agents.runs.running import run
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
-from stackelberg_envs.games.commitments.tables import PolicyTable
+from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.tabular import TabularGame
 
 PNG = b"\x89PNG\r\n\x1a\n"

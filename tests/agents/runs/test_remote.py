@@ -24,7 +24,8 @@ from agents.runs.remote.host import Host
 from agents.runs.remote.messages import PLAIN, Channel
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, InformationError, LeaderProcessError, StackelbergError
-from stackelberg_envs.games.commitments.tables import Effect, FunctionCommitment
+from stackelberg_envs.games.commitments.base import Effect
+from stackelberg_envs.games.commitments.function import FunctionCommitment
 
 TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
 #: What a leader must not even have loaded.

@@ -4,19 +4,12 @@ import numpy as np
 import pytest
 
 from stackelberg_envs.errors import CommitmentError, GameError
-from stackelberg_envs.games.commitments.tables import (
-    Commitment,
-    Effect,
-    FunctionCommitment,
-    Incentive,
-    IncentiveCost,
-    Joint,
-    LinearFeatures,
-    PolicyTable,
-    StateIncentive,
-    TransitionMixture,
-    finite_difference_vjp,
-)
+from stackelberg_envs.games.commitments.base import Commitment, Effect, finite_difference_vjp
+from stackelberg_envs.games.commitments.function import FunctionCommitment
+from stackelberg_envs.games.commitments.incentives import Incentive, IncentiveCost, LinearFeatures, StateIncentive
+from stackelberg_envs.games.commitments.joint import Joint
+from stackelberg_envs.games.commitments.policy_table import PolicyTable
+from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.transitions import Transition
 

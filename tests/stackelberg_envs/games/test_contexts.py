@@ -5,7 +5,8 @@ import pytest
 
 from stackelberg_envs.envs import random_tabular_v0
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.games.commitments.tables import Commitment, Effect, PolicyTable
+from stackelberg_envs.games.commitments.base import Commitment, Effect
+from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.contexts import combine, one_context
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.solution import solve

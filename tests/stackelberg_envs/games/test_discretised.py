@@ -11,15 +11,10 @@ import stackelberg_envs as se
 from stackelberg_envs.envs import discrete_toy_v0, tax_design_v0
 from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games.batched import BatchedGame, BatchStep
+from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
+from stackelberg_envs.games.commitments.gain import GainCommitment
 from stackelberg_envs.games.discretised import _Grid
-from stackelberg_envs.games.linear_forms import (
-    DynamicsCommitment,
-    GainCommitment,
-    LinearForm,
-    LinearNumbers,
-    QuadraticReward,
-    free_dynamics,
-)
+from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, QuadraticReward, free_dynamics
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect
 

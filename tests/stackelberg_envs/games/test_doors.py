@@ -6,16 +6,11 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, CommitmentError, GameError, StackelbergError
 from stackelberg_envs.games.commitments.base import Commitment, Effect, central_differences
-from stackelberg_envs.games.commitments.tables import (
-    FunctionCommitment,
-    Incentive,
-    IncentiveCost,
-    Joint,
-    LinearFeatures,
-    PolicyTable,
-    StateIncentive,
-    TransitionMixture,
-)
+from stackelberg_envs.games.commitments.function import FunctionCommitment
+from stackelberg_envs.games.commitments.incentives import Incentive, IncentiveCost, LinearFeatures, StateIncentive
+from stackelberg_envs.games.commitments.joint import Joint
+from stackelberg_envs.games.commitments.policy_table import PolicyTable
+from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.games.contexts import combine, one_context
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition

@@ -26,17 +26,11 @@ from stackelberg_envs.envs import (
 from stackelberg_envs.errors import StackelbergError
 from stackelberg_envs.games.batched import BatchedGame
 from stackelberg_envs.games.commitments.base import Effect
+from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
+from stackelberg_envs.games.commitments.gain import GainCommitment
 from stackelberg_envs.games.contexts import combine, one_context
 from stackelberg_envs.games.leader_policies import ClippedGaussianPolicy, MeanNetwork
-from stackelberg_envs.games.linear_forms import (
-    BumpReward,
-    DynamicsCommitment,
-    GainCommitment,
-    LinearForm,
-    LinearNumbers,
-    QuadraticReward,
-    free_dynamics,
-)
+from stackelberg_envs.games.linear_forms import BumpReward, LinearForm, LinearNumbers, QuadraticReward, free_dynamics
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition

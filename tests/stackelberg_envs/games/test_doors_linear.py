@@ -7,10 +7,10 @@ import pytest
 
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import CommitmentError, GameError
+from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
+from stackelberg_envs.games.commitments.gain import GainCommitment
 from stackelberg_envs.games.linear_forms import (
     BumpReward,
-    DynamicsCommitment,
-    GainCommitment,
     LinearForm,
     LinearGaussianPolicy,
     LinearNumbers,

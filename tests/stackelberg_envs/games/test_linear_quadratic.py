@@ -9,8 +9,9 @@ import stackelberg_envs as se
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import CommitmentError, GameError
 from stackelberg_envs.games.batched import play
+from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
 from stackelberg_envs.games.cotangents import Cotangents
-from stackelberg_envs.games.linear_forms import DynamicsCommitment, LinearGaussianPolicy
+from stackelberg_envs.games.linear_forms import LinearGaussianPolicy
 from stackelberg_envs.games.samples import Samples, sampled_difference_vjp
 
 LQR = bilevel_lqr_v0.make_game()

@@ -5,13 +5,11 @@ import pytest
 
 from stackelberg_envs.envs import random_tabular_v0
 from stackelberg_envs.errors import CommitmentError, GameError
-from stackelberg_envs.games.commitments.tables import (
-    Effect,
-    FunctionCommitment,
-    Incentive,
-    PolicyTable,
-    TransitionMixture,
-)
+from stackelberg_envs.games.commitments.base import Effect
+from stackelberg_envs.games.commitments.function import FunctionCommitment
+from stackelberg_envs.games.commitments.incentives import Incentive
+from stackelberg_envs.games.commitments.policy_table import PolicyTable
+from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.solution import solve

@@ -8,7 +8,7 @@ import pytest
 
 from stackelberg_envs.envs import random_tabular_v0
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.commitments.tables import PolicyTable
+from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.solvers.responses import hard_best_response, soft_best_response
 from stackelberg_envs.solvers.soft import evaluate, leader_value, linear, response_gap

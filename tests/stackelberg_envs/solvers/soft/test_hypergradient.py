@@ -7,17 +7,12 @@ import numpy as np
 import pytest
 
 from stackelberg_envs.envs import four_rooms_v0
-from stackelberg_envs.games.commitments.tables import (
-    Effect,
-    FunctionCommitment,
-    Incentive,
-    IncentiveCost,
-    Joint,
-    LinearFeatures,
-    PolicyTable,
-    StateIncentive,
-    TransitionMixture,
-)
+from stackelberg_envs.games.commitments.base import Effect
+from stackelberg_envs.games.commitments.function import FunctionCommitment
+from stackelberg_envs.games.commitments.incentives import Incentive, IncentiveCost, LinearFeatures, StateIncentive
+from stackelberg_envs.games.commitments.joint import Joint
+from stackelberg_envs.games.commitments.policy_table import PolicyTable
+from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.games.contexts import combine
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
-from stackelberg_envs.games.commitments.tables import StateIncentive
+from stackelberg_envs.games.commitments.incentives import StateIncentive
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft import linear, occupancy

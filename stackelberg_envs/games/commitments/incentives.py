@@ -1,0 +1,153 @@
+"""The leader adds to the follower's reward, and pays for it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from stackelberg_envs.arrays import Array, as_float, frozen, require_number, require_text
+from stackelberg_envs.errors import GameError
+from stackelberg_envs.games.commitments.base import Commitment, Effect, need, sum_to
+from stackelberg_envs.games.cotangents import Cotangents
+
+__all__ = ["Incentive", "IncentiveCost", "LinearFeatures", "StateIncentive"]
+
+
+class StateIncentive(Commitment):
+    """An incentive per state, added to the follower's reward: r_F(s, a, b) += where(s) x[s].
+
+    Parameters
+    ----------
+    low, high
+        Bounds, scalars or shape (S,), in reward units per play step.
+    where
+        Mask or weight of each state, shape (S,) or, by context, (K, S).
+    parametrisation
+        Default parametrisation for leaders.
+    """
+
+    changes = frozenset({"follower_reward"})
+
+    def __init__(self, low: ArrayLike, high: ArrayLike, where: ArrayLike, parametrisation: str = "sigmoid") -> None:
+        self.where = _checked_where(where)
+        super().__init__(low, high, self.where.shape[-1:])
+        self.parametrisation = require_text(parametrisation, "parametrisation")
+
+    def effect(self, x: Array) -> Effect:
+        """Return the incentives as an addition to r_F."""
+        return Effect(follower_reward=(self.where * x)[..., None, None])
+
+    def vjp(self, x: Array, cotangents: Cotangents) -> Array:
+        """Return the sum of dJ/dr_F over contexts and actions, weighted by `where`."""
+        per_state = need(cotangents.follower_reward, "follower_reward").sum(axis=(-2, -1))
+        return sum_to(per_state * self.where, x.shape)
+
+    def local(self, x: Array) -> Array | None:
+        """Return the incentive of each state."""
+        return x[:, None]
+
+
+class Incentive(Commitment):
+    """An incentive per state and pair of actions, added to the follower's reward: r_F += x.
+
+    Parameters
+    ----------
+    low, high
+        Bounds, broadcast to `shape`, in reward units per play step.
+    shape
+        Shape of x, broadcast against (S, A, B): (S, 1, B) pays by state and follower action.
+    """
+
+    changes = frozenset({"follower_reward"})
+
+    def __init__(self, low: ArrayLike, high: ArrayLike, shape: tuple[int, int, int]) -> None:
+        super().__init__(low, high, shape)
+        if len(self.shape) != 3:
+            raise GameError(f"shape: expected three sizes, broadcast against (S, A, B), got {shape!r}")
+
+    def effect(self, x: Array) -> Effect:
+        """Return x as an addition to r_F."""
+        return Effect(follower_reward=x)
+
+    def vjp(self, x: Array, cotangents: Cotangents) -> Array:
+        """Return dJ/dr_F, summed over the axes x does not distinguish."""
+        return sum_to(need(cotangents.follower_reward, "follower_reward"), x.shape)
+
+    def local(self, x: Array) -> Array | None:
+        """Return the incentives of each state."""
+        return x.reshape(len(x), -1)
+
+
+class LinearFeatures(Commitment):
+    """Weights of reward features: r_F(s, a, b) += sum_d features[s, a, b, d] x[d].
+
+    Parameters
+    ----------
+    features
+        Shape ([K,] S, A, B, D).
+    low, high
+        Bounds, scalars or shape (D,).
+    """
+
+    changes = frozenset({"follower_reward"})
+
+    def __init__(self, features: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
+        self.features = frozen(as_float(features, "features"))
+        if self.features.ndim not in (4, 5):
+            raise GameError(f"features: expected shape ([K,] S, A, B, D), got {self.features.shape}")
+        super().__init__(low, high, self.features.shape[-1:])
+
+    def effect(self, x: Array) -> Effect:
+        """Return the weighted sum of features as an addition to r_F."""
+        return Effect(follower_reward=self.features @ x)
+
+    def vjp(self, x: Array, cotangents: Cotangents) -> Array:
+        """Return the inner product of dJ/dr_F with each feature."""
+        weight = need(cotangents.follower_reward, "follower_reward")
+        shape = np.broadcast_shapes(weight.shape, self.features.shape[:-1])
+        features = np.broadcast_to(self.features, (*shape, x.size))
+        return np.asarray(np.tensordot(weight.reshape(shape), features, axes=len(shape)))
+
+
+class IncentiveCost(Commitment):
+    """What the leader pays for its commitment: r_L(s, a, b) -= price where(s) sum_i |x_i|.
+
+    Parameters
+    ----------
+    low, high
+        Bounds of x. Two scalars mean one number, or, in a :class:`Joint`, as many as its other parts have.
+    price
+        Leader reward per unit of commitment.
+    where
+        In which states it is paid, shape (S,) or, by context, (K, S).
+    """
+
+    changes = frozenset({"leader_reward"})
+
+    def __init__(self, low: ArrayLike, high: ArrayLike, price: float, where: ArrayLike) -> None:
+        super().__init__(low, high)
+        self.price = require_number(price, "price")
+        self.where = _checked_where(where)
+
+    def effect(self, x: Array) -> Effect:
+        """Return the cost as an addition to r_L."""
+        return Effect(leader_reward=(-self.price * self._absolute(x) * self.where)[..., None, None])
+
+    def vjp(self, x: Array, cotangents: Cotangents) -> Array:
+        """Return the derivative of the cost, weighted by how often it is paid."""
+        per_state = need(cotangents.leader_reward, "leader_reward").sum(axis=(-2, -1))
+        return -self.price * float((per_state * self.where).sum()) * self._sign(x)
+
+    def _absolute(self, x: Array) -> float:
+        # Written with the sign of the box, so that the cost stays differentiable at a bound of zero.
+        return float((self._sign(x) * x).sum())
+
+    def _sign(self, x: Array) -> Array:
+        return np.where(self.high <= 0, -1.0, np.where(self.low >= 0, 1.0, np.sign(x)))
+
+
+def _checked_where(where: ArrayLike) -> Array:
+    array = as_float(where, "where")
+    if array.ndim not in (1, 2) or not array.size:
+        raise GameError(f"where: expected shape (S,) or (K, S), got {array.shape}")
+    return frozen(array)
