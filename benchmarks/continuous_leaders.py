@@ -122,7 +122,7 @@ def climb(task, entry, updates, seed):
         "value": round(game.solve(x).leader_value, 6),
         "commitment": np.round(x, 4).tolist(),
         "observed_steps": 0,
-        "clipped": 0,
+        "skipped": 0,
         "halvings": 0,
         "information": "MODEL",
     }
@@ -150,7 +150,7 @@ def measure(task, name, seed):
         "value": round(record.leader_value, 6),
         "commitment": np.round(record.commitment, 4).tolist(),
         "observed_steps": record.observed_steps,
-        "clipped": int(np.nansum(curve.get("clipped", [0.0]))),
+        "skipped": int(np.nansum(curve.get("skipped", [0.0]))),
         "halvings": int(np.nansum(curve["halvings"])),
         "information": record.information,
     }
@@ -165,14 +165,14 @@ def results():
 
 
 def table(found):
-    yield "| task | leader | sees | observed steps | median | worst to best | seeds | clipped or halved steps |"
+    yield "| task | leader | sees | observed steps | median | worst to best | seeds | skipped or halved steps |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for task, leader in RUNS:
         lines = [line for run, line in found.items() if run[:2] == (task, leader)]
         if not lines:
             continue
         scores = [line["score"] for line in lines]
-        trouble = sum(line["clipped"] + line["halvings"] for line in lines)
+        trouble = sum(line["skipped"] + line["halvings"] for line in lines)
         yield (
             f"| {task} | `{leader}` | `{lines[0]['information']}` | {lines[0]['observed_steps']:,} "
             f"| {np.median(scores):.3f} | {min(scores):.3f} to {max(scores):.3f} | {len(lines)} | {trouble} |"

@@ -1,84 +1,31 @@
 """Features of states that are vectors, for critics that are linear in them.
 
-States are whitened first: shifted, and mixed so that the observed ones are uncorrelated and of unit variance. That
-changes no span of polynomials, but makes least squares well conditioned, also where one coordinate nearly follows
-another.
+States are whitened first; see :class:`agents.estimators.least_squares.Whitening`.
 
 Letters: n samples, W state size, K contexts, F features.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import scipy
 
+from agents.estimators.least_squares import Whitening, quadratic_features
 from agents.estimators.network_features import learn_features
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import unknown_name
 
-__all__ = ["FEATURES", "StateFeatures", "Whitening", "make_features", "quadratic"]
+__all__ = ["FEATURES", "Bumps", "StateFeatures", "make_features"]
 
 FEATURES = ("quadratic", "local", "fourier", "network")
-#: Coordinates with less spread than this, relative to their size, are taken for copies of others.
-LEAST_SPREAD = 1e-9
-#: Bumps and waves beside the quadratic features.
-CENTRES, WAVES = 40, 60
-#: Width of a bump, in distances to the nearest other centre.
-OVERLAP = 1.5
+#: Waves beside the quadratic features.
+WAVES = 60
 #: Whitened states are cut off here before they meet a bump or a wave; beyond, only the quadratic part is left.
 FARTHEST = 6.0
-
-
-@dataclass(frozen=True, eq=False)
-class Whitening:
-    """An affine map after which given rows have mean zero and covariance one.
-
-    Attributes
-    ----------
-    mean
-        Shape (W,).
-    mix
-        Shape (W, W), upper triangular: z = (s - mean) mix. Columns of coordinates that only copy others are zero.
-    """
-
-    mean: Array
-    mix: Array
-
-    @classmethod
-    def of(cls, rows: Array) -> Whitening:
-        """Return the map for rows of shape (n, W)."""
-        mean = rows.mean(axis=0)
-        centred = rows - mean
-        size = np.sqrt((centred**2).mean(axis=0))
-        scale = np.where(size > LEAST_SPREAD * np.abs(mean), size, np.inf)
-        upper = np.linalg.qr(centred / scale, mode="r") / np.sqrt(len(rows))
-        W = rows.shape[1]
-        if len(upper) < W:
-            upper = np.vstack([upper, np.zeros((W - len(upper), W))])
-        copies = np.abs(np.diag(upper)) < LEAST_SPREAD
-        upper[np.diag_indices(W)] = np.where(copies, 1.0, np.diag(upper))
-        mix = np.linalg.inv(upper) / scale[:, None]
-        mix[:, copies] = 0.0
-        return cls(mean, mix)
-
-    def __call__(self, rows: Array) -> Array:
-        """Return the whitened rows, shape (n, W)."""
-        return (rows - self.mean) @ self.mix
-
-
-def quadratic(z: Array) -> Array:
-    """Return 1, all z_i and all products z_i z_j, i <= j, of rows z, shape (n, 1 + W + W (W + 1) / 2)."""
-    n, W = z.shape
-    # One feature after the other in memory: thirty times as fast as a row after the other.
-    out, columns = np.empty((1 + W + W * (W + 1) // 2, n)), np.ascontiguousarray(z.T)
-    out[0], out[1 : W + 1], start = 1.0, columns, W + 1
-    for i in range(W):
-        np.multiply(columns[i], columns[i:], out=out[start : start + W - i])
-        start += W - i
-    return out.T
 
 
 class _Beside(Protocol):
@@ -128,13 +75,34 @@ def _spread_out(z: Array, count: int, rng: np.random.Generator, importance: Arra
     return np.array(chosen)
 
 
-def _bumps(
-    z: Array, rng: np.random.Generator, count: int = CENTRES, overlap: float = OVERLAP, importance: Array | None = None
-) -> _Bumps:
-    centres = _spread_out(z if importance is None else z[: len(importance)], count, rng, importance)
-    nearest = min(3, len(centres))
-    distance = np.reshape(scipy.spatial.cKDTree(centres).query(centres, k=nearest)[0], (len(centres), nearest))[:, -1]
-    return _Bumps(centres, overlap * np.maximum(distance, 0.1))
+@dataclass(frozen=True, eq=False)
+class Bumps:
+    """Which bumps "local" has.
+
+    Attributes
+    ----------
+    count
+        At most so many.
+    overlap
+        Their width, in distances to the nearest other centres.
+    importance
+        Of the first of the states, shape (m,): bumps lie there, and rather where it is large. None: anywhere.
+    """
+
+    count: int = 40
+    overlap: float = 1.5
+    importance: Array | None = None
+
+    def among(self, z: Array, rng: np.random.Generator) -> _Bumps:
+        """Return bumps at some of the whitened rows."""
+        centres = _spread_out(
+            z if self.importance is None else z[: len(self.importance)], self.count, rng, self.importance
+        )
+        nearest = min(3, len(centres))
+        distance = np.reshape(scipy.spatial.cKDTree(centres).query(centres, k=nearest)[0], (len(centres), nearest))[
+            :, -1
+        ]
+        return _Bumps(centres, self.overlap * np.maximum(distance, 0.1))
 
 
 def _waves(z: Array, rng: np.random.Generator) -> _Waves:
@@ -167,7 +135,7 @@ class StateFeatures:
     def __call__(self, states: Array, contexts: IntArray) -> Array:
         """Return the features, shape (n, F), of states (n, W) and contexts (n,)."""
         z = self.whitening(states)
-        plain = quadratic(z)
+        plain = quadratic_features(z)
         if self.beside is not None:
             plain = np.concatenate([plain, self.beside(z)], axis=1)
         if self.num_contexts == 1:
@@ -182,11 +150,8 @@ def make_features(
     states: Array,
     num_contexts: int,
     rng: np.random.Generator,
-    targets: Array | None = None,
-    *,
-    importance: Array | None = None,
-    centres: int = CENTRES,
-    overlap: float = OVERLAP,
+    targets: Callable[[], Array] | None = None,
+    bumps: Bumps = Bumps(),
 ) -> StateFeatures:
     """Return features fitted to observed states.
 
@@ -203,11 +168,9 @@ def make_features(
     rng
         Draws centres and waves, and trains.
     targets
-        What the network is fitted to at the first of the states, shape (m, M).
-    importance
-        Of the first of the states, shape (m,): bumps lie there, and rather where it is large.
-    centres, overlap
-        How many bumps, and how wide, in distances to the nearest other centres.
+        Returns what the network is fitted to at the first of the states, shape (m, M); not called for other features.
+    bumps
+        Of "local".
 
     Raises
     ------
@@ -221,8 +184,8 @@ def make_features(
         return StateFeatures(whitening, num_contexts)
     z = whitening(states)
     if name == "network":
-        known = np.zeros((len(z), 1)) if targets is None else targets
+        known = np.zeros((len(z), 1)) if targets is None else targets()
         return StateFeatures(whitening, num_contexts, learn_features(z[: len(known)], known, rng))
     if name == "local":
-        return StateFeatures(whitening, num_contexts, _bumps(z, rng, centres, overlap, importance))
+        return StateFeatures(whitening, num_contexts, bumps.among(z, rng))
     return StateFeatures(whitening, num_contexts, _waves(z, rng))

@@ -20,8 +20,8 @@ from agents.estimators import (
     tabulate,
 )
 from agents.estimators.critics import Critic
-from agents.estimators.sampled import Rule, SampledEstimator
 from agents.estimators.temperature import TemperatureEstimate
+from agents.estimators.vector import Rule, VectorEstimator, make_vector_estimator
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
 from agents.observing.brief import Brief, Information
 from agents.observing.trajectories import Trajectories
@@ -53,7 +53,7 @@ class BchgConfig(GradientConfig):
         :mod:`agents.estimators.state_features`.
     trace
         On batched games: "mean" replaces averages over single steps by fitted means, "sampled" is as published; see
-        :mod:`agents.estimators.sampled`.
+        :mod:`agents.estimators.vector`.
     replay
         On batched games: past steps that the critic "fitted" keeps beside the present ones, whole updates.
     """
@@ -90,11 +90,11 @@ class Bchg(GradientLeader):
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.sampled: SampledEstimator | None = None
+        self.sampled: VectorEstimator | None = None
         self._reward_range = 0.0
         if brief.kind == "batched":
             settings = config.critic, config.features, config.trace, self.rule, rng, config.replay
-            self.sampled = SampledEstimator(brief, *settings)
+            self.sampled = make_vector_estimator(brief, *settings)
         else:
             self._start_tables(brief, config, rng)
 

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from agents.estimators import Coefficients, ValueEstimates, score_function, tabulate
-from agents.estimators.sampled import Rule
+from agents.estimators.vector import Rule
 from agents.estimators.visit_averages import advantage_weights, concatenate, follow_visits, weights_per_visit
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import Bchg, BchgConfig
@@ -52,7 +52,7 @@ class Hpgd(Bchg):
 
     information = Information.REWARDS_OBSERVED
     Config = HpgdConfig
-    rule = Rule(averages=True)
+    rule = Rule(with_control_variate=True)
     state_fields = stateful.fields()
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.estimators import Coefficients, ValueEstimates, score_function
-from agents.estimators.sampled import Rule
+from agents.estimators.vector import Rule
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import Bchg, BchgConfig
 from agents.observing.brief import Information
@@ -32,7 +32,7 @@ class Naive(Bchg):
     information = Information.ACTIONS_ONLY
     Config = NaiveConfig
     uses_temperature = False
-    rule = Rule(responds=False)
+    rule = Rule(with_response=False)
     state_fields = stateful.fields()
 
     @classmethod

@@ -44,7 +44,7 @@ def test_every_general_leader_runs_on_every_game(game: str, leader: str) -> None
     assert ((record.commitment >= low) & (record.commitment <= high)).all()
     assert np.isfinite(record.leader_value)
     assert record.observed_steps == 1_800
-    assert not np.isnan(np.array([*record.curve.get("clipped", [0.0])], dtype=np.float64)).any()
+    assert not np.isnan(np.array([*record.curve.get("skipped", [0.0])], dtype=np.float64)).any()
 
 
 @pytest.mark.parametrize("leader", [name for name in leader_names() if "batched" not in leader_class(name).kinds])

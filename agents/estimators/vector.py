@@ -1,0 +1,323 @@
+r"""Hypergradients at recorded steps of games whose states are vectors, from values found by least squares.
+
+The coefficients are those of :mod:`agents.estimators.boltzmann_covariance`. In expectation an estimate from single
+recorded steps is right, but the trace :math:`e_t` is mostly noise: its increments :math:`\gamma_L^t A_L/\lambda` have
+mean zero in every state, and it multiplies derivatives that are as large as all later rewards. Three replacements, each
+of an average over single samples by the mean that it estimates, take that noise out:
+
+* increments are summed over nodes of the fitted behaviour in the state instead of the one recorded action; where
+  actions are discrete, they lose their regression on what the follower saw, whose true value is zero;
+* what is carried from earlier steps is replaced by its mean in each state, as a functional of the features
+  (:meth:`~agents.estimators.step_model.StepModel.expected_trace`): with the motion K of the features,
+  E[psi(s')|s] = psi(s) K, it solves :math:`m = \gamma_F (c + K^T m)`;
+* the follower's values of the next state times d log P are summed over a pair of next states around the fitted mean,
+  instead of the one recorded next state.
+
+``trace="sampled"`` has none of them and is the published estimator.
+
+With ``critic="fitted"`` values come from past play, too (:mod:`agents.estimators.fitted_values`), and the score of the
+leader's own policy is summed over nodes of that policy instead of its one recorded action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from agents.estimators.action_nodes import weighted_sum
+from agents.estimators.boltzmann_covariance import Coefficients, StepValues, step_coefficients
+from agents.estimators.fitted_values import FittedModel
+from agents.estimators.lstd_values import LstdModel
+from agents.estimators.replay import OwnPolicy, Replay, own_policy
+from agents.estimators.step_model import PlayerValues, Reached, StepModel
+from agents.observing.brief import Brief
+from agents.observing.trajectories import Trajectories
+from agents.state import stateful
+from agents.state.stateful import Stateful
+from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.errors import ArgumentError, InformationError, InstabilityError
+from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.samples import Samples
+
+__all__ = ["CRITICS", "TRACES", "ReplayEstimator", "Rule", "VectorEstimator", "make_vector_estimator"]
+
+#: Of batched games.
+CRITICS = ("lstd", "monte_carlo", "fitted")
+TRACES = ("mean", "sampled")
+
+#: Samples, and the coefficients of the derivatives there.
+Piece = tuple[Samples, Coefficients]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a gradient leader makes of values.
+
+    Attributes
+    ----------
+    with_response
+        Whether the follower's response has a part in it.
+    with_control_variate
+        Whether derivatives are averaged over what the follower saw: increments then lose their regression on that.
+    """
+
+    with_response: bool = True
+    with_control_variate: bool = False
+
+
+class VectorEstimator(Stateful):
+    """From one commitment's play to dJ/dx.
+
+    Parameters
+    ----------
+    brief
+        Of a batched game.
+    critic
+        "lstd", "monte_carlo" or "fitted"; the last is for :class:`ReplayEstimator`.
+    features
+        "quadratic", "local", "fourier" or "network".
+    trace
+        "mean" or "sampled".
+    rule
+        What is made of the values.
+    rng
+        For features that are drawn.
+    """
+
+    state_fields = stateful.fields()
+
+    def __init__(
+        self, brief: Brief, critic: str, features: str, trace: str, rule: Rule, rng: np.random.Generator
+    ) -> None:
+        if critic not in CRITICS:
+            raise ArgumentError(f"critic: expected one of {', '.join(CRITICS)} on batched games, got {critic!r}")
+        if trace not in TRACES:
+            raise ArgumentError(f"trace: expected one of {', '.join(TRACES)}, got {trace!r}")
+        if brief.temperature is None and rule.with_response:
+            raise InformationError("temperature: expected a public one; on batched games it is not estimated")
+        if brief.follower_actions is None:
+            raise ArgumentError("brief: expected one of a batched game")
+        self.brief, self.rule, self.rng = brief, rule, rng
+        self.critic, self.features, self.trace = critic, features, trace
+        self.commitment: Any = brief.commitment
+        self.follower_actions = brief.follower_actions
+        self.temperature = 1.0 if brief.temperature is None else brief.temperature
+
+    def gradient(self, play: Trajectories) -> tuple[Array, dict[str, float]]:
+        """Return dJ/dx, the shape of x, and diagnostics; zeros where play or the fit is not finite, which they tell."""
+        try:
+            dx, diagnostics = self._gradient(play)
+        except (InstabilityError, np.linalg.LinAlgError):
+            dx, diagnostics = np.full(play.commitment.shape, np.nan), {}
+        if not np.isfinite(dx).all():
+            return np.zeros(play.commitment.shape), {"skipped": 1.0}
+        return dx, {"skipped": 0.0, **diagnostics}
+
+    def _gradient(self, play: Trajectories) -> tuple[Array, dict[str, float]]:
+        brief, model = self.brief, self.step_model(play)
+        leader = model.player(model.leader_reward, brief.leader_discount, horizon=brief.horizon)
+        diagnostics = {"critic_error": leader.error}
+        follower = None
+        if self.rule.with_response and brief.commitment.changes & {"leader_policy", "transition"}:
+            if model.follower_reward is None:
+                raise InformationError("expected the follower's rewards, got none; this game keeps them private")
+            rewards = model.follower_reward + self.temperature * model.behaviour.entropy
+            follower = model.player(rewards, brief.follower_discount)
+            diagnostics["follower_critic_error"] = follower.error
+        if self.rule.with_response and self.trace == "mean":
+            pieces = self._from_expected_trace(play, model, leader, follower)
+        else:
+            pieces = self._from_steps(play, model, leader, follower)
+        return self._vjp(play.commitment, pieces), diagnostics
+
+    def step_model(self, play: Trajectories) -> StepModel:
+        """Return what least squares finds in play."""
+        brief = self.brief
+        discounts = brief.leader_discount, brief.follower_discount
+        monte_carlo = self.critic == "monte_carlo"
+        return LstdModel(
+            play, self.follower_actions, self.features, brief.num_contexts, self.rng, discounts, monte_carlo=monte_carlo
+        )
+
+    def _from_steps(
+        self, play: Trajectories, model: StepModel, leader: PlayerValues, follower: PlayerValues | None
+    ) -> list[Piece]:
+        """Return the recorded steps with the published estimator's coefficients."""
+        discount, beta = 0.0, 0.0
+        if self.rule.with_response:
+            discount, beta = self.brief.follower_discount, 1.0 / self.temperature
+        values = self._step_values(model, leader, follower)
+        increments = model.control_variate if self.rule.with_control_variate else None
+        made = step_coefficients(play, values, self.brief.leader_discount, discount, beta, increments)
+        return [(model.steps, made)]
+
+    def _from_expected_trace(
+        self, play: Trajectories, model: StepModel, leader: PlayerValues, follower: PlayerValues | None
+    ) -> list[Piece]:
+        """Return the recorded steps, and these at nodes of the follower's action, with means in place of samples."""
+        brief, steps, going = self.brief, model.steps, model.going
+        weights, increments, trace = self._traces(play, model, leader)
+        values, zeros = self._step_values(model, leader, follower), np.zeros_like(weights)
+        direct = brief.leader_discount * weights * values.leader_next * going
+        by_policy = weights * values.leader_action + trace * values.follower_action
+        pieces = [(steps, Coefficients(trace, weights, by_policy, direct))]
+        beyond = follower if "transition" in brief.commitment.changes else None
+        if beyond is not None:
+            pieces += self._beyond(steps, trace * going, beyond, model.next_pairs(model.recorded))
+        for b, node, increment in zip(model.behaviour.action_nodes, model.nodes, increments, strict=True):
+            played = replace(steps, follower_action=b)
+            pieces.append((played, Coefficients(increment, zeros, zeros, zeros)))
+            if beyond is not None:
+                # Increments add up to nothing, and so does what is common to the nodes, if all have the same pairs.
+                pairs = model.next_pairs(node, drawn=len(increments) > 1)
+                pieces += self._beyond(played, increment * going, beyond, pairs)
+        return pieces
+
+    def _traces(self, play: Trajectories, model: StepModel, leader: PlayerValues) -> tuple[Array, list[Array], Array]:
+        """Return gamma_L^t over the number of episodes, the trace's increments at the nodes, and the expected trace."""
+        weights = play.step_weights[play.time] * self.brief.leader_discount**play.time
+        scale, increments = weights / self.temperature, []
+        for share, node in zip(model.behaviour.weights, model.nodes, strict=True):
+            increment = share * scale * (leader.q(node) - leader.mean)
+            increments.append(increment if model.behaviour.nodes_have_zero_mean else model.control_variate(increment))
+        return weights, increments, model.expected_trace(increments, self.brief.follower_discount)
+
+    def _step_values(self, model: StepModel, leader: PlayerValues, follower: PlayerValues | None) -> StepValues:
+        zeros = np.zeros_like(leader.advantage)
+        if follower is None:
+            return StepValues(leader.advantage, leader.action, zeros, leader.next, zeros)
+        action = leader.action, follower.action
+        if model.nodes_at_mean:
+            action = self._by_rationality(model, leader, follower, model.steps.leader_action)
+        return StepValues(leader.advantage, *action, leader.next, follower.next)
+
+    def _by_rationality(
+        self, model: StepModel, leader: PlayerValues, follower: PlayerValues, a: Array
+    ) -> tuple[Array, Array]:
+        """Return Q_L(s, a) and V_F(s, a), each less its value at the leader's mean action, shape (T,).
+
+        g(b|s,a) is g(b|s, mean) times exp((Q_F(s,a,b) - Q_F(s, mean, b)) / temperature), normalised: regression would
+        not tell how b follows a where the leader hardly varies its action.
+        """
+        weights, base = model.behaviour.weights[:, None], model.nodes_at_mean
+        reached = [model.reach(a, b) for b in model.behaviour.action_nodes_at_mean]
+        own, own_base = _at(leader, reached), _at(leader, base)
+        tilt = (_at(follower, reached) - _at(follower, base)) / self.temperature
+        top = tilt.max(axis=0)
+        tilted = weights * np.exp(tilt - top)
+        mass = tilted.sum(axis=0)
+        action = (tilted * own).sum(axis=0) / mass - (weights * own_base).sum(axis=0)
+        return action, self.temperature * (top + np.log(mass))
+
+    def _beyond(
+        self, steps: Samples, trace: Array, follower: PlayerValues, pairs: list[tuple[Array, Array, float]]
+    ) -> list[Piece]:
+        """Return the samples at pairs of next states, with the coefficients of d log P by the follower's values."""
+        pieces, zeros = [], np.zeros_like(trace)
+        for one, other, share in pairs:
+            # The difference, since d log P has mean zero, whatever the mean of Vbar.
+            ahead = 0.5 * (follower.of_next(one) - follower.of_next(other))
+            by_transition = 0.5 * share * self.brief.follower_discount * trace * ahead
+            for reached, sign in ((one, 1.0), (other, -1.0)):
+                made = Coefficients(zeros, zeros, zeros, sign * by_transition)
+                pieces.append((replace(steps, next_state=reached), made))
+        return pieces
+
+    def _vjp(self, x: Array, pieces: list[Piece]) -> Array:
+        """Return dJ/dx, one vector-Jacobian product over all pieces."""
+        samples, entries = {}, {}
+        for item in fields(Samples):
+            samples[item.name] = np.concatenate([getattr(steps, item.name) for steps, _ in pieces])
+        for name in self.commitment.changes:
+            entries[name] = np.concatenate([getattr(made, name) for _, made in pieces])
+        dx: Array = self.commitment.vjp_at(x, Samples(**samples), Cotangents(**entries))
+        return dx
+
+
+class ReplayEstimator(VectorEstimator):
+    """The same with the critic "fitted", for commitments that change the leader's policy only.
+
+    Parameters
+    ----------
+    replay
+        Past steps that are kept.
+    """
+
+    # The generator is the leader's.
+    state_fields = stateful.fields(_replay=stateful.Part())
+
+    def __init__(
+        self,
+        brief: Brief,
+        critic: str,
+        features: str,
+        trace: str,
+        rule: Rule,
+        rng: np.random.Generator,
+        replay: int = 0,
+    ) -> None:
+        super().__init__(brief, critic, features, trace, rule, rng)
+        if brief.commitment.changes != {"leader_policy"}:
+            # Play under other commitments would be of other dynamics or rewards.
+            raise ArgumentError("critic: 'fitted' is for commitments that change the leader's policy only")
+        widths = brief.state_size, brief.leader_action_size, self.follower_actions.size, brief.num_contexts
+        self._replay = Replay(require_count(replay, "replay", minimum=0), widths)
+
+    def step_model(self, play: Trajectories) -> FittedModel:
+        """Return what least squares finds in play, past play included."""
+
+        def policy(samples: Samples) -> OwnPolicy:
+            return own_policy(self.commitment, play.commitment, samples)
+
+        played = self._replay.add(play, policy(play.samples))
+        return FittedModel(
+            play, played, self.follower_actions, self.features, self.brief.num_contexts, self.rng, policy
+        )
+
+    def _from_steps(
+        self, play: Trajectories, model: StepModel, leader: PlayerValues, follower: PlayerValues | None
+    ) -> list[Piece]:
+        if self.rule.with_response:
+            return super()._from_steps(play, model, leader, follower)
+        weights = play.step_weights[play.time] * self.brief.leader_discount**play.time
+        return self._by_leader_nodes(model, leader, None, weights, np.zeros_like(weights))
+
+    def _from_expected_trace(
+        self, play: Trajectories, model: StepModel, leader: PlayerValues, follower: PlayerValues | None
+    ) -> list[Piece]:
+        weights, _, trace = self._traces(play, model, leader)
+        return self._by_leader_nodes(model, leader, follower, weights, trace)
+
+    def _by_leader_nodes(
+        self, model: Any, leader: PlayerValues, follower: PlayerValues | None, weights: Array, trace: Array
+    ) -> list[Piece]:
+        """Return samples at nodes of the leader's policy, with the coefficients of its score."""
+        pieces, zeros = [], np.zeros_like(weights)
+        steps, behaviour = model.steps, model.behaviour
+        for share, a in zip(model.leader_weights, model.leader_nodes, strict=True):
+            if follower is None:
+                nodes = behaviour.at(steps.state, a, behaviour.leader_means)
+                own = weighted_sum(behaviour.weights, [leader.q(model.reach(a, b)) for b in nodes])
+                soft = zeros
+            else:
+                own, soft = self._by_rationality(model, leader, follower, a)
+            by_policy = share * (weights * own + trace * soft)
+            pieces.append((replace(steps, leader_action=a), Coefficients(zeros, zeros, by_policy, zeros)))
+        return pieces
+
+
+def _at(player: PlayerValues, reached: Sequence[Reached]) -> Array:
+    """Return Q for each of several actions, shape (k, T)."""
+    return np.stack([player.q(one) for one in reached])
+
+
+def make_vector_estimator(
+    brief: Brief, critic: str, features: str, trace: str, rule: Rule, rng: np.random.Generator, replay: int = 0
+) -> VectorEstimator:
+    """Return the estimator for a critic; see :class:`VectorEstimator` and :class:`ReplayEstimator`."""
+    if critic == "fitted":
+        return ReplayEstimator(brief, critic, features, trace, rule, rng, replay)
+    return VectorEstimator(brief, critic, features, trace, rule, rng)
