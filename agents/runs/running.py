@@ -29,7 +29,7 @@ from agents.runs.fingerprints import fingerprint
 from agents.runs.lineup import line_up
 from agents.runs.records import RunRecord, load_record, note_stop, remove_superseded
 from agents.runs.signals import Signals
-from agents.runs.threads import one_blas_thread
+from agents.runs.threads import keep_memory, one_blas_thread
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError, UnknownNameError
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.batched import AnyGame, BatchedGame
@@ -108,6 +108,7 @@ def run(
     where, checkpoint_every = _checked_arguments(output, resume, progress, checkpoint_every)
     trust = checked(trust, bool, "run: trust")
     folder: Path | None
+    keep_memory()
     with Signals.current() as signals, one_blas_thread(), ExitStack() as stack:
         if resume is not None:
             folder = where

@@ -25,7 +25,7 @@ import numpy as np
 from agents.leaders.base import Leader, recommendation
 from agents.observing.trajectories import Trajectories
 from agents.runs.remote.messages import PLAIN, Channel
-from agents.runs.threads import one_blas_thread
+from agents.runs.threads import keep_memory, one_blas_thread
 from agents.state.tree import Tree
 from stackelberg_envs.errors import StackelbergError
 
@@ -118,6 +118,7 @@ def main() -> None:
     with open(os.devnull) as nothing:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
     host = Host()
+    keep_memory()
     with one_blas_thread(), suppress(EOFError, BrokenPipeError):
         while True:
             answer = host.answer(channel.receive())
