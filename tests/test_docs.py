@@ -3,12 +3,12 @@
 import doctest
 import functools
 import importlib
-import inspect
 import pkgutil
 import re
 import runpy
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,8 @@ from stackelberg_envs.faces import registration
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-GENERATED = "% Written by docs/conf.py"
+#: Folders of docs/reference whose pages begin with what docs/generate.py writes.
+GENERATED = ("environments", "leaders", "followers")
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -29,10 +30,9 @@ INCLUDE = re.compile(r"^```\{include\} (\S+)", re.MULTILINE)
 
 
 def pages():
-    """Return the written pages: README and docs, without what builds and benchmarks write."""
+    """Return the pages: README and docs, without what builds and benchmarks write."""
     found = [path for path in DOCS.rglob("*.md") if not {"_build", "tables"} & set(path.relative_to(DOCS).parts)]
-    written = [path for path in found if not path.read_text(encoding="utf-8").startswith(GENERATED)]
-    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(written)]
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(found)]
 
 
 def name_of(path):
@@ -150,7 +150,7 @@ def anchors(path):
 
 
 def test_every_page_is_in_a_table_of_contents():
-    listed = {DOCS / "index.md", *DOCS.glob("reference/environments/*.md")}
+    listed = {DOCS / "index.md", *(page for folder in GENERATED for page in (DOCS / "reference" / folder).glob("*.md"))}
     for name in re.findall(r"^[a-z][\w/-]*$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE):
         listed.add(DOCS / f"{name}.md")
     missing = [name_of(path) for path in PAGES if path.is_relative_to(DOCS) and path not in listed]
@@ -160,11 +160,15 @@ def test_every_page_is_in_a_table_of_contents():
 # --- lists -----------------------------------------------------------------------------------------------
 
 
+def test_the_pages_made_from_docstrings_are_up_to_date():
+    stale, gone = runpy.run_path(str(DOCS / "generate.py"))["outdated"]()
+    assert not [name_of(path) for path in [*stale, *gone]], "run: python docs/generate.py"
+
+
 @pytest.mark.parametrize("spec_id", [i for i in se.registered_ids() if i.startswith("stackelberg/")])
 def test_every_environment_is_documented(spec_id):
-    conf = runpy.run_path(str(DOCS / "conf.py"))
-    generated = "".join(conf["environment_page"](module) for module in registration.env_modules())
-    assert f"Id `{spec_id}`" in generated
+    pages = (DOCS / "reference" / "environments").glob("*_v*.md")
+    assert sum(f"Id `{spec_id}`" in page.read_text(encoding="utf-8") for page in pages) == 1
     for page in (DOCS / "reference" / "environments" / "index.md", ROOT / "README.md"):
         assert f"`{spec_id}`" in page.read_text(encoding="utf-8"), name_of(page)
 
@@ -174,24 +178,26 @@ HEADINGS = ("What x changes", "Dynamics", "End", "What is known", "Arguments", "
 
 @pytest.mark.parametrize("module", registration.env_modules())
 def test_an_environment_page_has_its_sections(module):
-    page = runpy.run_path(str(DOCS / "conf.py"))["environment_page"](module)
+    page = (DOCS / "reference" / "environments" / f"{module}.md").read_text(encoding="utf-8")
     for heading in HEADINGS:
         assert f"\n## {heading}\n" in page, heading
     assert not re.search(r"^ {4}\S", page, re.MULTILINE), "indented text would be shown as code"
 
 
 @pytest.mark.parametrize(
-    ("names", "page"), [(agents.leader_names(), "leaders"), (agents.follower_names(), "followers")]
+    ("folder", "name"),
+    [
+        *(("leaders", name) for name in agents.leader_names()),
+        *(("followers", name) for name in agents.follower_names()),
+    ],
 )
-def test_every_agent_is_documented_with_its_options(names, page):
-    text = (DOCS / "reference" / page / "index.md").read_text(encoding="utf-8")
-    registry = LEADERS if page == "leaders" else FOLLOWERS
-    for name in names:
-        assert f"\n## {name}\n" in text
-        assert f"| `{name}` |" in text
-        assert f"| `{name}` |" in (ROOT / "README.md").read_text(encoding="utf-8")
-        for option in inspect.signature(registry[name].Config).parameters:
-            assert f"`{option}`" in text, f"{name}: {option}"
+def test_every_agent_is_documented_with_its_options(folder, name):
+    page = (DOCS / "reference" / folder / f"{name}.md").read_text(encoding="utf-8")
+    registry = LEADERS if folder == "leaders" else FOLLOWERS
+    for option in fields(registry[name].Config):
+        assert f"\n| `{option.name}` |" in page or not option.metadata.get("kinds", True), option.name
+    assert f"| [`{name}`]({name}.md) |" in (DOCS / "reference" / folder / "index.md").read_text(encoding="utf-8")
+    assert f"| `{name}` |" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_api_page_has_every_public_name():

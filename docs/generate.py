@@ -1,0 +1,248 @@
+"""Write the pages of leaders, followers and environments from their docstrings: ``python docs/generate.py``.
+
+A page begins with what the source says: the docstring, the options with their defaults, the sizes of the game. Below
+the mark END whatever is written by hand stays. ``--check`` writes nothing and fails where a page is not up to date;
+a test does the same.
+"""
+
+import argparse
+import importlib
+import inspect
+import re
+import sys
+import textwrap
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import agents
+import stackelberg_envs as se
+from agents.followers import FOLLOWERS
+from agents.leaders import LEADERS
+from stackelberg_envs.faces.registration import env_modules, id_of
+from stackelberg_envs.validation import hints_of, words_for
+
+REFERENCE = Path(__file__).parent / "reference"
+START = "<!-- Written by docs/generate.py from the source named below; change it there. -->"
+END = "<!-- End of what docs/generate.py writes; what follows is written by hand. -->"
+#: Kinds of games, as a reader knows them.
+GAMES = {"tabular": "tables", "batched": "vectors"}
+
+#: A page named in a docstring, from the root of the repository.
+PAGE = re.compile(r"\bdocs/((?:[\w-]+/)*)([\w-]+)\.md\b")
+ROLE = re.compile(r":(?:py:)?(?:func|class|meth|mod|data|attr):`~?([^`]+)`")
+MATHS = re.compile(r":math:`([^`]+)`")
+DISPLAY = re.compile(r"^\.\. math::[ ]*(?P<first>[^\n]*)\n(?P<text>(?:(?:[ ]{4}[^\n]*)?\n)*)", re.MULTILINE)
+HEADING = re.compile(r"^(?P<heading>[A-Z][^\n|]*)\n(?P<text>(?: {4}[^\n]*\n?|\n(?= {4}))+)", re.MULTILINE)
+ROW = re.compile(r"^\|(?P<name>[^|\n]+[^|\s-][^|\n]*)\|(?P<text>[^\n]+)\|$", re.MULTILINE)
+SECTION = re.compile(r"^(?P<name>[A-Z]\w+)\n-{3,}\n(?P<text>.*?)(?=^[A-Z]\w+\n-{3,}$|\Z)", re.MULTILINE | re.DOTALL)
+
+
+# --- docstrings ------------------------------------------------------------------------------------------
+
+
+def markdown(text):
+    """Return reStructuredText, as docstrings have it, as Markdown that reads well without Sphinx, too."""
+
+    def display(match):
+        lines = textwrap.dedent("\n".join([match["first"], textwrap.dedent(match["text"])])).strip()
+        return f"$$\n{lines}\n$$\n\n"
+
+    text = DISPLAY.sub(display, text.strip() + "\n").strip()
+    text = MATHS.sub(r"$\1$", ROLE.sub(r"`\1`", text))
+    return PAGE.sub(lambda match: f"[{match[2]}](../../{match[1]}{match[2]}.md)", text.replace("``", "`"))
+
+
+def told(thing):
+    """Return a docstring up to its first section, as Markdown."""
+    return markdown(SECTION.sub("", inspect.getdoc(thing) or ""))
+
+
+def meanings(doc, section):
+    """Return name -> text from a section of a docstring in NumPy's form."""
+    found = {}
+    for match in SECTION.finditer(doc):
+        if match["name"] != section:
+            continue
+        for block in re.split(r"\n(?=\S)", match["text"].strip()):
+            names, _, text = block.partition("\n")
+            first, *others = [name.strip() for name in names.partition(" :")[0].split(",")]
+            found[first] = cell(text)
+            found |= {name: f"See `{first}`." for name in others}
+    return found
+
+
+def cell(text):
+    """Return text for one cell of a table."""
+    return markdown(" ".join(text.split())).replace("|", r"\|")
+
+
+def shown(value):
+    """Return a default as one types it."""
+    if inspect.isfunction(value) or inspect.isclass(value):
+        return f"`{value.__name__}`"
+    text = repr(value.tolist() if hasattr(value, "tolist") else value)
+    return f"`{text}`" if len(text) <= 60 else "see the source"
+
+
+# --- players ---------------------------------------------------------------------------------------------
+
+
+def options_table(config):
+    """Return the options of a leader or follower as a table."""
+    texts = {}
+    for base in reversed(config.__mro__):
+        if "__doc__" in vars(base):
+            texts |= meanings(inspect.cleandoc(base.__doc__ or ""), "Attributes")
+    hints = hints_of(config)
+    rows = ["| option | default | takes | meaning |", "| --- | --- | --- | --- |"]
+    for item in fields(config):
+        kinds = item.metadata.get("kinds")
+        if kinds is not None and not kinds:
+            continue
+        factory = item.default_factory
+        default = item.default if factory is MISSING else factory()
+        only = "" if kinds is None else f"Only on games of {GAMES[next(iter(kinds))]}. "
+        takes = words_for(hints[item.name]).replace("'", '"').replace("|", r"\|")
+        said = "required" if default is MISSING else shown(default)
+        rows.append(f"| `{item.name}` | {said} | {takes} | {only}{texts.get(item.name, '')} |")
+    return "\n".join(rows) if len(rows) > 2 else "It has no options."
+
+
+def levels_of(kind):
+    """Return the levels of information a leader needs, over all commitments of this package's games."""
+    made = [se.make_game(name) for name in se.registered_ids() if name.startswith("stackelberg/")]
+    levels = sorted({kind.information, *(kind.needs(game.commitment) for game in made)})
+    return " to ".join(f"`{level.name}`" for level in levels)
+
+
+def classes_of(registry, name):
+    """Return the classes registered under a name, each with the games it is for."""
+    kind = registry.find(name)
+    return [(" and ".join(GAMES[word] for word in sorted(kind.kinds, reverse=True)), kind)]
+
+
+def player_page(registry, name):
+    """Return the generated part of the page of a leader or follower: a section for each class of its name."""
+    found = classes_of(registry, name)
+    module = sys.modules[found[0][1].__module__]
+    text = [f"# {name}", told(module)]
+    for games, kind in found:
+        if len(found) > 1:
+            text.append(f"## On games of {games}")
+        text.append(told(kind))
+        rows = {"games of": games, "class": f"`{kind.__module__}.{kind.__qualname__}`"}
+        if registry is LEADERS:
+            rows = {"level of information": levels_of(kind), **rows}
+            rows["learns from play under earlier commitments"] = "yes" if kind.off_policy else "no"
+        text.append("\n".join(["| | |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in rows.items())]))
+        level = "###" if len(found) > 1 else "##"
+        text.append(f"{level} Options\n\n{options_table(kind.Config)}")
+    return "\n\n".join(text)
+
+
+# --- environments ----------------------------------------------------------------------------------------
+
+
+def environment_page(module):
+    """Return the page of an environment: the docstring of its module, its arguments, and its sizes as it is made."""
+    made_in = importlib.import_module(f"stackelberg_envs.envs.{module}")
+    title, _, body = (inspect.getdoc(made_in) or "").partition("\n")
+    title, _, summary = title.partition(":")
+    body = HEADING.sub(lambda match: f"## {match['heading']}\n\n{inspect.cleandoc(match['text'])}\n\n", body + "\n")
+    body = ROW.sub(lambda match: f"| {match['name'].strip()} | {match['text'].strip().replace('|', chr(92) + '|')} |", body)
+    summary = summary.strip()
+    return "\n\n".join(
+        [
+            f"# {title}",
+            summary[:1].upper() + summary[1:] if summary else title,
+            f"Id `{id_of(module)}`, module `stackelberg_envs.{module}`.",
+            markdown(body),
+            f"## Make the game\n\n{arguments(made_in)}",
+            f"## In numbers\n\n{numbers(se.make_game(id_of(module)))}",
+        ]
+    )
+
+
+def arguments(module):
+    """Return how to make the game, and its arguments as a table."""
+    doc, made = inspect.getdoc(module.make_game) or "", f'game = se.make_game("{id_of(module.__name__.rpartition(".")[2])}")'
+    texts, hints = meanings(doc, "Parameters"), hints_of(module.make_game)
+    rows = ["| argument | default | takes | meaning |", "| --- | --- | --- | --- |"]
+    for name, parameter in inspect.signature(module.make_game).parameters.items():
+        default = "required" if parameter.default is parameter.empty else shown(parameter.default)
+        takes = words_for(hints.get(name)).replace("'", '"').replace("|", r"\|") if name in hints else ""
+        rows.append(f"| `{name}` | {default} | {takes} | {texts.get(name, '')} |")
+    return f"```python\nimport stackelberg_envs as se\n\n{made}\n```\n\n" + "\n".join(rows)
+
+
+def numbers(game):
+    """Return the sizes, spaces and facts of a game with its default arguments."""
+    commitment, known = game.commitment, game.facts.get("best_known")
+    if hasattr(game, "state_space"):
+        sizes = {
+            "states": f"`{game.state_space}`",
+            "leader's actions": f"`{game.leader_action_space}`" if game.leader_action_space is not None else "none",
+            "follower's actions": f"`{game.follower_action_space}`",
+            "exact solution": "yes" if game.has_solution else "none: values are means over play",
+        }
+    else:
+        S, A, B = game.shape
+        sizes = {"states": S, "leader's actions": A, "follower's actions": B, "exact solution": "yes"}
+    rows = {
+        **sizes,
+        "contexts": game.num_contexts,
+        "commitment": f"shape {commitment.shape}, entries from {commitment.low.min():g} to {commitment.high.max():g}",
+        "what it changes": ", ".join(f"`{name}`" for name in sorted(commitment.changes)),
+        "parametrisation": f"`{commitment.parametrisation}`",
+        "`facts`": ", ".join(f"`{name}`" for name in game.facts) or "none",
+        "best known value": "not recorded" if known is None else f"{known:.6g}",
+    }
+    lead = "With default arguments. What the `facts` are for: [the facts of a game](../facts.md).\n\n"
+    return lead + "\n".join(["| | |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in rows.items())])
+
+
+# --- pages -----------------------------------------------------------------------------------------------
+
+
+def pages():
+    """Return path -> generated text of every page."""
+    found = {REFERENCE / "environments" / f"{module}.md": environment_page(module) for module in env_modules()}
+    for folder, registry, names in (
+        ("leaders", LEADERS, agents.leader_names()),
+        ("followers", FOLLOWERS, agents.follower_names()),
+    ):
+        found |= {REFERENCE / folder / f"{name}.md": player_page(registry, name) for name in names}
+    return {path: f"{START}\n\n{text}\n\n{END}\n" for path, text in found.items()}
+
+
+def merged(path, text):
+    """Return the page with its generated part made new and its written part as it was."""
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    return text + before.partition(END + "\n")[2]
+
+
+def outdated():
+    """Return path -> text of the pages that are not what the source says, and the pages of what is gone."""
+    new = {path: merged(path, text) for path, text in pages().items()}
+    stale = {path: text for path, text in new.items() if not path.exists() or path.read_text(encoding="utf-8") != text}
+    folders = {path.parent for path in new}
+    gone = [path for folder in folders for path in folder.glob("*.md") if path not in new and path.stem != "index"]
+    return stale, gone
+
+
+def main():
+    """Write the pages, or say which would be written."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, fail where a page is not up to date")
+    check = parser.parse_args().check
+    stale, gone = outdated()
+    for path, text in stale.items():
+        if not check:
+            path.write_text(text, encoding="utf-8")
+    for path in [*stale, *gone]:
+        print(f"{'gone' if path in gone else 'outdated' if check else 'written'}: {path.relative_to(REFERENCE.parent)}")
+    return 1 if gone or (check and stale) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
