@@ -67,7 +67,7 @@ def meanings(doc, section):
             names, _, text = block.partition("\n")
             first, *others = [name.strip() for name in names.partition(" :")[0].split(",")]
             found[first] = cell(text)
-            found |= {name: f"See `{first}`." for name in others}
+            found |= dict.fromkeys(others, f"See `{first}`.")
     return found
 
 
@@ -149,7 +149,7 @@ def environment_page(module):
     title, _, body = (inspect.getdoc(made_in) or "").partition("\n")
     title, _, summary = title.partition(":")
     body = HEADING.sub(lambda match: f"## {match['heading']}\n\n{inspect.cleandoc(match['text'])}\n\n", body + "\n")
-    body = ROW.sub(lambda match: f"| {match['name'].strip()} | {match['text'].strip().replace('|', chr(92) + '|')} |", body)
+    body = ROW.sub(lambda match: f"| {match['name'].strip()} | {cell(match['text'])} |", body)
     summary = summary.strip()
     return "\n\n".join(
         [
@@ -165,7 +165,10 @@ def environment_page(module):
 
 def arguments(module):
     """Return how to make the game, and its arguments as a table."""
-    doc, made = inspect.getdoc(module.make_game) or "", f'game = se.make_game("{id_of(module.__name__.rpartition(".")[2])}")'
+    doc, made = (
+        inspect.getdoc(module.make_game) or "",
+        f'game = se.make_game("{id_of(module.__name__.rpartition(".")[2])}")',
+    )
     texts, hints = meanings(doc, "Parameters"), hints_of(module.make_game)
     rows = ["| argument | default | takes | meaning |", "| --- | --- | --- | --- |"]
     for name, parameter in inspect.signature(module.make_game).parameters.items():
@@ -240,7 +243,8 @@ def main():
         if not check:
             path.write_text(text, encoding="utf-8")
     for path in [*stale, *gone]:
-        print(f"{'gone' if path in gone else 'outdated' if check else 'written'}: {path.relative_to(REFERENCE.parent)}")
+        what = "gone" if path in gone else "outdated" if check else "written"
+        sys.stdout.write(f"{what}: {path.relative_to(REFERENCE.parent)}\n")
     return 1 if gone or (check and stale) else 0
 
 
