@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.followers.deep import Floats, Inputs, Rows
+from agents.followers.experience import Floats, Inputs, Rows
 from agents.learning.networks import Network, Trained, descend, load_torch, tensor
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ArgumentError

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.followers.base import register_follower
-from agents.followers.deep import DeepFollower, DeepFollowerConfig, Floats, Inputs, Rows
+from agents.followers.deep import DeepFollower, DeepFollowerConfig
+from agents.followers.experience import Floats, Inputs, Rows
 from agents.learning.networks import Network, Trained, descend, load_torch, one_thread, tensor
 from agents.options import Positive
 from agents.state import stateful

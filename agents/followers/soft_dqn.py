@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from agents.followers.action_values import ActionTable, ActionValues, AfterstateValues, DirectValues, Pairs
 from agents.followers.base import register_follower
-from agents.followers.deep import DeepFollower, DeepFollowerConfig, Floats, Rows
+from agents.followers.deep import DeepFollower, DeepFollowerConfig
+from agents.followers.experience import Floats, Rows
 from agents.learning.networks import Network, Trained, one_thread
 from agents.options import Count, Positive, Probability, Share
 from agents.state import stateful

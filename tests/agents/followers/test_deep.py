@@ -11,7 +11,8 @@ from gymnasium.spaces import Box, Discrete, MultiDiscrete
 import agents
 from agents.followers import FollowerView, follower_class
 from agents.followers.action_values import ActionTable
-from agents.followers.deep import Copies, Replay, episode_steps
+from agents.followers.deep import episode_steps
+from agents.followers.experience import Copies, Replay
 from agents.followers.sac import ActionBox, GaussianPolicy, Sac, SacConfig
 from agents.followers.soft_dqn import SoftDqn, SoftDqnConfig
 from agents.runs.records import load_record
