@@ -54,12 +54,13 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture as TransitionMixture
     from stackelberg_envs.games.contexts import combine as combine
     from stackelberg_envs.games.cotangents import Cotangents as Cotangents
+    from stackelberg_envs.games.cotangents import StepCotangents as StepCotangents
     from stackelberg_envs.games.discretised import discretise as discretise
     from stackelberg_envs.games.samples import SampledCommitment as SampledCommitment
     from stackelberg_envs.games.samples import SampledEffect as SampledEffect
-    from stackelberg_envs.games.samples import Samples as Samples
     from stackelberg_envs.games.tabular import Game as Game
     from stackelberg_envs.games.tabular import TabularGame as TabularGame
+    from stackelberg_envs.games.trajectories import Samples as Samples
     from stackelberg_envs.games.transitions import Transition as Transition
     from stackelberg_envs.solvers.responses import hard_best_response as hard_best_response
     from stackelberg_envs.solvers.responses import soft_best_response as soft_best_response
@@ -75,6 +76,7 @@ _EXPORTS = {
     "BatchedGame": "games.batched",
     "Commitment": "games.commitments.base",
     "Cotangents": "games.cotangents",
+    "StepCotangents": "games.cotangents",
     "Effect": "games.commitments.base",
     "EnvSpec": "faces.registration",
     "FunctionCommitment": "games.commitments.function",
@@ -86,7 +88,7 @@ _EXPORTS = {
     "PolicyTable": "games.commitments.policy_table",
     "SampledCommitment": "games.samples",
     "SampledEffect": "games.samples",
-    "Samples": "games.samples",
+    "Samples": "games.trajectories",
     "Solution": "solvers.solution",
     "StateIncentive": "games.commitments.incentives",
     "TabularGame": "games.tabular",

@@ -2,7 +2,6 @@
 
 from agents.estimators.behaviour import BehaviourEstimate
 from agents.estimators.boltzmann_covariance import (
-    Coefficients,
     StepValues,
     ValueEstimates,
     boltzmann_covariance,
@@ -12,14 +11,15 @@ from agents.estimators.boltzmann_covariance import (
     tabulate,
 )
 from agents.estimators.critics import CRITICS, ExpectedSarsa, Lstd, MonteCarlo, make_critic
+from stackelberg_envs.games.cotangents import StepCotangents
 
 __all__ = [
     "CRITICS",
     "BehaviourEstimate",
-    "Coefficients",
     "ExpectedSarsa",
     "Lstd",
     "MonteCarlo",
+    "StepCotangents",
     "StepValues",
     "ValueEstimates",
     "boltzmann_covariance",

@@ -24,12 +24,11 @@ from numpy.typing import NDArray
 from agents.estimators.counts import scatter_add
 from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.cotangents import Cotangents, StepCotangents
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled
 
 __all__ = [
-    "Coefficients",
     "StepValues",
     "ValueEstimates",
     "boltzmann_covariance",
@@ -63,16 +62,6 @@ class ValueEstimates:
 
 
 @dataclass(frozen=True, eq=False)
-class Coefficients:
-    """Coefficients of the recorded steps, each of shape (T,): of d r_F, d r_L, d log f and d log P."""
-
-    follower_reward: Array
-    leader_reward: Array
-    leader_policy: Array
-    transition: Array
-
-
-@dataclass(frozen=True, eq=False)
 class StepValues:
     """Values at the recorded steps, reward units, each of shape (T,); tables or functions may be behind them.
 
@@ -100,7 +89,7 @@ def boltzmann_covariance(
     leader_discount: float,
     follower_discount: float,
     temperature: float,
-) -> Coefficients:
+) -> StepCotangents:
     """Boltzmann-covariance coefficients of every recorded step.
 
     Parameters
@@ -116,14 +105,14 @@ def boltzmann_covariance(
 
     Returns
     -------
-    Coefficients
+    StepCotangents
         Already divided by the number of episodes; their sum against derivatives is the estimate.
     """
     steps = look_up(trajectories, values)
     return step_coefficients(trajectories, steps, leader_discount, follower_discount, 1.0 / temperature)
 
 
-def score_function(trajectories: Trajectories, values: ValueEstimates, *, leader_discount: float) -> Coefficients:
+def score_function(trajectories: Trajectories, values: ValueEstimates, *, leader_discount: float) -> StepCotangents:
     """Score-function coefficients of the direct term: the follower's response is taken as fixed.
 
     Parameters
@@ -159,7 +148,7 @@ def step_coefficients(
     follower_discount: float,
     beta: float,
     impulses: Callable[[Array], Array] | None = None,
-) -> Coefficients:
+) -> StepCotangents:
     """Coefficients of every recorded step from values at the steps.
 
     Parameters
@@ -192,11 +181,11 @@ def step_coefficients(
         values.follower_next,
         *out,
     )
-    return Coefficients(*out)
+    return StepCotangents(*out)
 
 
 def tabulate(
-    coefficients: Coefficients,
+    coefficients: StepCotangents,
     trajectories: Trajectories,
     array_shape: tuple[int, ...],
     *,
@@ -213,7 +202,7 @@ def tabulate(
     array_shape
         ([K,] S, A, B).
     wanted
-        Which entries of :class:`stackelberg_envs.Cotangents` to fill.
+        Which entries of :class:`stackelberg_envs.Cotangents` to fill, of those that the coefficients have.
     leader_policy
         f, shape (Z, A), to turn d log f into d f; needed for that entry.
     transition
@@ -222,17 +211,17 @@ def tabulate(
     Z = int(np.prod(array_shape[:-2]))
     shape = (Z, *array_shape[-2:])
     z, a, b = _visited(trajectories)
+    entries = {name: entry for name, entry in vars(coefficients.only(wanted)).items() if entry is not None}
     given: dict[str, Array] = {}
-    for name in ("follower_reward", "leader_reward"):
-        if name in wanted:
-            out = np.zeros(shape)
-            scatter_add(z, a, b, getattr(coefficients, name), out)
-            given[name] = out.reshape(array_shape)
-    if "leader_policy" in wanted and leader_policy is not None:
-        sums = np.bincount(z * shape[1] + a, coefficients.leader_policy, minlength=Z * shape[1])
+    for name in entries.keys() & {"follower_reward", "leader_reward"}:
+        out = np.zeros(shape)
+        scatter_add(z, a, b, entries[name], out)
+        given[name] = out.reshape(array_shape)
+    if "leader_policy" in entries and leader_policy is not None:
+        sums = np.bincount(z * shape[1] + a, entries["leader_policy"], minlength=Z * shape[1])
         given["leader_policy"] = _divide(sums.reshape(leader_policy.shape), leader_policy).reshape(array_shape[:-1])
-    if "transition" in wanted and transition is not None:
-        given["transition"] = _by_transition(coefficients.transition, trajectories, transition, array_shape)
+    if "transition" in entries and transition is not None:
+        given["transition"] = _by_transition(entries["transition"], trajectories, transition, array_shape)
     return Cotangents(**given)
 
 

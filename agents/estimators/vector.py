@@ -22,13 +22,13 @@ leader's own policy is summed over nodes of that policy instead of its one recor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from agents.estimators.action_nodes import weighted_sum
-from agents.estimators.boltzmann_covariance import Coefficients, StepValues, step_coefficients
+from agents.estimators.boltzmann_covariance import StepValues, step_coefficients
 from agents.estimators.fitted_values import FittedModel
 from agents.estimators.lstd_values import LstdModel
 from agents.estimators.replay import OwnPolicy, Replay, own_policy
@@ -39,7 +39,7 @@ from agents.state import stateful
 from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ArgumentError, InformationError, InstabilityError
-from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.games.samples import Samples
 
 __all__ = ["CRITICS", "TRACES", "ReplayEstimator", "Rule", "VectorEstimator", "make_vector_estimator"]
@@ -49,7 +49,7 @@ CRITICS = ("lstd", "monte_carlo", "fitted")
 TRACES = ("mean", "sampled")
 
 #: Samples, and the coefficients of the derivatives there.
-Piece = tuple[Samples, Coefficients]
+Piece = tuple[Samples, StepCotangents]
 
 
 @dataclass(frozen=True)
@@ -160,16 +160,16 @@ class VectorEstimator(Stateful):
         """Return the recorded steps, and these at nodes of the follower's action, with means in place of samples."""
         brief, steps, going = self.brief, model.steps, model.going
         weights, increments, trace = self._traces(play, model, leader)
-        values, zeros = self._step_values(model, leader, follower), np.zeros_like(weights)
+        values = self._step_values(model, leader, follower)
         direct = brief.leader_discount * weights * values.leader_next * going
         by_policy = weights * values.leader_action + trace * values.follower_action
-        pieces = [(steps, Coefficients(trace, weights, by_policy, direct))]
+        pieces = [(steps, StepCotangents(trace, weights, by_policy, direct))]
         beyond = follower if "transition" in brief.commitment.changes else None
         if beyond is not None:
             pieces += self._beyond(steps, trace * going, beyond, model.next_pairs(model.recorded))
         for b, node, increment in zip(model.behaviour.action_nodes, model.nodes, increments, strict=True):
             played = replace(steps, follower_action=b)
-            pieces.append((played, Coefficients(increment, zeros, zeros, zeros)))
+            pieces.append((played, StepCotangents(follower_reward=increment)))
             if beyond is not None:
                 # Increments add up to nothing, and so does what is common to the nodes, if all have the same pairs.
                 pairs = model.next_pairs(node, drawn=len(increments) > 1)
@@ -216,24 +216,21 @@ class VectorEstimator(Stateful):
         self, steps: Samples, trace: Array, follower: PlayerValues, pairs: list[tuple[Array, Array, float]]
     ) -> list[Piece]:
         """Return the samples at pairs of next states, with the coefficients of d log P by the follower's values."""
-        pieces, zeros = [], np.zeros_like(trace)
+        pieces = []
         for one, other, share in pairs:
             # The difference, since d log P has mean zero, whatever the mean of Vbar.
             ahead = 0.5 * (follower.of_next(one) - follower.of_next(other))
             by_transition = 0.5 * share * self.brief.follower_discount * trace * ahead
             for reached, sign in ((one, 1.0), (other, -1.0)):
-                made = Coefficients(zeros, zeros, zeros, sign * by_transition)
+                made = StepCotangents(transition=sign * by_transition)
                 pieces.append((replace(steps, next_state=reached), made))
         return pieces
 
     def _vjp(self, x: Array, pieces: list[Piece]) -> Array:
         """Return dJ/dx, one vector-Jacobian product over all pieces."""
-        samples, entries = {}, {}
-        for item in fields(Samples):
-            samples[item.name] = np.concatenate([getattr(steps, item.name) for steps, _ in pieces])
-        for name in self.commitment.changes:
-            entries[name] = np.concatenate([getattr(made, name) for _, made in pieces])
-        dx: Array = self.commitment.vjp_at(x, Samples(**samples), Cotangents(**entries))
+        parts = [(steps, made.only(self.commitment.changes)) for steps, made in pieces]
+        samples = Samples.concatenate([steps for steps, made in parts if len(made)])
+        dx: Array = self.commitment.vjp_at(x, samples, StepCotangents.concatenate([made for _, made in parts]))
         return dx
 
 
@@ -305,7 +302,7 @@ class ReplayEstimator(VectorEstimator):
             else:
                 own, soft = self._by_rationality(model, leader, follower, a)
             by_policy = share * (weights * own + trace * soft)
-            pieces.append((replace(steps, leader_action=a), Coefficients(zeros, zeros, by_policy, zeros)))
+            pieces.append((replace(steps, leader_action=a), StepCotangents(leader_policy=by_policy)))
         return pieces
 
 

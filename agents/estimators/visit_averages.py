@@ -26,21 +26,19 @@ the visits of s does: it becomes a weight per visit of s, for another pass.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.estimators.boltzmann_covariance import Coefficients
 from agents.estimators.counts import count_actions, scatter_add
-from agents.observing.trajectories import PLAY, Trajectories
+from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.jit import compiled
 
 __all__ = [
     "advantage_weights",
     "cell_weights",
-    "concatenate",
     "follow_visits",
     "weights_per_visit",
 ]
@@ -117,7 +115,7 @@ def follow_visits(
     *,
     follower_discount: float,
     follower_values: Array | None = None,
-) -> Coefficients:
+) -> StepCotangents:
     """Coefficients of every recorded step, when G at each visit has a given weight.
 
     Parameters
@@ -135,8 +133,8 @@ def follow_visits(
 
     Returns
     -------
-    Coefficients
-        Of the response term alone; that of d r_L is zero.
+    StepCotangents
+        Of the response term alone, which has none of d r_L.
     """
     soft = np.zeros_like(leader_policy) if follower_values is None else follower_values
     soft_states = np.einsum("za,za->z", leader_policy, soft)
@@ -144,7 +142,9 @@ def follow_visits(
     z, a = trajectories.joint_state, trajectories.leader_action
     ahead = np.where(trajectories.ends, 0.0, follower_discount * soft_states[trajectories.next_joint_state])
     # A state's value is subtracted as a baseline: E[d log f | s] = 0.
-    return Coefficients(trace, np.zeros_like(trace), carried * (soft[z, a] - soft_states[z]), trace * ahead)
+    return StepCotangents(
+        follower_reward=trace, leader_policy=carried * (soft[z, a] - soft_states[z]), transition=trace * ahead
+    )
 
 
 def _passes(per_visit: Array, trajectories: Trajectories, discount: float) -> tuple[Array, Array]:
@@ -178,16 +178,6 @@ def _passes(per_visit: Array, trajectories: Trajectories, discount: float) -> tu
         if not total > limit:  # it is not, either, where it is no number
             return np.ldexp(carried, exponent), np.ldexp(trace, exponent)
         arriving = np.where(visits > 0, leftover / np.maximum(visits, 1), 0.0)
-
-
-def concatenate(first: Trajectories, second: Trajectories) -> Trajectories:
-    """Return the episodes of both, played under one commitment; what one of them lacks is left out."""
-    names = [name for name in PLAY if name != "follower_reward"]
-    joined: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
-    one, other = first.follower_reward, second.follower_reward
-    joined["follower_reward"] = None if one is None or other is None else np.concatenate([one, other])
-    joined["offsets"] = np.concatenate([first.offsets, first.num_steps + second.offsets[1:]])
-    return Trajectories(commitment=first.commitment, num_states=first.num_states, response=first.response, **joined)
 
 
 def _divide(values: Array, by: Array) -> Array:

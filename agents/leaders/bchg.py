@@ -13,7 +13,7 @@ import numpy as np
 
 from agents.estimators import (
     BehaviourEstimate,
-    Coefficients,
+    StepCotangents,
     ValueEstimates,
     boltzmann_covariance,
     make_critic,
@@ -146,7 +146,7 @@ class Bchg(GradientLeader):
         )
         return commitment.vjp(trajectories.commitment, cotangents), diagnostics
 
-    def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
+    def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:
         """Return the coefficients of the recorded steps; `naive` replaces this."""
         return boltzmann_covariance(
             trajectories,

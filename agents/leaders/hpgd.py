@@ -11,13 +11,13 @@ from typing import Literal
 
 import numpy as np
 
-from agents.estimators import Coefficients, ValueEstimates, score_function, tabulate
+from agents.estimators import StepCotangents, ValueEstimates, score_function, tabulate
 from agents.estimators.vector import Rule
-from agents.estimators.visit_averages import advantage_weights, concatenate, follow_visits, weights_per_visit
+from agents.estimators.visit_averages import advantage_weights, follow_visits, weights_per_visit
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import Bchg, BchgConfig
 from agents.observing.brief import Information
-from agents.observing.trajectories import Trajectories
+from agents.observing.trajectories import Trajectories, concatenate
 from agents.options import Count, option
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
@@ -55,11 +55,11 @@ class Hpgd(Bchg):
     rule = Rule(with_control_variate=True)
     state_fields = stateful.fields()
 
-    def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
+    def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:
         """Return the coefficients of the direct term and of the response term."""
         weights = self.weights(trajectories, values)
         direct = score_function(trajectories, values, leader_discount=self.brief.leader_discount)
-        return added(direct, self.response(weights, trajectories, values))
+        return direct + self.response(weights, trajectories, values)
 
     def weights(self, trajectories: Trajectories, values: ValueEstimates) -> Array:
         """Return W(z, a, b): gamma_L^t A_L / temperature, summed over visits, per episode."""
@@ -71,7 +71,7 @@ class Hpgd(Bchg):
             temperature=self.temperature(),
         )
 
-    def response(self, weights: Array, visits: Trajectories, values: ValueEstimates) -> Coefficients:
+    def response(self, weights: Array, visits: Trajectories, values: ValueEstimates) -> StepCotangents:
         """Return the coefficients of the response term on the steps that are averaged over."""
         return follow_visits(
             weights_per_visit(weights, visits),
@@ -122,14 +122,14 @@ class HpgdOracle(Hpgd):
         """Ask for extra play, update the critics with all of it, then estimate dJ/dx."""
         if self.brief.uniform_play is None:
             raise InformationError("hpgd_oracle: expected a brief with uniform_play (level CONTROLS_TRAINING)")
-        everything = concatenate(trajectories, self.brief.uniform_play(self.config.extra_steps))
+        everything = concatenate([trajectories, self.brief.uniform_play(self.config.extra_steps)])
         values, diagnostics = self.estimate_values(everything)
         response = self.response(self.weights(trajectories, values), everything, values)
         direct = score_function(trajectories, values, leader_discount=self.brief.leader_discount)
         cotangents = self._tabulated(direct, trajectories, values) + self._tabulated(response, everything, values)
         return self.brief.commitment.vjp(trajectories.commitment, cotangents), diagnostics
 
-    def _tabulated(self, coefficients: Coefficients, steps: Trajectories, values: ValueEstimates) -> Cotangents:
+    def _tabulated(self, coefficients: StepCotangents, steps: Trajectories, values: ValueEstimates) -> Cotangents:
         transition = self.brief.commitment.effect(steps.commitment).transition
         return tabulate(
             coefficients,
@@ -139,13 +139,3 @@ class HpgdOracle(Hpgd):
             leader_policy=values.leader_policy,
             transition=None if transition is None else transition.joint(self.brief.num_contexts),
         )
-
-
-def added(one: Coefficients, other: Coefficients) -> Coefficients:
-    """Return the sum of two sets of coefficients of the same steps."""
-    return Coefficients(
-        one.follower_reward + other.follower_reward,
-        one.leader_reward + other.leader_reward,
-        one.leader_policy + other.leader_policy,
-        one.transition + other.transition,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.estimators import Coefficients, ValueEstimates, score_function
+from agents.estimators import StepCotangents, ValueEstimates, score_function
 from agents.estimators.vector import Rule
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import Bchg, BchgConfig
@@ -41,6 +41,6 @@ class Naive(Bchg):
         del commitment
         return Information.ACTIONS_ONLY
 
-    def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
+    def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:
         """Return the coefficients of the direct term."""
         return score_function(trajectories, values, leader_discount=self.brief.leader_discount)

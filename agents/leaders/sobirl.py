@@ -19,11 +19,10 @@ from typing import Literal
 
 import numpy as np
 
-from agents.estimators import Coefficients, ValueEstimates
+from agents.estimators import StepCotangents, ValueEstimates
 from agents.estimators.visit_averages import cell_weights, follow_visits, weights_per_visit
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import Bchg, BchgConfig
-from agents.leaders.hpgd import added
 from agents.observing.brief import Information
 from agents.observing.trajectories import Trajectories
 from agents.options import NonNegative, option
@@ -85,15 +84,14 @@ class Sobirl(Bchg):
             soft_values, diagnostics["follower_critic_error"] = self._follower_values(trajectories, policy, behaviour)
         return ValueEstimates(policy, behaviour, np.zeros_like(behaviour), soft_values), diagnostics
 
-    def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
+    def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:
         """Return the coefficients: those of dR, the episode's return on every d log f and d log P, and the response."""
         time = trajectories.time
         weight = trajectories.step_weights[time]
         returns = self._weighted_returns(trajectories)
         payments = weight * self.brief.leader_discount**time
-        none = np.zeros_like(returns)
-        direct = Coefficients(none, payments, returns, np.where(trajectories.ends, 0.0, returns))
-        return added(direct, self._response(returns / self.temperature(), trajectories, values))
+        direct = StepCotangents(None, payments, returns, np.where(trajectories.ends, 0.0, returns))
+        return direct + self._response(returns / self.temperature(), trajectories, values)
 
     def _weighted_returns(self, trajectories: Trajectories) -> Array:
         """Return what each step's score is multiplied by, shape (T,), reward units: R times the weight of the step.
@@ -111,7 +109,7 @@ class Sobirl(Bchg):
     def _baseline(self, trajectories: Trajectories) -> float:
         return trajectories.mean_return(self.brief.leader_discount) if self.config.baseline else 0.0
 
-    def _response(self, weights: Array, trajectories: Trajectories, values: ValueEstimates) -> Coefficients:
+    def _response(self, weights: Array, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:
         cells = cell_weights(trajectories, weights, values.behaviour.shape)
         return follow_visits(
             weights_per_visit(cells, trajectories, values.behaviour),

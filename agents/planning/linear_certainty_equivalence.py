@@ -19,9 +19,8 @@ from agents.state.stateful import Field, Stateful
 from agents.state.tree import Tree
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError, OutputError
-from stackelberg_envs.games.samples import PlayRecord
 
-__all__ = ["IdentifiedPlanner", "play_record"]
+__all__ = ["IdentifiedPlanner"]
 
 
 #: What a fit raises where play does not tell enough.
@@ -49,7 +48,7 @@ class _Remembered(Field):
 def record_type(model_class: Any) -> type[Any] | None:
     """Return the dataclass of the records that a model class keeps; None where it keeps plain values."""
     if not hasattr(model_class, "compress"):
-        return PlayRecord
+        return Trajectories
     kind: type[Any] | None = getattr(model_class, "record_type", None)
     return kind
 
@@ -132,10 +131,11 @@ class IdentifiedPlanner(Stateful):
         return True
 
     def _remember(self, trajectories: Trajectories) -> None:
-        record = play_record(trajectories)
+        if trajectories.follower_reward is None:
+            raise ArgumentError("trajectories: expected the follower's rewards, got none")
         # Some forms need only a few numbers of a record.
         compress = getattr(self.brief.model_class, "compress", None)
-        self._records.append(record if compress is None else compress(record))
+        self._records.append(trajectories if compress is None else compress(trajectories))
         self._steps += trajectories.num_steps
 
     def _plan(self) -> tuple[Array | None, dict[str, float]]:
@@ -160,22 +160,3 @@ class IdentifiedPlanner(Stateful):
             self._planned_at = float(self._steps)
             return box_search(objective, self.config, self.rng, [last, np.full(objective.size, 0.5)])
         return box_ascend(objective, last, iterations=self.config.refine)
-
-
-def play_record(trajectories: Trajectories) -> PlayRecord:
-    """Return what was observed of a batched game as a record of play."""
-    if trajectories.follower_reward is None:
-        raise ArgumentError("trajectories: expected the follower's rewards, got none")
-    return PlayRecord(
-        commitment=np.asarray(trajectories.commitment),
-        state=trajectories.state,
-        leader_action=trajectories.leader_action,
-        follower_action=trajectories.follower_action,
-        next_state=trajectories.next_state,
-        leader_reward=trajectories.leader_reward,
-        follower_reward=trajectories.follower_reward,
-        offsets=trajectories.offsets,
-        terminated=trajectories.terminated,
-        context=trajectories.context,
-        whole=trajectories.whole,
-    )

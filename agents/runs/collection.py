@@ -5,7 +5,6 @@ Apart from :mod:`agents.observing.trajectories`, so that what leaders import can
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +15,6 @@ from agents.runs.env_collection import Policy, collect_from_env, sampled_policy,
 from stackelberg_envs.arrays import Array, as_float, require_count, require_rows_sum_to_one, require_shape
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.batched import AnyGame, BatchedGame, play
-from stackelberg_envs.games.samples import PlayRecord
 from stackelberg_envs.games.tabular import Primitives, TabularGame
 from stackelberg_envs.play.rollout_kernel import GameTables, tabular_rollout
 
@@ -107,13 +105,8 @@ def _collect_batched(
         for policy, share in zip(policies, shares, strict=True)
         if share != 0
     ]
-    return concatenate([_as_trajectories(part, game.observe_rewards) for part in parts])
-
-
-def _as_trajectories(part: PlayRecord, observe_rewards: bool) -> Trajectories:
-    values = {item.name: getattr(part, item.name) for item in fields(part)}
-    seen = Trajectories(num_states=0, **values)
-    return seen if observe_rewards else seen.without("follower_reward")
+    seen = concatenate(parts)
+    return seen if game.observe_rewards else seen.without("follower_reward")
 
 
 def _generator(rng: Any) -> np.random.Generator:

@@ -18,7 +18,7 @@ from stackelberg_envs.errors import ConformityError, InstabilityError, Stackelbe
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions, require_action_space
 from stackelberg_envs.games.batched import BatchedGame, BatchStep, SampledSolution, played_bounds, what_was_given
 from stackelberg_envs.games.commitments.base import MISTAKES
-from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.games.samples import SampledEffect, Samples, sampled_difference_vjp
 from stackelberg_envs.play.session import draw_contexts
 
@@ -213,10 +213,12 @@ def _check_derivative(game: BatchedGame, x: Array, samples: Samples, rng: np.ran
     for name, value in given.items():
         # One entry at a time, because their units have nothing to do with each other.
         weights = {other: np.zeros(T) for other in given} | {name: rng.standard_normal(T)}
-        _check_vjp(game, x, samples, Cotangents(**weights), name, float(np.abs(value * weights[name]).sum()))
+        _check_vjp(game, x, samples, StepCotangents(**weights), name, float(np.abs(value * weights[name]).sum()))
 
 
-def _check_vjp(game: BatchedGame, x: Array, samples: Samples, weights: Cotangents, name: str, summed: float) -> None:
+def _check_vjp(
+    game: BatchedGame, x: Array, samples: Samples, weights: StepCotangents, name: str, summed: float
+) -> None:
     commitment = game.commitment
     exact = commitment.vjp_at(x, samples, weights)
     require_clause(np.shape(exact) == x.shape, "commitment.vjp_at returns the shape of x", np.shape(exact))

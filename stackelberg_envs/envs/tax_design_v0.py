@@ -79,7 +79,7 @@ from stackelberg_envs.envs.tax_design.economy import (
 from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
 from stackelberg_envs.faces.registration import declare
 from stackelberg_envs.games.batched import BatchedGame, BatchStep
-from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect, Samples
 from stackelberg_envs.play.session import cumulative
 
@@ -156,7 +156,7 @@ class TaxSchedule(SampledCommitment):
             transition=_log_density(after, mean, self._rules, self._noise),
         )
 
-    def vjp_at(self, x: Array, samples: Samples, cotangents: Cotangents) -> Array:
+    def vjp_at(self, x: Array, samples: Samples, cotangents: StepCotangents) -> Array:
         """Return dJ/dx, shape (4,)."""
         hours, goods = self._rules.amounts(samples.follower_action)
         out = np.zeros(4)

@@ -21,9 +21,10 @@ from stackelberg_envs.arrays import Array, IntArray, as_float, first_index, froz
 from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
 from stackelberg_envs.games.actions import action_bounds, checked_actions
 from stackelberg_envs.games.commitments.base import MISTAKES
-from stackelberg_envs.games.samples import Actions, ModelClass, PlayRecord, SampledCommitment
+from stackelberg_envs.games.samples import Actions, ModelClass, SampledCommitment
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.tabular_checks import require_commitment, shared_scalars
+from stackelberg_envs.games.trajectories import Trajectories
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Box, Space
@@ -34,7 +35,6 @@ __all__ = [
     "BatchedGame",
     "FollowerPolicy",
     "ModelClass",
-    "PlayRecord",
     "SampledSolution",
     "begin_states",
     "call_game",
@@ -277,7 +277,7 @@ def play(
     *,
     steps: int | None = None,
     episodes: int | None = None,
-) -> PlayRecord:
+) -> Trajectories:
     """Play episodes of many copies at once.
 
     Parameters
@@ -431,7 +431,7 @@ def _play_batch(game: BatchedGame, x: Array, policy: FollowerPolicy, rng: np.ran
     return _Batch(arrays, lengths, ~running, contexts)
 
 
-def _joined(x: Array, batches: list[_Batch], steps: int | None) -> PlayRecord:
+def _joined(x: Array, batches: list[_Batch], steps: int | None) -> Trajectories:
     flat: dict[str, list[NDArray[Any]]] = {}
     for batch in batches:
         counted = np.arange(batch.arrays["leader_reward"].shape[1]) < batch.lengths[:, None]
@@ -446,8 +446,9 @@ def _joined(x: Array, batches: list[_Batch], steps: int | None) -> PlayRecord:
     N = int(np.searchsorted(ends, total))
     offsets = np.minimum(ends[: N + 1], total)
     complete = offsets[1:] == ends[1 : N + 1]
-    return PlayRecord(
+    return Trajectories(
         commitment=x,
+        num_states=0,
         offsets=offsets.astype(np.int64),
         terminated=np.concatenate([batch.terminated for batch in batches])[:N] & complete,
         context=np.concatenate([batch.context for batch in batches])[:N],

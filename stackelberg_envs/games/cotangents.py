@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
 
 from stackelberg_envs.arrays import Array
 
-__all__ = ["Cotangents"]
+__all__ = ["Cotangents", "StepCotangents"]
 
 
 @dataclass(frozen=True, eq=False)
-class Cotangents:
+class _Entries:
+    """An entry for each array that a commitment can change; one that was not computed is None, which counts as zero."""
+
+    follower_reward: Array | None = None
+    leader_reward: Array | None = None
+    leader_policy: Array | None = None
+    transition: Array | None = None
+
+    def __add__(self, other: Self) -> Self:
+        """Add entry by entry."""
+        return type(self)(*(_add(own, vars(other)[name]) for name, own in vars(self).items()))
+
+    def only(self, names: Collection[str]) -> Self:
+        """Return the same without the entries that are not named."""
+        return type(self)(**{name: entry for name, entry in vars(self).items() if name in names})
+
+
+@dataclass(frozen=True, eq=False)
+class Cotangents(_Entries):
     """Derivatives of the leader's value J by each array a commitment can change.
 
     The exact oracle and every trajectory estimator return one of these; ``commitment.vjp`` turns it into
@@ -29,19 +51,40 @@ class Cotangents:
         ([K,] S, A, B, S) for a dense kernel.
     """
 
-    follower_reward: Array | None = None
-    leader_reward: Array | None = None
-    leader_policy: Array | None = None
-    transition: Array | None = None
 
-    def __add__(self, other: Cotangents) -> Cotangents:
-        """Add entry by entry; None counts as zero."""
-        return Cotangents(
-            _add(self.follower_reward, other.follower_reward),
-            _add(self.leader_reward, other.leader_reward),
-            _add(self.leader_policy, other.leader_policy),
-            _add(self.transition, other.transition),
-        )
+@dataclass(frozen=True, eq=False)
+class StepCotangents(_Entries):
+    """What each of T recorded steps contributes: their sum against derivatives at the steps is dJ/dx.
+
+    ``commitment.vjp_at`` turns it into dJ/dx; in tabular games estimators sum it into :class:`Cotangents`. An entry
+    that was not computed is None.
+
+    Attributes
+    ----------
+    follower_reward, leader_reward
+        Of d r_F and d r_L at the step, shape (T,).
+    leader_policy
+        Of d log f, shape (T,).
+    transition
+        Of d log P, shape (T,).
+    """
+
+    def __len__(self) -> int:
+        """T; 0 where no entry was computed."""
+        return max(0 if entry is None else len(entry) for entry in vars(self).values())
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[StepCotangents]) -> StepCotangents:
+        """Return the entries of all parts, one after the other."""
+
+        def joined(name: str) -> Array | None:
+            entries = [vars(part)[name] for part in parts]
+            if all(entry is None for entry in entries):
+                return None
+            zeros = (np.zeros(len(part)) for part in parts)
+            return np.concatenate([zero if own is None else own for own, zero in zip(entries, zeros, strict=True)])
+
+        return cls(*(joined(item.name) for item in fields(cls)))
 
 
 def _add(left: Array | None, right: Array | None) -> Array | None:

@@ -34,8 +34,8 @@ from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games.actions import action_bounds
 from stackelberg_envs.games.batched import BatchedGame, BatchStep, begin_states, draw_leader_actions, make_step
 from stackelberg_envs.games.commitments.base import Commitment, Effect
-from stackelberg_envs.games.samples import Samples
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.trajectories import Samples
 from stackelberg_envs.games.transitions import Transition
 
 __all__ = ["GridCommitment", "discretise"]

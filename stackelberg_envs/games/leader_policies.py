@@ -28,7 +28,7 @@ from stackelberg_envs.arrays import (
     require_text,
 )
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect, Samples
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class ClippedGaussianPolicy(SampledCommitment):
         each = censored_log_density(samples.leader_action, mean, self.scale, self.least, self.greatest)
         return SampledEffect(leader_policy=each.sum(axis=1))
 
-    def vjp_at(self, x: Array, samples: Samples, cotangents: Cotangents) -> Array:
+    def vjp_at(self, x: Array, samples: Samples, cotangents: StepCotangents) -> Array:
         """Return sum_t w_t d log f(a_t | s_t) / dx for the weights w of the samples."""
         if cotangents.leader_policy is None:
             return np.zeros(self.shape)

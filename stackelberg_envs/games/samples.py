@@ -2,8 +2,7 @@
 
 Where states are vectors there is no array with an entry per state and action. A commitment then says what it
 changes *at samples*: the log-density of the leader's action and of the transition, and its part of the two rewards.
-The four entries of :class:`~stackelberg_envs.Cotangents` become coefficients of the recorded steps, shape (T,),
-and one vector-Jacobian product turns them into dJ/dx.
+One vector-Jacobian product turns :class:`~stackelberg_envs.StepCotangents`, an entry per recorded step, into dJ/dx.
 
 Letters: T samples, W state size, A and B sizes of the leader's and the follower's action, D entries of x.
 """
@@ -17,15 +16,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.commitments.base import DIFFERENCE_STEP, Commitment, Effect, central_differences
-from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.cotangents import StepCotangents
+from stackelberg_envs.games.trajectories import Samples, Trajectories
 
 __all__ = [
     "ActionSpec",
     "ModelClass",
-    "PlayRecord",
     "SampledCommitment",
     "SampledEffect",
     "Samples",
@@ -34,33 +33,6 @@ __all__ = [
 
 #: Shape (n, B): float64 for boxes, integers for Discrete (B = 1) and MultiDiscrete.
 Actions = NDArray[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Recorded steps.
-
-    Attributes
-    ----------
-    state, next_state
-        Shape (T, W).
-    leader_action
-        Shape (T, A); A = 0 where the leader only configures.
-    follower_action
-        Shape (T, B), float64 for boxes; integers for Discrete (B = 1) and MultiDiscrete actions.
-    context
-        Shape (T,).
-    """
-
-    state: Array
-    leader_action: Array
-    follower_action: NDArray[Any]
-    next_state: Array
-    context: IntArray
-
-    def __len__(self) -> int:
-        """T."""
-        return len(self.state)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +108,7 @@ class SampledCommitment(Commitment):
     def effect_at(self, x: Array, samples: Samples) -> SampledEffect:
         """Return what x sets at the samples; x may lie slightly outside its box, for differences."""
 
-    def vjp_at(self, x: Array, samples: Samples, cotangents: Cotangents) -> Array:
+    def vjp_at(self, x: Array, samples: Samples, cotangents: StepCotangents) -> Array:
         """Return dJ/dx, the shape of x, from the coefficients of the samples, each of shape (T,).
 
         Subclasses write the derivative down; this one takes central differences.
@@ -145,7 +117,7 @@ class SampledCommitment(Commitment):
 
 
 def sampled_difference_vjp(
-    commitment: SampledCommitment, x: Array, samples: Samples, cotangents: Cotangents, step: float = DIFFERENCE_STEP
+    commitment: SampledCommitment, x: Array, samples: Samples, cotangents: StepCotangents, step: float = DIFFERENCE_STEP
 ) -> Array:
     """Return dJ/dx by central differences of the effect at the samples, two evaluations per entry of x.
 
@@ -158,7 +130,7 @@ def sampled_difference_vjp(
     return central_differences(rise, commitment, x, step)
 
 
-def _pair(plus: SampledEffect, minus: SampledEffect, cotangents: Cotangents) -> float:
+def _pair(plus: SampledEffect, minus: SampledEffect, cotangents: StepCotangents) -> float:
     total = 0.0
     for item in fields(SampledEffect):
         upper, lower, weight = (getattr(source, item.name) for source in (plus, minus, cotangents))
@@ -173,46 +145,8 @@ class ModelClass(Protocol):
     It lets a leader of level REWARDS_OBSERVED identify the game from play and plan in what it identified.
     """
 
-    def fit(self, data: list[PlayRecord]) -> Any:
+    def fit(self, data: list[Trajectories]) -> Any:
         """Return a model, with ``value_and_gradient(x, scale=1.0) -> (J, dJ/dx)``, from play under several commitments.
 
         `scale` multiplies the follower's temperature, for continuation.
         """
-
-
-@dataclass(frozen=True, eq=False)
-class PlayRecord:
-    """Play of N episodes, T steps in all, one episode after the other.
-
-    Attributes
-    ----------
-    commitment
-        The x that was in force.
-    state, next_state
-        Shape (T, W).
-    leader_action, follower_action
-        Shape (T, A) and (T, B).
-    leader_reward, follower_reward
-        Shape (T,).
-    offsets
-        Episode i covers steps offsets[i]:offsets[i + 1]; shape (N + 1,).
-    terminated
-        Shape (N,): whether the episode ended by itself; the others were cut.
-    context
-        Shape (N,).
-    whole
-        Shape (N,): whether the episode came to its end or to the horizon; the others were cut by the number of steps
-        asked for. None where that is not known.
-    """
-
-    commitment: Array
-    state: Array
-    leader_action: Array
-    follower_action: Actions
-    next_state: Array
-    leader_reward: Array
-    follower_reward: Array
-    offsets: NDArray[np.int64]
-    terminated: NDArray[np.bool_]
-    context: IntArray
-    whole: NDArray[np.bool_] | None = None

@@ -25,7 +25,7 @@ from stackelberg_envs.envs.tax_design.asset_grid import group_values
 from stackelberg_envs.envs.tax_design.economy import GOODS, Households, TaxRules, consumption_utility, every_action
 from stackelberg_envs.envs.tax_design.plan import TaxPlan, solve_tax
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.samples import PlayRecord
+from stackelberg_envs.games.trajectories import Trajectories
 
 __all__ = ["CompressedTaxRecord", "TaxModel", "TaxModelClass"]
 
@@ -151,7 +151,7 @@ class TaxModelClass:
         """The class of the records that :meth:`compress` returns."""
         return CompressedTaxRecord
 
-    def compress(self, record: PlayRecord) -> CompressedTaxRecord:
+    def compress(self, record: Trajectories) -> CompressedTaxRecord:
         """Return what :meth:`fit` needs of a record; it may stand in for it.
 
         Raises
@@ -181,14 +181,14 @@ class TaxModelClass:
             first_kinds=kinds[first],
         )
 
-    def _moves(self, record: PlayRecord) -> tuple[int, float]:
+    def _moves(self, record: Trajectories) -> tuple[int, float]:
         hours, goods = self.rules.amounts(record.follower_action)
         mean = self.rules.mean_assets(float(record.commitment[0]), record.state[:, 0], hours, goods.sum(axis=1))
         middle, reach = (self.rules.high + self.rules.low) / 2, (self.rules.high - self.rules.low) / 2
         inner = np.abs(mean - middle) < INNER * reach
         return int(inner.sum()), float(((record.next_state[:, 0] - mean)[inner] ** 2).sum())
 
-    def fit(self, data: Sequence[PlayRecord | CompressedTaxRecord]) -> TaxModel:
+    def fit(self, data: Sequence[Trajectories | CompressedTaxRecord]) -> TaxModel:
         """Return the economy that fits all records best.
 
         Parameters

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import Array, frozen
 from stackelberg_envs.errors import CommitmentError, GameError
-from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, affine, as_vector, quadratic
 from stackelberg_envs.games.matrices import as_matrix, as_symmetric, is_definite
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect, Samples
@@ -95,7 +95,7 @@ class DynamicsCommitment(SampledCommitment):
         moves = -0.5 * quadratic(self.precision, away) - self._constant
         return SampledEffect(transition=moves, leader_reward=np.full(len(samples), -self.form.price * np.sum(x * x)))
 
-    def vjp_at(self, x: Array, samples: Samples, cotangents: Cotangents) -> Array:
+    def vjp_at(self, x: Array, samples: Samples, cotangents: StepCotangents) -> Array:
         """Return the score of the recorded moves, weighted, and the derivative of the price.
 
         The sum over steps of c_t (s'_t - A s_t - B b_t) s_t' needs three small matrices and no move by itself.
@@ -127,6 +127,6 @@ class _MovesWithoutDensity(DynamicsCommitment):
         """Refuse: there is no density."""
         raise CommitmentError(f"noise: expected a positive definite covariance, got {self.noise.tolist()}")
 
-    def vjp_at(self, x: Array, samples: Samples, cotangents: Cotangents) -> Array:
+    def vjp_at(self, x: Array, samples: Samples, cotangents: StepCotangents) -> Array:
         """Refuse: there is no density."""
         raise CommitmentError(f"noise: expected a positive definite covariance, got {self.noise.tolist()}")

@@ -7,7 +7,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array, require_positive
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.commitments.base import need
-from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.games.linear_forms import LARGEST_STATE
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect, Samples
 
@@ -52,7 +52,7 @@ class GainCommitment(SampledCommitment):
         constant = away.shape[1] * np.log(self.noise * np.sqrt(2 * np.pi))
         return SampledEffect(leader_policy=-0.5 * (away * away).sum(axis=1) - constant)
 
-    def vjp_at(self, x: Array, samples: Samples, cotangents: Cotangents) -> Array:
+    def vjp_at(self, x: Array, samples: Samples, cotangents: StepCotangents) -> Array:
         """Return the score of the recorded actions, weighted: sum_t c_t (a_t - x s_t) s_t' / noise^2."""
         weight = need(cotangents.leader_policy, "leader_policy")
         away = self._away(x, samples)

@@ -22,7 +22,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InstabilityError
 from stackelberg_envs.games.linear_forms import LeaderReward, LinearForm, LinearNumbers
-from stackelberg_envs.games.samples import PlayRecord
+from stackelberg_envs.games.trajectories import Trajectories
 from stackelberg_envs.solvers.linear_quadratic.riccati import LinearPlan, linear_best_response, make_linear_plan
 
 __all__ = ["CompressedRecord", "LinearModel", "LinearModelClass"]
@@ -140,7 +140,7 @@ class LinearModelClass:
         """The class of the records that :meth:`compress` returns."""
         return CompressedRecord
 
-    def compress(self, record: PlayRecord) -> CompressedRecord:
+    def compress(self, record: Trajectories) -> CompressedRecord:
         """Return what :meth:`fit` needs of a record, some hundred numbers, which may stand in for it.
 
         Raises
@@ -157,7 +157,7 @@ class LinearModelClass:
         first = record.state[record.offsets[:-1]]
         return CompressedRecord(record.commitment, len(columns), _triangle(columns), _triangle(costs), first)
 
-    def fit(self, data: Sequence[PlayRecord | CompressedRecord]) -> LinearModel:
+    def fit(self, data: Sequence[Trajectories | CompressedRecord]) -> LinearModel:
         """Return the model that fits all records best; directions never seen get the smallest numbers that fit.
 
         Raises

@@ -9,10 +9,10 @@ from agents.estimators import visit_averages
 from agents.estimators.visit_averages import (
     advantage_weights,
     cell_weights,
-    concatenate,
     follow_visits,
     weights_per_visit,
 )
+from agents.observing.trajectories import concatenate
 from agents.runs.collection import collect
 from stackelberg_envs.envs import random_tabular_v0
 from stackelberg_envs.solvers.solution import solve
@@ -83,7 +83,7 @@ def test_one_pass_equals_the_definition(terminal, known, cut):
     np.testing.assert_allclose(got.follower_reward, expected[:, 0], atol=1e-8)
     np.testing.assert_allclose(got.leader_policy, expected[:, 1] * (soft[z, a] - states[z]), atol=1e-8)
     np.testing.assert_allclose(got.transition, expected[:, 2] * states[seen.next_joint_state], atol=1e-8)
-    assert not got.leader_reward.any()
+    assert got.leader_reward is None
 
 
 def test_weights_are_discounted_advantages_per_episode_and_centred_over_visits():
@@ -106,12 +106,12 @@ def test_weights_are_discounted_advantages_per_episode_and_centred_over_visits()
 def test_concatenated_play_has_the_episodes_of_both():
     _, _, one = small_play(seed=2)
     _, _, other = small_play(seed=5, episodes=3)
-    both = concatenate(one, other)
+    both = concatenate([one, other])
     assert both.num_episodes == 9 and both.num_steps == one.num_steps + other.num_steps
     np.testing.assert_array_equal(both.returns(0.9), np.concatenate([one.returns(0.9), other.returns(0.9)]))
     np.testing.assert_array_equal(both.ends, np.concatenate([one.ends, other.ends]))
     assert both.follower_reward is not None
-    assert concatenate(one, other.without("follower_reward")).follower_reward is None
+    assert concatenate([one, other.without("follower_reward")]).follower_reward is None
 
 
 @pytest.mark.parametrize("size", [5e-324, 1e-313, 1e-200, 1e200])

@@ -19,7 +19,7 @@ from stackelberg_envs.games.linear_forms import (
 )
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.games.matrices import as_symmetric, require_definite, require_semidefinite
-from stackelberg_envs.games.samples import Samples
+from stackelberg_envs.games.trajectories import Samples
 
 LQR = bilevel_lqr_v0.make_game()
 BUILDING = building_thermal_v0.make_game()
