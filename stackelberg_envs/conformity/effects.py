@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -74,9 +75,15 @@ def check_effects(game: BatchedGame, x: Array, y: Array, samples: Samples, rng: 
         _check_density(game, "transition", (x, y), many, drawn, rng)
 
 
+@singledispatch
 def without_bound(game: BatchedGame) -> BatchedGame:
-    """Return a linear-quadratic game without the bound of its states, which its densities and exact values ignore."""
-    return game.replace(state_bound=np.inf) if isinstance(game, LinearQuadraticGame) else game
+    """Return a game without the bounds of its states that its densities and exact values ignore; most have none."""
+    return game
+
+
+@without_bound.register
+def _(game: LinearQuadraticGame) -> BatchedGame:
+    return game.replace(state_bound=np.inf)
 
 
 def _stepped(game: BatchedGame, x: Array, samples: Samples, rng: np.random.Generator) -> BatchStep:

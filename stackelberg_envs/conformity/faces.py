@@ -116,9 +116,7 @@ def _faces_of(spec_id: str) -> list[tuple[str, dict[str, Any]]]:
 
 def _any_response(game: Game) -> dict[str, Any]:
     """Return a response for games whose exact one is not known."""
-    if isinstance(game, BatchedGame) and not game.has_solution:
-        return {"response": _uniform_response}
-    return {}
+    return {} if game.has_solution else {"response": _uniform_response}
 
 
 def _uniform_response(game: BatchedGame, x: Array) -> UniformPolicy:

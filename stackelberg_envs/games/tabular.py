@@ -55,8 +55,12 @@ class Game(Protocol):
         K, and the number of followers that play at once, each in a copy of the decision process.
     facts
         What else is known: the story's units, reference values, where they come from.
+    has_solution
+        Whether `solve` knows the exact answer.
     """
 
+    @property
+    def has_solution(self) -> bool: ...  # noqa: D102
     @property
     def name(self) -> str: ...  # noqa: D102
     @property
@@ -151,6 +155,8 @@ class TabularGame:
     facts: dict[str, Any] = field(default_factory=dict)
     #: Name of the follower that runs take by default.
     suggested_follower: ClassVar[str] = "soft_value_iteration"
+    #: Whether `solve` knows the exact answer.
+    has_solution: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check and freeze every array."""
