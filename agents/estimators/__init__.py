@@ -10,13 +10,14 @@ from agents.estimators.boltzmann_covariance import (
     step_coefficients,
     tabulate,
 )
-from agents.estimators.critics import CRITICS, ExpectedSarsa, Lstd, MonteCarlo, make_critic
+from agents.estimators.critics import CRITICS, EvaluationTask, ExpectedSarsaCritic, Lstd, MonteCarlo, make_critic
 from stackelberg_envs.games.cotangents import StepCotangents
 
 __all__ = [
     "CRITICS",
     "BehaviourEstimate",
-    "ExpectedSarsa",
+    "EvaluationTask",
+    "ExpectedSarsaCritic",
     "Lstd",
     "MonteCarlo",
     "StepCotangents",

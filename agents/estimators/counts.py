@@ -1,8 +1,9 @@
-"""The dynamics as an observer counts them, in successor lists that grow as they fill."""
+"""What an observer counts: visits, rewards, and the dynamics in successor lists that grow as they fill."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,41 +12,67 @@ from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.errors import OutputError
+from stackelberg_envs.errors import InformationError, OutputError
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled, slice_of
 from stackelberg_envs.solvers.soft.linear import next_values, resolvent
 
-__all__ = ["TransitionCounts", "common_lists", "count_actions", "scatter_add"]
+__all__ = ["Announced", "Player", "TabularCounts", "common_lists", "count_actions", "rewards_of", "scatter_add"]
+
+Player = Literal["leader", "follower"]
+#: By player, the part of the rewards that a commitment sets, shape (Z, A, B), or None.
+Announced = Mapping[Player, Array | None]
 
 FIRST_WIDTH = 4
 #: Relative to the largest expected reward of a step.
 EVALUATION_TOLERANCE = 1e-9
 
 
-class TransitionCounts(Stateful):
-    """How often each (z, a, b) led where; rows never seen lead nowhere.
+class TabularCounts(Stateful):
+    """What was seen of each (z, a, b) under all commitments: visits, rewards, and where it led.
+
+    Counted once an update, for all that evaluate with it. Rewards are summed without the part that a commitment sets,
+    so that the sums serve every commitment.
 
     Parameters
     ----------
     shape
         (Z, A, B).
+    stationary
+        Whether the dynamics are the same under every commitment. If not, successors are those under the present one.
+
+    Attributes
+    ----------
+    visits
+        Shape (Z, A, B).
+    leader_reward, follower_reward
+        Sums, reward units, shape (Z, A, B); the latter zero where it is not observed.
+    successors, counts
+        How often each (z, a, b) led where, shape (Z, A, B, N); rows never seen lead nowhere.
     """
 
     state_fields = stateful.fields(
+        visits=stateful.Array(low=0.0),
+        leader_reward=stateful.Array(),
+        follower_reward=stateful.Array(),
         # Kernels use successors as they are, so none may lie outside the table.
-        successors=stateful.Array(lambda self: self.lists_shape, low=0, high=lambda self: len(self.counts) - 1),
+        successors=stateful.Array(lambda self: self.lists_shape, low=0, high=lambda self: len(self.visits) - 1),
         counts=stateful.Array(lambda self: self.lists_shape, low=0.0),
     )
 
-    def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.successors = np.zeros((*shape, FIRST_WIDTH), dtype=np.int32)
-        self.counts = np.zeros((*shape, FIRST_WIDTH))
+    def __init__(self, shape: tuple[int, int, int], *, stationary: bool = True) -> None:
+        self.stationary = stationary
+        self.visits, self.leader_reward, self.follower_reward = (np.zeros(shape) for _ in range(3))
+        self._forget_successors()
+
+    def _forget_successors(self) -> None:
+        shape = (*self.visits.shape, FIRST_WIDTH)
+        self.successors, self.counts = np.zeros(shape, dtype=np.int32), np.zeros(shape)
 
     @property
     def lists_shape(self) -> tuple[int | None, ...]:
         """Z, A, B, and any width."""
-        return (*self.counts.shape[:3], None)
+        return (*self.visits.shape, None)
 
     def check_state(self, loaded: dict[str, Any], where: str) -> None:
         """Raise OutputError unless there is a count for each successor."""
@@ -53,26 +80,59 @@ class TransitionCounts(Stateful):
         if shapes[0] != shapes[1] or not shapes[0][-1]:
             raise OutputError(f"{where}: expected as many counts as successors, got {shapes[1]} and {shapes[0]}")
 
-    def observe(self, trajectories: Trajectories) -> None:
-        """Count the recorded steps."""
-        steps = (
-            trajectories.joint_state,
-            trajectories.leader_action,
-            trajectories.follower_action,
-            trajectories.next_joint_state,
-            trajectories.ends,
-        )
+    def observe(self, trajectories: Trajectories, announced: Announced) -> None:
+        """Count the recorded steps.
+
+        Parameters
+        ----------
+        trajectories
+            What was observed under one commitment.
+        announced
+            By player whose rewards are to be counted, the part of them that this commitment sets.
+
+        Raises
+        ------
+        InformationError
+            Rewards that are to be counted were not observed.
+        """
+        z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
+        observed = {player: rewards_of(trajectories, player) for player in announced}
+        count_actions(z, a, b, self.visits)
+        for player, rewards in observed.items():
+            own = announced[player]
+            scatter_add(z, a, b, rewards if own is None else rewards - own[z, a, b], self._sums(player))
+        if not self.stationary:
+            self._forget_successors()
+        steps = z, a, b, trajectories.next_joint_state, trajectories.ends
         done = 0
         while (done := _record_successors(*steps, done, self.successors, self.counts)) < trajectories.num_steps:
             self.successors = np.concatenate([self.successors, np.zeros_like(self.successors)], axis=-1)
             self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)], axis=-1)
+
+    def mean_reward(self, player: Player, announced: Array | None = None) -> Array:
+        """Return the mean reward of each (z, a, b), shape (Z, A, B), zero where none was seen.
+
+        Parameters
+        ----------
+        player
+            Whose.
+        announced
+            The part that the present commitment sets, shape (Z, A, B); it is put back.
+        """
+        mean = self._sums(player) / np.maximum(self.visits, 1.0)
+        return mean if announced is None else np.where(self.visits > 0, mean + announced, 0.0)
+
+    def _sums(self, player: Player) -> Array:
+        return self.leader_reward if player == "leader" else self.follower_reward
 
     def transition(self) -> Transition:
         """Return the relative frequencies; rows never seen are all zero."""
         totals = self.counts.sum(axis=-1, keepdims=True)
         return Transition(self.successors, self.counts / np.maximum(totals, 1.0))
 
-    def evaluate(self, reward: Array, joint_policy: Array, discount: float, bonus: Array | None = None) -> Array:
+    def evaluate(
+        self, reward: Array, joint_policy: Array, discount: float, entropy_bonus: Array | None = None
+    ) -> Array:
         """Return the action values of a policy in the counted model, shape (Z, A, B).
 
         Parameters
@@ -83,13 +143,13 @@ class TransitionCounts(Stateful):
             pi(a, b | z), shape (Z, A, B).
         discount
             Per play step.
-        bonus
-            Added to the action values wherever they are averaged.
+        entropy_bonus
+            Added to the action values wherever they are averaged, shape (Z, A, B).
         """
         transition = self.transition()
         everywhere = np.ones(len(reward))
         system = resolvent(joint_policy, transition, everywhere, discount, 1)
-        earned = reward if bonus is None else reward + bonus
+        earned = reward if entropy_bonus is None else reward + entropy_bonus
         expected = np.einsum("zab,zab->z", joint_policy, earned)
         values = system.solve(expected, EVALUATION_TOLERANCE * float(np.abs(expected).max()))
         return reward + discount * next_values(transition, values)
@@ -134,6 +194,20 @@ def _gathered(weights: Array, index: tuple[NDArray[np.intp], ...], width: int) -
     out = np.zeros((*weights.shape[:3], width + 1))
     np.add.at(out, index, weights)
     return np.ascontiguousarray(out[..., :width])
+
+
+def rewards_of(trajectories: Trajectories, player: Player) -> Array:
+    """Return the observed rewards of a player, reward units, shape (T,).
+
+    Raises
+    ------
+    InformationError
+        They were not observed.
+    """
+    rewards = trajectories.leader_reward if player == "leader" else trajectories.follower_reward
+    if rewards is None:
+        raise InformationError(f"expected the {player}'s rewards, got none; this game keeps them private")
+    return rewards
 
 
 @compiled

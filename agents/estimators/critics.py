@@ -6,12 +6,14 @@ observed rewards: with the entropy bonus -temperature log g it estimates V_F (th
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.estimators.counts import TransitionCounts, count_actions, scatter_add
+from agents.estimators.counts import Player, TabularCounts, count_actions, rewards_of, scatter_add
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from agents.state.stateful import Stateful
@@ -19,28 +21,86 @@ from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import unknown_name
 from stackelberg_envs.jit import compiled, slice_of
 
-__all__ = ["CRITICS", "Critic", "ExpectedSarsa", "Lstd", "MonteCarlo", "discounted_returns", "make_critic"]
+__all__ = [
+    "CRITICS",
+    "Critic",
+    "EvaluationTask",
+    "ExpectedSarsaCritic",
+    "Lstd",
+    "MonteCarlo",
+    "discounted_returns",
+    "make_critic",
+]
+
+#: Of "expected_sarsa": steps are 1 / visits within a sweep, but at least this, or what early visits said of values that
+#: had not converged would stay.
+LEAST_STEP = 0.05
+#: Passes over each batch. In one of them a reward travels a whole episode, as they go backwards; ten bring it round
+#: through states that several episodes share.
+SWEEPS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationTask:
+    """What a critic evaluates: a player's rewards under a leader's policy and the follower's behaviour.
+
+    Attributes
+    ----------
+    trajectories
+        What was observed under the present commitment.
+    player
+        Whose rewards.
+    leader_policy, behaviour
+        f, shape (Z, A), and the estimated g, shape (Z, A, B).
+    entropy_bonus
+        Added to q wherever it is averaged, shape (Z, A, B): the follower's entropy.
+    announced_reward
+        The part of the rewards that the present commitment sets, shape (Z, A, B).
+    """
+
+    trajectories: Trajectories
+    player: Player
+    leader_policy: Array
+    behaviour: Array
+    entropy_bonus: Array | None = None
+    announced_reward: Array | None = None
+
+    @property
+    def rewards(self) -> Array:
+        """The observed rewards, reward units, shape (T,).
+
+        Raises
+        ------
+        InformationError
+            They were not observed.
+        """
+        return rewards_of(self.trajectories, self.player)
+
+    @property
+    def joint_policy(self) -> Array:
+        """pi(a, b | z) = f g, shape (Z, A, B)."""
+        return np.asarray(self.leader_policy[:, :, None] * self.behaviour)
 
 
 class Critic(Protocol):
-    """A table of action values q, shape (Z, A, B), that learns from trajectories; its state is declared."""
+    """A table of action values q, shape (Z, A, B), that learns from trajectories; its state is declared.
+
+    Attributes
+    ----------
+    q
+        The table, reward units.
+    uses_counts
+        Whether it reads :class:`agents.estimators.counts.TabularCounts`, which have to be brought up to date first.
+    """
 
     q: Array
+    uses_counts: bool
 
-    def update(
-        self,
-        trajectories: Trajectories,
-        rewards: Array,
-        leader_policy: Array,
-        behaviour: Array,
-        *,
-        bonus: Array | None = None,
-        known: Array | None = None,
-    ) -> float:
-        """Learn from rewards of shape (T,) and return the mean absolute error before the update."""
+    def update(self, task: EvaluationTask) -> float:
+        """Learn from one commitment's play; return the mean absolute change, or error, at its steps."""
 
 
-class ExpectedSarsa(Stateful):
+class ExpectedSarsaCritic(Stateful):
     """Tabular expected SARSA over the batch, last step to first, several sweeps.
 
     Parameters
@@ -49,66 +109,31 @@ class ExpectedSarsa(Stateful):
         (Z, A, B).
     discount
         Per play step.
-    least_step
-        The step is 1 / visits within the sweep, but at least this.
-    sweeps
-        Passes over each batch.
     """
 
+    uses_counts = False
     state_fields = stateful.fields(q=stateful.Array())
 
-    def __init__(
-        self,
-        shape: tuple[int, int, int],
-        discount: float,
-        least_step: float = 0.05,
-        sweeps: int = 10,
-    ) -> None:
+    def __init__(self, shape: tuple[int, int, int], discount: float) -> None:
         self.q = np.zeros(shape)
         self.discount = discount
-        self.least_step = least_step
-        self.sweeps = sweeps
 
-    def update(
-        self,
-        trajectories: Trajectories,
-        rewards: Array,
-        leader_policy: Array,
-        behaviour: Array,
-        *,
-        bonus: Array | None = None,
-        known: Array | None = None,
-    ) -> float:
-        """Learn from rewards of shape (T,).
-
-        Parameters
-        ----------
-        trajectories
-            What was observed under one commitment.
-        rewards
-            The rewards to evaluate, shape (T,).
-        leader_policy, behaviour
-            f, shape (Z, A), and the estimated g, shape (Z, A, B).
-        bonus
-            Added to q wherever it is averaged, shape (Z, A, B): the follower's entropy.
-        known
-            The part of the rewards that the leader itself sets, shape (Z, A, B); not used here.
-        """
-        del known
-        extra = np.zeros_like(self.q) if bonus is None else bonus
+    def update(self, task: EvaluationTask) -> float:
+        """Learn from one commitment's play; return the mean absolute temporal-difference error of the last sweep."""
+        seen = task.trajectories
         return evaluate_behaviour(
-            trajectories.joint_state,
-            trajectories.leader_action,
-            trajectories.follower_action,
-            trajectories.next_joint_state,
-            trajectories.ends,
-            rewards,
-            leader_policy,
-            behaviour,
-            extra,
+            seen.joint_state,
+            seen.leader_action,
+            seen.follower_action,
+            seen.next_joint_state,
+            seen.ends,
+            task.rewards,
+            task.leader_policy,
+            task.behaviour,
+            np.zeros_like(self.q) if task.entropy_bonus is None else task.entropy_bonus,
             self.discount,
-            self.least_step,
-            self.sweeps,
+            LEAST_STEP,
+            SWEEPS,
             np.empty_like(self.q),
             self.q,
             np.empty(len(self.q)),
@@ -116,7 +141,7 @@ class ExpectedSarsa(Stateful):
 
 
 class MonteCarlo(Stateful):
-    """Averages of observed returns over visits of (z, a, b).
+    """Averages of observed returns over visits of (z, a, b); a cut episode goes on as the last averages say.
 
     Parameters
     ----------
@@ -126,6 +151,7 @@ class MonteCarlo(Stateful):
         Per play step.
     """
 
+    uses_counts = False
     state_fields = stateful.fields(q=stateful.Array(), _state_values=stateful.Array())
 
     def __init__(self, shape: tuple[int, int, int], discount: float) -> None:
@@ -133,31 +159,22 @@ class MonteCarlo(Stateful):
         self.discount = discount
         self._state_values = np.zeros(shape[0])
 
-    def update(
-        self,
-        trajectories: Trajectories,
-        rewards: Array,
-        leader_policy: Array,
-        behaviour: Array,
-        *,
-        bonus: Array | None = None,
-        known: Array | None = None,
-    ) -> float:
-        """Learn from rewards of shape (T,); see :meth:`ExpectedSarsa.update`."""
-        del known
-        z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
-        earned = rewards if bonus is None else rewards + _bonus_of_next(trajectories, bonus, self.discount)
-        last = trajectories.next_joint_state[trajectories.offsets[1:] - 1]
-        tails = np.where(trajectories.terminated, 0.0, self._state_values[last])
-        returns = np.empty(trajectories.num_steps)
-        discounted_returns(earned, trajectories.offsets, tails, self.discount, returns)
+    def update(self, task: EvaluationTask) -> float:
+        """Learn from one commitment's play; return the mean absolute difference of returns and values before it."""
+        seen, bonus = task.trajectories, task.entropy_bonus
+        z, a, b = seen.joint_state, seen.leader_action, seen.follower_action
+        earned = task.rewards if bonus is None else task.rewards + _bonus_of_next(seen, bonus, self.discount)
+        last = seen.next_joint_state[seen.offsets[1:] - 1]
+        tails = np.where(seen.terminated, 0.0, self._state_values[last])
+        returns = np.empty(seen.num_steps)
+        discounted_returns(earned, seen.offsets, tails, self.discount, returns)
         counts, totals = np.zeros_like(self.q), np.zeros_like(self.q)
         count_actions(z, a, b, counts)
         scatter_add(z, a, b, returns, totals)
         error = float(np.abs(returns - self.q[z, a, b]).mean())
         self.q = np.divide(totals, counts, out=self.q.copy(), where=counts > 0)
         averaged = self.q if bonus is None else self.q + bonus
-        self._state_values = np.einsum("za,zab,zab->z", leader_policy, behaviour, averaged)
+        self._state_values = np.einsum("za,zab,zab->z", task.leader_policy, task.behaviour, averaged)
         return error
 
 
@@ -178,75 +195,49 @@ class Lstd(Stateful):
 
     Parameters
     ----------
-    shape
-        (Z, A, B).
+    counts
+        All that was seen, the play to learn from included; others may read it too.
     discount
         Per play step.
-    stationary
-        Whether the dynamics are the same under every commitment. If not, only the present one's are counted.
     """
 
-    state_fields = stateful.fields(
-        **{name: stateful.Array() for name in ("q", "_rewards", "_visits")}, _model=stateful.Part()
-    )
+    uses_counts = True
+    state_fields = stateful.fields(q=stateful.Array())
 
-    def __init__(self, shape: tuple[int, int, int], discount: float, stationary: bool = True) -> None:
-        self.q = np.zeros(shape)
+    def __init__(self, counts: TabularCounts, discount: float) -> None:
+        self.q = np.zeros(counts.visits.shape)
+        self.counts = counts
         self.discount = discount
-        self.stationary = stationary
-        self._rewards, self._visits = np.zeros(shape), np.zeros(shape)
-        self._model = TransitionCounts(shape)
 
-    def update(
-        self,
-        trajectories: Trajectories,
-        rewards: Array,
-        leader_policy: Array,
-        behaviour: Array,
-        *,
-        bonus: Array | None = None,
-        known: Array | None = None,
-    ) -> float:
-        """Learn from rewards of shape (T,); see :meth:`ExpectedSarsa.update`. `known` is taken out and put back."""
-        z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
-        own = rewards if known is None else rewards - known[z, a, b]
-        count_actions(z, a, b, self._visits)
-        scatter_add(z, a, b, own, self._rewards)
-        if not self.stationary:
-            self._model = TransitionCounts(self.q.shape)
-        self._model.observe(trajectories)
-        mean = self._rewards / np.maximum(self._visits, 1.0)
-        mean = mean if known is None else np.where(self._visits > 0, mean + known, 0.0)
+    def update(self, task: EvaluationTask) -> float:
+        """Solve for the values; return their mean absolute change at the steps of the present commitment."""
+        seen = task.trajectories
+        z, a, b = seen.joint_state, seen.leader_action, seen.follower_action
+        mean = self.counts.mean_reward(task.player, task.announced_reward)
         before = self.q[z, a, b]
-        self.q = self._model.evaluate(mean, leader_policy[:, :, None] * behaviour, self.discount, bonus)
+        self.q = self.counts.evaluate(mean, task.joint_policy, self.discount, task.entropy_bonus)
         return float(np.abs(self.q[z, a, b] - before).mean())
 
 
 #: The critics by name.
-CRITICS: dict[str, type[ExpectedSarsa] | type[MonteCarlo] | type[Lstd]] = {
-    "expected_sarsa": ExpectedSarsa,
+CRITICS: dict[str, Callable[[TabularCounts, float], Critic]] = {
+    "expected_sarsa": lambda counts, discount: ExpectedSarsaCritic(counts.visits.shape, discount),
     "lstd": Lstd,
-    "monte_carlo": MonteCarlo,
+    "monte_carlo": lambda counts, discount: MonteCarlo(counts.visits.shape, discount),
 }
 
 
-def make_critic(
-    name: str,
-    shape: tuple[int, int, int],
-    discount: float,
-    *,
-    stationary: bool = True,
-) -> Critic:
+def make_critic(name: str, counts: TabularCounts, discount: float) -> Critic:
     """Return a fresh critic by name.
 
     Parameters
     ----------
     name
         One of `CRITICS`.
-    shape, discount
-        As for all critics.
-    stationary
-        Whether the dynamics are the same under every commitment; only "lstd" looks further back than one commitment.
+    counts
+        Of the game's table, for a critic that reads them.
+    discount
+        Per play step.
 
     Raises
     ------
@@ -255,9 +246,7 @@ def make_critic(
     """
     if name not in CRITICS:
         raise unknown_name("critic", name, CRITICS)
-    if name == "lstd":
-        return Lstd(shape, discount, stationary)
-    return CRITICS[name](shape, discount)
+    return CRITICS[name](counts, discount)
 
 
 def evaluate_behaviour(
@@ -269,7 +258,7 @@ def evaluate_behaviour(
     rewards: Array,
     leader_policy: Array,
     behaviour: Array,
-    bonus: Array,
+    entropy_bonus: Array,
     discount: float,
     least_step: float,
     sweeps: int,
@@ -280,13 +269,13 @@ def evaluate_behaviour(
     """Expected SARSA over recorded steps, last to first, `sweeps` times.
 
     `q` (Z, A, B) and its average `state_values` (Z,) are modified in place; `visits` (Z, A, B) is scratch. The
-    target is reward + discount * sum_{a,b} f g (q + bonus) at the next state. The step is 1 / visits within the
+    target is reward + discount * sum_{a,b} f g (q + entropy_bonus) at the next state. The step is 1 / visits within the
     sweep, at least `least_step`: each sweep averages its own targets, so those of the first sweeps, made with
     values that had not converged, are forgotten. Backwards, because a reward then travels a whole episode in one
     sweep. Returns the mean absolute temporal-difference error of the last sweep.
     """
     steps = (states, leader_actions, follower_actions, next_states, ends, rewards)
-    _average(leader_policy, behaviour, bonus, q, state_values)
+    _average(leader_policy, behaviour, entropy_bonus, q, state_values)
     error = 0.0
     T, most = states.shape[0], slice_of(1)
     for _ in range(sweeps):
@@ -301,14 +290,14 @@ def evaluate_behaviour(
 
 
 @compiled
-def _average(leader_policy: Array, behaviour: Array, bonus: Array, q: Array, out: Array) -> None:
-    """Write sum_{a,b} f g (q + bonus) into `out` (Z,)."""
+def _average(leader_policy: Array, behaviour: Array, entropy_bonus: Array, q: Array, out: Array) -> None:
+    """Write sum_{a,b} f g (q + entropy_bonus) into `out` (Z,)."""
     Z, A, B = q.shape
     for s in range(Z):
         total = 0.0
         for a in range(A):
             for b in range(B):
-                total += leader_policy[s, a] * behaviour[s, a, b] * (q[s, a, b] + bonus[s, a, b])
+                total += leader_policy[s, a] * behaviour[s, a, b] * (q[s, a, b] + entropy_bonus[s, a, b])
         out[s] = total
 
 

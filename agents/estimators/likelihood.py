@@ -1,4 +1,4 @@
-r"""All that was seen, explained at once: dynamics and follower by one maximum likelihood.
+r"""All that was seen, fitted at once: dynamics and follower by one maximum likelihood.
 
 The follower is taken to play the soft best response :math:`g` to each commitment x, in dynamics it believes in, with a
 temperature :math:`\lambda`. Its actions then tell about the dynamics as well: a value difference of one temperature
@@ -43,7 +43,7 @@ from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft.linear import push_flow, resolvent
 
-__all__ = ["Habits", "PlayFit", "PlayLikelihood", "Watched", "likeliest_temperature", "trembled"]
+__all__ = ["BehaviourModel", "CommitmentHistory", "PlayFit", "PlayLikelihood", "likeliest_temperature", "trembled"]
 
 #: Of the follower's values, in temperatures; of the flow, relative to what flows in.
 TOLERANCE = 1e-9
@@ -54,12 +54,12 @@ UNIT = 0.01
 #: Where no temperature is known, these multiples of the range of the follower's rewards seen are tried first.
 FIRST_TEMPERATURES = tuple(np.geomspace(1e-4, 30.0, 23))
 #: Pairs of L-BFGS, and the relative gain of an iteration that is its last: of 20,000 nats, 0.02.
-MEMORY, LEAST_PROGRESS = 20, 1e-6
+PAIRS, LEAST_PROGRESS = 20, 1e-6
 
 
 @dataclass(frozen=True)
-class Habits:
-    """A follower's temperature, reward units, and its tremble, at most 1."""
+class BehaviourModel:
+    """How a follower is taken to behave: its temperature, reward units, and its tremble, at most 1."""
 
     temperature: float
     tremble: float = 0.0
@@ -71,7 +71,7 @@ class PlayFit:
 
     Attributes
     ----------
-    habits
+    behaviour
         The follower's.
     probabilities
         P(s' | s, a, b) in the lists of the likelihood, shape (Z, A, B, W).
@@ -81,7 +81,7 @@ class PlayFit:
         Of the likelihood.
     """
 
-    habits: Habits
+    behaviour: BehaviourModel
     probabilities: Array
     value: float
     evaluations: int
@@ -96,7 +96,7 @@ class _Played:
     counts: Array
 
 
-class Watched(Stateful):
+class CommitmentHistory(Stateful):
     """The actions seen under some of the commitments so far: a limited number, spread evenly over time.
 
     Parameters
@@ -213,36 +213,38 @@ class PlayLikelihood:
         self.evaluations = 0
         self._warm: list[Array | None] = [None] * len(games)
 
-    def __call__(self, probabilities: Array, habits: Habits) -> tuple[float, Array, float, float]:
+    def __call__(self, probabilities: Array, behaviour: BehaviourModel) -> tuple[float, Array, float, float]:
         """Return the log-likelihood and its derivatives by P, log temperature and tremble.
 
         Parameters
         ----------
         probabilities
             P, shape (Z, A, B, W).
-        habits
+        behaviour
             The follower's.
         """
         self.evaluations += 1
-        believed, total = _believed(probabilities, habits.tremble)
+        believed, total = _believed(probabilities, behaviour.tremble)
         value, by_temperature, by_belief = 0.0, 0.0, np.zeros_like(probabilities)
         for i, game in enumerate(self.games):
             dynamics = Transition(game.transition.successors, believed)
-            changed = replace(game, transition=dynamics, believed_transition=dynamics, temperature=habits.temperature)
+            changed = replace(
+                game, transition=dynamics, believed_transition=dynamics, temperature=behaviour.temperature
+            )
             one, flow, state_values, by_log = _actions(changed, self.counts[i], self.choices, self._warm[i])
             self._warm[i] = state_values
             value, by_temperature = value + one, by_temperature + by_log
             by_belief += flow[..., None] * state_values[dynamics.successors]
-        by_own, by_tremble = _through_belief(probabilities, habits.tremble, believed, total, by_belief)
+        by_own, by_tremble = _through_belief(probabilities, behaviour.tremble, believed, total, by_belief)
         return value, by_own, by_temperature, by_tremble
 
-    def fit(self, start: Habits, first: Array, *, free: tuple[bool, bool], iterations: int) -> PlayFit:
-        """Ascend by L-BFGS from habits and dynamics.
+    def fit(self, start: BehaviourModel, first: Array, *, free: tuple[bool, bool], iterations: int) -> PlayFit:
+        """Ascend by L-BFGS from a behaviour and dynamics.
 
         Parameters
         ----------
         start
-            The follower's habits to begin with.
+            How the follower is taken to behave at first.
         first
             P to begin with, shape (Z, A, B, W); where it is zero it stays zero.
         free
@@ -257,14 +259,14 @@ class PlayLikelihood:
         unit = np.where(possible, 1.0 / np.sqrt(np.maximum(visits, 1.0)), 0.0)
         before = self.evaluations
 
-        def unpacked(point: Array) -> tuple[Habits, Array]:
-            habits = Habits(start.temperature * math.exp(UNIT * point[0]), start.tremble + UNIT * point[1])
-            return habits, scipy.special.log_softmax(logits + unit * point[2:].reshape(unit.shape), axis=-1)
+        def unpacked(point: Array) -> tuple[BehaviourModel, Array]:
+            behaviour = BehaviourModel(start.temperature * math.exp(UNIT * point[0]), start.tremble + UNIT * point[1])
+            return behaviour, scipy.special.log_softmax(logits + unit * point[2:].reshape(unit.shape), axis=-1)
 
         def loss(point: Array) -> tuple[float, Array]:
-            habits, logarithms = unpacked(point)
+            behaviour, logarithms = unpacked(point)
             own = np.exp(logarithms)
-            value, by_own, by_temperature, by_tremble = self(own, habits)
+            value, by_own, by_temperature, by_tremble = self(own, behaviour)
             value += float((self.seen * np.where(possible, logarithms, 0.0)).sum())
             by_logits = own * (by_own - (own * by_own).sum(axis=-1, keepdims=True)) + self.seen - visits * own
             gradient = np.concatenate([[UNIT * by_temperature, UNIT * by_tremble], (unit * by_logits).ravel()])
@@ -273,11 +275,11 @@ class PlayLikelihood:
 
         limits: list[Any] = [(-math.log(FACTOR) / UNIT, math.log(FACTOR) / UNIT)]
         limits += [tuple((limit - start.tremble) / UNIT for limit in TREMBLES)] + [(None, None)] * unit.size
-        options: Any = {"maxiter": iterations, "maxcor": MEMORY, "ftol": LEAST_PROGRESS}
+        options: Any = {"maxiter": iterations, "maxcor": PAIRS, "ftol": LEAST_PROGRESS}
         solver: Any = scipy.optimize.minimize
         result = solver(loss, np.zeros(2 + unit.size), jac=True, method="L-BFGS-B", bounds=limits, options=options)
-        habits, logarithms = unpacked(result.x)
-        return PlayFit(habits, np.exp(logarithms), -float(result.fun), self.evaluations - before)
+        behaviour, logarithms = unpacked(result.x)
+        return PlayFit(behaviour, np.exp(logarithms), -float(result.fun), self.evaluations - before)
 
 
 def _actions(

@@ -32,8 +32,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from agents.estimators.critics import Lstd
-from agents.observing.trajectories import Trajectories
+from agents.estimators.counts import TabularCounts, count_actions
+from agents.estimators.critics import EvaluationTask
 from agents.state import stateful
 from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
@@ -44,6 +44,11 @@ __all__ = ["TemperatureEstimate", "TemperatureFit", "fit_temperature"]
 LEAST, LARGEST = 1e-4, 1e3
 #: Fits with a larger relative standard error are none.
 LARGEST_ERROR = 1.0
+#: Weight of all earlier fits at each new one: they were made with a model that had seen less.
+MEMORY = 0.98
+#: Actions taken less often than this, over all commitments, are left out: the value of one taken once is mostly noise,
+#: which a likelihood that knows of none would take for indifference.
+LEAST_VISITS = 10
 
 
 @dataclass(frozen=True)
@@ -122,20 +127,14 @@ class TemperatureEstimate(Stateful):
     """The temperature as it becomes known from one commitment to the next.
 
     Every batch gives a fit and its information; their logarithms are averaged, weighted by their information about
-    the logarithm, older ones forgotten by and by, since the first are made with a model that has seen little. Only
-    actions taken often enough enter: the value of one taken once is mostly noise, which a likelihood that knows of
-    none would take for indifference.
+    the logarithm, older ones forgotten by and by.
 
     Parameters
     ----------
-    shape
-        (Z, A, B).
+    counts
+        All that was seen, the play to learn from included; others may read it too.
     discount
         The follower's, per play step.
-    memory
-        Weight of all earlier fits at each new one, in [0, 1].
-    least_visits
-        Actions taken less often than this, over all commitments, are left out.
 
     Attributes
     ----------
@@ -150,55 +149,28 @@ class TemperatureEstimate(Stateful):
         fit=stateful.Record(
             TemperatureFit, temperature=stateful.Number(low=0.0), information=stateful.Number(), optional=True
         ),
-        _rewards=stateful.Part(),
-        _entropy=stateful.Part(),
-        _visits=stateful.Array(low=0.0),
         _weight=stateful.Number(),
     )
 
-    def __init__(
-        self, shape: tuple[int, int, int], discount: float, memory: float = 0.98, least_visits: int = 10
-    ) -> None:
-        self.memory, self.least_visits = memory, least_visits
+    def __init__(self, counts: TabularCounts, discount: float) -> None:
+        self.counts, self.discount = counts, discount
         self.temperature: float | None = None
         self.fit: TemperatureFit | None = None
-        self._rewards = Lstd(shape, discount)
-        self._entropy = Lstd(shape, discount)
-        self._visits = np.zeros(shape)
         self._weight = 0.0
 
-    def update(
-        self,
-        trajectories: Trajectories,
-        rewards: Array,
-        leader_policy: Array,
-        behaviour: Array,
-        known: Array | None = None,
-    ) -> float | None:
-        """Learn from one commitment's play and return the estimate.
-
-        Parameters
-        ----------
-        trajectories
-            What was observed under one commitment.
-        rewards
-            The follower's rewards, shape (T,), reward units.
-        leader_policy, behaviour
-            f, shape (Z, A), and the estimated g, shape (Z, A, B).
-        known
-            The part of the rewards that the leader itself sets, shape (Z, A, B).
-        """
-        counts = np.zeros_like(self._visits)
-        z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
-        np.add.at(counts, (z, a, b), 1.0)
-        self._visits += counts
-        bonus = -np.log(np.where(behaviour > 0, behaviour, 1.0))
-        self._rewards.update(trajectories, rewards, leader_policy, behaviour, known=known)
-        self._entropy.update(trajectories, np.zeros_like(rewards), leader_policy, behaviour, bonus=bonus)
-        self.fit = fit_temperature(counts, self._rewards.q, self._entropy.q, self._visits >= self.least_visits)
+    def update(self, task: EvaluationTask) -> float | None:
+        """Learn from one commitment's play, the follower's rewards in it, and return the estimate."""
+        seen, g = task.trajectories, task.behaviour
+        taken = np.zeros_like(g)
+        count_actions(seen.joint_state, seen.leader_action, seen.follower_action, taken)
+        mean = self.counts.mean_reward("follower", task.announced_reward)
+        reward_values = self.counts.evaluate(mean, task.joint_policy, self.discount)
+        bonus = -np.log(np.where(g > 0, g, 1.0))
+        entropy_values = self.counts.evaluate(np.zeros_like(g), task.joint_policy, self.discount, bonus)
+        self.fit = fit_temperature(taken, reward_values, entropy_values, self.counts.visits >= LEAST_VISITS)
         if self.fit is not None:
             weight = self.fit.relative_error**-2
-            self._weight = self.memory * self._weight + weight
+            self._weight = MEMORY * self._weight + weight
             last = self.fit.temperature if self.temperature is None else self.temperature
             # The mean of all logarithms moves by the new one's share: logarithms themselves would have a unit.
             share = weight / self._weight

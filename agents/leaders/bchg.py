@@ -6,7 +6,7 @@ ICAPS 2026, arXiv 2603.14867. Deviations from the paper: docs/reproduction.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -19,7 +19,8 @@ from agents.estimators import (
     make_critic,
     tabulate,
 )
-from agents.estimators.critics import Critic
+from agents.estimators.counts import Player, TabularCounts
+from agents.estimators.critics import Critic, EvaluationTask
 from agents.estimators.temperature import TemperatureEstimate
 from agents.estimators.vector import Rule, VectorEstimator, make_vector_estimator
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
@@ -28,7 +29,6 @@ from agents.observing.trajectories import Trajectories
 from agents.options import Natural, NonNegative, option
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import InformationError
 from stackelberg_envs.games.commitments.base import Commitment
 
 __all__ = ["Bchg", "BchgConfig"]
@@ -84,7 +84,7 @@ class Bchg(GradientLeader):
         _reward_range=stateful.Number(low=0.0),
         **{
             name: stateful.Part(optional=True)
-            for name in ("sampled", "behaviour", "critic", "follower_critic", "temperature_estimate")
+            for name in ("sampled", "behaviour", "counts", "critic", "follower_critic", "temperature_estimate")
         },
     )
 
@@ -100,17 +100,17 @@ class Bchg(GradientLeader):
 
     def _start_tables(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         self.behaviour = BehaviourEstimate(brief.table_shape, config.memory)
+        self.counts = TabularCounts(brief.table_shape, stationary="transition" not in brief.commitment.changes)
         self.critic = self.make_critic(brief.leader_discount)
         self.follower_critic = self.make_critic(brief.follower_discount)
         self.privileged = frozenset(config.privileged)
         self.temperature_estimate: TemperatureEstimate | None = None
         if self.uses_temperature and brief.temperature is None:
-            self.temperature_estimate = TemperatureEstimate(brief.table_shape, brief.follower_discount)
+            self.temperature_estimate = TemperatureEstimate(self.counts, brief.follower_discount)
 
     def make_critic(self, discount: float) -> Critic:
         """Return a fresh critic of the kind that was asked for."""
-        stationary = "transition" not in self.brief.commitment.changes
-        return make_critic(self.config.critic, self.brief.table_shape, discount, stationary=stationary)
+        return make_critic(self.config.critic, self.counts, discount)
 
     @classmethod
     def needs(cls, commitment: Commitment) -> Information:
@@ -168,21 +168,30 @@ class Bchg(GradientLeader):
 
     def estimate_values(self, trajectories: Trajectories) -> tuple[ValueEstimates, dict[str, float]]:
         """Estimate the follower's policy by counts, Q_L by the critic and, where needed, temperature and V_F."""
-        x = trajectories.commitment
-        policy = self.brief.joint_leader_policy(x)
+        policy = self.brief.joint_leader_policy(trajectories.commitment)
         behaviour = self._behaviour(trajectories)
-        own = self.brief.own_reward(x, "leader_reward")
-        error = self.critic.update(trajectories, trajectories.leader_reward, policy, behaviour, known=own)
-        diagnostics = {"critic_error": error}
+        announced = self._count(trajectories)
+        task = EvaluationTask(trajectories, "leader", policy, behaviour, announced_reward=announced["leader"])
+        diagnostics = {"critic_error": self.critic.update(task)}
+        follower_task = replace(task, player="follower", announced_reward=announced.get("follower"))
         if self.temperature_estimate is not None:
-            rewards, known = self._follower_rewards(trajectories), self.brief.own_reward(x, "follower_reward")
-            self._reward_range = max(self._reward_range, float(np.ptp(rewards)))
-            self.temperature_estimate.update(trajectories, rewards, policy, behaviour, known)
+            self._reward_range = max(self._reward_range, float(np.ptp(follower_task.rewards)))
+            self.temperature_estimate.update(follower_task)
             diagnostics["temperature"] = self.temperature()
         soft_values = None
         if self.uses_follower_values():
-            soft_values, diagnostics["follower_critic_error"] = self._follower_values(trajectories, policy, behaviour)
+            soft_values, diagnostics["follower_critic_error"] = self._follower_values(follower_task)
         return ValueEstimates(policy, behaviour, self.critic.q, soft_values), diagnostics
+
+    def _count(self, trajectories: Trajectories) -> dict[Player, Array | None]:
+        """Count the play where that is read; return what the commitment pays, by player whose rewards are used."""
+        x = trajectories.commitment
+        announced: dict[Player, Array | None] = {"leader": self.brief.own_reward(x, "leader_reward")}
+        if self.temperature_estimate is not None or self.uses_follower_values():
+            announced["follower"] = self.brief.own_reward(x, "follower_reward")
+        if self.critic.uses_counts or self.temperature_estimate is not None:
+            self.counts.observe(trajectories, announced)
+        return announced
 
     def _behaviour(self, trajectories: Trajectories) -> Array:
         """Return g, shape (Z, A, B): estimated from the play, or the truth where that was asked for."""
@@ -190,21 +199,12 @@ class Bchg(GradientLeader):
             return trajectories.response
         return self.behaviour.update(trajectories)
 
-    def _follower_rewards(self, trajectories: Trajectories) -> Array:
-        if trajectories.follower_reward is None:
-            raise InformationError(
-                f"{self.name}: expected the follower's rewards, got none; this game keeps them private"
-            )
-        return trajectories.follower_reward
-
     def uses_follower_values(self) -> bool:
         """Whether V_F enters the gradient."""
         return self.needs(self.brief.commitment) >= Information.REWARDS_OBSERVED
 
-    def _follower_values(self, trajectories: Trajectories, policy: Array, behaviour: Array) -> tuple[Array, float]:
+    def _follower_values(self, task: EvaluationTask) -> tuple[Array, float]:
         """Estimate V_F(z, a) by evaluating the observed behaviour with its entropy."""
-        rewards = self._follower_rewards(trajectories)
-        bonus = -self.temperature() * np.log(np.where(behaviour > 0, behaviour, 1.0))
-        own = self.brief.own_reward(trajectories.commitment, "follower_reward")
-        error = self.follower_critic.update(trajectories, rewards, policy, behaviour, bonus=bonus, known=own)
-        return np.einsum("zab,zab->za", behaviour, self.follower_critic.q + bonus), error
+        bonus = -self.temperature() * np.log(np.where(task.behaviour > 0, task.behaviour, 1.0))
+        error = self.follower_critic.update(replace(task, entropy_bonus=bonus))
+        return np.einsum("zab,zab->za", task.behaviour, self.follower_critic.q + bonus), error

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.estimators.counts import TransitionCounts, count_actions, scatter_add
+from agents.estimators.counts import TabularCounts
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
 from agents.observing.brief import Brief, Information
 from agents.observing.trajectories import Trajectories
@@ -56,9 +56,7 @@ class Biac(GradientLeader):
     state_fields = stateful.fields(
         q=stateful.Array(),
         _choice=stateful.Array(low=0, high=lambda self: self.q.shape[1] - 1),
-        _rewards=stateful.Array(),
-        _visits=stateful.Array(low=0.0),
-        _model=stateful.Part(),
+        counts=stateful.Part(),
     )
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
@@ -72,8 +70,7 @@ class Biac(GradientLeader):
         shape = brief.table_shape
         self.q = np.zeros(shape)
         self._choice = np.zeros(shape[0], dtype=np.intp)
-        self._rewards, self._visits = np.zeros(shape), np.zeros(shape)
-        self._model = TransitionCounts(shape)
+        self.counts = TabularCounts(shape)
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Bring the critic up to date; return the actor's gradient, states weighted by how often they were seen."""
@@ -81,7 +78,7 @@ class Biac(GradientLeader):
             raise InformationError("biac: expected the follower's policy (level RESPONSE), got none")
         error = self._learn(trajectories, trajectories.response)
         action_values = np.einsum("zab,zab->za", trajectories.response, self.q)
-        seen = self._visits.sum(axis=(1, 2))
+        seen = self.counts.visits.sum(axis=(1, 2))
         cotangent = (seen / seen.sum())[:, None] * action_values
         cotangents = Cotangents(leader_policy=cotangent.reshape(self.brief.array_shape[:-1]))
         return self.brief.commitment.vjp(trajectories.commitment, cotangents), {"critic_error": error}
@@ -89,11 +86,9 @@ class Biac(GradientLeader):
     def _learn(self, trajectories: Trajectories, response: Array) -> float:
         """Solve for the critic; return the mean absolute change of its values on the new steps."""
         z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
-        count_actions(z, a, b, self._visits)
-        scatter_add(z, a, b, trajectories.leader_reward, self._rewards)
-        self._model.observe(trajectories)
+        self.counts.observe(trajectories, {"leader": None})
         before = self.q[z, a, b]
-        self._iterate(self._rewards / np.maximum(self._visits, 1.0), response)
+        self._iterate(self.counts.mean_reward("leader"), response)
         return float(np.abs(self.q[z, a, b] - before).mean())
 
     def _iterate(self, reward: Array, response: Array) -> None:
@@ -102,7 +97,7 @@ class Biac(GradientLeader):
         for _ in range(MAX_POLICY_ITERATIONS):
             chosen = np.zeros(reward.shape[:2])
             chosen[states, self._choice] = 1.0
-            self.q = self._model.evaluate(reward, chosen[:, :, None] * response, self.brief.leader_discount)
+            self.q = self.counts.evaluate(reward, chosen[:, :, None] * response, self.brief.leader_discount)
             values = np.einsum("zab,zab->za", response, self.q)
             margin = LEAST_GAIN * float(np.abs(values).max())
             better = values.max(axis=1) > values[states, self._choice] + margin

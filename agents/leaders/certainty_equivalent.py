@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from agents.estimators.likelihood import Watched
+from agents.estimators.likelihood import CommitmentHistory
 from agents.estimators.models.counted import ObservedModel
 from agents.leaders.base import Leader, register_leader, starting_point
 from agents.learning.parametrisations import unit_of
@@ -32,7 +32,7 @@ from stackelberg_envs.games.cotangents import Cotangents
 
 #: A fit of fewer iterations than this is none.
 LEAST_ITERATIONS = 10
-#: One of its iterations costs so many evaluations of the model for each commitment watched.
+#: One of its iterations costs so many evaluations of the model for each commitment of the history.
 FIT_COST = 2
 GOLDEN_RATIO = 0.5 * (5.0**0.5 - 1.0)
 
@@ -101,10 +101,10 @@ class CertaintyEquivalent(Leader):
         theta=stateful.Array(),
         identified=stateful.Part(optional=True),
         model=stateful.Part(optional=True),
-        watched=stateful.Part(optional=True),
+        commitments_seen=stateful.Part(optional=True),
         _updates=stateful.Count(),
         _planned_at=stateful.Number(low=0.0),
-        _explained_at=stateful.Number(low=0.0),
+        _fitted_at=stateful.Number(low=0.0),
         _search=stateful.Part(make=lambda self: self._new_search(np.random.default_rng(0), 1.0), optional=True),
         _exploring=stateful.Array(lambda self: self.brief.commitment.shape, optional=True),
     )
@@ -114,14 +114,14 @@ class CertaintyEquivalent(Leader):
         self.theta = starting_point(config.start, brief.parametrisation.size, rng, unit_of(brief.parametrisation))
         self.identified: IdentifiedPlanner | None = None
         self._updates = 0
-        self._planned_at = self._explained_at = 0.0
+        self._planned_at = self._fitted_at = 0.0
         self._search: Search | None = None
         self._exploring: Array | None = None
         if brief.kind == "batched":
             self.identified = IdentifiedPlanner(brief, config, brief.parametrisation(self.theta), rng)
         else:
             self.model = ObservedModel(brief, config.shrinkage)
-            self.watched = Watched(brief.table_shape, commitment_shape=brief.commitment.shape)
+            self.commitments_seen = CommitmentHistory(brief.table_shape, commitment_shape=brief.commitment.shape)
 
     def _new_search(self, rng: np.random.Generator, unit: Array | float) -> Search:
         """Return a search that begins where the leader is."""
@@ -131,7 +131,7 @@ class CertaintyEquivalent(Leader):
         """Return a commitment that explores, for the first updates; then the best one known."""
         if self.identified is not None:
             return self.identified.x
-        if self._exploring is not None and (self._updates <= self.config.explore or self.model.habits is None):
+        if self._exploring is not None and (self._updates <= self.config.explore or self.model.behaviour is None):
             return self._exploring
         return self.brief.parametrisation(self.theta)
 
@@ -140,19 +140,19 @@ class CertaintyEquivalent(Leader):
         if self.identified is not None:
             return self.identified.update(trajectories)
         self.model.observe(trajectories)
-        self.watched.add(trajectories)
+        self.commitments_seen.add(trajectories)
         self._updates += 1
-        steps = float(self.model.visits.sum())
-        diagnostics = {"seen_pairs": float((self.model.visits > 0).mean())}
+        steps = float(self.model.counts.visits.sum())
+        diagnostics = {"seen_pairs": float((self.model.counts.visits > 0).mean())}
         exploring = self._updates <= self.config.explore
-        if not exploring and steps >= self.config.refit * self._explained_at:
-            self._explained_at = steps
-            self._explain()
-        if self.model.habits is not None:
-            diagnostics["temperature"] = self.model.habits.temperature
-            diagnostics["tremble"] = self.model.habits.tremble
+        if not exploring and steps >= self.config.refit * self._fitted_at:
+            self._fitted_at = steps
+            self._fit()
+        if self.model.behaviour is not None:
+            diagnostics["temperature"] = self.model.behaviour.temperature
+            diagnostics["tremble"] = self.model.behaviour.tremble
         # Without a temperature there is nothing to plan with: it goes on looking.
-        if exploring or self.model.habits is None:
+        if exploring or self.model.behaviour is None:
             self._exploring = self.explore()
             return diagnostics
         return {**self._plan(steps), **diagnostics}
@@ -171,13 +171,13 @@ class CertaintyEquivalent(Leader):
         self.theta = found.theta
         return {"model_value": found.value, "model_evaluations": float(objective.evaluations)}
 
-    def _explain(self) -> None:
+    def _fit(self) -> None:
         """Fit the model to all play, as far as the work of one update goes."""
         allowed, iterations = self._allowed(), self.config.fit_iterations
         if allowed is not None:
-            iterations = min(iterations, allowed // (FIT_COST * len(self.watched)))
+            iterations = min(iterations, allowed // (FIT_COST * len(self.commitments_seen)))
             iterations = 0 if iterations < LEAST_ITERATIONS else iterations
-        self.model.explain(self.watched, belief=self.config.belief == "fitted", iterations=iterations)
+        self.model.fit(self.commitments_seen, belief=self.config.belief == "fitted", iterations=iterations)
 
     def _allowed(self) -> int | None:
         """Return how many evaluations of the model the work of one update is enough for, at least one."""
@@ -204,7 +204,7 @@ class CertaintyEquivalent(Leader):
         if "follower_reward" not in commitment.changes:
             rows = self.rng.dirichlet(np.full(commitment.shape[-1], 0.5), size=commitment.shape[:-1])
             return commitment.project(rows)
-        visits = self.model.visits.reshape(self.brief.array_shape)
+        visits = self.model.counts.visits.reshape(self.brief.array_shape)
         weight = Cotangents(visits, np.zeros_like(visits), np.zeros(visits.shape[:-1]))
         paid = commitment.vjp(0.5 * (commitment.low + commitment.high), weight)
         # Multiples of the golden ratio fill the range evenly, however many of them there are.

@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 
 from agents.estimators import StepCotangents, ValueEstimates
+from agents.estimators.critics import EvaluationTask
 from agents.estimators.visit_averages import cell_weights, follow_visits, weights_per_visit
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import Bchg, BchgConfig
@@ -81,7 +82,9 @@ class Sobirl(Bchg):
         policy = self.brief.joint_leader_policy(trajectories.commitment)
         soft_values, diagnostics = None, {}
         if self.uses_follower_values():
-            soft_values, diagnostics["follower_critic_error"] = self._follower_values(trajectories, policy, behaviour)
+            announced = self._count(trajectories)["follower"]
+            task = EvaluationTask(trajectories, "follower", policy, behaviour, announced_reward=announced)
+            soft_values, diagnostics["follower_critic_error"] = self._follower_values(task)
         return ValueEstimates(policy, behaviour, np.zeros_like(behaviour), soft_values), diagnostics
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:

@@ -19,7 +19,7 @@ from stackelberg_envs.errors import OutputError
 
 __all__ = ["FORMAT", "read_checkpoint", "write_checkpoint"]
 
-FORMAT = 3
+FORMAT = 4
 
 
 class _Options(Field):

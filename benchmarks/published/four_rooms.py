@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from agents.estimators.critics import EvaluationTask
 from agents.leaders.bchg import Bchg, BchgConfig
 from agents.leaders.hpgd import Hpgd, HpgdConfig
 from agents.leaders.naive import Naive, NaiveConfig
@@ -71,6 +72,7 @@ class Sarsa(Stateful):
         Its step, and what its table starts with.
     """
 
+    uses_counts = False
     state_fields = stateful.fields(q=stateful.Array())
 
     def __init__(
@@ -79,37 +81,28 @@ class Sarsa(Stateful):
         self.q = rng.standard_normal(shape) if config.critic_start == "random" else np.zeros(shape)
         self.discount, self.rng, self.step = discount, rng, config.critic_step
 
-    def update(
-        self,
-        trajectories: Trajectories,
-        rewards: Array,
-        leader_policy: Array,
-        behaviour: Array,
-        *,
-        bonus: Array | None = None,
-        known: Array | None = None,
-    ) -> float:
-        """Learn from rewards of shape (T,); see :meth:`agents.estimators.ExpectedSarsa.update`."""
-        del known
-        cuts = np.zeros(trajectories.num_steps, dtype=np.bool_)
-        cuts[trajectories.offsets[1:][~trajectories.terminated] - 1] = True
+    def update(self, task: EvaluationTask) -> float:
+        """Learn from one commitment's play; return the mean absolute temporal-difference error."""
+        seen = task.trajectories
+        cuts = np.zeros(seen.num_steps, dtype=np.bool_)
+        cuts[seen.offsets[1:][~seen.terminated] - 1] = True
         error = _sarsa(
-            trajectories.joint_state,
-            trajectories.leader_action,
-            trajectories.follower_action,
-            trajectories.next_joint_state,
-            trajectories.ends,
+            seen.joint_state,
+            seen.leader_action,
+            seen.follower_action,
+            seen.next_joint_state,
+            seen.ends,
             cuts,
-            rewards,
-            self.rng.permutation(trajectories.num_steps),
-            leader_policy,
-            behaviour,
-            np.zeros_like(self.q) if bonus is None else bonus,
+            task.rewards,
+            self.rng.permutation(seen.num_steps),
+            task.leader_policy,
+            task.behaviour,
+            np.zeros_like(self.q) if task.entropy_bonus is None else task.entropy_bonus,
             self.discount,
             self.step,
             self.q,
         )
-        return error / trajectories.num_steps
+        return error / seen.num_steps
 
 
 @njit  # without a cache on disk, which knows one name of this module only

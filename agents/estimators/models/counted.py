@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from agents.estimators.counts import TransitionCounts, common_lists, count_actions, scatter_add
-from agents.estimators.likelihood import Habits, PlayFit, PlayLikelihood, Watched, likeliest_temperature, trembled
+from agents.estimators.counts import TabularCounts, common_lists
+from agents.estimators.likelihood import (
+    BehaviourModel,
+    CommitmentHistory,
+    PlayFit,
+    PlayLikelihood,
+    likeliest_temperature,
+    trembled,
+)
 from agents.observing.brief import Brief
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
@@ -18,10 +26,36 @@ from stackelberg_envs.errors import InformationError, OutputError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
 
-__all__ = ["ObservedModel"]
+__all__ = ["CountedModel", "ObservedModel"]
 
 #: Nats. By chance alone, a parameter that is not there gains so much in one of 600 fits.
 LEAST_GAIN = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class CountedModel:
+    """The averages of what was counted.
+
+    Attributes
+    ----------
+    leader_reward, follower_reward
+        Without what commitments set, reward units, shape (Z, A, B).
+    untried_penalty
+        By so many temperatures the reward of an action that was never taken is guessed to be lower, shape (Z, A, B).
+    initial
+        Distribution of first states, shape (Z,).
+    continuing
+        1 where play was seen to go on, shape (Z,).
+    transition
+        The dynamics, corrected by the last fit; lists name the same successors for every action of (z, a).
+    """
+
+    leader_reward: Array
+    follower_reward: Array
+    untried_penalty: Array
+    initial: Array
+    continuing: Array
+    transition: Transition
 
 
 class ObservedModel(Stateful):
@@ -31,7 +65,7 @@ class ObservedModel(Stateful):
     follower did there: what an untried action does is guessed to be what the tried ones do. But a follower that
     did not take it in n visits finds it worse: its reward is guessed lower by temperature * log(1 + n), at which
     it would be taken about once in n visits. The part of the rewards that the commitment itself sets is known,
-    taken out and put back. :meth:`explain` fits the dynamics, and what is not known of the follower, to its actions
+    taken out and put back. :meth:`fit` fits the dynamics, and what is not known of the follower, to its actions
     as well.
 
     Parameters
@@ -43,25 +77,24 @@ class ObservedModel(Stateful):
 
     Attributes
     ----------
-    habits
-        What the follower is taken to be like; None while its temperature is unknown. May be set.
-    visits
-        Of each (z, a, b), shape (Z, A, B).
+    behaviour
+        How the follower is taken to behave; None while its temperature is unknown. May be set.
+    counts
+        All that was seen.
     """
 
     state_fields = stateful.fields(
-        **{name: stateful.Array(low=0.0) for name in ("visits", "_starts", "_ends")},
-        **{name: stateful.Array() for name in ("_leader", "_follower")},
-        habits=stateful.Record(
-            Habits,
+        **{name: stateful.Array(low=0.0) for name in ("_starts", "_ends")},
+        counts=stateful.Part(),
+        behaviour=stateful.Record(
+            BehaviourModel,
             temperature=stateful.Number(low=1e-300, high=1e300),
             tremble=stateful.Number(high=1.0),
             optional=True,
         ),
-        _counts=stateful.Part(),
         _correction=stateful.Tuple(
             stateful.Array(
-                lambda self: self.lists_shape, dtype=np.int32, low=0, high=lambda self: len(self.visits) - 1
+                lambda self: self.lists_shape, dtype=np.int32, low=0, high=lambda self: len(self._starts) - 1
             ),
             stateful.Array(lambda self: self.lists_shape),
             optional=True,
@@ -72,21 +105,19 @@ class ObservedModel(Stateful):
         shape = brief.table_shape
         self.brief = brief
         self.shrinkage = require_at_least(shrinkage, 0.0, "shrinkage")
-        self.visits = np.zeros(shape)
-        self.habits = None if brief.temperature is None else Habits(brief.temperature)
-        self._leader, self._follower = np.zeros(shape), np.zeros(shape)
+        self.behaviour = None if brief.temperature is None else BehaviourModel(brief.temperature)
+        self.counts = TabularCounts(shape)
         self._starts, self._ends = np.zeros(shape[0]), np.zeros(shape[0])
-        self._counts = TransitionCounts(shape)
         #: Successors, and what the last fit added to the counts.
         self._correction: tuple[IntArray, Array] | None = None
-        self._transition: Transition | None = None
+        self._counted: CountedModel | None = None
         #: The last tremble that was asked for, and the dynamics believed with it.
         self._trembled: tuple[float, Transition] | None = None
 
     @property
     def lists_shape(self) -> tuple[int | None, ...]:
         """Z, A, B, and any width."""
-        return self._counts.lists_shape
+        return self.counts.lists_shape
 
     def checked_state(self, tree: Tree, where: str) -> Pending:
         """Return a state that was checked; what follows from counts and fits is worked out again."""
@@ -94,15 +125,15 @@ class ObservedModel(Stateful):
 
         def apply() -> None:
             pending.apply()
-            self._transition = self._trembled = None
+            self._counted = self._trembled = None
 
         return Pending(apply)
 
     def check_state(self, loaded: dict[str, Any], where: str) -> None:
         """Raise OutputError unless the last fit has a number for each successor, and a public temperature its value."""
-        habits, public = loaded["habits"], self.brief.temperature
-        if public is not None and (habits is None or habits.temperature != public):
-            raise OutputError(f"{where}.habits: expected the public temperature {public}, got another")
+        behaviour, public = loaded["behaviour"], self.brief.temperature
+        if public is not None and (behaviour is None or behaviour.temperature != public):
+            raise OutputError(f"{where}.behaviour: expected the public temperature {public}, got another")
         if loaded["_correction"] is not None and np.shape(loaded["_correction"][0]) != loaded["_correction"][1].shape:
             raise OutputError(f"{where}._correction: expected as many numbers as successors, got others")
 
@@ -114,62 +145,59 @@ class ObservedModel(Stateful):
         InformationError
             The follower's rewards were not observed.
         """
-        if seen.follower_reward is None:
-            raise InformationError("model: expected the follower's rewards, got none; this game keeps them private")
-        z, a, b = seen.joint_state, seen.leader_action, seen.follower_action
-        count_actions(z, a, b, self.visits)
-        rewards = ((seen.leader_reward, self._leader), (seen.follower_reward, self._follower))
-        for name, (reward, total) in zip(("leader_reward", "follower_reward"), rewards, strict=True):
-            own = self.brief.own_reward(seen.commitment, name)
-            scatter_add(z, a, b, reward if own is None else reward - own[z, a, b], total)
+        x, z = seen.commitment, seen.joint_state
+        own = self.brief.own_reward
+        self.counts.observe(seen, {"leader": own(x, "leader_reward"), "follower": own(x, "follower_reward")})
         np.add.at(self._starts, z[seen.offsets[:-1]], 1.0)
         np.add.at(self._ends, z[seen.ends], 1.0)
-        self._counts.observe(seen)
-        self._transition = None
+        self._counted = self._trembled = None
 
     @property
     def size(self) -> int:
         """How many probabilities its transition lists hold: what one evaluation reads at least once."""
-        if self._transition is None:
-            self._refresh()
-        assert self._transition is not None  # noqa: S101 - by the line above
-        return self._transition.probabilities.size
+        return self.counted.transition.probabilities.size
 
-    def primitives(self, x: Array, habits: Habits | None = None) -> Primitives:
+    @property
+    def counted(self) -> CountedModel:
+        """The averages of all that was observed, and of the last fit."""
+        if self._counted is None:
+            self._counted = self._averages()
+        return self._counted
+
+    def primitives(self, x: Array, behaviour: BehaviourModel | None = None) -> Primitives:
         """Return the model under a commitment, with the observed dynamics unless the commitment sets them.
 
         Parameters
         ----------
         x
             The commitment.
-        habits
+        behaviour
             The follower's; default the model's own.
 
         Raises
         ------
         InformationError
-            The temperature is private, and no habits are given or set.
+            The temperature is private, and no behaviour is given or set.
         """
         brief = self.brief
-        habits = self.habits if habits is None else habits
-        if habits is None:
+        behaviour = self.behaviour if behaviour is None else behaviour
+        if behaviour is None:
             raise InformationError("model: expected the follower's temperature, got none; this game keeps it private")
-        if self._transition is None:
-            self._refresh()
+        counted = self.counted
         effect = brief.commitment.effect(x)
-        transition, believed = self._dynamics(effect.transition, habits.tremble)
-        follower = self._mean_follower - habits.temperature * self._shunned
+        transition, believed = self._dynamics(effect.transition, behaviour.tremble)
+        follower = counted.follower_reward - behaviour.temperature * counted.untried_penalty
         return Primitives(
             leader_policy=brief.joint_leader_policy(x),
             follower_reward=self._with_own(follower, effect.follower_reward),
-            leader_reward=self._with_own(self._mean_leader, effect.leader_reward),
+            leader_reward=self._with_own(counted.leader_reward, effect.leader_reward),
             transition=transition,
             believed_transition=believed,
-            initial=self._initial,
-            continuing=self._continuing,
+            initial=counted.initial,
+            continuing=counted.continuing,
             leader_discount=brief.leader_discount,
             follower_discount=brief.follower_discount,
-            temperature=habits.temperature,
+            temperature=behaviour.temperature,
             num_contexts=brief.num_contexts,
         )
 
@@ -178,18 +206,16 @@ class ObservedModel(Stateful):
         if announced is not None:
             joint = announced.joint(self.brief.num_contexts)
             return joint, joint
-        assert self._transition is not None  # noqa: S101 - the caller has refreshed it
+        own = self.counted.transition
         if tremble == 0.0:
-            return self._transition, self._transition
+            return own, own
         if self._trembled is None or self._trembled[0] != tremble:
-            self._trembled = tremble, trembled(self._transition, tremble)
-        return self._transition, self._trembled[1]
+            self._trembled = tremble, trembled(own, tremble)
+        return own, self._trembled[1]
 
     def _first_temperature(self) -> float:
         """Return a temperature of the size of the follower's rewards, for what nobody ever did while it is unknown."""
-        if self._transition is None:
-            self._refresh()
-        seen = self._mean_follower[self.visits > 0]
+        seen = self.counted.follower_reward[self.counts.visits > 0]
         # Where all rewards are alike any temperature is as good as another.
         return float(np.ptp(seen)) or float(np.abs(seen).max(initial=0.0)) or 1.0
 
@@ -199,30 +225,31 @@ class ObservedModel(Stateful):
             return base
         return np.asarray(base.reshape(self.brief.array_shape) + own).reshape(base.shape)
 
-    def _refresh(self) -> None:
-        """Turn counts into averages."""
-        self._mean_leader, self._mean_follower = (self._shrunk(total) for total in (self._leader, self._follower))
-        self._shunned = np.log1p(self.visits.sum(axis=2, keepdims=True)) * (self.visits == 0)
-        self._initial = self._starts / self._starts.sum()
-        known = self.visits.sum(axis=(1, 2)) > 0
-        # A state only seen as the last of a cut episode: nothing is known of what follows, so nothing does.
-        self._continuing = (known & (self._ends == 0)).astype(np.float64)
+    def _averages(self) -> CountedModel:
+        visits = self.counts.visits
         successors, counts, correction = self._lists()
         weights = np.maximum(counts + correction, 0.0)
-        self._transition = Transition(successors, weights / weights.sum(axis=-1, keepdims=True))
-        self._trembled = None
+        return CountedModel(
+            leader_reward=self._shrunk(self.counts.leader_reward),
+            follower_reward=self._shrunk(self.counts.follower_reward),
+            untried_penalty=np.log1p(visits.sum(axis=2, keepdims=True)) * (visits == 0),
+            initial=self._starts / self._starts.sum(),
+            # A state only seen as the last of a cut episode: nothing is known of what follows, so nothing does.
+            continuing=((visits.sum(axis=(1, 2)) > 0) & (self._ends == 0)).astype(np.float64),
+            transition=Transition(successors, weights / weights.sum(axis=-1, keepdims=True)),
+        )
 
     def _shrunk(self, totals: Array) -> Array:
-        k = self.shrinkage
-        pooled = totals.sum(axis=2, keepdims=True) / np.maximum(self.visits.sum(axis=2, keepdims=True), 1.0)
-        return np.asarray((totals + k * pooled) / np.maximum(self.visits + k, 1e-12))
+        k, visits = self.shrinkage, self.counts.visits
+        pooled = totals.sum(axis=2, keepdims=True) / np.maximum(visits.sum(axis=2, keepdims=True), 1.0)
+        return np.asarray((totals + k * pooled) / np.maximum(visits + k, 1e-12))
 
     def _lists(self) -> tuple[IntArray, Array, Array]:
         """Return successors, counts with pseudo-counts, and the correction by the last fit, of one shape.
 
         The lists name, for every action of (z, a), all that any of them led to.
         """
-        successors, counts = self._counts.successors, self._counts.counts
+        successors, counts = self.counts.successors, self.counts.counts
         correction = np.zeros_like(counts)
         if self._correction is not None:
             fitted, change = self._correction
@@ -239,15 +266,15 @@ class ObservedModel(Stateful):
         counts[unseen, 0] = 1.0
         return successors, counts, correction
 
-    def explain(self, watched: Watched, *, belief: bool, iterations: int) -> PlayFit | None:
+    def fit(self, commitments_seen: CommitmentHistory, *, belief: bool, iterations: int) -> PlayFit | None:
         """Fit the dynamics, the temperature where it is private and, on demand, the belief to all that was seen.
 
         Later play adds to the fitted dynamics as to counts.
 
         Parameters
         ----------
-        watched
-            The actions seen.
+        commitments_seen
+            The actions seen under commitments.
         belief
             Whether the tremble is estimated; otherwise it stays. It has to raise the log-likelihood by
             ``LEAST_GAIN``: in a small game it can hardly be told from the temperature.
@@ -260,16 +287,16 @@ class ObservedModel(Stateful):
             None where the actions do not tell the temperature: nothing has changed then; and where the commitment
             sets the dynamics: there is nothing to fit but the temperature, and the follower believes what is set.
         """
-        tables = watched.tables()
-        counts, choices = [n for _, n in tables], self.visits > 0
-        games = [self.primitives(x, self.habits or Habits(self._first_temperature())) for x, _ in tables]
+        tables = commitments_seen.tables()
+        counts, choices = [n for _, n in tables], self.counts.visits > 0
+        games = [self.primitives(x, self.behaviour or BehaviourModel(self._first_temperature())) for x, _ in tables]
         announced = "transition" in self.brief.commitment.changes
-        start, private = self.habits, self.brief.temperature is None
+        start, private = self.behaviour, self.brief.temperature is None
         if start is None or (private and announced):
             found = likeliest_temperature(games, counts, choices)
-            start = None if found is None else Habits(found)
+            start = None if found is None else BehaviourModel(found)
         if start is None or announced or not iterations:
-            self.habits = start or self.habits
+            self.behaviour = start or self.behaviour
             return None
         successors, seen, correction = self._lists()
         corrected = np.maximum(seen + correction, 0.0)
@@ -277,9 +304,9 @@ class ObservedModel(Stateful):
         likelihood = PlayLikelihood(games, counts, choices, seen)
         fit = likelihood.fit(start, first, free=(private, start.tremble != 0.0), iterations=iterations)
         if belief and start.tremble == 0.0:
-            wider = likelihood.fit(fit.habits, fit.probabilities, free=(private, True), iterations=iterations)
+            wider = likelihood.fit(fit.behaviour, fit.probabilities, free=(private, True), iterations=iterations)
             fit = wider if wider.value > fit.value + LEAST_GAIN else fit
-        self.habits = fit.habits
+        self.behaviour = fit.behaviour
         self._correction = successors, seen.sum(axis=-1, keepdims=True) * fit.probabilities - seen
-        self._transition = None
+        self._counted = self._trembled = None
         return fit

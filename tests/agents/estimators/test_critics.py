@@ -1,13 +1,15 @@
 """Critics against the exact values of the behaviour they watch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from agents.estimators import BehaviourEstimate, make_critic
-from agents.estimators.counts import TransitionCounts
+from agents.estimators import BehaviourEstimate, EvaluationTask, make_critic
+from agents.estimators.counts import TabularCounts
 from agents.runs.collection import collect
 from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
-from stackelberg_envs.errors import UnknownNameError
+from stackelberg_envs.errors import InformationError, UnknownNameError
 from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.solvers.solution import solve
 
@@ -39,14 +41,30 @@ def seen(game, solution):
     return collect(game, X, solution.response, steps=200_000, rng=0)
 
 
+class Watcher:
+    """A critic with counts of its own, as a leader keeps them."""
+
+    def __init__(self, name, shape, discount, **options):
+        self.counts = TabularCounts(shape, **options)
+        self.critic = make_critic(name, self.counts, discount)
+
+    def update(self, seen, player, policy, behaviour, bonus=None, announced=None):
+        self.counts.observe(seen, {player: announced})
+        return self.critic.update(EvaluationTask(seen, player, policy, behaviour, bonus, announced))
+
+    @property
+    def q(self):
+        return self.critic.q
+
+
 # Tolerances are about five times the error seen at this fixed seed; a critic off by a discount or a
 # missing terminal flag is off by 0.3 and more.
 @pytest.mark.parametrize(("name", "tolerance"), [("lstd", 0.03), ("monte_carlo", 0.1), ("expected_sarsa", 0.15)])
 def test_leader_values_are_learned(game, solution, seen, name, tolerance):
-    critic = make_critic(name, solution.best.q.shape, game.leader_discount)
+    critic = Watcher(name, solution.best.q.shape, game.leader_discount)
     policy = solution.primitives.leader_policy
     for _ in range(3):
-        critic.update(seen, seen.leader_reward, policy, solution.best.policy)
+        critic.update(seen, "leader", policy, solution.best.policy)
     visited = solution.flows.occupancy[:, None, None] * solution.leader.joint_policy > 0.03
     assert visited.sum() > 6
     np.testing.assert_allclose(critic.q[visited], solution.leader_q[visited], atol=tolerance)
@@ -54,10 +72,10 @@ def test_leader_values_are_learned(game, solution, seen, name, tolerance):
 
 @pytest.mark.parametrize(("name", "tolerance"), [("lstd", 0.03), ("monte_carlo", 0.1), ("expected_sarsa", 0.1)])
 def test_soft_follower_values_are_learned_from_its_rewards_and_entropy(game, solution, seen, name, tolerance):
-    critic = make_critic(name, solution.best.q.shape, game.follower_discount)
+    critic = Watcher(name, solution.best.q.shape, game.follower_discount)
     bonus = -game.temperature * np.log(solution.best.policy)
     for _ in range(3):
-        critic.update(seen, seen.follower_reward, solution.primitives.leader_policy, solution.best.policy, bonus=bonus)
+        critic.update(seen, "follower", solution.primitives.leader_policy, solution.best.policy, bonus=bonus)
     visited = solution.flows.occupancy > 0.05
     values = np.einsum("zab,zab->za", solution.best.policy, critic.q + bonus)
     np.testing.assert_allclose(values[visited], solution.follower_values[visited], atol=tolerance)
@@ -68,8 +86,8 @@ def test_lstd_on_deterministic_dynamics_is_exact_once_everything_was_seen():
     x = np.full((3, 2), 0.5)
     solution = solve(game, x)
     seen = collect(game, x, solution.response, episodes=50, rng=0)
-    critic = make_critic("lstd", (3, 2, 3), game.leader_discount)
-    critic.update(seen, seen.leader_reward, solution.primitives.leader_policy, solution.best.policy)
+    critic = Watcher("lstd", (3, 2, 3), game.leader_discount)
+    critic.update(seen, "leader", solution.primitives.leader_policy, solution.best.policy)
     np.testing.assert_allclose(critic.q, solution.leader_q, atol=1e-7)
 
 
@@ -81,19 +99,20 @@ def test_lstd_takes_the_known_part_of_rewards_out_and_puts_the_present_one_back(
     policy, z = solution.primitives.leader_policy, seen.joint_state
     one, two = (np.random.default_rng(i).standard_normal((3, 2, 3)) for i in (1, 2))
     index = (z, seen.leader_action, seen.follower_action)
-    moved = make_critic("lstd", (3, 2, 3), 0.9)
-    moved.update(seen, seen.leader_reward + one[index], policy, solution.best.policy, known=one)
-    moved.update(seen, seen.leader_reward + two[index], policy, solution.best.policy, known=two)
-    fresh = make_critic("lstd", (3, 2, 3), 0.9)
-    fresh.update(seen, seen.leader_reward + two[index], policy, solution.best.policy)
+    moved = Watcher("lstd", (3, 2, 3), 0.9)
+    first, second = (replace(seen, leader_reward=seen.leader_reward + part[index]) for part in (one, two))
+    moved.update(first, "leader", policy, solution.best.policy, announced=one)
+    moved.update(second, "leader", policy, solution.best.policy, announced=two)
+    fresh = Watcher("lstd", (3, 2, 3), 0.9)
+    fresh.update(second, "leader", policy, solution.best.policy)
     np.testing.assert_allclose(moved.q, fresh.q, atol=1e-9)
 
 
 def test_successor_lists_grow_and_count_right():
     game = random_tabular_v0.make_game(S=12, A=1, B=1, branching=11, temperature=1.0, seed=4)
     seen = collect(game, X, np.ones((12, 1, 1)), steps=20_000, rng=0)
-    counts = TransitionCounts((12, 1, 1))
-    counts.observe(seen)
+    counts = TabularCounts((12, 1, 1))
+    counts.observe(seen, {})
     table = np.zeros((12, 12))
     np.add.at(table, (seen.state, seen.next_state), 1.0)
     got = np.zeros((12, 12))
@@ -119,7 +138,7 @@ def test_behaviour_is_counted_and_remembered_where_it_was_not_seen_again():
 
 def test_an_unknown_critic_is_refused_with_the_nearest_name():
     with pytest.raises(UnknownNameError, match="unknown critic 'monte_carl'; did you mean 'monte_carlo'"):
-        make_critic("monte_carl", (1, 1, 1), 0.9)
+        make_critic("monte_carl", TabularCounts((1, 1, 1)), 0.9)
 
 
 def test_lstd_follows_dynamics_that_the_commitment_changes():
@@ -128,12 +147,35 @@ def test_lstd_follows_dynamics_that_the_commitment_changes():
     mixed = game.replace(transition=None, commitment=TransitionMixture(np.array(kernels)))
     errors = {}
     for stationary in (True, False):
-        critic = make_critic("lstd", (5, 1, 2), 0.8, stationary=stationary)
+        critic = Watcher("lstd", (5, 1, 2), 0.8, stationary=stationary)
         for weight in (0.95, 0.05):
             x = np.array([[weight, 1.0 - weight]])
             solution = solve(mixed, x)
             seen = collect(mixed, x, solution.response, steps=50_000, rng=0)
-            critic.update(seen, seen.leader_reward, solution.primitives.leader_policy, solution.best.policy)
+            critic.update(seen, "leader", solution.primitives.leader_policy, solution.best.policy)
         errors[stationary] = np.abs(critic.q - solution.leader_q).max()
     assert errors[False] < 0.15
     assert errors[True] > 2 * errors[False]
+
+
+def test_rewards_are_summed_by_player_and_private_ones_are_refused_before_anything_is_counted():
+    game = discrete_toy_v0.make_game(temperature=1.0)
+    x = np.full((3, 2), 0.5)
+    seen = collect(game, x, solve(game, x).response, episodes=20, rng=0)
+    counts, index = TabularCounts((3, 2, 3)), (seen.joint_state, seen.leader_action, seen.follower_action)
+    paid = np.random.default_rng(0).standard_normal((3, 2, 3))
+    counts.observe(seen, {"leader": None, "follower": paid})
+    for player, rewards in (("leader", seen.leader_reward), ("follower", seen.follower_reward - paid[index])):
+        sums = np.zeros((3, 2, 3))
+        np.add.at(sums, index, rewards)
+        visits = np.maximum(counts.visits, 1.0)
+        np.testing.assert_allclose(counts.mean_reward(player), sums / visits, atol=1e-12)
+    np.testing.assert_allclose(
+        counts.mean_reward("follower", paid), np.where(counts.visits > 0, sums / visits + paid, 0.0), atol=1e-12
+    )
+    before = counts.visits.copy()
+    with pytest.raises(
+        InformationError, match="expected the follower's rewards, got none; this game keeps them private"
+    ):
+        counts.observe(seen.without("follower_reward"), {"leader": None, "follower": None})
+    np.testing.assert_array_equal(counts.visits, before)

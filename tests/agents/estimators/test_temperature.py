@@ -6,7 +6,8 @@ import pytest
 import agents
 import stackelberg_envs as se
 from agents.estimators import BehaviourEstimate
-from agents.estimators.counts import TransitionCounts
+from agents.estimators.counts import TabularCounts
+from agents.estimators.critics import EvaluationTask
 from agents.estimators.temperature import TemperatureEstimate, fit_temperature
 from agents.observing.brief import Information
 from agents.runs.experiment import make_brief
@@ -20,12 +21,12 @@ def exact_parts(game, x):
     """Q_r and Q_H of the soft best response, by the model of the game itself, and the response."""
     solution = se.solve(game, x)
     play, g = solution.primitives, solution.best.policy
-    model = TransitionCounts(g.shape)
+    model = TabularCounts(g.shape)
     model.successors = play.transition.successors.copy()
     model.counts = play.transition.probabilities * play.continuing[:, None, None, None]
     policy = play.leader_policy[:, :, None] * g
     reward = model.evaluate(play.follower_reward, policy, play.follower_discount)
-    entropy = model.evaluate(np.zeros_like(g), policy, play.follower_discount, bonus=-np.log(g))
+    entropy = model.evaluate(np.zeros_like(g), policy, play.follower_discount, -np.log(g))
     return solution, reward, entropy
 
 
@@ -80,15 +81,17 @@ def estimated(game, steps, updates, seed):
     """The estimate after play under random commitments."""
     rng = np.random.default_rng(seed)
     brief = make_brief(game, Information.REWARDS_OBSERVED)
-    estimate = TemperatureEstimate(brief.table_shape, game.follower_discount)
+    counts = TabularCounts(brief.table_shape)
+    estimate = TemperatureEstimate(counts, game.follower_discount)
     behaviour = BehaviourEstimate(brief.table_shape)
     for _ in range(updates):
         solution = se.solve(game, brief.parametrisation(rng.standard_normal(brief.parametrisation.size)))
         x = solution.x
         seen = agents.collect(game, x, solution.response, steps=steps, rng=rng)
-        known = brief.own_reward(x, "follower_reward")
-        policy = brief.joint_leader_policy(x)
-        estimate.update(seen, seen.follower_reward, policy, behaviour.update(seen), known)
+        paid = brief.own_reward(x, "follower_reward")
+        counts.observe(seen, {"follower": paid})
+        policy, g = brief.joint_leader_policy(x), behaviour.update(seen)
+        estimate.update(EvaluationTask(seen, "follower", policy, g, announced_reward=paid))
     return estimate.temperature
 
 

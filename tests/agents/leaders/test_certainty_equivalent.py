@@ -25,7 +25,7 @@ def test_with_much_play_the_model_is_the_game():
     x = np.zeros(4)
     model = observed(game, x, 400_000)
     truth, guess = game.primitives(x), model.primitives(x)
-    seen = (model.visits > 2_000) & (truth.continuing[:, None, None] == 1)
+    seen = (model.counts.visits > 2_000) & (truth.continuing[:, None, None] == 1)
     assert seen.mean() > 0.5
     # Frequencies of 2,000 visits and more are within 5 standard errors of 0.011, here 48 pairs.
     np.testing.assert_allclose(
@@ -54,7 +54,7 @@ def test_an_action_shunned_in_n_visits_is_guessed_to_be_taken_about_once_in_n():
     game = se.make_game("stackelberg/DiscreteToy-v0")
     x = np.array([[1.0, 0.0]] * 3)
     model = observed(game, x, 3_000)
-    visits = model.visits[0, 0]
+    visits = model.counts.visits[0, 0]
     shunned = visits == 0
     assert shunned.any()
     best = make_plan(model.primitives(x)).best
@@ -136,7 +136,7 @@ def test_exploring_bars_the_best_known_ways():
     )
     leader._updates = 1
     x = leader.explore()
-    visits = leader.model.visits.sum(axis=(1, 2))
+    visits = leader.model.counts.visits.sum(axis=(1, 2))
     barred = x == game.commitment.low
     assert set(np.unique(x)) == {-0.2, 0.0}
     paying = np.arange(104) != se.four_rooms_v0.STATE_OF[(1, 9)]
@@ -236,7 +236,7 @@ def test_the_work_of_an_update_is_limited_and_the_search_goes_on():
             assert done["model_evaluations"] <= 50_000 // leader.model.size + 1
             searching.append(leader._search is not None)
     assert searching == [True] * 3
-    assert leader.model.habits.tremble == 0.0  # no work left for a fit
+    assert leader.model.behaviour.tremble == 0.0  # no work left for a fit
 
 
 def test_options_that_are_none_are_refused():

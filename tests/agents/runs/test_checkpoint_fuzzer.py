@@ -101,9 +101,14 @@ def stopped(tmp_path_factory):
             raise KeyboardInterrupt
 
     found = Stopped()
-    for leader, options, follower, habits in PLAYERS:
+    for leader, options, follower, follower_options in PLAYERS:
         folder = tmp_path_factory.mktemp("run")
-        given = {"leader": leader, "leader_options": options, "follower": follower, "follower_options": habits}
+        given = {
+            "leader": leader,
+            "leader_options": options,
+            "follower": follower,
+            "follower_options": follower_options,
+        }
         agents.run(TOY, **given, updates=3, steps_per_update=30, output=folder, progress=stop)
         tree = from_bytes((folder / "checkpoint.npz").read_bytes())
         tree.pop("digest")

@@ -77,6 +77,7 @@ def refused(folder, problem, **options):
 
 
 RUN, LEADER, FOLLOWER = ("state", "run"), ("state", "run", "leader"), ("state", "run", "follower")
+HISTORY = (*LEADER, "commitments_seen")
 X = np.full((3, 2), 0.5)
 SEEN = {"x": X, "cells": np.array([18]), "counts": np.ones(1)}
 
@@ -125,9 +126,9 @@ SEEN = {"x": X, "cells": np.array([18]), "counts": np.ones(1)}
         (put(*LEADER, "rng", np.random.Generator(np.random.MT19937())), "rng: expected a generator with PCG64"),
         (put(*LEADER, "optimizer", "_mean", np.zeros(7)), r"_mean: expected float64 of shape \(6,\), got"),
         (put(*LEADER, "optimizer", "_count", -1), "_count: expected at least 0"),
-        (put(*LEADER, "critic", "_model", "successors", np.full((3, 2, 3, 4), 99, np.int32)), "entries of at most 2"),
-        (put(*LEADER, "critic", "_model", "successors", np.full((3, 2, 3, 4), -1, np.int32)), "entries of at least 0"),
-        (put(*LEADER, "critic", "_model", "counts", np.zeros((3, 2, 3, 9))), "as many counts as successors"),
+        (put(*LEADER, "counts", "successors", np.full((3, 2, 3, 4), 99, np.int32)), "entries of at most 2"),
+        (put(*LEADER, "counts", "successors", np.full((3, 2, 3, 4), -1, np.int32)), "entries of at least 0"),
+        (put(*LEADER, "counts", "counts", np.zeros((3, 2, 3, 9))), "as many counts as successors"),
         (put(*FOLLOWER, "policy", np.full((3, 2, 3), 0.7)), "policy: expected probabilities that sum to one"),
         (put(*FOLLOWER, "policy", np.full((3, 2, 3), np.nan)), "policy: expected entries of at least 0"),
         (put(*FOLLOWER, "q", np.zeros((4, 2, 2))), r"q: expected float64 of shape \(3, 2, 3\)"),
@@ -176,7 +177,11 @@ def test_a_changed_checkpoint_is_refused_by_name_and_does_nothing(change, proble
         ("zero_order", put(*LEADER, "_values", [1.0] * 9), "_values: expected a list of at most 1 entries"),
         ("certainty_equivalent", put(*LEADER, "model", None), "model: expected a value, got None"),
         ("certainty_equivalent", put(*LEADER, "identified", {}), "identified: expected nothing, since"),
-        ("certainty_equivalent", put(*LEADER, "watched", "_played", [SEEN]), "cells: expected entries of at most 17"),
+        (
+            "certainty_equivalent",
+            put(*HISTORY, "_played", [SEEN]),
+            "cells: expected entries of at most 17",
+        ),
         ("amd", put(*LEADER, "_start", {"follower_values": np.zeros(3)}), "_start: expected follower_values, .*got no"),
     ],
 )

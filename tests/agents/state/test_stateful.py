@@ -24,9 +24,7 @@ from stackelberg_envs.errors import ArgumentError, OutputError
 TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
 #: What an object works out again from the rest when it next needs it, or is told before it does.
 DERIVED = {
-    "ObservedModel": {
-        *("_transition", "_trembled", "_mean_leader", "_mean_follower", "_shunned", "_initial", "_continuing")
-    },
+    "ObservedModel": {"_counted", "_trembled"},
     "Sgd": {"unit"},
     "MaxEntLqr": {"policy", "solution"},
 }

@@ -8,7 +8,8 @@ from scipy.stats import norm
 
 import agents
 from agents.estimators import ValueEstimates
-from agents.estimators.critics import make_critic
+from agents.estimators.counts import TabularCounts
+from agents.estimators.critics import EvaluationTask, make_critic
 from agents.leaders import leader_class, leader_names
 from agents.leaders.base import LEADERS
 from agents.runs.briefing import make_brief
@@ -58,7 +59,7 @@ def test_sarsa_equals_its_definition(game, solution, cut):
     policy, behaviour = solution.primitives.leader_policy, solution.best.policy
     bonus = np.random.default_rng(5).standard_normal(behaviour.shape)
     critic = Sarsa(behaviour.shape, 0.9, np.random.default_rng(1), PublishedOptions(critic_step=0.3))
-    critic.update(seen, seen.leader_reward, policy, behaviour, bonus=bonus)
+    critic.update(EvaluationTask(seen, "leader", policy, behaviour, bonus))
     q = np.zeros_like(behaviour)
     last = {int(end) - 1: over for end, over in zip(seen.offsets[1:], seen.terminated, strict=True)}
     z, a, b = seen.joint_state, seen.leader_action, seen.follower_action
@@ -101,10 +102,9 @@ def test_without_bootstrap_a_cut_episode_has_ended(game, solution, name):
     assert seen.next_joint_state[0] == seen.joint_state[0]
     one = seen.leader_reward[0]
     for play in (ended(seen), seen):
-        critic = make_critic(name, behaviour.shape, 0.9)
-        critic.update(play, np.ones(1), policy, behaviour)
-        for _ in range(3):
-            critic.update(play, seen.leader_reward, policy, behaviour)
+        critic = make_critic(name, TabularCounts(behaviour.shape), 0.9)
+        for rewards in (np.ones(1), *[seen.leader_reward] * 3):
+            critic.update(EvaluationTask(replace(play, leader_reward=rewards), "leader", policy, behaviour))
         got = critic.q[seen.joint_state[0], seen.leader_action[0], seen.follower_action[0]]
         assert (abs(got - one) < 1e-12) == (play is not seen)
 
