@@ -19,6 +19,7 @@ import numpy as np
 from scipy.linalg import solve_discrete_are
 
 import agents
+from agents.estimators.models.published import model_class_of
 from agents.leaders import leader_class, leader_names
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.games.batched import play
@@ -76,7 +77,7 @@ def rows(game: LinearQuadraticGame, x: np.ndarray, repetitions: int) -> None:
     rough = line("  the same by central differences", lambda: differences(game, x), max(3, repetitions // 5))
     print(f"  {'  ratio':<48s}{rough / exact:9.1f}")
     line(f"play, {STEPS:,} steps", lambda: play(game, x, solution.policy, rng, steps=STEPS), repetitions)
-    record, family = play(game, x, solution.policy, rng, steps=STEPS), game.model_class
+    record, family = play(game, x, solution.policy, rng, steps=STEPS), model_class_of(game.model_class)
     compressed = [family.compress(record) for _ in range(RECORDS)]
     line(f"identification: compress {STEPS:,} steps", lambda: family.compress(record), repetitions)
     line(f"identification: fit {RECORDS} compressed records", lambda: family.fit(compressed), repetitions)

@@ -62,7 +62,7 @@ class Brief:
     follower_actions
         The follower's actions in batched games; else None.
     model_class
-        What is public about the form of a batched game, for leaders that fit a model; else None.
+        Fits models of the form that a batched game publishes; None where it publishes none.
     model
         The game, at level MODEL; None below.
     uniform_play

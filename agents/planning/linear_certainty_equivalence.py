@@ -36,21 +36,13 @@ class _Remembered(Field):
         return value
 
     def load(self, tree: Tree, own: Any, owner: Any, where: str) -> Any:
-        kind = record_type(owner.brief.model_class)
+        kind = owner.model_class.record_type
         if kind is None:
             return tree
         names = [item.name for item in fields(kind)]
         if not isinstance(tree, dict) or list(tree) != names:
             raise OutputError(f"{where}: expected a record of {', '.join(names)}, got another")
         return kind(**tree)
-
-
-def record_type(model_class: Any) -> type[Any] | None:
-    """Return the dataclass of the records that a model class keeps; None where it keeps plain values."""
-    if not hasattr(model_class, "compress"):
-        return Trajectories
-    kind: type[Any] | None = getattr(model_class, "record_type", None)
-    return kind
 
 
 class IdentifiedPlanner(Stateful):
@@ -86,6 +78,7 @@ class IdentifiedPlanner(Stateful):
                 "bchg, naive, hpgd, zero_order, cma_es and random_search need none"
             )
         self.brief, self.config, self.rng = brief, config, rng
+        self.model_class = brief.model_class
         self.x = first
         self._best: Array | None = None
         self._played = first
@@ -98,10 +91,10 @@ class IdentifiedPlanner(Stateful):
             raise OutputError(
                 f"{where}: expected a record of each of {loaded['_updates']} updates, got {len(loaded['_records'])}"
             )
-        if not loaded["_records"] or self.brief.model_class is None:
+        if not loaded["_records"]:
             return
         try:
-            self.brief.model_class.fit(loaded["_records"])
+            self.model_class.fit(loaded["_records"])
         except FITLESS:
             return
         except Exception as exc:  # of whatever kind, from arrays that do not fit together
@@ -134,17 +127,15 @@ class IdentifiedPlanner(Stateful):
         if trajectories.follower_reward is None:
             raise ArgumentError("trajectories: expected the follower's rewards, got none")
         # Some forms need only a few numbers of a record.
-        compress = getattr(self.brief.model_class, "compress", None)
-        self._records.append(trajectories if compress is None else compress(trajectories))
+        self._records.append(self.model_class.compress(trajectories))
         self._steps += trajectories.num_steps
 
     def _plan(self) -> tuple[Array | None, dict[str, float]]:
         """Return the best commitment in the model, None where there is no model or nothing finite in it."""
-        assert self.brief.model_class is not None  # noqa: S101 - the constructor has refused that
         if self._updates < self.config.draws:
             return None, {"model_value": float("nan"), "model_unstable": 0.0}
         try:
-            model = self.brief.model_class.fit(self._records)
+            model = self.model_class.fit(self._records)
         except FITLESS:
             return None, {"model_value": float("nan"), "model_unstable": 1.0}
         commitment = self.brief.commitment

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.estimators.models.published import model_class_of
 from agents.followers import Follower, follower_names
 from agents.followers.base import FOLLOWERS
 from agents.followers.training import Trainer
@@ -103,7 +104,7 @@ def _vectors(game: BatchedGame) -> dict[str, Any]:
         "state_size": int(np.prod(game.state_space.shape)),
         "leader_action_size": 0 if space is None else int(np.prod(space.shape)),
         "follower_actions": ActionSpec.of(game.follower_action_space),
-        "model_class": game.model_class,
+        "model_class": model_class_of(game.model_class),
     }
 
 

@@ -69,6 +69,7 @@ from stackelberg_envs.arrays import (
 )
 from stackelberg_envs.envs.tax_design.economy import (
     Households,
+    TaxFamily,
     TaxRules,
     asset_utility,
     consumption_slopes,
@@ -86,7 +87,6 @@ from stackelberg_envs.play.session import cumulative
 if TYPE_CHECKING:
     from gymnasium.spaces import Box, MultiDiscrete
 
-    from stackelberg_envs.envs.tax_design.model import TaxModelClass
     from stackelberg_envs.envs.tax_design.solution import TaxSolution
 
 #: Exponents of the goods for each type of household.
@@ -275,11 +275,9 @@ class TaxGame(BatchedGame):
         return space
 
     @property
-    def model_class(self) -> TaxModelClass:
+    def model_class(self) -> TaxFamily:
         """The form of the economy, from which a leader identifies it; it holds none of the households' numbers."""
-        from stackelberg_envs.envs.tax_design.model import TaxModelClass
-
-        return TaxModelClass(
+        return TaxFamily(
             rules=self.rules,
             num_types=len(self.households.preferences),
             typed_states=self.typed_states,

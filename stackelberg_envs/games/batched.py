@@ -196,8 +196,12 @@ class BatchedGame(ABC):
         return int(self.state_space.shape[0]), 0 if shown is None else int(shown.shape[0])
 
     @property
-    def model_class(self) -> ModelClass | None:
-        """What is public about the game's form, for leaders that fit a model; None where nothing is."""
+    def model_class(self) -> object | None:
+        """What is public about the game's form, for leaders that fit a model; None where nothing is.
+
+        Data that leaders know how to fit, like a :class:`~stackelberg_envs.games.linear_forms.LinearFamily`, or an
+        object of one's own with a `fit`, see :class:`~stackelberg_envs.games.samples.ModelClass`.
+        """
         return None
 
     @abstractmethod

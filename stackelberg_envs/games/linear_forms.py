@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BumpReward",
     "LeaderReward",
+    "LinearFamily",
     "LinearForm",
     "LinearGaussianPolicy",
     "LinearNumbers",
@@ -332,6 +333,33 @@ def quadratic(matrix: Array, vectors: Array) -> Array:
 
 
 # --- policies ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class LinearFamily:
+    """The family of linear-quadratic games that a game belongs to: what is public about it, and none of its numbers.
+
+    Attributes
+    ----------
+    form
+        How a commitment enters.
+    reward
+        The leader's own.
+    leader_discount, follower_discount, horizon
+        As in the game.
+    temperature
+        None where it is private.
+    state_bound
+        States are clipped to [-state_bound, state_bound].
+    """
+
+    form: LinearForm
+    reward: LeaderReward
+    leader_discount: float
+    follower_discount: float
+    temperature: float | None
+    horizon: int
+    state_bound: float = np.inf
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from stackelberg_envs.games.commitments.gain import GainCommitment
 from stackelberg_envs.games.linear_forms import (
     BumpReward,
     LeaderReward,
+    LinearFamily,
     LinearForm,
     LinearNumbers,
     QuadraticReward,
@@ -29,7 +30,6 @@ from stackelberg_envs.games.samples import Actions
 if TYPE_CHECKING:
     from gymnasium.spaces import Box
 
-    from stackelberg_envs.solvers.linear_quadratic.model import LinearModelClass
     from stackelberg_envs.solvers.linear_quadratic.solution import LinearSolution
 
 __all__ = ["LinearQuadraticGame"]
@@ -105,11 +105,9 @@ class LinearQuadraticGame(BatchedGame):
         return _box(np.inf, A) if A else None
 
     @property
-    def model_class(self) -> LinearModelClass:
+    def model_class(self) -> LinearFamily:
         """The form, from which a leader identifies the game; it holds none of the game's numbers."""
-        from stackelberg_envs.solvers.linear_quadratic.model import LinearModelClass
-
-        return LinearModelClass(
+        return LinearFamily(
             form=self.form,
             reward=self.reward,
             leader_discount=self.leader_discount,

@@ -140,12 +140,20 @@ def _pair(plus: SampledEffect, minus: SampledEffect, cotangents: StepCotangents)
 
 
 class ModelClass(Protocol):
-    """The family of models a leader may fit: what is public about a game's form, without its numbers.
+    """Fits a family of models: what is public about a game's form, without its numbers.
 
-    It lets a leader of level REWARDS_OBSERVED identify the game from play and plan in what it identified.
+    It lets a leader of level REWARDS_OBSERVED identify the game from play and plan in what it identified. A game of
+    one's own may return an object with a `fit` only as its ``model_class``; leaders then keep whole records.
     """
 
-    def fit(self, data: list[Trajectories]) -> Any:
+    @property
+    def record_type(self) -> type[Any] | None:
+        """The dataclass of the records that :meth:`compress` returns; None where these are plain values."""
+
+    def compress(self, record: Trajectories) -> Any:
+        """Return what :meth:`fit` needs of a record; it may stand in for it."""
+
+    def fit(self, data: list[Any]) -> Any:
         """Return a model, with ``value_and_gradient(x, scale=1.0) -> (J, dJ/dx)``, from play under several commitments.
 
         `scale` multiplies the follower's temperature, for continuation.

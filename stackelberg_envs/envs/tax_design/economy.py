@@ -34,6 +34,7 @@ from stackelberg_envs.errors import GameError
 __all__ = [
     "EveryAction",
     "Households",
+    "TaxFamily",
     "TaxRules",
     "asset_utility",
     "consumption_slopes",
@@ -192,6 +193,32 @@ def welfare_slopes(rules: TaxRules, x: Array, hours: Array, consumption: Array) 
     by_revenue = rules.revenue_weight / (1.0 + consumption @ (x[1:] * left) + x[0] * hours)
     by_vat = consumption * left**2 * (by_revenue[:, None] - rules.consumption_weight / (GOODS * greatest))
     return np.column_stack([by_revenue * hours, by_vat])
+
+
+@dataclass(frozen=True, eq=False)
+class TaxFamily:
+    """The family of economies that a game belongs to: what is public about it, and none of the households' numbers.
+
+    Attributes
+    ----------
+    rules
+        What is public.
+    num_types
+        K.
+    typed_states
+        Whether the type of a household is in its state; else it is the context.
+    leader_discount, follower_discount
+        As in the game.
+    temperature
+        None where it is private.
+    """
+
+    rules: TaxRules
+    num_types: int
+    typed_states: bool
+    leader_discount: float
+    follower_discount: float
+    temperature: float | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import pytest
 
 import agents
 import stackelberg_envs as se
+from agents.estimators.models.published import model_class_of
 from agents.leaders import leader_class, leader_names
 from agents.observing.brief import Information
 from agents.planning.box import BoxObjective, BoxSearchConfig, box_ascend, box_search
@@ -144,7 +145,7 @@ def planner(model_class: Any, **options: Any) -> IdentifiedPlanner:
     from dataclasses import replace
 
     game = se.make_game(BUILDING)
-    brief = replace(make_brief(game, Information.REWARDS_OBSERVED), model_class=model_class)
+    brief = replace(make_brief(game, Information.REWARDS_OBSERVED), model_class=model_class_of(model_class))
     config = leader_class("certainty_equivalent").Config(**{**SMALL, **options})
     return IdentifiedPlanner(brief, config, np.full(8, 0.5), np.random.default_rng(0))
 

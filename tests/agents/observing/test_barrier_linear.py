@@ -9,9 +9,8 @@ from agents.observing.brief import Information
 from agents.runs.experiment import make_brief
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.games.commitments.base import Commitment
-from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, LinearQuadratic
+from stackelberg_envs.games.linear_forms import LinearFamily, LinearForm, LinearNumbers, LinearQuadratic
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
-from stackelberg_envs.solvers.linear_quadratic.model import LinearModelClass
 
 LQR = bilevel_lqr_v0.make_game()
 BUILDING = building_thermal_v0.make_game()
@@ -27,7 +26,7 @@ GAMES = pytest.mark.parametrize("game", [LQR, BUILDING], ids=lambda game: game.n
 @pytest.mark.parametrize("level", [Information.ACTIONS_ONLY, Information.REWARDS_OBSERVED])
 def test_a_modest_brief_reaches_the_form_and_no_secret(game, level, reachable):
     objects = reachable(make_brief(game, level))
-    for kind in (Commitment, LinearForm, LinearModelClass):  # the search does search
+    for kind in (Commitment, LinearForm, LinearFamily):  # the search does search
         assert any(isinstance(item, kind) for item in objects)
     assert not any(isinstance(item, LinearQuadraticGame | LinearNumbers | LinearQuadratic) for item in objects)
     arrays = [item for item in objects if isinstance(item, np.ndarray)]

@@ -12,6 +12,7 @@ import pytest
 
 import agents
 import stackelberg_envs as se
+from agents.estimators.models.published import model_class_of
 from agents.estimators.temperature import fit_temperature
 from agents.learning.optimizers import Adam, Sgd, clip_norm, length
 from agents.learning.parametrisations import make_parametrisation, unit_of
@@ -181,7 +182,9 @@ def test_identified_numbers_have_the_unit_of_the_rewards(c: float) -> None:
         made = building(scale).replace(publish_temperature=False)
         rng = np.random.default_rng(0)
         xs = [np.full(8, level) for level in (0.2, 0.7)]
-        models.append(made.model_class.fit([play(made, x, made.solve(x).policy, rng, steps=400) for x in xs]))
+        models.append(
+            model_class_of(made.model_class).fit([play(made, x, made.solve(x).policy, rng, steps=400) for x in xs])
+        )
     one, other = models
     np.testing.assert_allclose(other.numbers.state_cost, c * one.numbers.state_cost, rtol=1e-9)
     np.testing.assert_allclose(other.numbers.action_cost, c * one.numbers.action_cost, rtol=1e-9)

@@ -9,6 +9,7 @@ from scipy import stats
 from scipy.integrate import trapezoid
 from scipy.optimize import minimize
 
+from agents.estimators.models.published import model_class_of
 from stackelberg_envs.envs import tax_design_v0
 from stackelberg_envs.errors import ArgumentError, CommitmentError, GameError
 from stackelberg_envs.games.batched import play
@@ -243,7 +244,7 @@ def test_households_are_identified_from_ten_thousand_steps():
     """Preferences and weights to rounding; what is drawn within 4.5 standard errors of the means of the draws."""
     x, steps = np.full(4, 0.3), 10_000
     record = play(GAME, x, GAME.solve(x).policy, np.random.default_rng(9), steps=steps)
-    model = GAME.model_class.fit([record])
+    model = model_class_of(GAME.model_class).fit([record])
     found, truth, episodes = model.households, GAME.households, len(record.context)
     np.testing.assert_allclose(found.preferences, truth.preferences, rtol=1e-6)
     for name in ("disutility", "asset_scale", "asset_weight", "debt_weight"):
@@ -261,7 +262,7 @@ def test_households_are_identified_from_ten_thousand_steps():
 def test_the_optimum_of_the_model_is_that_of_the_game():
     x = np.full(4, 0.3)
     record = play(GAME, x, GAME.solve(x).policy, np.random.default_rng(10), steps=10_000)
-    model = GAME.model_class.fit([record])
+    model = model_class_of(GAME.model_class).fit([record])
 
     def loss(rates):
         value, gradient = model.value_and_gradient(rates)
@@ -275,7 +276,7 @@ def test_identification_with_types_in_the_state_a_private_temperature_and_compre
     game = HOUSES.replace(publish_temperature=False, temperature=0.2)
     rng = np.random.default_rng(11)
     records = [play(game, x, game.solve(x).policy, rng, steps=2_000) for x in (np.full(4, 0.3), UNEVEN)]
-    family = game.model_class
+    family = model_class_of(game.model_class)
     model = family.fit([family.compress(record) for record in records])
     assert model.households.preferences == pytest.approx(game.households.preferences, rel=1e-6)
     # Curvature of the likelihood: about 0.4 % a standard error.
@@ -300,7 +301,11 @@ def test_other_households_are_identified_too(seed):
     commitment = tax_design_v0.TaxSchedule(GAME.rules, households.preferences, households.noise, 2.0, False)
     game = GAME.replace(households=households, commitment=commitment, temperature=0.3)
     x = rng.uniform(0.0, 0.9, 4)
-    found = game.model_class.fit([play(game, x, game.solve(x, nodes=4).policy, rng, steps=4_000)]).households
+    found = (
+        model_class_of(game.model_class)
+        .fit([play(game, x, game.solve(x, nodes=4).policy, rng, steps=4_000)])
+        .households
+    )
     np.testing.assert_allclose(found.preferences, households.preferences, atol=1e-6)
     for name in ("disutility", "asset_scale", "asset_weight", "debt_weight"):
         assert getattr(found, name) == pytest.approx(getattr(households, name), rel=1e-6)
@@ -310,7 +315,7 @@ def test_a_type_never_seen_keeps_even_preferences():
     x = np.full(4, 0.3)
     game = GAME.replace(context_probabilities=np.array([1.0, 0.0]))
     record = play(game, x, game.solve(x).policy, np.random.default_rng(12), steps=1_000)
-    found = game.model_class.fit([record]).households
+    found = model_class_of(game.model_class).fit([record]).households
     np.testing.assert_allclose(found.probabilities, [6 / 7, 1 / 7])
     np.testing.assert_allclose(found.preferences, [(0.6, 0.3, 0.1), (1 / 3, 1 / 3, 1 / 3)], rtol=1e-6)
 
@@ -320,9 +325,9 @@ def test_what_identification_refuses():
     record = play(GAME, x, GAME.solve(x).policy, np.random.default_rng(0), steps=300)
     blind = type(record)(**{**vars(record), "follower_reward": None})
     with pytest.raises(ArgumentError, match="follower_reward"):
-        GAME.model_class.fit([blind])
+        model_class_of(GAME.model_class).fit([blind])
     with pytest.raises(ArgumentError, match="at least one step"):
-        GAME.model_class.fit([])
+        model_class_of(GAME.model_class).fit([])
 
 
 @pytest.mark.parametrize("x", [[0.3, 0.3, 0.3], [0.3, 0.3, 0.3, 2.1], [-0.1, 0, 0, 0], [np.nan, 0, 0, 0]])

@@ -21,7 +21,7 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InstabilityError
-from stackelberg_envs.games.linear_forms import LeaderReward, LinearForm, LinearNumbers
+from stackelberg_envs.games.linear_forms import LeaderReward, LinearFamily, LinearForm, LinearNumbers
 from stackelberg_envs.games.trajectories import Trajectories
 from stackelberg_envs.solvers.linear_quadratic.riccati import LinearPlan, linear_best_response, make_linear_plan
 
@@ -111,29 +111,15 @@ class LinearModel:
 
 @dataclass(frozen=True, eq=False)
 class LinearModelClass:
-    """The family of linear-quadratic games of one form.
+    """Fits the games of one family to play.
 
     Attributes
     ----------
-    form
-        How a commitment enters.
-    reward
-        The leader's own.
-    leader_discount, follower_discount, horizon
-        As in the game.
-    temperature
-        None where it is private; it is then estimated.
-    state_bound
-        States are clipped to [-state_bound, state_bound].
+    family
+        What the game publishes.
     """
 
-    form: LinearForm
-    reward: LeaderReward
-    leader_discount: float
-    follower_discount: float
-    temperature: float | None
-    horizon: int
-    state_bound: float = np.inf
+    family: LinearFamily
 
     @property
     def record_type(self) -> type[CompressedRecord]:
@@ -150,7 +136,7 @@ class LinearModelClass:
         """
         if record.follower_reward is None:
             raise ArgumentError("follower_reward: expected an array, got None; this model is fitted to it")
-        inside = (np.abs(record.next_state) < self.state_bound).all(axis=1)
+        inside = (np.abs(record.next_state) < self.family.state_bound).all(axis=1)
         s, b = record.state, record.follower_action
         columns = np.concatenate([s, record.leader_action, b, record.next_state], axis=1)[inside]
         costs = np.concatenate([_products(s), _products(b), record.follower_reward[:, None]], axis=1)
@@ -168,19 +154,20 @@ class LinearModelClass:
         records = [item if isinstance(item, CompressedRecord) else self.compress(item) for item in data]
         if not records:
             raise ArgumentError("data: expected at least one record, got none")
-        weights, follower_input, leader_input, noise = fit_dynamics(self.form, records)
-        state_cost, action_cost = fit_costs(self.form, records)
+        family = self.family
+        weights, follower_input, leader_input, noise = fit_dynamics(family.form, records)
+        state_cost, action_cost = fit_costs(family.form, records)
         first = np.concatenate([record.first_states for record in records])
         mean = first.mean(axis=0)
         spread = (first - mean).T @ (first - mean) / len(first)
         numbers = LinearNumbers(
             weights, follower_input, leader_input, noise, state_cost, action_cost, mean, 0.5 * (spread + spread.T)
         )
-        known = 1.0 if self.temperature is None else self.temperature
+        known = 1.0 if family.temperature is None else family.temperature
         model = LinearModel(
-            self.form, numbers, self.reward, self.leader_discount, self.follower_discount, known, self.horizon
+            family.form, numbers, family.reward, family.leader_discount, family.follower_discount, known, family.horizon
         )
-        if self.temperature is not None:
+        if family.temperature is not None:
             return model
         return replace(model, temperature=fit_temperature(model, records[-TEMPERATURE_RECORDS:]))
 

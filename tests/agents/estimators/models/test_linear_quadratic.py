@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from agents.estimators.models.published import model_class_of
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import ArgumentError, InstabilityError
 from stackelberg_envs.games.batched import play
@@ -30,13 +31,13 @@ def played(game, count=8, steps=1250, seed=0, policy=None):
 
 
 def test_bilevel_lqr_is_recovered_to_rounding_from_a_thousand_steps():
-    numbers = LQR.model_class.fit(played(LQR, count=1, steps=1000)).numbers
+    numbers = model_class_of(LQR.model_class).fit(played(LQR, count=1, steps=1000)).numbers
     for field in fields(LinearNumbers):
         np.testing.assert_allclose(getattr(numbers, field.name), getattr(LQR.numbers, field.name), atol=1e-10)
 
 
 def test_building_is_recovered_from_ten_thousand_steps():
-    numbers, truth = BUILDING.model_class.fit(played(BUILDING)).numbers, BUILDING.numbers
+    numbers, truth = model_class_of(BUILDING.model_class).fit(played(BUILDING)).numbers, BUILDING.numbers
     # The least well known is the insulation effect: its zone's temperature leaves the noise for a few steps only.
     np.testing.assert_allclose(numbers.weights, truth.weights, atol=2e-3)
     np.testing.assert_allclose(numbers.follower_input, truth.follower_input, atol=2e-3)
@@ -58,7 +59,7 @@ def test_building_is_recovered_from_ten_thousand_steps():
     ids=["lqr", "building", "building, known start"],
 )
 def test_values_and_gradients_of_the_model_are_near_those_of_the_game(game, start_known, tolerance):
-    model = game.model_class.fit(played(game))
+    model = model_class_of(game.model_class).fit(played(game))
     if start_known:
         start = {name: getattr(game.numbers, name) for name in ("initial_mean", "initial_covariance")}
         model = replace(model, numbers=replace(model.numbers, **start))
@@ -73,7 +74,7 @@ def test_values_and_gradients_of_the_model_are_near_those_of_the_game(game, star
 def test_in_the_model_of_the_building_the_best_commitment_is_almost_the_best():
     from scipy.optimize import minimize
 
-    model = BUILDING.model_class.fit(played(BUILDING))
+    model = model_class_of(BUILDING.model_class).fit(played(BUILDING))
 
     def loss(x):
         value, gradient = model.value_and_gradient(x)
@@ -89,7 +90,7 @@ def test_followers_that_do_not_respond_well_teach_as_much(game):
     W, A, B = game.form.sizes
     rng = np.random.default_rng(0)
     policy = LinearGaussianPolicy(-0.1 * rng.uniform(size=(B, W)), np.zeros((B, A)), np.eye(B))
-    model = game.model_class.fit(played(game, policy=policy))
+    model = model_class_of(game.model_class).fit(played(game, policy=policy))
     np.testing.assert_allclose(model.numbers.weights, game.numbers.weights, atol=3e-3)
     np.testing.assert_allclose(model.numbers.state_cost, game.numbers.state_cost, atol=1e-8)
 
@@ -98,13 +99,13 @@ def test_followers_that_do_not_respond_well_teach_as_much(game):
 def test_a_private_temperature_is_estimated(game):
     private = game.replace(publish_temperature=False)
     assert private.model_class.temperature is None
-    model = private.model_class.fit(played(game))
+    model = model_class_of(private.model_class).fit(played(game))
     # The last five records, 6,250 steps: four standard errors of a variance of B numbers each.
     assert model.temperature == pytest.approx(0.1, rel=4 * np.sqrt(2 / 6250))
 
 
 def test_the_scale_multiplies_the_temperature():
-    model = LQR.model_class.fit(played(LQR))
+    model = model_class_of(LQR.model_class).fit(played(LQR))
     x = np.array([[-9.0, -9.5]])
     hot = LQR.replace(temperature=0.4).solve(x)
     value, gradient = model.value_and_gradient(x, scale=4.0)
@@ -114,7 +115,7 @@ def test_the_scale_multiplies_the_temperature():
 
 @GAMES
 def test_compressed_records_stand_in_for_records(game):
-    family, records = game.model_class, played(game, count=3)
+    family, records = model_class_of(game.model_class), played(game, count=3)
     plain = family.fit(records)
     mixed = family.fit([family.compress(records[0]), records[1], family.compress(records[2])])
     for field in fields(LinearNumbers):
@@ -125,20 +126,20 @@ def test_clipped_steps_are_left_out():
     records = played(BUILDING, count=4)
     spoilt = records[0].next_state.copy()
     spoilt[5] = 30.0
-    numbers = BUILDING.model_class.fit([replace(records[0], next_state=spoilt), *records[1:]]).numbers
+    numbers = model_class_of(BUILDING.model_class).fit([replace(records[0], next_state=spoilt), *records[1:]]).numbers
     np.testing.assert_allclose(numbers.weights, BUILDING.numbers.weights, atol=5e-3)
 
 
 def test_too_little_play_gives_a_model_all_the_same():
     record = played(BUILDING, count=1, steps=3)[0]
-    numbers = BUILDING.model_class.fit([record]).numbers
+    numbers = model_class_of(BUILDING.model_class).fit([record]).numbers
     assert all(np.isfinite(getattr(numbers, field.name)).all() for field in fields(LinearNumbers))
     assert np.linalg.eigvalsh(numbers.state_cost).min() >= -1e-12
     assert np.linalg.eigvalsh(numbers.action_cost).min() > 0
 
 
 def test_without_rewards_or_records_there_is_no_model():
-    family = LQR.model_class
+    family = model_class_of(LQR.model_class)
     with pytest.raises(ArgumentError, match="expected at least one record"):
         family.fit([])
     with pytest.raises(ArgumentError, match="follower_reward: expected an array, got None"):
@@ -146,7 +147,7 @@ def test_without_rewards_or_records_there_is_no_model():
 
 
 def test_where_the_model_has_no_response_it_says_so():
-    model = LQR.model_class.fit(played(LQR))
+    model = model_class_of(LQR.model_class).fit(played(LQR))
     with pytest.raises(InstabilityError) as caught:
         model.value_and_gradient(np.array([[-11.5, -10.0]]))
     assert caught.value.spectral_radius > 1

@@ -22,7 +22,14 @@ from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.envs.tax_design.asset_grid import group_values
-from stackelberg_envs.envs.tax_design.economy import GOODS, Households, TaxRules, consumption_utility, every_action
+from stackelberg_envs.envs.tax_design.economy import (
+    GOODS,
+    Households,
+    TaxFamily,
+    TaxRules,
+    consumption_utility,
+    every_action,
+)
 from stackelberg_envs.envs.tax_design.plan import TaxPlan, solve_tax
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.trajectories import Trajectories
@@ -123,28 +130,15 @@ class TaxModel:
 
 @dataclass(frozen=True, eq=False)
 class TaxModelClass:
-    """The family of economies of one form.
+    """Fits the economies of one family to play.
 
     Attributes
     ----------
-    rules
-        What is public.
-    num_types
-        K.
-    typed_states
-        Whether the type of a household is in its state; else it is the context.
-    leader_discount, follower_discount
-        As in the game.
-    temperature
-        None where it is private; it is then estimated.
+    family
+        What the game publishes.
     """
 
-    rules: TaxRules
-    num_types: int
-    typed_states: bool
-    leader_discount: float
-    follower_discount: float
-    temperature: float | None
+    family: TaxFamily
 
     @property
     def record_type(self) -> type[CompressedTaxRecord]:
@@ -164,7 +158,7 @@ class TaxModelClass:
         first = record.offsets[:-1]
         kinds = (
             record.state[:, 1].astype(np.intp)
-            if self.typed_states
+            if self.family.typed_states
             else np.repeat(record.context.astype(np.intp), np.diff(record.offsets))
         )
         bought = np.flatnonzero((record.follower_action[:, 1:] > 0).all(axis=1))
@@ -182,9 +176,10 @@ class TaxModelClass:
         )
 
     def _moves(self, record: Trajectories) -> tuple[int, float]:
-        hours, goods = self.rules.amounts(record.follower_action)
-        mean = self.rules.mean_assets(float(record.commitment[0]), record.state[:, 0], hours, goods.sum(axis=1))
-        middle, reach = (self.rules.high + self.rules.low) / 2, (self.rules.high - self.rules.low) / 2
+        rules = self.family.rules
+        hours, goods = rules.amounts(record.follower_action)
+        mean = rules.mean_assets(float(record.commitment[0]), record.state[:, 0], hours, goods.sum(axis=1))
+        middle, reach = (rules.high + rules.low) / 2, (rules.high - rules.low) / 2
         inner = np.abs(mean - middle) < INNER * reach
         return int(inner.sum()), float(((record.next_state[:, 0] - mean)[inner] ** 2).sum())
 
@@ -200,41 +195,46 @@ class TaxModelClass:
         if not sum(len(record.assets) for record in records):
             raise ArgumentError("data: expected at least one step, got none")
         households = self._households(records)
-        temperature = self.temperature
+        temperature = self.family.temperature
         if temperature is None:
             temperature = self._estimated_temperature(households, records[-TEMPERATURE_RECORDS:])
-        return TaxModel(self.rules, households, self.leader_discount, self.follower_discount, temperature)
+        return TaxModel(
+            self.family.rules, households, self.family.leader_discount, self.family.follower_discount, temperature
+        )
 
     def _households(self, records: list[CompressedTaxRecord]) -> Households:
-        numbers = _fit_rewards(self.rules, self.num_types, records)
+        rules, K = self.family.rules, self.family.num_types
+        numbers = _fit_rewards(rules, K, records)
         first = np.concatenate([record.first_assets for record in records])
         kinds = np.concatenate([record.first_kinds for record in records])
-        seen = np.bincount(kinds, minlength=self.num_types) + 1.0
+        seen = np.bincount(kinds, minlength=K) + 1.0
         count, squares = (sum(column) for column in zip(*(record.moves for record in records), strict=True))
         return Households(
-            preferences=numbers[4:].reshape(self.num_types, GOODS),
+            preferences=numbers[4:].reshape(K, GOODS),
             probabilities=seen / seen.sum(),
             disutility=float(numbers[0]),
             asset_scale=float(numbers[1]),
             asset_weight=float(numbers[2]),
             debt_weight=float(numbers[3]),
-            noise=max(float(np.sqrt(squares / max(count, 1))), LEAST_NOISE * (self.rules.high - self.rules.low)),
+            noise=max(float(np.sqrt(squares / max(count, 1))), LEAST_NOISE * (rules.high - rules.low)),
             initial_mean=float(first.mean()),
-            initial_deviation=max(float(first.std()), 1e-2 * (self.rules.high - self.rules.low) / 2),
+            initial_deviation=max(float(first.std()), 1e-2 * (rules.high - rules.low) / 2),
         )
 
     def _estimated_temperature(self, households: Households, records: list[CompressedTaxRecord]) -> float:
         """Return the temperature under which the actions seen are likeliest, by golden sections on its logarithm."""
         from scipy.optimize import minimize_scalar
 
-        every, vat = every_action(self.rules), records[-1].commitment[1:]
+        every, vat = every_action(self.family.rules), records[-1].commitment[1:]
         work = households.disutility * every.hours**2
         goods = [consumption_utility(every.consumption, vat, row) for row in households.preferences]
         spread = max(float(np.ptp(utility - work)) for utility in goods)
 
         def loss(logarithm: float) -> float:
             temperature = spread * float(np.exp(logarithm))
-            model = TaxModel(self.rules, households, self.leader_discount, self.follower_discount, temperature)
+            model = TaxModel(
+                self.family.rules, households, self.family.leader_discount, self.family.follower_discount, temperature
+            )
             return -sum(_log_likelihood(model, record) for record in records)
 
         found = minimize_scalar(loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-4})
