@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import re
 import sys
 from types import ModuleType
 from typing import Any
 
-__all__ = ["docstring_of"]
+__all__ = ["docstring_of", "meanings_of", "summary_of"]
+
+#: A reference of Sphinx, whose second part is what people read.
+ROLE = re.compile(r":\w+:`~?([^`]+)`")
 
 
 def docstring_of(thing: Any) -> str:
@@ -23,6 +27,26 @@ def docstring_of(thing: Any) -> str:
         return _docstrings(sys.modules[thing.__module__]).get(thing.__qualname__, "")
     except (OSError, TypeError, SyntaxError, KeyError, AttributeError):
         return ""
+
+
+def summary_of(thing: Any) -> str:
+    """Return the first paragraph of a docstring, on one line."""
+    return " ".join(docstring_of(thing).partition("\n\n")[0].split())
+
+
+def meanings_of(thing: Any) -> dict[str, str]:
+    """Return name -> text of what a docstring says of parameters or attributes, on one line each, without markup.
+
+    Those of a class include what its bases say of theirs.
+    """
+    from docstring_parser import DocstringStyle, parse
+
+    found: dict[str, str] = {}
+    for part in reversed(thing.__mro__ if isinstance(thing, type) else [thing]):
+        for item in parse(docstring_of(part), DocstringStyle.NUMPYDOC).params:
+            text = ROLE.sub(r"\1", " ".join((item.description or "").split())).replace("`", "")
+            found |= {name.strip(): text for name in item.arg_name.split(",")}
+    return found
 
 
 @functools.cache

@@ -17,7 +17,6 @@ KNOWN_CIRCLES = [
 #: Imports that still run up; none is to be added.
 KNOWN_UP = {
     ("stackelberg_envs.games.linear_quadratic", "stackelberg_envs.solvers.linear_quadratic.solution"),
-    ("agents.runs.gradients", "agents.pictures.plotting"),
 }
 
 

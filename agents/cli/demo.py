@@ -1,12 +1,20 @@
-"""The demonstration behind ``make demo``: one run of the command line, with an explanation before it."""
+"""``stackelberg demo``, which is behind ``make demo``: one run, with an explanation before it."""
 
 from __future__ import annotations
 
-import json
-import shlex
-from typing import Any
+import argparse
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["DEMO", "INTRODUCTION", "words_of"]
+from agents.cli import run
+from agents.cli.parser import CommandParser, add_command
+from agents.cli.values import command_of, words_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agents.cli.parser import Commands
+
+__all__ = ["DEMO", "act", "add"]
 
 #: The run, as arguments of :func:`agents.run`.
 DEMO: dict[str, Any] = {
@@ -35,41 +43,21 @@ the follower walk, and improves the incentives from that alone.
 [bold]Leader return[/bold] is what the leader earns on average, later steps counting less: 1 for each \
 step of the follower on the target cell, minus the price of the incentives when the follower reaches its goal."""
 
-#: Argument of :func:`agents.run` -> option of the command line, for those given once per entry.
-_REPEATED = {
-    "game_arguments": "--set",
-    "leader_options": "--leader-option",
-    "follower_options": "--follower-option",
-}
 
-
-def words_of(options: dict[str, Any], output: str | None = None) -> list[str]:
-    """Return the words after ``stackelberg`` that do a run.
-
-    Parameters
-    ----------
-    options
-        Arguments of :func:`agents.run`, with an id as "game".
-    output
-        Folder for record and picture.
-
-    Examples
-    --------
-    >>> words_of({"game": "stackelberg/DiscreteToy-v0", "game_arguments": {"reward": 2.0}, "updates": 50})
-    ['run', 'stackelberg/DiscreteToy-v0', '--set', 'reward=2.0', '--updates', '50']
-    """
-    words = ["run", str(options["game"])]
-    for name, value in options.items():
-        if name in _REPEATED:
-            for key, item in value.items():
-                words += [_REPEATED[name], f"{key}={item if isinstance(item, str) else json.dumps(item)}"]
-        elif name != "game" and value is not None:
-            words += ["--" + name.replace("_", "-"), str(value)]
-    return (
-        words if output is None else [*words, *(["--output", output] if output[:1] != "-" else [f"--output={output}"])]
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    text = "watch a leader learn incentives in Four-Rooms, in well under a minute"
+    add_command(commands, "demo", text, act).add_argument(
+        "--output", default="runs/demo", metavar="FOLDER", help="for record.json and run.png (default: %(default)s)"
     )
 
 
-def command_of(options: dict[str, Any], output: str | None = None) -> str:
-    """Return the same as one line for a shell."""
-    return shlex.join(["stackelberg", *words_of(options, output)])
+def act(options: argparse.Namespace, console: Console) -> int:
+    """Explain the run, do it, and print the command that does it again."""
+    console.print(INTRODUCTION + "\n", markup=True)
+    parser = CommandParser("stackelberg")
+    run.add(parser.add_subparsers())
+    code = run.act(parser.parse_args(words_of(DEMO, options.output)), console)
+    console.print("The same run, to change as you like:")
+    console.print("  " + command_of(DEMO, options.output), soft_wrap=True)
+    return code

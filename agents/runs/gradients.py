@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -38,18 +38,14 @@ from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.solvers.solution import Solution, solve
 from stackelberg_envs.validation import checked, shown
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-__all__ = ["Comparison", "Quality", "compare", "gradient_leaders", "plot_comparison"]
+__all__ = ["Comparison", "Quality", "compare", "gradient_leaders"]
 
 AnySolution: TypeAlias = Solution | SampledSolution
 
 #: A gradient of less than this many times its stated error is zero up to rounding.
 UNSURE = 10.0
 FORMAT = 1
-FILE_NAME, PICTURE = "gradients.json", "gradients.png"
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#F0E442")
+FILE_NAME = "gradients.json"
 
 
 @dataclass(frozen=True)
@@ -281,43 +277,3 @@ def _point(game: AnyGame, theta: Any, seed: int) -> tuple[Array, AnySolution]:
     parametrisation = make_parametrisation(game.commitment)
     point = starting_point(theta, parametrisation.size, np.random.default_rng(seed), unit_of(parametrisation))
     return point, solve(game, parametrisation(point))
-
-
-# Pictures.
-
-
-def plot_comparison(found: Comparison, path: str | Path) -> Path:
-    """Draw cosine and relative error against sample size: medians and interquartile bands over seeds.
-
-    Raises
-    ------
-    MissingExtraError
-        matplotlib is not installed.
-    ArgumentError, OutputError
-        A file name of another format, or a file that cannot be written.
-    """
-    from agents.pictures.plotting import _figure, _save
-
-    figure = _figure((9.0, 3.8))
-    left, right = figure.subplots(1, 2)
-    _draw(left, found, "cosine", "cosine to the exact gradient")
-    _draw(right, found, "relative_error", "relative error")
-    right.set_yscale("log")
-    left.axhline(0.0, color="0.7", linewidth=0.8)
-    left.set_ylim(top=1.03)
-    right.legend(frameon=False, fontsize="small")
-    cut = "" if found.horizon is None else f"\n(exact: play without end; episodes cut after {found.horizon} steps)"
-    figure.suptitle(f"{found.game}: estimates of dJ/dθ from one batch of observed play{cut}")
-    prepare_folder(Path(path).parent)
-    return _save(figure, path)
-
-
-def _draw(axes: Axes, found: Comparison, name: str, label: str) -> None:
-    for i, leader in enumerate(dict.fromkeys(row.leader for row in found.rows)):
-        rows = sorted((row for row in found.rows if row.leader == leader), key=lambda row: row.size)
-        sizes = [row.size for row in rows]
-        low, middle, high = np.quantile([getattr(row, name) for row in rows], [0.25, 0.5, 0.75], axis=1)
-        colour = COLOURS[i % len(COLOURS)]
-        axes.plot(sizes, middle, color=colour, marker="o", markersize=3, label=leader)
-        axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
-    axes.set(xscale="log", xlabel="observed follower steps", ylabel=label)

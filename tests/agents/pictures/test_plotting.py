@@ -22,13 +22,13 @@ TOY, ROOMS, RANDOM = (f"stackelberg/{name}-v0" for name in ("DiscreteToy", "Four
 def drawn(monkeypatch):
     """The figures that were saved."""
     figures = []
-    save = plotting._save
+    save = plotting.save
 
     def keep(figure, path):
         figures.append(figure)
         return save(figure, path)
 
-    monkeypatch.setattr(plotting, "_save", keep)
+    monkeypatch.setattr(plotting, "save", keep)
     return figures
 
 
@@ -105,12 +105,6 @@ def test_the_record_of_an_unregistered_game_can_be_drawn(tmp_path):
     record = run(game, updates=2, steps_per_update=20)
     assert size_in_pixels(plot_run(record, tmp_path / "by_record.png"))
     assert size_in_pixels(plot_run(record, tmp_path / "by_game.png", game))
-
-
-def test_incentives_of_both_signs_get_a_palette_with_a_middle():
-    colours = plotting._incentive_colours(np.array([-1.0, 0.5]))
-    assert (colours["vmin"], colours["vmax"]) == (-1.0, 1.0)
-    assert plotting._incentive_colours(np.zeros(3))["vmax"] > 0.0
 
 
 def test_each_leader_has_thin_lines_and_one_bold_median(tmp_path, drawn):

@@ -9,7 +9,9 @@ import stackelberg_envs as se
 from agents.leaders import leader_class
 from agents.leaders.base import LEADERS, GradientLeader
 from agents.learning.parametrisations import make_parametrisation
-from agents.runs.gradients import COLOURS, FILE_NAME, Comparison, compare, gradient_leaders, measures, plot_comparison
+from agents.pictures.figures import PALETTE
+from agents.pictures.gradients import plot_comparison
+from agents.runs.gradients import FILE_NAME, Comparison, compare, gradient_leaders, measures
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, InformationError, OutputError
 from stackelberg_envs.solvers.solution import solve
@@ -163,7 +165,7 @@ def test_numbers_and_picture_are_written(tmp_path):
 
 def test_more_leaders_than_colours_can_be_drawn(tmp_path):
     [row] = compare(ROOMS, ["naive"], [50], seeds=2).rows
-    rows = [type(row)(**{**vars(row), "leader": f"leader {i}"}) for i in range(len(COLOURS) + 2)]
+    rows = [type(row)(**{**vars(row), "leader": f"leader {i}"}) for i in range(len(PALETTE) + 2)]
     assert plot_comparison(Comparison("many", np.zeros(1), np.ones(1), rows), tmp_path / "g.png").exists()
 
 

@@ -1,0 +1,77 @@
+"""``stackelberg list``: one line for each environment, leader and follower."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from agents.cli.output import LEVELS, table
+from agents.cli.parser import add_command, add_import
+from stackelberg_envs.docstrings import summary_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agents.cli.parser import Commands
+    from agents.leaders import Leader
+    from agents.observing.brief import Information
+    from stackelberg_envs.games.batched import AnyGame
+
+__all__ = ["act", "add", "levels_of"]
+
+#: Characters of a summary that are shown on the narrowest of terminals.
+LEAST_SUMMARY = 20
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    add_import(add_command(commands, "list", "list environments, leaders and followers", act))
+
+
+def act(options: argparse.Namespace, console: Console) -> int:
+    """Print the three tables."""
+    from agents.followers import follower_class, follower_names
+    from agents.leaders import leader_class, leader_names
+    from stackelberg_envs.faces.registration import registered_ids, spec
+
+    del options
+    specs = [spec(name) for name in registered_ids()]
+    _print(console, "Environments", ("id", "what happens"), [(entry.id, entry.summary) for entry in specs])
+
+    games = [entry.make() for entry in specs]
+    leaders, used = [], set()
+    for name in leader_names():
+        kind = leader_class(name)
+        levels = levels_of(kind, games)
+        used.update(levels)
+        leaders.append((name, "-".join(str(int(level)) for level in levels), summary_of(kind)))
+    _print(console, "Leaders", ("name", "sees", "what it does"), leaders)
+    for level in sorted(used):
+        console.print(f"  {int(level)} {level.name}: {LEVELS[level.name]}", soft_wrap=True)
+    console.print("At every level a leader knows what its commitment sets of rewards and dynamics.\n", soft_wrap=True)
+
+    followers = [(name, summary_of(follower_class(name))) for name in follower_names()]
+    _print(console, "Followers", ("name", "what it does"), followers)
+    console.print("\nNext: stackelberg show ID, or show leader:NAME, or show follower:NAME;")
+    console.print("      stackelberg run ID --leader NAME --follower NAME")
+    return 0
+
+
+def levels_of(kind: type[Leader], games: Iterable[AnyGame]) -> list[Information]:
+    """Return the levels of information at which a leader works on some games, by the least."""
+    return sorted({kind.needs(game.commitment) for game in games})
+
+
+def _print(console: Console, title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Print a table whose last column, of sentences, ends at a word where the line does."""
+    rows = list(rows)
+    taken = [max(len(cell) for cell in cells) + 2 for cells in zip(columns, *rows, strict=True)][:-1]
+    room = max(console.width - sum(taken), LEAST_SUMMARY)
+    made = table(title, *columns)
+    for *cells, text in rows:
+        made.add_row(*cells, textwrap.shorten(text, room, placeholder=" ..."))
+    console.print(made)
+    if title == "Environments":
+        console.print()

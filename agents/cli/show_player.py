@@ -1,0 +1,53 @@
+"""The page of a leader or follower: what it does, what it sees, its options."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agents.cli.listing import levels_of
+from agents.cli.output import LEVELS, in_words, table
+from agents.followers import follower_class
+from agents.leaders import leader_class
+from stackelberg_envs.docstrings import meanings_of, summary_of
+from stackelberg_envs.faces.registration import registered_ids, spec
+from stackelberg_envs.validation import hints_of, words_for
+
+__all__ = ["show_player"]
+
+
+def show_player(role: str, name: str, console: Console) -> None:
+    """Print the page of a "leader" or "follower".
+
+    Raises
+    ------
+    UnknownNameError
+        Nobody registered it; the message names the nearest names.
+    """
+    kind: Any = leader_class(name) if role == "leader" else follower_class(name)
+    console.print(Text(summary_of(kind), style="bold"))
+    if role == "leader":
+        for level in levels_of(kind, [spec(name).make() for name in registered_ids()]):
+            console.print(f"At the level {level.name} it sees {LEVELS[level.name]}.")
+    console.print()
+    console.print(_options_table(kind.Config, f"Options (--{role}-option NAME=VALUE)"))
+    console.print(f"\nTry it: stackelberg run ID --{role} {name}", soft_wrap=True)
+
+
+def _options_table(config: type[Any], title: str) -> Table:
+    """Return the options of a player: what each takes, its default, and what it means."""
+    made = table(title, "name", "takes", "default", "meaning")
+    hints, meanings = hints_of(config), meanings_of(config)
+    for item in fields(config):
+        default = "required" if item.default is item.default_factory is MISSING else in_words(_default_of(item))
+        made.add_row(item.name, words_for(hints[item.name]), default, meanings.get(item.name, ""))
+    return made
+
+
+def _default_of(item: Any) -> Any:
+    """Return the default of a dataclass's field."""
+    return item.default if item.default_factory is MISSING else item.default_factory()

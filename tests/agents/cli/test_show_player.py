@@ -1,0 +1,54 @@
+"""The page of a leader or follower."""
+
+import pytest
+
+from agents.cli.main import main
+from agents.followers import follower_class, follower_names
+from agents.leaders import leader_class, leader_names
+from stackelberg_envs.docstrings import meanings_of
+from tests.agents.cli.words import refused
+
+
+def page(capsys, name):
+    assert main(["show", name]) == 0
+    return capsys.readouterr().out
+
+
+def rows_of(text):
+    """Return name -> line of the table of options that begins with it."""
+    lines = text.partition("Options (")[2].partition("\n\n")[0].splitlines()[2:]
+    return {line.split()[0]: line for line in lines if line[:1] != " "}
+
+
+def test_a_leader_shows_what_it_sees_and_its_options_with_type_default_and_meaning(capsys):
+    out = page(capsys, "leader:bchg")
+    assert "At the level REWARDS_OBSERVED it sees states, actions, its own reward and the follower's." in out
+    rows = rows_of(out)
+    for word in ("a number greater than 0", "0.05", "The optimizer's rate at update t"):
+        assert word in rows["learning_rate"]
+    assert "'adam' or 'sgd'" in rows["optimizer"]
+    assert out.rstrip().endswith("Try it: stackelberg run ID --leader bchg")
+
+
+def test_a_follower_shows_its_options(capsys):
+    rows = rows_of(page(capsys, "follower:soft_q_learning"))
+    assert "an integer of at least 1" in rows["steps"]
+    assert "20000" in rows["steps"]
+    assert "none" in rows["first_steps"]
+
+
+@pytest.mark.parametrize("role", ["leader", "follower"])
+def test_every_option_of_every_player_is_shown_with_a_meaning(role, capsys):
+    names, find = (leader_names, leader_class) if role == "leader" else (follower_names, follower_class)
+    for name in names():
+        config = find(name).Config
+        rows = rows_of(page(capsys, f"{role}:{name}"))
+        assert list(rows) == list(config.__dataclass_fields__)
+        assert set(rows) <= set(meanings_of(config)), name
+        assert ":mod:" not in "".join(rows.values())
+
+
+def test_unknown_players_are_refused_in_one_line(capsys):
+    assert "unknown leader 'bcgh'; did you mean 'bchg'" in refused(capsys, "show", "leader:bcgh")
+    assert "unknown follower 'sofa'" in refused(capsys, "show", "follower:sofa")
+    assert "import: expected a module that can be imported" in refused(capsys, "show", "leader:mine/Game-v0")
