@@ -18,6 +18,7 @@ import agents
 import stackelberg_envs as se
 from agents.followers import FOLLOWERS
 from agents.leaders import LEADERS
+from stackelberg_envs.docstrings import meanings_of
 from stackelberg_envs.faces.registration import env_modules, id_of
 from stackelberg_envs.validation import hints_of, words_for
 
@@ -57,20 +58,6 @@ def told(thing):
     return markdown(SECTION.sub("", inspect.getdoc(thing) or ""))
 
 
-def meanings(doc, section):
-    """Return name -> text from a section of a docstring in NumPy's form."""
-    found = {}
-    for match in SECTION.finditer(doc):
-        if match["name"] != section:
-            continue
-        for block in re.split(r"\n(?=\S)", match["text"].strip()):
-            names, _, text = block.partition("\n")
-            first, *others = [name.strip() for name in names.partition(" :")[0].split(",")]
-            found[first] = cell(text)
-            found |= dict.fromkeys(others, f"See `{first}`.")
-    return found
-
-
 def cell(text):
     """Return text for one cell of a table."""
     return markdown(" ".join(text.split())).replace("|", r"\|")
@@ -89,11 +76,7 @@ def shown(value):
 
 def options_table(config):
     """Return the options of a leader or follower as a table."""
-    texts = {}
-    for base in reversed(config.__mro__):
-        if "__doc__" in vars(base):
-            texts |= meanings(inspect.cleandoc(base.__doc__ or ""), "Attributes")
-    hints = hints_of(config)
+    texts, hints = meanings_of(config), hints_of(config)
     rows = ["| option | default | takes | meaning |", "| --- | --- | --- | --- |"]
     for item in fields(config):
         kinds = item.metadata.get("kinds")
@@ -104,7 +87,7 @@ def options_table(config):
         only = "" if kinds is None else f"Only on games of {GAMES[next(iter(kinds))]}. "
         takes = words_for(hints[item.name]).replace("'", '"').replace("|", r"\|")
         said = "required" if default is MISSING else shown(default)
-        rows.append(f"| `{item.name}` | {said} | {takes} | {only}{texts.get(item.name, '')} |")
+        rows.append(f"| `{item.name}` | {said} | {takes} | {only}{cell(texts.get(item.name, ''))} |")
     return "\n".join(rows) if len(rows) > 2 else "It has no options."
 
 
@@ -165,16 +148,13 @@ def environment_page(module):
 
 def arguments(module):
     """Return how to make the game, and its arguments as a table."""
-    doc, made = (
-        inspect.getdoc(module.make_game) or "",
-        f'game = se.make_game("{id_of(module.__name__.rpartition(".")[2])}")',
-    )
-    texts, hints = meanings(doc, "Parameters"), hints_of(module.make_game)
+    made = f'game = se.make_game("{id_of(module.__name__.rpartition(".")[2])}")'
+    texts, hints = meanings_of(module.make_game), hints_of(module.make_game)
     rows = ["| argument | default | takes | meaning |", "| --- | --- | --- | --- |"]
     for name, parameter in inspect.signature(module.make_game).parameters.items():
         default = "required" if parameter.default is parameter.empty else shown(parameter.default)
         takes = words_for(hints.get(name)).replace("'", '"').replace("|", r"\|") if name in hints else ""
-        rows.append(f"| `{name}` | {default} | {takes} | {texts.get(name, '')} |")
+        rows.append(f"| `{name}` | {default} | {takes} | {cell(texts.get(name, ''))} |")
     return f"```python\nimport stackelberg_envs as se\n\n{made}\n```\n\n" + "\n".join(rows)
 
 

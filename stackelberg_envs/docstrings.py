@@ -5,15 +5,11 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-import re
 import sys
 from types import ModuleType
 from typing import Any
 
 __all__ = ["docstring_of", "meanings_of", "summary_of"]
-
-#: A reference of Sphinx, whose second part is what people read.
-ROLE = re.compile(r":\w+:`~?([^`]+)`")
 
 
 def docstring_of(thing: Any) -> str:
@@ -35,17 +31,19 @@ def summary_of(thing: Any) -> str:
 
 
 def meanings_of(thing: Any) -> dict[str, str]:
-    """Return name -> text of what a docstring says of parameters or attributes, on one line each, without markup.
+    """Return name -> text of what a docstring says of parameters or attributes.
 
-    Those of a class include what its bases say of theirs.
+    Those of a class include what its bases say of theirs. Of several told of in one text, the others refer
+    to the first.
     """
     from docstring_parser import DocstringStyle, parse
 
     found: dict[str, str] = {}
     for part in reversed(thing.__mro__ if isinstance(thing, type) else [thing]):
         for item in parse(docstring_of(part), DocstringStyle.NUMPYDOC).params:
-            text = ROLE.sub(r"\1", " ".join((item.description or "").split())).replace("`", "")
-            found |= {name.strip(): text for name in item.arg_name.split(",")}
+            first, *others = [name.strip() for name in item.arg_name.split(",")]
+            found[first] = " ".join((item.description or "").split())
+            found |= dict.fromkeys(others, f"See `{first}`.")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from contextlib import suppress
@@ -12,10 +13,24 @@ if TYPE_CHECKING:
 
     from agents.runs.signals import Signals
 
-__all__ = ["FAILED", "LEVELS", "REFUSED", "SIGNALLED", "complain", "in_words", "on_one_line", "stopped", "table"]
+__all__ = [
+    "FAILED",
+    "LEVELS",
+    "REFUSED",
+    "SIGNALLED",
+    "complain",
+    "in_words",
+    "on_one_line",
+    "plain",
+    "stopped",
+    "table",
+]
 
 #: Exit codes: for want of memory or of somewhere to print; of what is refused; 128 + n by signal n.
 FAILED, REFUSED, SIGNALLED = 1, 2, 128
+
+#: A reference of Sphinx, whose second part is what people read.
+ROLE = re.compile(r":\w+:`~?([^`]+)`")
 
 #: What a leader sees at each level of information, for people.
 LEVELS = {
@@ -47,6 +62,11 @@ def complain(message: str) -> None:
 def in_words(value: Any) -> str:
     """Return a value as the command line reads it."""
     return "none" if value is None else str(value)
+
+
+def plain(text: str) -> str:
+    """Return text of a docstring without its markup."""
+    return ROLE.sub(r"\1", text).replace("`", "")
 
 
 def table(title: str | None, *columns: str) -> Table:

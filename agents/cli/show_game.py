@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agents.cli.output import in_words, table
+from agents.cli.output import in_words, plain, table
 from agents.cli.values import command_of
 from stackelberg_envs.docstrings import docstring_of, meanings_of
 from stackelberg_envs.faces.registration import EnvSpec, spec
@@ -47,7 +47,7 @@ def show_game(name: str, given: dict[str, Any], console: Console) -> None:
     console.print(_facts_table(doc))
     for heading, text in _sections(doc):
         console.print(heading, style="bold")
-        console.print(Padding(Text(text.replace("`", "")), (0, 0, 0, 2)))
+        console.print(Padding(Text(plain(text)), (0, 0, 0, 2)))
     console.print()
     console.print(_arguments_table(entry, given))
     console.print()
@@ -65,7 +65,7 @@ def _facts_table(doc: str) -> Table:
     for line in doc.splitlines():
         cells = [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
         if line.startswith("|") and len(cells) >= 2 and cells[0].strip("-"):
-            made.add_row(cells[0], " | ".join(cells[1:]).replace("`", ""))
+            made.add_row(cells[0], plain(" | ".join(cells[1:])))
     return made
 
 
@@ -88,7 +88,7 @@ def _arguments_table(entry: EnvSpec, given: dict[str, Any]) -> Table:
     for name, parameter in inspect.signature(entry.make_game).parameters.items():
         default = "required" if parameter.default is parameter.empty else in_words(parameter.default)
         now = in_words(given[name]) if name in given else ""
-        made.add_row(name, default, now, meanings.get(name, ""))
+        made.add_row(name, default, now, plain(meanings.get(name, "")))
     return made
 
 

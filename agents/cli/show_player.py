@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.cli.listing import levels_of
-from agents.cli.output import LEVELS, in_words, table
+from agents.cli.output import LEVELS, in_words, plain, table
 from agents.followers import follower_class
 from agents.leaders import leader_class
 from stackelberg_envs.docstrings import meanings_of, summary_of
@@ -44,7 +44,7 @@ def _options_table(config: type[Any], title: str) -> Table:
     hints, meanings = hints_of(config), meanings_of(config)
     for item in fields(config):
         default = "required" if item.default is item.default_factory is MISSING else in_words(_default_of(item))
-        made.add_row(item.name, words_for(hints[item.name]), default, meanings.get(item.name, ""))
+        made.add_row(item.name, words_for(hints[item.name]), default, plain(meanings.get(item.name, "")))
     return made
 
 

@@ -54,8 +54,8 @@ def test_the_first_paragraph_is_one_line():
     assert summary_of(nothing) == ""
 
 
-def test_meanings_are_those_of_a_class_and_its_bases_without_markup():
-    both = "Both, in two lines; see some.module and a."
-    assert meanings_of(Derived) == {"a": both, "b": both, "c": "Its own."}
+def test_meanings_are_those_of_a_class_and_its_bases():
+    both = "Both, in two lines; see :mod:`some.module` and `a`."
+    assert meanings_of(Derived) == {"a": both, "b": "See `a`.", "c": "Its own."}
     assert meanings_of(function) == {"x": "The first."}
     assert meanings_of(nothing) == {}
