@@ -11,6 +11,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import agents
@@ -116,6 +117,59 @@ def test_there_are_doctests():
     finder = doctest.DocTestFinder()
     tests = [test for name in modules() for test in finder.find(importlib.import_module(name)) if test.examples]
     assert len(tests) >= 4
+
+
+# --- recipes ---------------------------------------------------------------------------------------------
+
+RECIPES = DOCS / "recipes"
+
+
+@pytest.fixture
+def recipe(monkeypatch, own_registries):
+    """Return a function that imports a recipe as if it had been copied to where Python looks."""
+    monkeypatch.syspath_prepend(str(RECIPES))
+
+    def load(name):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        module = importlib.import_module(name)
+        monkeypatch.setitem(sys.modules, name, module)
+        return module
+
+    return load
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.py")), ids=name_of)
+def test_a_recipe_has_forty_lines_at_most_and_is_named_in_contributing(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+    assert f"docs/recipes/{path.name}" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_the_recipe_of_an_environment_passes_the_checks(recipe):
+    module = recipe("my_game_v0")
+    se.check_game(module.make_game(bonus=0.2))
+    se.check_env("stackelberg/MyGame-v0")
+    assert set(HEADINGS) <= set(module.__doc__.splitlines())
+    record = agents.run(module.make_game(), leader="exact", updates=5, steps_per_update=100)
+    assert record.leader_value > record.start_value
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("my_leader", {"leader": "my_leader"}), ("my_follower", {"follower": "my_follower"})]
+)
+def test_the_recipe_of_an_agent_runs_and_resumes_to_the_same_bits(recipe, tmp_path, name, options):
+    recipe(name)
+
+    def stop(progress):
+        if progress.update == 5:
+            raise KeyboardInterrupt
+
+    options |= {"updates": 10, "steps_per_update": 300}
+    agents.run("stackelberg/DiscreteToy-v0", **options, output=tmp_path / "run", progress=stop)
+    resumed = agents.run(resume=tmp_path / "run")
+    whole = agents.run("stackelberg/DiscreteToy-v0", **options)
+    assert np.array_equal(resumed.commitment, whole.commitment)
+    assert resumed.curve["observed_return"][-1] == whole.curve["observed_return"][-1]
+    assert len(whole.curve["observed_return"]) == 10
 
 
 # --- links -----------------------------------------------------------------------------------------------
