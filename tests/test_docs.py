@@ -31,9 +31,9 @@ INCLUDE = re.compile(r"^```\{include\} (\S+)", re.MULTILINE)
 
 
 def pages():
-    """Return the pages: README and docs, without what builds and benchmarks write."""
+    """Return the pages: those of the root and docs, without what builds and benchmarks write."""
     found = [path for path in DOCS.rglob("*.md") if not {"_build", "tables"} & set(path.relative_to(DOCS).parts)]
-    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(found)]
+    return [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")), *sorted(found)]
 
 
 def name_of(path):
