@@ -19,6 +19,7 @@ import stackelberg_envs as se
 from agents.followers import FOLLOWERS
 from agents.leaders import LEADERS
 from stackelberg_envs.faces import registration
+from tests.house import ROOMS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -260,6 +261,14 @@ def test_the_api_page_has_every_public_name():
     for package in (se, agents):
         for name in set(package.__all__) - modules_of_envs - {"errors"}:
             assert re.search(rf"^\.\. auto(class|function):: {name}$", text, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("package", sorted(ROOMS))
+def test_the_design_page_has_the_rooms_in_their_order(package):
+    text = (DOCS / "explanation" / "design.md").read_text(encoding="utf-8")
+    tree = text.partition(f"\n{package}/\n")[2].partition("\n\n")[0].partition("```")[0]
+    told = re.findall(r"^  (\(?\w+\)?/?) ", tree, re.MULTILINE)
+    assert [name.strip("()/") for name in told] == list(ROOMS[package])
 
 
 def test_every_make_target_exists():
