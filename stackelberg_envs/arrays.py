@@ -266,6 +266,13 @@ def own(array: NDArray[Any]) -> NDArray[Any]:
     return array if base is None else frozen(array.copy())
 
 
+def ratio(values: NDArray[Any], by: NDArray[Any]) -> Array:
+    """Return values / by, and zero where `by` is not above zero."""
+    out: Array = np.zeros(np.broadcast_shapes(values.shape, by.shape))
+    np.divide(values, by, out=out, where=by > 0)
+    return out
+
+
 def frozen_space(space: Any) -> Any:
     """Return a Gymnasium space after marking its bounds read-only: one object serves every game and face."""
     for name in ("low", "high", "nvec", "start"):

@@ -16,14 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.estimators.counts import scatter_add
 from agents.observing.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import Array, IntArray, ratio
 from stackelberg_envs.games.cotangents import Cotangents, StepCotangents
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled
@@ -61,8 +61,7 @@ class ValueEstimates:
     follower_values: Array | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class StepValues:
+class StepValues(NamedTuple):
     """Values at the recorded steps, reward units, each of shape (T,); tables or functions may be behind them.
 
     Attributes
@@ -147,7 +146,7 @@ def step_coefficients(
     leader_discount: float,
     follower_discount: float,
     beta: float,
-    impulses: Callable[[Array], Array] | None = None,
+    increments_of: Callable[[Array], Array] | None = None,
 ) -> StepCotangents:
     """Coefficients of every recorded step from values at the steps.
 
@@ -161,26 +160,15 @@ def step_coefficients(
         In [0, 1), per play step; 0 for the latter leaves the response out where `beta` is 0 too.
     beta
         1 / temperature.
-    impulses
-        What is done to the trace's impulses gamma_L^t beta A_L, shape (T,), before they are traced; default nothing.
+    increments_of
+        What is made of gamma_L^t beta A_L, shape (T,), before it is added to the trace; default nothing.
     """
     scales, out = np.empty(trajectories.num_steps), np.empty((4, trajectories.num_steps))
     _discount_powers(trajectories.offsets, leader_discount, scales)
     pushed = scales * beta * values.advantage
-    _trace_coefficients(
-        trajectories.offsets,
-        trajectories.ends,
-        trajectories.step_weights,
-        scales,
-        pushed if impulses is None else impulses(pushed),
-        leader_discount,
-        follower_discount,
-        values.leader_action,
-        values.follower_action,
-        values.leader_next,
-        values.follower_next,
-        *out,
-    )
+    increments = pushed if increments_of is None else increments_of(pushed)
+    weights, ends, offsets = trajectories.step_weights, trajectories.ends, trajectories.offsets
+    _trace_coefficients(offsets, ends, weights, scales, increments, leader_discount, follower_discount, values, out)
     return StepCotangents(*out)
 
 
@@ -219,7 +207,7 @@ def tabulate(
         given[name] = out.reshape(array_shape)
     if "leader_policy" in entries and leader_policy is not None:
         sums = np.bincount(z * shape[1] + a, entries["leader_policy"], minlength=Z * shape[1])
-        given["leader_policy"] = _divide(sums.reshape(leader_policy.shape), leader_policy).reshape(array_shape[:-1])
+        given["leader_policy"] = ratio(sums.reshape(leader_policy.shape), leader_policy).reshape(array_shape[:-1])
     if "transition" in entries and transition is not None:
         given["transition"] = _by_transition(entries["transition"], trajectories, transition, array_shape)
     return Cotangents(**given)
@@ -239,7 +227,7 @@ def _by_transition(
     visited = np.searchsorted(keys, ((z * shape[1] + a) * shape[2] + b) * Z + trajectories.next_joint_state)
     # The last step of a terminated episode leads nowhere; its coefficient is zero, wherever it is put.
     sums = np.bincount(np.minimum(visited, len(keys) - 1), values, minlength=len(keys))
-    lists = _divide(sums, mass)[place].reshape(shape)
+    lists = ratio(sums, mass)[place].reshape(shape)
     if not transition.dense:
         return lists.reshape(*array_shape, lists.shape[-1])
     S = array_shape[-3]
@@ -250,12 +238,6 @@ def _by_transition(
 
 def _visited(trajectories: Trajectories) -> tuple[IntArray, IntArray, IntArray]:
     return trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
-
-
-def _divide(values: NDArray[Any], by: NDArray[Any]) -> Array:
-    out: Array = np.zeros(values.shape)
-    np.divide(values, by, out=out, where=by > 0)
-    return out
 
 
 @compiled
@@ -274,36 +256,31 @@ def _trace_coefficients(
     ends: NDArray[np.bool_],
     weights: Array,
     scales: Array,
-    impulses: Array,
+    increments: Array,
     leader_discount: float,
     follower_discount: float,
-    leader_action_values: Array,
-    follower_action_values: Array,
-    leader_next_values: Array,
-    follower_next_values: Array,
-    by_follower_reward: Array,
-    by_leader_reward: Array,
-    by_leader_policy: Array,
-    by_transition: Array,
+    values: StepValues,
+    out: Array,
 ) -> None:
     """Boltzmann covariance with an eligibility trace (theory, section 5), one forward pass.
 
     Everything has an entry per step (T,), but `weights`, which has one per step into an episode. `scales` are the
-    leader's discounts gamma_L^t, `impulses` what each step adds to the trace. The last four arrays are overwritten with
-    the coefficients of d r_F, d r_L, d log f and d log P.
+    leader's discounts gamma_L^t, `increments` what each step adds to the trace. The rows of `out` (4, T) become the
+    coefficients of d r_F, d r_L, d log f and d log P.
     """
+    by_follower_reward, by_leader_reward, by_leader_policy, by_transition = out[0], out[1], out[2], out[3]
     for i in range(offsets.shape[0] - 1):
         trace = 0.0
         for t in range(offsets[i], offsets[i + 1]):
             weight, scale = weights[t - offsets[i]], scales[t]
             carried = follower_discount * trace
-            trace = carried + impulses[t]
+            trace = carried + increments[t]
             by_follower_reward[t] = weight * trace
             by_leader_reward[t] = weight * scale
-            by_leader_policy[t] = weight * (scale * leader_action_values[t] + carried * follower_action_values[t])
+            by_leader_policy[t] = weight * (scale * values.leader_action[t] + carried * values.follower_action[t])
             by_transition[t] = 0.0
             if not ends[t]:
                 by_transition[t] = weight * (
-                    scale * leader_discount * leader_next_values[t]
-                    + follower_discount * trace * follower_next_values[t]
+                    scale * leader_discount * values.leader_next[t]
+                    + follower_discount * trace * values.follower_next[t]
                 )

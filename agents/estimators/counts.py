@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,47 @@ from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled, slice_of
 from stackelberg_envs.solvers.soft.linear import next_values, resolvent
 
-__all__ = ["Announced", "Player", "TabularCounts", "common_lists", "count_actions", "rewards_of", "scatter_add"]
+__all__ = [
+    "Announced",
+    "Player",
+    "RecordedSteps",
+    "TabularCounts",
+    "common_lists",
+    "count_actions",
+    "rewards_of",
+    "scatter_add",
+]
 
 Player = Literal["leader", "follower"]
 #: By player, the part of the rewards that a commitment sets, shape (Z, A, B), or None.
 Announced = Mapping[Player, Array | None]
 
 FIRST_WIDTH = 4
+
+
+class RecordedSteps(NamedTuple):
+    """What was recorded, as compiled loops take it: joint states and actions of each step, shape (T,).
+
+    Attributes
+    ----------
+    state, leader_action, follower_action, next_state
+        Each of shape (T,).
+    ends
+        True at the last step of each terminated episode.
+    """
+
+    state: IntArray
+    leader_action: IntArray
+    follower_action: IntArray
+    next_state: IntArray
+    ends: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, seen: Trajectories) -> RecordedSteps:
+        """Return those of some play."""
+        return cls(seen.joint_state, seen.leader_action, seen.follower_action, seen.next_joint_state, seen.ends)
+
+
 #: Relative to the largest expected reward of a step.
 EVALUATION_TOLERANCE = 1e-9
 
@@ -103,9 +137,8 @@ class TabularCounts(Stateful):
             scatter_add(z, a, b, rewards if own is None else rewards - own[z, a, b], self._sums(player))
         if not self.stationary:
             self._forget_successors()
-        steps = z, a, b, trajectories.next_joint_state, trajectories.ends
-        done = 0
-        while (done := _record_successors(*steps, done, self.successors, self.counts)) < trajectories.num_steps:
+        steps, done = RecordedSteps.of(trajectories), 0
+        while (done := _record_successors(steps, done, self.successors, self.counts)) < trajectories.num_steps:
             self.successors = np.concatenate([self.successors, np.zeros_like(self.successors)], axis=-1)
             self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)], axis=-1)
 
@@ -227,11 +260,7 @@ def scatter_add(
 
 
 def _record_successors(
-    states: IntArray,
-    leader_actions: IntArray,
-    follower_actions: IntArray,
-    next_states: IntArray,
-    ends: NDArray[np.bool_],
+    steps: RecordedSteps,
     first: int,
     successors: IntArray,
     counts: Array,
@@ -241,10 +270,10 @@ def _record_successors(
     `successors` and `counts` (Z, A, B, N) are modified in place; a place with count zero is free. Stops at
     the first step whose list is full. Steps that end an episode lead nowhere and are passed over.
     """
-    T, done, most = states.shape[0], first, slice_of(counts.shape[3])
+    T, done, most = steps.state.shape[0], first, slice_of(counts.shape[3])
     while done < T:
         last = min(T, done + most)
-        done = _record(states, leader_actions, follower_actions, next_states, ends, done, last, successors, counts)
+        done = _record(steps, done, last, successors, counts)
         if done < last:
             break
     return int(done)
@@ -252,11 +281,7 @@ def _record_successors(
 
 @compiled
 def _record(
-    states: IntArray,
-    leader_actions: IntArray,
-    follower_actions: IntArray,
-    next_states: IntArray,
-    ends: NDArray[np.bool_],
+    steps: RecordedSteps,
     first: int,
     last: int,
     successors: IntArray,
@@ -265,9 +290,9 @@ def _record(
     """Count the transitions of the steps from `first` to `last` - 1; returns the step reached."""
     N = counts.shape[3]
     for t in range(first, last):
-        if ends[t]:
+        if steps.ends[t]:
             continue
-        s, a, b, u = states[t], leader_actions[t], follower_actions[t], next_states[t]
+        s, a, b, u = steps.state[t], steps.leader_action[t], steps.follower_action[t], steps.next_state[t]
         n = 0
         while n < N and counts[s, a, b, n] > 0.0 and successors[s, a, b, n] != u:
             n += 1

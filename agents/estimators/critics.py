@@ -13,11 +13,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.estimators.counts import Player, TabularCounts, count_actions, rewards_of, scatter_add
+from agents.estimators.counts import Player, RecordedSteps, TabularCounts, count_actions, rewards_of, scatter_add
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from agents.state.stateful import Stateful
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import unknown_name
 from stackelberg_envs.jit import compiled, slice_of
 
@@ -32,11 +32,11 @@ __all__ = [
     "make_critic",
 ]
 
-#: Of "expected_sarsa": steps are 1 / visits within a sweep, but at least this, or what early visits said of values that
-#: had not converged would stay.
+#: Of "expected_sarsa": a step is 1 / visits within a sweep, but at least this, so that values move on to their fixed
+#: point even where the batch visits an action often.
 LEAST_STEP = 0.05
-#: Passes over each batch. In one of them a reward travels a whole episode, as they go backwards; ten bring it round
-#: through states that several episodes share.
+#: Passes over each batch. One brings a reward to the start of its episode; more, by the states that episodes share,
+#: to episodes that ended without it.
 SWEEPS = 10
 
 
@@ -120,24 +120,16 @@ class ExpectedSarsaCritic(Stateful):
 
     def update(self, task: EvaluationTask) -> float:
         """Learn from one commitment's play; return the mean absolute temporal-difference error of the last sweep."""
-        seen = task.trajectories
-        return evaluate_behaviour(
-            seen.joint_state,
-            seen.leader_action,
-            seen.follower_action,
-            seen.next_joint_state,
-            seen.ends,
-            task.rewards,
-            task.leader_policy,
-            task.behaviour,
-            np.zeros_like(self.q) if task.entropy_bonus is None else task.entropy_bonus,
-            self.discount,
-            LEAST_STEP,
-            SWEEPS,
-            np.empty_like(self.q),
-            self.q,
-            np.empty(len(self.q)),
-        )
+        steps, rewards, joint = RecordedSteps.of(task.trajectories), task.rewards, task.joint_policy
+        averaged = self.q if task.entropy_bonus is None else self.q + task.entropy_bonus
+        values = np.einsum("zab,zab->z", joint, averaged)
+        error, T, most = 0.0, len(rewards), slice_of(1)
+        for _ in range(SWEEPS):
+            error, visits = 0.0, np.zeros_like(self.q)
+            for last in range(T, 0, -most):
+                first = max(0, last - most)
+                error = _sweep(steps, rewards, joint, self.discount, first, last, error, visits, self.q, values)
+        return float(error / max(T, 1))
 
 
 class MonteCarlo(Stateful):
@@ -249,70 +241,12 @@ def make_critic(name: str, counts: TabularCounts, discount: float) -> Critic:
     return CRITICS[name](counts, discount)
 
 
-def evaluate_behaviour(
-    states: IntArray,
-    leader_actions: IntArray,
-    follower_actions: IntArray,
-    next_states: IntArray,
-    ends: NDArray[np.bool_],
-    rewards: Array,
-    leader_policy: Array,
-    behaviour: Array,
-    entropy_bonus: Array,
-    discount: float,
-    least_step: float,
-    sweeps: int,
-    visits: Array,
-    q: Array,
-    state_values: Array,
-) -> float:
-    """Expected SARSA over recorded steps, last to first, `sweeps` times.
-
-    `q` (Z, A, B) and its average `state_values` (Z,) are modified in place; `visits` (Z, A, B) is scratch. The
-    target is reward + discount * sum_{a,b} f g (q + entropy_bonus) at the next state. The step is 1 / visits within the
-    sweep, at least `least_step`: each sweep averages its own targets, so those of the first sweeps, made with
-    values that had not converged, are forgotten. Backwards, because a reward then travels a whole episode in one
-    sweep. Returns the mean absolute temporal-difference error of the last sweep.
-    """
-    steps = (states, leader_actions, follower_actions, next_states, ends, rewards)
-    _average(leader_policy, behaviour, entropy_bonus, q, state_values)
-    error = 0.0
-    T, most = states.shape[0], slice_of(1)
-    for _ in range(sweeps):
-        error = 0.0
-        visits[:] = 0.0
-        for last in range(T, 0, -most):
-            first = max(0, last - most)
-            error = _evaluate_behaviour(
-                *steps, leader_policy, behaviour, discount, least_step, first, last, error, visits, q, state_values
-            )
-    return float(error / max(T, 1))
-
-
 @compiled
-def _average(leader_policy: Array, behaviour: Array, entropy_bonus: Array, q: Array, out: Array) -> None:
-    """Write sum_{a,b} f g (q + entropy_bonus) into `out` (Z,)."""
-    Z, A, B = q.shape
-    for s in range(Z):
-        total = 0.0
-        for a in range(A):
-            for b in range(B):
-                total += leader_policy[s, a] * behaviour[s, a, b] * (q[s, a, b] + entropy_bonus[s, a, b])
-        out[s] = total
-
-
-@compiled
-def _evaluate_behaviour(
-    states: IntArray,
-    leader_actions: IntArray,
-    follower_actions: IntArray,
-    next_states: IntArray,
-    ends: NDArray[np.bool_],
+def _sweep(
+    steps: RecordedSteps,
     rewards: Array,
-    leader_policy: Array,
-    behaviour: Array,
+    joint_policy: Array,
     discount: float,
-    least_step: float,
     first: int,
     last: int,
     error: float,
@@ -320,17 +254,23 @@ def _evaluate_behaviour(
     q: Array,
     state_values: Array,
 ) -> float:
-    """Sweep over the steps from `last` - 1 down to `first`; returns `error` plus the absolute errors of these."""
+    """Sweep over the steps from `last` - 1 down to `first`; returns `error` plus the absolute errors of these.
+
+    `q` and `visits` (Z, A, B), and `state_values` (Z,), the mean of q and the entropy bonus, are modified in place. The
+    target is reward + discount * state_values at the next state. The step is 1 / visits within the sweep, at least
+    `LEAST_STEP`: each sweep averages its own targets, so those of the first sweeps, made with values that had not
+    converged, are forgotten. Backwards, because a reward then travels a whole episode in one sweep.
+    """
     for t in range(last - 1, first - 1, -1):
-        s, a, b = states[t], leader_actions[t], follower_actions[t]
+        s, a, b = steps.state[t], steps.leader_action[t], steps.follower_action[t]
         target = rewards[t]
-        if not ends[t]:
-            target += discount * state_values[next_states[t]]
+        if not steps.ends[t]:
+            target += discount * state_values[steps.next_state[t]]
         visits[s, a, b] += 1.0
         gap = target - q[s, a, b]
-        change = max(least_step, 1.0 / visits[s, a, b]) * gap
+        change = max(LEAST_STEP, 1.0 / visits[s, a, b]) * gap
         q[s, a, b] += change
-        state_values[s] += leader_policy[s, a] * behaviour[s, a, b] * change
+        state_values[s] += joint_policy[s, a, b] * change
         error += abs(gap)
     return error
 

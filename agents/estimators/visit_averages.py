@@ -30,9 +30,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.estimators.counts import count_actions, scatter_add
+from agents.estimators.counts import RecordedSteps, count_actions, scatter_add
 from agents.observing.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import Array, ratio
 from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.jit import compiled
 
@@ -104,8 +104,8 @@ def weights_per_visit(weights: Array, trajectories: Trajectories, behaviour: Arr
     count_actions(trajectories.joint_state, trajectories.leader_action, trajectories.follower_action, visits)
     pairs = weights.sum(axis=2, keepdims=True)
     if behaviour is not None:
-        return _divide(weights - pairs * behaviour, visits)
-    return np.asarray(_divide(weights, visits) - _divide(pairs, visits.sum(axis=2, keepdims=True)))
+        return ratio(weights - pairs * behaviour, visits)
+    return np.asarray(ratio(weights, visits) - ratio(pairs, visits.sum(axis=2, keepdims=True)))
 
 
 def follow_visits(
@@ -156,13 +156,10 @@ def _passes(per_visit: Array, trajectories: Trajectories, discount: float) -> tu
     Z = len(per_visit)
     visits = np.bincount(trajectories.joint_state, minlength=Z)
     arriving, leftover = np.zeros((2, Z))
-    limit = None
+    limit, steps = None, RecordedSteps.of(trajectories)
     while True:
         visit_trace(
-            trajectories.joint_state,
-            trajectories.leader_action,
-            trajectories.follower_action,
-            trajectories.next_joint_state,
+            steps,
             trajectories.offsets,
             trajectories.terminated,
             per_visit if limit is None else np.zeros_like(per_visit),
@@ -180,16 +177,9 @@ def _passes(per_visit: Array, trajectories: Trajectories, discount: float) -> tu
         arriving = np.where(visits > 0, leftover / np.maximum(visits, 1), 0.0)
 
 
-def _divide(values: Array, by: Array) -> Array:
-    return np.divide(values, by, out=np.zeros(values.shape), where=by > 0)
-
-
 @compiled
 def visit_trace(
-    states: IntArray,
-    leader_actions: IntArray,
-    follower_actions: IntArray,
-    next_states: IntArray,
+    steps: RecordedSteps,
     offsets: NDArray[np.int64],
     terminated: NDArray[np.bool_],
     per_visit: Array,
@@ -209,10 +199,10 @@ def visit_trace(
     for i in range(offsets.shape[0] - 1):
         weight = 0.0
         for t in range(offsets[i], offsets[i + 1]):
-            s = states[t]
+            s = steps.state[t]
             reached = discount * weight + arriving[s]
-            weight = reached + per_visit[s, leader_actions[t], follower_actions[t]]
+            weight = reached + per_visit[s, steps.leader_action[t], steps.follower_action[t]]
             carried[t] += reached
             trace[t] += weight
         if not terminated[i]:
-            leftover[next_states[offsets[i + 1] - 1]] += discount * weight
+            leftover[steps.next_state[offsets[i + 1] - 1]] += discount * weight

@@ -31,7 +31,7 @@ from agents.runs.collection import collect
 from agents.runs.files import write_atomically
 from agents.runs.records import prepare_folder
 from agents.runs.summary import HORIZON_MATTERS
-from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.arrays import Array, ratio, require_count
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.batched import AnyGame, BatchedGame, SampledSolution
 from stackelberg_envs.games.tabular import TabularGame
@@ -231,7 +231,7 @@ def measures(estimates: Array, truth: Array) -> tuple[Array, Array, float, float
     """Return cosines and relative errors, shape (seeds,), bias and spread of estimates, shape (seeds, P)."""
     scale = float(np.linalg.norm(truth))
     norms = np.linalg.norm(estimates, axis=1)
-    cosine = np.divide(estimates @ truth, norms * scale, out=np.zeros(len(norms)), where=norms > 0)
+    cosine = ratio(estimates @ truth, norms * scale)
     error = np.linalg.norm(estimates - truth, axis=1) / scale
     variance = float(estimates.var(axis=0, ddof=1).sum())
     squared_bias = float(((estimates.mean(axis=0) - truth) ** 2).sum()) - variance / len(estimates)

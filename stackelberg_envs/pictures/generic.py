@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, ratio
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.pictures.canvas import (
     FOLLOWER,
@@ -112,7 +112,7 @@ def _draw_commitment(canvas: Canvas, top: float, frame: Frame) -> None:
         return
     canvas.text(top, MARGIN, "commitment x, each entry between its bounds", MUTED, size=SMALL)
     low, high = frame.game.commitment.low.ravel(), frame.game.commitment.high.ravel()
-    share = np.divide(frame.x.ravel() - low, high - low, out=np.zeros(low.size), where=high > low)
+    share = ratio(frame.x.ravel() - low, high - low)
     width = min(24.0, PER_ROW * (BOX + GAP) / share.size)
     for d, value in enumerate(share):
         left = MARGIN + d * width

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agents.estimators import BehaviourEstimate, EvaluationTask, make_critic
+from agents.estimators import EvaluationTask, make_critic
 from agents.estimators.counts import TabularCounts
 from agents.runs.collection import collect
 from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
-from stackelberg_envs.errors import InformationError, UnknownNameError
+from stackelberg_envs.errors import UnknownNameError
 from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.solvers.solution import solve
 
@@ -108,34 +108,6 @@ def test_lstd_takes_the_known_part_of_rewards_out_and_puts_the_present_one_back(
     np.testing.assert_allclose(moved.q, fresh.q, atol=1e-9)
 
 
-def test_successor_lists_grow_and_count_right():
-    game = random_tabular_v0.make_game(S=12, A=1, B=1, branching=11, temperature=1.0, seed=4)
-    seen = collect(game, X, np.ones((12, 1, 1)), steps=20_000, rng=0)
-    counts = TabularCounts((12, 1, 1))
-    counts.observe(seen, {})
-    table = np.zeros((12, 12))
-    np.add.at(table, (seen.state, seen.next_state), 1.0)
-    got = np.zeros((12, 12))
-    np.add.at(got, (np.arange(12)[:, None], counts.successors[:, 0, 0]), counts.counts[:, 0, 0])
-    assert counts.successors.shape[-1] > 4
-    np.testing.assert_array_equal(got, table)
-
-
-def test_behaviour_is_counted_and_remembered_where_it_was_not_seen_again():
-    game = discrete_toy_v0.make_game(temperature=1.0)
-    x = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
-    first = collect(game, x, solve(game, x).response, episodes=20, rng=0)
-    second = collect(game, x, np.tile([0.0, 0.0, 1.0], (3, 2, 1)), episodes=1, rng=0)
-    estimate = BehaviourEstimate((3, 2, 3), memory=1.0)
-    before = estimate.update(first).copy()
-    after = estimate.update(second)
-    counts = np.bincount(first.follower_action[first.state == 1], minlength=3)
-    np.testing.assert_allclose(before[1, 0], counts / counts.sum())
-    np.testing.assert_array_equal(after[1, 0], before[1, 0])  # state A is never visited when S always goes to B
-    assert after[0, 0, 2] > before[0, 0, 2]
-    np.testing.assert_allclose(estimate.policy[:, 1], 1 / 3)  # leader action 1 was never seen
-
-
 def test_an_unknown_critic_is_refused_with_the_nearest_name():
     with pytest.raises(UnknownNameError, match="unknown critic 'monte_carl'; did you mean 'monte_carlo'"):
         make_critic("monte_carl", TabularCounts((1, 1, 1)), 0.9)
@@ -156,26 +128,3 @@ def test_lstd_follows_dynamics_that_the_commitment_changes():
         errors[stationary] = np.abs(critic.q - solution.leader_q).max()
     assert errors[False] < 0.15
     assert errors[True] > 2 * errors[False]
-
-
-def test_rewards_are_summed_by_player_and_private_ones_are_refused_before_anything_is_counted():
-    game = discrete_toy_v0.make_game(temperature=1.0)
-    x = np.full((3, 2), 0.5)
-    seen = collect(game, x, solve(game, x).response, episodes=20, rng=0)
-    counts, index = TabularCounts((3, 2, 3)), (seen.joint_state, seen.leader_action, seen.follower_action)
-    paid = np.random.default_rng(0).standard_normal((3, 2, 3))
-    counts.observe(seen, {"leader": None, "follower": paid})
-    for player, rewards in (("leader", seen.leader_reward), ("follower", seen.follower_reward - paid[index])):
-        sums = np.zeros((3, 2, 3))
-        np.add.at(sums, index, rewards)
-        visits = np.maximum(counts.visits, 1.0)
-        np.testing.assert_allclose(counts.mean_reward(player), sums / visits, atol=1e-12)
-    np.testing.assert_allclose(
-        counts.mean_reward("follower", paid), np.where(counts.visits > 0, sums / visits + paid, 0.0), atol=1e-12
-    )
-    before = counts.visits.copy()
-    with pytest.raises(
-        InformationError, match="expected the follower's rewards, got none; this game keeps them private"
-    ):
-        counts.observe(seen.without("follower_reward"), {"leader": None, "follower": None})
-    np.testing.assert_array_equal(counts.visits, before)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+import agents
 from agents.estimators import counts, critics, unrolled
+from agents.estimators.counts import RecordedSteps
 from agents.followers.expected_sarsa import expected_sarsa
 from agents.followers.soft_q_learning import soft_q_learning
 from agents.followers.tabular import LearningTask
@@ -28,22 +30,22 @@ def recorded():
     rng = np.random.default_rng(3)
     z, a, b, u = (rng.integers(size, size=200).astype(np.int32) for size in (*SHAPE, SHAPE[0]))
     ends = rng.random(200) < 0.1
-    return z, a, b, u, ends, rng.standard_normal(200)
+    return RecordedSteps(z, a, b, u, ends)
 
 
 def evaluated():
-    *steps, ends, rewards = recorded()
-    behaviour, bonus = np.full(SHAPE, 1 / 3), np.full(SHAPE, 0.1)
-    table, values = np.zeros(SHAPE), np.zeros(SHAPE[0])
-    fixed = (PLAY.leader_policy, behaviour, bonus, 0.9)
-    error = critics.evaluate_behaviour(*steps, ends, rewards, *fixed, 0.01, 3, np.empty(SHAPE), table, values)
-    return error, table, values
+    x = np.full((5, 2), 0.5)
+    seen = agents.collect(GAME, x, np.full(SHAPE, 1 / 3), steps=200, rng=3)
+    critic = critics.ExpectedSarsaCritic(SHAPE, 0.9)
+    bonus = np.full(SHAPE, 0.1)
+    task = critics.EvaluationTask(seen, "leader", PLAY.leader_policy, np.full(SHAPE, 1 / 3), bonus)
+    return critic.update(task), critic.q
 
 
 def counted(places):
-    *steps, ends, _ = recorded()
+    steps = recorded()
     successors, numbers = np.zeros((*SHAPE, places), dtype=np.int32), np.zeros((*SHAPE, places))
-    return counts._record_successors(*steps, ends, 3, successors, numbers), successors, numbers
+    return counts._record_successors(steps, 3, successors, numbers), successors, numbers
 
 
 def swept():
