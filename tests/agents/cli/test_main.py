@@ -1,6 +1,7 @@
 """The command line, as people use it: words in, exit code, text and files out."""
 
 import shlex
+import subprocess
 import sys
 
 import pytest
@@ -9,7 +10,7 @@ from agents.cli import gradients, plot, run, show
 from agents.cli import main as cli
 from agents.cli.main import command_parser, main
 from agents.runs.records import load_record
-from tests.agents.cli.words import SHORT, TOY, refused
+from tests.agents.cli.words import ROOMS, SHORT, TOY, refused
 
 
 def test_without_a_command_the_help_is_shown(capsys):
@@ -131,3 +132,18 @@ def test_want_of_memory_is_said_in_one_line(monkeypatch, capsys):
     monkeypatch.setattr("agents.cli.show_game._numbers_table", large)
     assert main(["show", TOY]) == 1
     assert capsys.readouterr().err == "stackelberg: error: not enough memory (8 TiB)\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [("--help", ["rich"]), ("list", []), (f"show {ROOMS}", []), ("show leader:bchg", []), ("show follower:sac", [])],
+)
+def test_commands_that_only_tell_load_nothing_heavy(words, more):
+    """What takes long to import stays out of what is asked first."""
+    heavy = ["numba", "scipy.special", "scipy.optimize", "scipy.sparse", "matplotlib", "torch", "PIL.ImageFont", *more]
+    code = (
+        "import sys; from agents.cli.main import main; assert main(sys.argv[1:]) == 0;"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words.split()], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
