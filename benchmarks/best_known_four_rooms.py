@@ -30,7 +30,7 @@ from agents.observing.brief import Information
 from agents.planning.theta import Objective, SearchConfig, ascend, continue_down, vertices
 from agents.runs.experiment import make_brief
 from stackelberg_envs.envs.four_rooms_v0 import LOWEST_INCENTIVE, ONE_GOAL, TWO_GOALS
-from stackelberg_envs.solvers.soft import make_plan
+from stackelberg_envs.solvers.soft import solve_primitives
 
 LOW, ALL = (0.001, 0.003, 0.005), (0.001, 0.003, 0.005, 0.007, 0.01)
 PENALTIES = (1.0, 3.0, 5.0)
@@ -77,7 +77,7 @@ class Cell:
     def __call__(self, shares):
         """Return J and its derivative by the shares."""
         x = LOWEST_INCENTIVE * np.clip(shares, 0.0, 1.0)
-        plan = make_plan(self.game.primitives(x), start=self._warm, tolerance=1e-10)
+        plan = solve_primitives(self.game.primitives(x), start=self._warm, tolerance=1e-10)
         self._warm = plan.best.state_values
         changes, shape = self.brief.commitment.changes, self.brief.array_shape
         cotangents = plan.direct(changes, shape) + plan.through_response(changes, shape)

@@ -24,7 +24,8 @@ from stackelberg_envs.games.commitments.incentives import StateIncentive
 from stackelberg_envs.games.tabular import Primitives, TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft import linear
-from stackelberg_envs.solvers.solution import Solution, solve
+from stackelberg_envs.solvers.solution import Solution
+from stackelberg_envs.solvers.solving import solve
 
 decimal.getcontext().prec = 50
 DISCOUNTS, TEMPERATURES = (0.9, 0.999, 0.999999), (1e-3, 0.05, 1.0)

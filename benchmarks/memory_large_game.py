@@ -22,7 +22,7 @@ TARGET_GB = 2.0
 def measure(states: int) -> dict[str, float]:
     """Build, solve and differentiate the game; seconds of each and the peak resident memory."""
     from stackelberg_envs.envs import random_tabular_v0
-    from stackelberg_envs.solvers.solution import solve
+    from stackelberg_envs.solvers.solving import solve
 
     warm = random_tabular_v0.make_game(S=800, A=4, B=4, branching=5, commitment="policy")
     solve(warm, np.full((800, 4), 0.25)).gradient  # noqa: B018 (compiles the kernels)

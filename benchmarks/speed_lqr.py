@@ -62,7 +62,7 @@ def differences(game: LinearQuadraticGame, x: np.ndarray) -> None:
 def rows(game: LinearQuadraticGame, x: np.ndarray, repetitions: int) -> None:
     print(f"{game.name}, milliseconds{'':<28s}    clock  process")
     solution, rng = game.solve(x), np.random.default_rng(0)
-    numbers, parts = game.numbers, solution.plan.parts
+    numbers, parts = game.numbers, solution.parts
     arguments = parts.drift, numbers.follower_input, numbers.state_cost, numbers.action_cost
     root = np.sqrt(parts.discount)
     line("Riccati equation, doubling", lambda: riccati(*arguments, parts.discount), repetitions)

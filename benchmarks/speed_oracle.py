@@ -24,7 +24,7 @@ from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import linear
 from stackelberg_envs.solvers.soft.best_response import DEFAULT_TOLERANCE
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 TOLERANCE = DEFAULT_TOLERANCE
 TARGET = 20.0

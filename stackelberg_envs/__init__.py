@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.solvers.responses import soft_best_response as soft_best_response
     from stackelberg_envs.solvers.soft import occupancy as occupancy
     from stackelberg_envs.solvers.solution import Solution as Solution
-    from stackelberg_envs.solvers.solution import solve as solve
+    from stackelberg_envs.solvers.solving import solve as solve
 
 __version__ = "0.1.0"
 
@@ -111,7 +111,7 @@ _EXPORTS = {
     "register": "faces.registration",
     "registered_ids": "faces.registration",
     "soft_best_response": "solvers.responses",
-    "solve": "solvers.solution",
+    "solve": "solvers.solving",
     "spec": "faces.registration",
     "vector_env": "faces.registration",
 }

@@ -20,11 +20,11 @@ import numpy as np
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled
-from stackelberg_envs.solvers.soft import BestResponse, Flows, LeaderEvaluation, Plan, Primitives
+from stackelberg_envs.solvers.soft import BestResponse, Flows, LeaderEvaluation, Primitives, SoftSolution
 from stackelberg_envs.solvers.soft.best_response import gibbs_policy, soft_bellman_backup
 from stackelberg_envs.solvers.soft.linear import next_values, push_flow
 
-__all__ = ["Sweeps", "UnrolledPlan", "WarmStart", "unrolled_plan"]
+__all__ = ["Sweeps", "UnrolledSolution", "WarmStart", "unrolled_plan"]
 
 #: Successors that sweeps pass before they return to Python, which looks up whether a signal has come.
 LARGEST_WORK = 1 << 24
@@ -54,7 +54,7 @@ class WarmStart:
 
 
 @dataclass(frozen=True, eq=False)
-class UnrolledPlan(Plan):
+class UnrolledSolution(SoftSolution):
     """A plan whose flows were found by sweeps, too.
 
     Attributes
@@ -167,7 +167,7 @@ def _visited(counts: IntArray, places: IntArray, weights: Array, rhs: Array, sta
     return d
 
 
-def unrolled_plan(game: Primitives, sweeps: int, start: WarmStart) -> UnrolledPlan:
+def unrolled_plan(game: Primitives, sweeps: int, start: WarmStart) -> UnrolledSolution:
     """Plan in a game by `sweeps` sweeps of each recursion.
 
     Parameters
@@ -187,7 +187,7 @@ def unrolled_plan(game: Primitives, sweeps: int, start: WarmStart) -> UnrolledPl
     q *= (game.leader_discount * game.continuing)[:, None, None]
     q += game.leader_reward
     leader = LeaderEvaluation(joint, q, values, float(game.initial @ values), system)
-    return UnrolledPlan(game, best, leader, _flows(game, best, leader, sweeps, start))
+    return UnrolledSolution(game, best, leader, _flows(game, best, leader, sweeps, start))
 
 
 def _respond(game: Primitives, sweeps: int, start: Array) -> BestResponse:

@@ -31,7 +31,7 @@ from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.games.cotangents import Cotangents
-from stackelberg_envs.solvers.soft import Plan, Primitives, evaluate, soft_best_response
+from stackelberg_envs.solvers.soft import Primitives, SoftSolution, evaluate, soft_best_response
 
 __all__ = ["Penalty", "PenaltyConfig"]
 
@@ -93,7 +93,7 @@ class Penalty(GradientLeader):
         return self.brief.commitment.vjp(x, cotangents), {"penalised_value": value}
 
 
-def soft_value_plan(game: Primitives, reward: Array, start: Array) -> Plan:
+def soft_value_plan(game: Primitives, reward: Array, start: Array) -> SoftSolution:
     """Plan for the soft optimum of `reward`, shape (Z, A, B), with the soft value in the leader's place.
 
     The leader's reward becomes reward - temperature log g at the optimal g: its value is then the soft value, and
@@ -102,10 +102,10 @@ def soft_value_plan(game: Primitives, reward: Array, start: Array) -> Plan:
     best = soft_best_response(replace(game, follower_reward=reward), tolerance=TOLERANCE, start=start)
     log_policy = (best.q - best.values[:, :, None]) / game.temperature
     valued = replace(game, follower_reward=reward, leader_reward=reward - game.temperature * log_policy)
-    return Plan(valued, best, evaluate(valued, best.policy))
+    return SoftSolution(valued, best, evaluate(valued, best.policy))
 
 
-def value_cotangents(plan: Plan, shape: tuple[int, ...]) -> Cotangents:
+def value_cotangents(plan: SoftSolution, shape: tuple[int, ...]) -> Cotangents:
     """Return the derivatives of a soft value by its reward (as `leader_reward`), the leader's policy and P."""
     return plan.direct(frozenset({"leader_reward", "leader_policy", "transition"}), shape)
 

@@ -28,7 +28,7 @@ from agents.options import NonNegative, Positive
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.solvers.soft import BestResponse, Plan, Primitives, evaluate
+from stackelberg_envs.solvers.soft import BestResponse, Primitives, SoftSolution, evaluate
 from stackelberg_envs.solvers.soft.linear import resolvent
 
 __all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "plan_for", "truncated_estimate"]
@@ -113,7 +113,7 @@ def truncated_estimate(first: Array, low: Array, high: Array, probability: float
     return np.asarray(first + (high - low) / probability)
 
 
-def plan_for(primitives: Primitives, response: Array) -> Plan:
+def plan_for(primitives: Primitives, response: Array) -> SoftSolution:
     """Return the plan, derivatives included, in which the follower's response is taken to be the given one.
 
     Parameters
@@ -135,4 +135,4 @@ def plan_for(primitives: Primitives, response: Array) -> Plan:
     q = game.follower_reward + game.follower_discount * game.continuing[:, None, None] * following
     values = np.einsum("zab,zab->za", response, q + bonus)
     best = BestResponse(q, values, state_values, response, tolerance)
-    return Plan(primitives, best, evaluate(primitives, response))
+    return SoftSolution(primitives, best, evaluate(primitives, response))

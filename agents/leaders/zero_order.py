@@ -133,9 +133,9 @@ class ZeroOrder(BlackBoxLeader):
 
     def _exact_value(self) -> float:
         """Return J at the present candidate."""
-        from stackelberg_envs.solvers.soft import make_plan  # only who plans loads solvers
+        from stackelberg_envs.solvers.soft import solve_primitives  # only who plans loads solvers
 
-        plan = make_plan(self.brief.model.primitives(self.commit()), start=self._start)
+        plan = solve_primitives(self.brief.model.primitives(self.commit()), start=self._start)
         self._start = plan.best.state_values
         return plan.leader.value
 

@@ -128,9 +128,9 @@ class Objective:
         x = brief.parametrisation(theta)
         game = self._primitives(x)
         game = game if scale == 1.0 else replace(game, temperature=scale * game.temperature)
-        from stackelberg_envs.solvers.soft import make_plan  # only who plans loads solvers
+        from stackelberg_envs.solvers.soft import solve_primitives  # only who plans loads solvers
 
-        plan = make_plan(game, start=self._warm.get(scale), tolerance=TOLERANCE)
+        plan = solve_primitives(game, start=self._warm.get(scale), tolerance=TOLERANCE)
         self._warm[scale] = plan.best.state_values
         self.evaluations += 1
         changes = brief.commitment.changes

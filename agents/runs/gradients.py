@@ -35,7 +35,8 @@ from stackelberg_envs.arrays import Array, ratio, require_count
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.batched import AnyGame, BatchedGame, SampledSolution
 from stackelberg_envs.games.tabular import TabularGame
-from stackelberg_envs.solvers.solution import Solution, solve
+from stackelberg_envs.solvers.solution import Solution
+from stackelberg_envs.solvers.solving import solve
 from stackelberg_envs.validation import checked, shown
 
 __all__ = ["Comparison", "Quality", "compare", "gradient_leaders"]
@@ -259,18 +260,16 @@ class _Maker:
         if self.level >= Information.CONTROLS_TRAINING:
             brief = replace(brief, uniform_play=lambda steps: self._uniform_play(solution, steps, play_rng))
         leader = self._kind(brief, self._config, leader_rng)
-        # Solutions of batched games carry the policy themselves.
-        follower: Any = getattr(solution, "best", solution)
-        seen = collect(self.game, solution.x, follower, steps=size, rng=play_rng)
-        dx, _ = leader.gradient(redact(seen, self.level, follower))
+        seen = collect(self.game, solution.x, solution, steps=size, rng=play_rng)
+        dx, _ = leader.gradient(redact(seen, self.level, solution))
         return self.brief.parametrisation.vjp(leader.theta, dx)
 
     def _uniform_play(self, solution: AnySolution, steps: int, rng: np.random.Generator) -> Trajectories:
-        if not (isinstance(self.game, TabularGame) and isinstance(solution, Solution)):
+        if not isinstance(self.game, TabularGame):
             raise ArgumentError(f"{self.game.name}: expected a tabular game for play from every state")
         S = self.game.shape[0]
         anywhere = self.game.replace(initial=np.full(S, 1.0 / S))
-        return redact(collect(anywhere, solution.x, solution.best, steps=steps, rng=rng), self.level, solution.best)
+        return redact(collect(anywhere, solution.x, solution, steps=steps, rng=rng), self.level, solution)
 
 
 def _point(game: AnyGame, theta: Any, seed: int) -> tuple[Array, AnySolution]:

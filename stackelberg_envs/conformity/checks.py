@@ -219,7 +219,7 @@ def _other_steps(commitment: Commitment) -> tuple[float, ...]:
 
 def _check_gradient(game: TabularGame, start: Array, end: Array) -> None:
     """Compare the oracle's gradient with differences of J halfway between two commitments."""
-    from stackelberg_envs.solvers.solution import solve
+    from stackelberg_envs.solvers.solving import solve
 
     middle = solve(game, 0.5 * (start + end))
     exact, slopes = float((middle.gradient * (end - start)).sum()), []

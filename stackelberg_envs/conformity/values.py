@@ -42,7 +42,7 @@ def tell_horizon(game: Any, x: Array) -> None:
 
     Both meanings are sound; but records of exact values mean one, and returns of play the other.
     """
-    from stackelberg_envs.solvers.solution import solve
+    from stackelberg_envs.solvers.solving import solve
 
     if max(game.leader_discount, game.follower_discount) ** game.horizon <= LEFT_OVER:
         return
@@ -82,7 +82,7 @@ def check_tabular_values(game: TabularGame, x: Array, rng: np.random.Generator) 
     The bound on a mean of returns holds for any distribution within the bounds of the rewards.
     """
     from stackelberg_envs.play.rollout_kernel import GameTables, tabular_rollout
-    from stackelberg_envs.solvers.solution import solve
+    from stackelberg_envs.solvers.solving import solve
 
     steps, episodes = _steps_and_episodes(game, TABULAR_BUDGET)
     with attempt("solve finds the exact solution"):

@@ -9,6 +9,7 @@ Letters: n copies, W state size, A and B sizes of the leader's and the follower'
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -165,6 +166,8 @@ class BatchedGame(ABC):
 
     #: Name of the follower that runs take by default: the exact one where there is one.
     suggested_follower: ClassVar[str] = "sac"
+    #: Where the exact solver is, as "module:function" of the game and a checked x; None where there is none.
+    solver: ClassVar[str | None] = None
     #: Whether every action that is played has to lie in `follower_action_space`. False where that is a range for
     #: learners only, and the game takes any number.
     bounds_actions: ClassVar[bool] = True
@@ -248,23 +251,28 @@ class BatchedGame(ABC):
         """
 
     def solve(self, x: ArrayLike) -> SampledSolution:
-        """Return everything exact about one commitment.
+        """Return everything exact about one commitment; a game with a solver of its own names it or overrides this.
 
         Raises
         ------
+        CommitmentError
+            x lies outside its space.
         ArgumentError
             No exact solution of this game is known.
         """
-        del x
-        raise ArgumentError(
-            f"{self.name}: expected a game with an exact solution, but none is known for this one; "
-            "estimate its value by play"
-        )
+        if self.solver is None:
+            raise ArgumentError(
+                f"{self.name}: expected a game with an exact solution, but none is known for this one; "
+                "estimate its value by play"
+            )
+        module, _, name = self.solver.partition(":")
+        solution: SampledSolution = getattr(importlib.import_module(module), name)(self, self.commitment.check(x))
+        return solution
 
     @property
     def has_solution(self) -> bool:
         """Whether :meth:`solve` works."""
-        return type(self).solve is not BatchedGame.solve
+        return self.solver is not None or type(self).solve is not BatchedGame.solve
 
     def replace(self, **changes: Any) -> BatchedGame:
         """Return the same game with some arguments changed; it is checked again."""

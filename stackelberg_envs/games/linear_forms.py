@@ -38,6 +38,7 @@ __all__ = [
     "LinearForm",
     "LinearGaussianPolicy",
     "LinearNumbers",
+    "LinearProblem",
     "LinearQuadratic",
     "QuadraticReward",
     "free_dynamics",
@@ -234,11 +235,6 @@ class LinearForm:
         """Return K(x), shape (A, W)."""
         return affine(self.gains, x)
 
-    def parts(self, numbers: LinearNumbers, x: Array, discount: float, temperature: float) -> LinearQuadratic:
-        """Return the game that these numbers make of a commitment."""
-        dynamics, gain = self.dynamics(numbers.weights, x), self.gain(x)
-        return LinearQuadratic(numbers, dynamics, gain, self.leader_noise, discount, temperature)
-
     def pull_back(self, weights: Array, dynamics: Array, gain: Array) -> Array:
         """Return dJ/dx, shape (D,), from dJ/dA and dJ/dK."""
         moved = np.tensordot(weights, self.basis, 1)[1:]
@@ -330,6 +326,37 @@ LeaderReward = BumpReward | QuadraticReward
 def quadratic(matrix: Array, vectors: Array) -> Array:
     """Return v'matrix v of n vectors, shape (n,)."""
     return np.asarray(np.einsum("ni,ni->n", vectors @ matrix, vectors))
+
+
+@dataclass(frozen=True, eq=False)
+class LinearProblem:
+    """All that the exact solution of a linear-quadratic game depends on, the game's own or identified from play.
+
+    Attributes
+    ----------
+    form, numbers, reward
+        The game: what is public, all else about dynamics and the follower's reward, and the leader's own reward.
+    leader_discount, follower_discount
+        In [0, 1), per step.
+    temperature
+        Weight of the follower's entropy, reward units.
+    horizon
+        Steps of an episode; it matters to a bump and to values of episodes.
+    """
+
+    form: LinearForm
+    numbers: LinearNumbers
+    reward: LeaderReward
+    leader_discount: float
+    follower_discount: float
+    temperature: float
+    horizon: int
+
+    def under(self, x: Array) -> LinearQuadratic:
+        """Return the game that a commitment makes of it."""
+        form, numbers = self.form, self.numbers
+        dynamics, gain = form.dynamics(numbers.weights, x), form.gain(x)
+        return LinearQuadratic(numbers, dynamics, gain, form.leader_noise, self.follower_discount, self.temperature)
 
 
 # --- policies ---------------------------------------------------------------------------------------------

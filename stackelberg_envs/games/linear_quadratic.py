@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import Array, IntArray, frozen_space, require_positive, require_shape
 from stackelberg_envs.errors import GameError
@@ -20,6 +19,7 @@ from stackelberg_envs.games.linear_forms import (
     LinearFamily,
     LinearForm,
     LinearNumbers,
+    LinearProblem,
     QuadraticReward,
     affine,
     quadratic,
@@ -30,7 +30,6 @@ from stackelberg_envs.games.samples import Actions
 if TYPE_CHECKING:
     from gymnasium.spaces import Box
 
-    from stackelberg_envs.solvers.linear_quadratic.solution import LinearSolution
 
 __all__ = ["LinearQuadraticGame"]
 
@@ -69,6 +68,7 @@ class LinearQuadraticGame(BatchedGame):
     action_bound: float = 100.0
 
     suggested_follower: ClassVar[str] = "maxent_lqr"
+    solver: ClassVar[str] = "stackelberg_envs.solvers.linear_quadratic.solution:solve_linear"
     bounds_actions: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -103,6 +103,12 @@ class LinearQuadraticGame(BatchedGame):
         """Of the leader's action, shape (A,), unbounded; None where it only configures."""
         A = self.form.sizes[1]
         return _box(np.inf, A) if A else None
+
+    @cached_property
+    def problem(self) -> LinearProblem:
+        """What the exact solution depends on."""
+        names = (item.name for item in fields(LinearProblem))
+        return LinearProblem(**{name: getattr(self, name) for name in names})
 
     @property
     def model_class(self) -> LinearFamily:
@@ -150,20 +156,6 @@ class LinearQuadraticGame(BatchedGame):
         paid = -quadratic(numbers.state_cost, states) - quadratic(numbers.action_cost, follower_actions)
         leader = self.reward.at(states, follower_actions) - self.form.price * float(np.sum(x * x))
         return BatchStep(self._clipped(following), leader, paid, np.zeros(len(states), np.bool_))
-
-    def solve(self, x: ArrayLike) -> LinearSolution:
-        """Return everything exact about one commitment: the leader's and the follower's values, and dJ/dx.
-
-        Raises
-        ------
-        CommitmentError
-            x lies outside its space.
-        InstabilityError
-            The follower cannot keep its discounted cost finite, or the leader's is infinite.
-        """
-        from stackelberg_envs.solvers.linear_quadratic.solution import solve_linear
-
-        return solve_linear(self, self.commitment.check(x))
 
     def replace(self, **changes: Any) -> LinearQuadraticGame:
         """Return the same game with some arguments changed; it is checked again.

@@ -21,9 +21,10 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InstabilityError
-from stackelberg_envs.games.linear_forms import LeaderReward, LinearFamily, LinearForm, LinearNumbers
+from stackelberg_envs.games.linear_forms import LeaderReward, LinearFamily, LinearForm, LinearNumbers, LinearProblem
 from stackelberg_envs.games.trajectories import Trajectories
-from stackelberg_envs.solvers.linear_quadratic.riccati import LinearPlan, linear_best_response, make_linear_plan
+from stackelberg_envs.solvers.linear_quadratic.riccati import linear_best_response
+from stackelberg_envs.solvers.linear_quadratic.solution import LinearSolution, solve_problem
 
 __all__ = ["CompressedRecord", "LinearModel", "LinearModelClass"]
 
@@ -65,26 +66,10 @@ class CompressedRecord:
 
 
 @dataclass(frozen=True, eq=False)
-class LinearModel:
-    """An identified linear-quadratic game.
+class LinearModel(LinearProblem):
+    """An identified linear-quadratic game: its numbers, and a private temperature, are estimates."""
 
-    Attributes
-    ----------
-    form, numbers, reward
-        The game; the numbers are estimates.
-    leader_discount, follower_discount, temperature, horizon
-        As in the game; a private temperature is an estimate.
-    """
-
-    form: LinearForm
-    numbers: LinearNumbers
-    reward: LeaderReward
-    leader_discount: float
-    follower_discount: float
-    temperature: float
-    horizon: int
-
-    def plan(self, x: Array, scale: float = 1.0) -> LinearPlan:
+    def solve(self, x: Array, scale: float = 1.0) -> LinearSolution:
         """Return everything exact about one commitment in the model, at `scale` times the temperature.
 
         Raises
@@ -92,21 +77,12 @@ class LinearModel:
         InstabilityError
             In the model the follower cannot keep its cost finite, or the leader's is infinite.
         """
-        return make_linear_plan(
-            self.form,
-            self.numbers,
-            self.reward,
-            np.asarray(x, dtype=np.float64),
-            leader_discount=self.leader_discount,
-            follower_discount=self.follower_discount,
-            temperature=scale * self.temperature,
-            horizon=self.horizon,
-        )
+        return solve_problem(replace(self, temperature=scale * self.temperature), np.asarray(x, dtype=np.float64))
 
     def value_and_gradient(self, x: Array, scale: float = 1.0) -> tuple[float, Array]:
-        """Return J and dJ/dx in the model, the follower's response included; see :meth:`plan`."""
-        plan = self.plan(x, scale)
-        return plan.leader_value, plan.gradient
+        """Return J and dJ/dx in the model, the follower's response included; see :meth:`solve`."""
+        solution = self.solve(x, scale)
+        return solution.leader_value, solution.gradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,8 +195,7 @@ def fit_temperature(model: LinearModel, records: Sequence[CompressedRecord]) -> 
     for record in records:
         left = record.moves[W + A : W + A + B, W + A : W + A + B]
         try:
-            parts = model.form.parts(model.numbers, record.commitment, model.follower_discount, 1.0)
-            curvature = linear_best_response(parts).curvature
+            curvature = linear_best_response(replace(model, temperature=1.0).under(record.commitment)).curvature
         except InstabilityError as error:
             failure = error
             continue

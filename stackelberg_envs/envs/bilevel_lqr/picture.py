@@ -99,7 +99,7 @@ def _draw_expected_path(canvas: Canvas, frame: Frame) -> None:
     if frame.x is None:
         return
     try:
-        step = frame.game.solve(frame.x).plan.loop.transition
+        step = frame.game.solve(frame.x).loop.transition
     except InstabilityError:
         canvas.text(PLOT_TOP + 10, PLOT_LEFT + 10, "no best response has a finite value", STRONGEST, size=SMALL)
         return

@@ -8,7 +8,7 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 
-__all__ = ["inverse", "is_extended", "log_determinant", "solve"]
+__all__ = ["inverse", "is_extended", "log_determinant", "solve", "symmetric_inverse"]
 
 
 def is_extended(array: Array) -> bool:
@@ -26,6 +26,12 @@ def solve(matrix: Array, rhs: Array) -> Array:
 def inverse(matrix: Array) -> Array:
     """Return the inverse."""
     return solve(matrix, np.eye(len(matrix))) if is_extended(matrix) else np.asarray(np.linalg.inv(matrix))
+
+
+def symmetric_inverse(matrix: Array) -> Array:
+    """Return the inverse of a symmetric matrix, symmetric to the last bit."""
+    found = inverse(matrix)
+    return np.asarray(0.5 * (found + found.T))
 
 
 def log_determinant(matrix: Array) -> Any:

@@ -1,4 +1,8 @@
-"""Planning on plain arrays: best responses, evaluation, hypergradients. Nothing here knows a game."""
+"""Tabular games: soft and hard best responses, evaluation, hypergradients. `solution.py` alone knows a game.
+
+May import: `games`, the other files of `solvers` and the ground.
+To read: `best_response.py`, `evaluation.py`, `hypergradient.py`, then `solution.py`.
+"""
 
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.solvers.soft.best_response import BestResponse, soft_best_response
@@ -12,22 +16,22 @@ from stackelberg_envs.solvers.soft.evaluation import (
     response_gap,
 )
 from stackelberg_envs.solvers.soft.hard_response import hard_best_response
-from stackelberg_envs.solvers.soft.hypergradient import Flows, Plan, hypergradient, make_plan
+from stackelberg_envs.solvers.soft.hypergradient import Flows, SoftSolution, adjoint_flows, solve_primitives
 
 __all__ = [
     "BestResponse",
     "Flows",
     "LeaderEvaluation",
-    "Plan",
     "Primitives",
+    "SoftSolution",
+    "adjoint_flows",
     "episode_values",
     "evaluate",
     "follower_reward_value",
     "hard_best_response",
-    "hypergradient",
     "leader_value",
-    "make_plan",
     "occupancy",
     "response_gap",
     "soft_best_response",
+    "solve_primitives",
 ]

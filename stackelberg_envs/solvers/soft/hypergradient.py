@@ -26,7 +26,6 @@ from stackelberg_envs.solvers.soft.best_response import (
     DEFAULT_TOLERANCE,
     LARGEST,
     BestResponse,
-    Response,
     refined,
     respond,
     rounded_response,
@@ -35,7 +34,7 @@ from stackelberg_envs.solvers.soft.evaluation import EVALUATION_TOLERANCE, Leade
 from stackelberg_envs.solvers.soft.linear import push_flow, resolvent
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference, exact_dot
 
-__all__ = ["EVERYTHING", "Flows", "Plan", "hypergradient", "make_plan"]
+__all__ = ["EVERYTHING", "Flows", "SoftSolution", "adjoint_flows", "solve_primitives"]
 
 #: All names of cotangents.
 EVERYTHING = frozenset({"follower_reward", "leader_reward", "leader_policy", "transition"})
@@ -62,7 +61,7 @@ class Flows:
     state_flow: Array
 
 
-def hypergradient(game: Primitives, best: BestResponse, leader: LeaderEvaluation) -> Flows:
+def adjoint_flows(game: Primitives, best: BestResponse, leader: LeaderEvaluation) -> Flows:
     """Solve for the flows of theory section 4.
 
     Parameters
@@ -99,8 +98,8 @@ def require_representable(game: Primitives) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
-    """The follower's best response, the leader's evaluation of it, and derivatives on first use.
+class SoftSolution:
+    """A game under one commitment, solved: best response, the leader's evaluation, and derivatives on first use.
 
     Attributes
     ----------
@@ -125,7 +124,7 @@ class Plan:
         require_representable(self.primitives)
         if self.reference is not None:
             return rounded_flows(self.reference)
-        return hypergradient(self.primitives, self.best, self.leader)
+        return adjoint_flows(self.primitives, self.best, self.leader)
 
     def direct(self, wanted: frozenset[str], array_shape: tuple[int, ...]) -> Cotangents:
         """Return the wanted cotangents of the term that ignores the follower's response.
@@ -180,7 +179,9 @@ class Plan:
         return np.asarray(out.reshape(*shape, layout.successors.shape[-1]))
 
 
-def make_plan(primitives: Primitives, *, tolerance: float = DEFAULT_TOLERANCE, start: Array | None = None) -> Plan:
+def solve_primitives(
+    primitives: Primitives, *, tolerance: float = DEFAULT_TOLERANCE, start: Array | None = None
+) -> SoftSolution:
     """Solve a game under a commitment; see :func:`soft_best_response` for the arguments.
 
     Notes
@@ -192,18 +193,14 @@ def make_plan(primitives: Primitives, *, tolerance: float = DEFAULT_TOLERANCE, s
     made = respond(primitives, tolerance, start, min(tolerance, 0.1 * GRADIENT_GOAL / amplified))
     if made.reference is None and amplified * (made.unsettled + 8 * amplified * ROUNDING) > GRADIENT_GOAL:
         made = refined(primitives, made.best.state_values, tolerance)
-    return _plan(primitives, made)
-
-
-def _plan(primitives: Primitives, made: Response) -> Plan:
     if made.reference is None:
-        return Plan(primitives, made.best, evaluate(primitives, made.best.policy))
-    return Plan(primitives, made.best, rounded_evaluation(made.reference), reference=made.reference)
+        return SoftSolution(primitives, made.best, evaluate(primitives, made.best.policy))
+    return SoftSolution(primitives, made.best, rounded_evaluation(made.reference), reference=made.reference)
 
 
-def rounded_plan(primitives: Primitives, reference: Reference) -> Plan:
+def rounded_solution(primitives: Primitives, reference: Reference) -> SoftSolution:
     """Return the solution in twice the precision, rounded."""
-    return Plan(primitives, rounded_response(reference), rounded_evaluation(reference), reference=reference)
+    return SoftSolution(primitives, rounded_response(reference), rounded_evaluation(reference), reference=reference)
 
 
 def rounded_evaluation(reference: Reference) -> LeaderEvaluation:

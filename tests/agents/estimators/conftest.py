@@ -9,7 +9,8 @@ from agents.estimators import StepValues
 from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
-from stackelberg_envs.solvers.linear_quadratic.riccati import LinearPlan, bump_rewards, discounted_sum
+from stackelberg_envs.solvers.linear_quadratic.closed_loop import discounted_sum
+from stackelberg_envs.solvers.linear_quadratic.leader_value import bump_rewards
 
 
 def _form(matrix: Array, left: Array, right: Array | None = None) -> Array:
@@ -22,35 +23,34 @@ class ExactValues:
     def __init__(self, game: LinearQuadraticGame, x: Array) -> None:
         self.game, self.numbers = game, game.numbers
         solution = game.solve(x)
-        self.plan: LinearPlan = getattr(solution, "plan", solution)
-        self.policy = self.plan.best.policy
+        self.solution, self.policy = solution, solution.policy
 
     def follower(self, seen: Trajectories) -> tuple[Array, Array]:
         """Return V_F(s, a) less its value at the leader's mean action, and Vbar_F(s') less that at the mean s'."""
-        numbers, plan, P = self.numbers, self.plan, self.plan.best.cost_to_go
+        numbers, solution, P = self.numbers, self.solution, self.solution.best.cost_to_go
         B, gamma = numbers.follower_input, self.game.follower_discount
         S = numbers.action_cost + gamma * B.T @ P @ B
         ahead = gamma * P - gamma**2 * P @ B @ np.linalg.solve(S, B.T @ P)
         s, a = seen.state, seen.leader_action
-        drift = s @ plan.parts.drift.T
-        moved = drift + (a - s @ plan.parts.gain.T) @ numbers.leader_input.T
+        drift = s @ solution.parts.drift.T
+        moved = drift + (a - s @ solution.parts.gain.T) @ numbers.leader_input.T
         return -_form(ahead, moved) + _form(ahead, drift), self._beyond_mean(P, seen)
 
     def _beyond_mean(self, P: Array, seen: Trajectories) -> Array:
         """Return -s''P s'' less its value at the mean of s'' given the step."""
         numbers = self.numbers
         inputs = seen.leader_action @ numbers.leader_input.T + seen.follower_action @ numbers.follower_input.T
-        return -_form(P, seen.next_state) + _form(P, seen.state @ self.plan.parts.dynamics.T + inputs)
+        return -_form(P, seen.next_state) + _form(P, seen.state @ self.solution.parts.dynamics.T + inputs)
 
     def leader_quadratic(self, seen: Trajectories) -> tuple[Array, Array]:
         """Return A_L and Vbar_L(s') less that at the mean s', where costs are quadratic and the leader configures."""
-        plan, reward, gamma = self.plan, self.game.reward, self.game.leader_discount
-        F, cost = plan.loop.transition, reward.state_cost
-        P = discounted_sum(F.T, cost + plan.loop.feedback.T @ reward.action_cost @ plan.loop.feedback, gamma)
+        solution, reward, gamma = self.solution, self.game.reward, self.game.leader_discount
+        F, cost = solution.loop.transition, reward.state_cost
+        P = discounted_sum(F.T, cost + solution.loop.feedback.T @ reward.action_cost @ solution.loop.feedback, gamma)
         B, V = self.numbers.follower_input, self.policy.covariance
         mean = self.policy.mean(seen.state, seen.leader_action)
         off = seen.follower_action - mean
-        reached = seen.state @ plan.parts.dynamics.T + mean @ B.T
+        reached = seen.state @ solution.parts.dynamics.T + mean @ B.T
         curvature = reward.action_cost + gamma * B.T @ P @ B
         slope = _form(reward.action_cost, mean, off) + gamma * _form(P @ B, reached, off)
         return -(2 * slope + _form(curvature, off) - np.trace(curvature @ V)), self._beyond_mean(P, seen)
@@ -60,20 +60,20 @@ class ExactValues:
 
         The game has no noise but that of the players.
         """
-        numbers, plan, gamma = self.numbers, self.plan, self.game.leader_discount
+        numbers, solution, gamma = self.numbers, self.solution, self.game.leader_discount
         B, C, V = numbers.follower_input, numbers.leader_input, self.policy.covariance
         s, a = seen.state, seen.leader_action
         mean = self.policy.mean(s, a)
-        reached = s @ plan.parts.dynamics.T + a @ C.T + mean @ B.T
+        reached = s @ solution.parts.dynamics.T + a @ C.T + mean @ B.T
         own = B @ V @ B.T
-        typical = s @ plan.loop.transition.T
+        typical = s @ solution.loop.transition.T
         exact = self._ahead(seen.next_state, np.zeros_like(own), left - 1)
         averaged = self._ahead(reached, own, left - 1)
         return gamma * (exact - averaged), gamma * (averaged - self._ahead(typical, own, left - 1))
 
     def _ahead(self, means: Array, covariance: Array, left: Array) -> Array:
         """Return the discounted rewards of the next `left` steps from Gaussian states, shape (T,)."""
-        loop, gamma, total = self.plan.loop, self.game.leader_discount, np.zeros(len(means))
+        loop, gamma, total = self.solution.loop, self.game.leader_discount, np.zeros(len(means))
         scale = 1.0
         for k in range(int(left.max(initial=0))):
             rows = left > k

@@ -13,7 +13,7 @@ from agents.estimators import ValueEstimates, boltzmann_covariance, score_functi
 from agents.runs.collection import collect
 from stackelberg_envs.envs import random_tabular_v0
 from stackelberg_envs.games.cotangents import Cotangents
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 #: In the order in which `flat` lays them out.
 ALL = ("follower_reward", "leader_policy", "leader_reward", "transition")

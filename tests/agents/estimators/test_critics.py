@@ -11,7 +11,7 @@ from agents.runs.collection import collect
 from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
 from stackelberg_envs.errors import UnknownNameError
 from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 X = np.zeros(4)
 

@@ -48,7 +48,7 @@ def test_the_follower_values_are_those_of_the_riccati_equation(exact_values: Any
         found = made.step_model(seen)
     rewards = found.follower_reward + game.temperature * found.behaviour.entropy
     learned = found.player(rewards, game.follower_discount).of_next(seen.next_state)
-    cost = exact_values(game, x).plan.best.cost_to_go
+    cost = exact_values(game, x).solution.best.cost_to_go
     exact = -np.einsum("ni,ij,nj->n", seen.next_state, cost, seen.next_state)
     assert np.std(learned - exact) < 0.02 * np.std(exact)
 

@@ -131,7 +131,7 @@ def test_values_on_the_building_are_those_of_the_riccati_equations(exact_values:
     follower = found.player(
         seen.follower_reward + game.temperature * found.behaviour.entropy, game.follower_discount, horizon=None
     )
-    cost = exact_values(game, MIDDLE).plan.best.cost_to_go
+    cost = exact_values(game, MIDDLE).solution.best.cost_to_go
     exact = -np.einsum("ni,ij,nj->n", seen.next_state, cost, seen.next_state)
     learned = follower.of_next(seen.next_state)
     assert np.std(learned - exact) < 0.01 * np.std(exact)

@@ -15,7 +15,7 @@ from agents.estimators.visit_averages import (
 from agents.observing.trajectories import concatenate
 from agents.runs.collection import collect
 from stackelberg_envs.envs import random_tabular_v0
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 DISCOUNT = 0.8
 

@@ -6,7 +6,7 @@ from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular
 from stackelberg_envs.errors import ArgumentError, UnknownNameError
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import response_gap
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 
 def make(name, seed=0, **options):

@@ -8,7 +8,7 @@ from agents.followers import Follower, FollowerView, follower_class, follower_na
 from agents.followers.base import RestartingFollower
 from stackelberg_envs.envs import discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 GAME = discrete_toy_v0.make_game(reward=2.0)
 COMMITMENTS = [np.array([[0.5, 0.5], [1 - q, q], [0.5, 0.5]]) for q in (0.1, 0.5, 0.9, 0.3)]

@@ -16,7 +16,7 @@ from stackelberg_envs.errors import ArgumentError, ConvergenceError
 from stackelberg_envs.games.contexts import one_context
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import leader_value, response_gap
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 ROOMS = four_rooms_v0.make_game(goals=four_rooms_v0.TWO_GOALS)
 TOY = discrete_toy_v0.make_game()

@@ -5,7 +5,7 @@ from agents.followers import FollowerView
 from agents.followers.soft_value_iteration import SoftValueIteration, SoftValueIterationConfig
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 GAMES = [
     discrete_toy_v0.make_game(),

@@ -5,7 +5,7 @@ import pytest
 
 import agents
 from agents.followers.base import FollowerView
-from agents.followers.tax_grid import TaxGrid, TaxGridConfig
+from agents.followers.exact import TaxGrid, TaxGridConfig
 from stackelberg_envs.envs import bilevel_lqr_v0, tax_design_v0
 from stackelberg_envs.errors import ArgumentError
 
@@ -33,7 +33,7 @@ def test_a_finer_grid_on_request():
 
 
 def test_other_games_and_odd_options_are_refused():
-    with pytest.raises(ArgumentError, match="expected tax design"):
+    with pytest.raises(ArgumentError, match="expected no options of its solver, got nodes, tolerance"):
         follower().learn(FollowerView(bilevel_lqr_v0.make_game(), np.zeros((1, 2))))
     with pytest.raises(ArgumentError, match="nodes"):
         follower(nodes=1)

@@ -20,7 +20,7 @@ from stackelberg_envs.games.commitments.joint import Joint
 from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.games.tabular import TabularGame
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 S, A, B, LAYERS = 6, 2, 2, ((0, 1), (2, 3), (4, 5))
 LEADER_DISCOUNT, FOLLOWER_DISCOUNT, TEMPERATURE = 0.9, 0.7, 0.6

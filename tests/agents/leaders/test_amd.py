@@ -11,7 +11,7 @@ from agents.runs.experiment import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.soft.linear import resolvent
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 KINDS = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1), ("costly features", 1)]
 

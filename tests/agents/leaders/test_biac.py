@@ -12,7 +12,7 @@ from agents.runs.experiment import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.soft import evaluate
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 
 def best_fixed_choice(play, response):

@@ -10,7 +10,7 @@ from agents.observing.brief import Information
 from agents.runs.experiment import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 NAMES = ["cma_es", "random_search", "zero_order"]
 GAME = discrete_toy_v0.make_game()

@@ -11,7 +11,7 @@ from agents.observing.brief import Information
 from agents.planning.theta import Objective, Search, SearchConfig, ascend, continue_down, search, vertices
 from agents.runs.experiment import make_brief
 from stackelberg_envs.errors import ArgumentError, InformationError
-from stackelberg_envs.solvers.soft import make_plan
+from stackelberg_envs.solvers.soft import solve_primitives
 
 
 def observed(game, x, steps, seed=0):
@@ -57,7 +57,7 @@ def test_an_action_shunned_in_n_visits_is_guessed_to_be_taken_about_once_in_n():
     visits = model.counts.visits[0, 0]
     shunned = visits == 0
     assert shunned.any()
-    best = make_plan(model.primitives(x)).best
+    best = solve_primitives(model.primitives(x)).best
     assert (best.policy[0, 0, shunned] < 10 / visits.sum()).all()
 
 

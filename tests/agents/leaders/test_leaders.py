@@ -9,7 +9,7 @@ from agents.observing.brief import Information
 from agents.runs.experiment import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, InformationError, UnknownNameError
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 OPTIMUM = {1.0: 34.992641, 2.0: 39.940211}
 of_seeds = pytest.mark.parametrize("seeds", [range(3), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)

@@ -13,7 +13,7 @@ from stackelberg_envs.games.commitments.incentives import IncentiveCost
 from stackelberg_envs.games.commitments.joint import Joint
 from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.solvers.soft import soft_best_response
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 
 def random_game(commitment, seed=0, K=1, **options):

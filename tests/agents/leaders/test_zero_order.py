@@ -10,7 +10,7 @@ from agents.observing.trajectories import Trajectories
 from agents.runs.experiment import make_brief
 from stackelberg_envs.envs import discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 OPTIMUM = {1.0: 34.992641, 2.0: 39.940211}
 SCHEMES = [{"two_point": True}, {"baseline": "unperturbed"}, {"baseline": "running"}]

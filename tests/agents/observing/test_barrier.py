@@ -22,7 +22,7 @@ from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.tabular import Primitives, TabularGame
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 ROOT = Path(agents.__file__).parent
 #: Games, what solves a game, what plays one. Solvers for arrays, in `solvers.soft`, know no game.
@@ -35,7 +35,7 @@ BARRED = (
     "stackelberg_envs.games.guided",
     "stackelberg_envs.solvers.solution",
     "stackelberg_envs.solvers.responses",
-    "stackelberg_envs.solvers.accuracy",
+    "stackelberg_envs.solvers.soft.accuracy",
     "stackelberg_envs.solvers.linear_quadratic",
     "stackelberg_envs.play",
     "stackelberg_envs.pictures",

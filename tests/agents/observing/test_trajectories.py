@@ -8,7 +8,7 @@ from agents.observing.trajectories import Trajectories, concatenate
 from agents.runs.collection import collect
 from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, CommitmentError
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 FIELDS = (
     "state",

@@ -10,7 +10,7 @@ from gymnasium.spaces import Box
 import agents
 import stackelberg_envs as se
 from agents.followers.base import FOLLOWERS, FollowerView
-from agents.followers.exact_response import ExactResponse
+from agents.followers.exact import Exact
 from agents.leaders.base import LEADERS, GradientConfig, GradientLeader
 from agents.observing.trajectories import Trajectories
 from agents.runs.collection import collect
@@ -92,7 +92,7 @@ class AimGame(BatchedGame):
         return Answer(x, float(value), Normal(float(x[0]), variance), weight * -2 * (x - 1))
 
 
-class Aimed(ExactResponse):
+class Aimed(Exact):
     """Exact in the small game."""
 
     state_fields = stateful.fields()

@@ -12,7 +12,7 @@ from agents.runs.records import FILE_NAME, RunRecord, load_record
 from agents.state import stateful
 from stackelberg_envs.envs import discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InformationError, OutputError, UnknownNameError
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 SHORT = {"updates": 4, "steps_per_update": 100}
 

@@ -14,7 +14,7 @@ from agents.pictures.gradients import plot_comparison
 from agents.runs.gradients import FILE_NAME, Comparison, compare, gradient_leaders, measures
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, InformationError, OutputError
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 ROOMS = four_rooms_v0.make_game(temperature=0.05)
 

@@ -37,7 +37,7 @@ BARRED = (
     "stackelberg_envs.games.discretised",
     "stackelberg_envs.solvers.solution",
     "stackelberg_envs.solvers.responses",
-    "stackelberg_envs.solvers.accuracy",
+    "stackelberg_envs.solvers.soft.accuracy",
     "stackelberg_envs.solvers.linear_quadratic",
     "stackelberg_envs.play",
     "stackelberg_envs.pictures",

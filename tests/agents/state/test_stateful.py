@@ -26,7 +26,7 @@ TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
 DERIVED = {
     "ObservedModel": {"_counted", "_trembled"},
     "Sgd": {"unit"},
-    "MaxEntLqr": {"policy", "solution"},
+    "Exact": {"policy", "solution"},
 }
 
 

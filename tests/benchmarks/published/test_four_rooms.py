@@ -18,7 +18,7 @@ from benchmarks.published import four_rooms
 from benchmarks.published.four_rooms import PublishedOptions, Sarsa, ended
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 X = np.zeros(4)
 FALSE_ALARM_RATE = 1e-3

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, GameError
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 # --- discrete toy --------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from stackelberg_envs.games.commitments.base import Commitment, Effect
 from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.contexts import combine, one_context
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 
 def game(seed=0, **changes):

@@ -14,7 +14,7 @@ from stackelberg_envs.games.commitments.transition_mixture import TransitionMixt
 from stackelberg_envs.games.contexts import combine, one_context
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 S, A, B = 3, 2, 2
 

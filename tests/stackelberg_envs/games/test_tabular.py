@@ -12,7 +12,7 @@ from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 S, A, B, K = 3, 2, 2, 2
 

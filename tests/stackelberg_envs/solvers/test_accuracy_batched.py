@@ -38,8 +38,8 @@ def test_linear_solutions_state_errors_near_rounding(game, x):
 def test_an_error_that_is_there_is_stated(game, x, monkeypatch):
     solution = game.solve(x)
     broken = replace(solution)
-    broken.plan.__dict__["leader_value"] = solution.leader_value * (1 + 1e-7)
-    broken.plan.__dict__["direct_gradient"] = solution.direct_gradient * (1 + 1e-7)
+    broken.__dict__["leader_value"] = solution.leader_value * (1 + 1e-7)
+    broken.__dict__["direct_gradient"] = solution.direct_gradient * (1 + 1e-7)
     assert broken.leader_value_error >= 0.9e-7 * abs(solution.leader_value)
     assert (
         broken.gradient_error

@@ -17,7 +17,7 @@ from stackelberg_envs.games.contexts import combine
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft import leader_value, linear
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 REFERENCE = json.loads((Path(__file__).parents[3] / "data" / "tabular_games.json").read_text())["games"]
 TIGHT = 1e-13

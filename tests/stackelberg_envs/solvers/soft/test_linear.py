@@ -8,7 +8,7 @@ from stackelberg_envs.games.commitments.incentives import StateIncentive
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft import linear, occupancy
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 
 def grid_world(side, discount, temperature=0.05, slip=0.2, terminal=True):

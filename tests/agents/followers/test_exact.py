@@ -1,12 +1,13 @@
-"""The exact follower of linear-quadratic games."""
+"""The exact follower."""
 
 import numpy as np
 import pytest
 
 import agents
 from agents.followers import FollowerView, follower_class
-from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0, discrete_toy_v0
+from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0, discrete_toy_v0, guided_pendulum_v0
 from stackelberg_envs.errors import ArgumentError, InstabilityError
+from stackelberg_envs.solvers.solving import solve
 
 GAMES = [bilevel_lqr_v0.make_game(), building_thermal_v0.make_game()]
 
@@ -35,10 +36,16 @@ def test_it_responds_late_on_request():
     np.testing.assert_array_equal(player.policy.on_state, game.solve(first).policy.on_state)
 
 
-def test_it_refuses_other_games():
-    game = discrete_toy_v0.make_game()
-    with pytest.raises(ArgumentError, match="expected a linear-quadratic game, got 'Discrete toy'"):
-        follower().learn(FollowerView(game, np.full((3, 2), 0.5)))
+def test_it_is_exact_in_tabular_games_too():
+    game, x, player = discrete_toy_v0.make_game(), np.full((3, 2), 0.5), follower()
+    assert player.learn(FollowerView(game, x)) == 0
+    np.testing.assert_array_equal(player.policy.reshape(game.array_shape), solve(game, x).response)
+
+
+def test_it_refuses_games_without_an_exact_solution():
+    game = guided_pendulum_v0.make_game()
+    with pytest.raises(ArgumentError, match="expected a game with an exact solution"):
+        follower().learn(FollowerView(game, np.zeros(game.commitment.shape)))
 
 
 def test_it_says_when_it_has_no_response():

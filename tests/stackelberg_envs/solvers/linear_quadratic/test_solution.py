@@ -1,4 +1,4 @@
-"""Linear-quadratic planning: reference values, second methods, finite differences, and Monte Carlo."""
+"""Exact solutions of linear-quadratic games: reference values, second methods, finite differences, and Monte Carlo."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,11 @@ from scipy.optimize import minimize
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import CommitmentError, InstabilityError
 from stackelberg_envs.games.batched import play
-from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, QuadraticReward
-from stackelberg_envs.solvers.linear_quadratic import riccati as lqr
-from stackelberg_envs.solvers.linear_quadratic.solution import solve_linear
+from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, LinearProblem, QuadraticReward
+from stackelberg_envs.solvers.linear_quadratic.closed_loop import closed_loop, discounted_sum
+from stackelberg_envs.solvers.linear_quadratic.leader_value import bump_rewards, bump_value, quadratic_value
+from stackelberg_envs.solvers.linear_quadratic.riccati import linear_best_response, riccati
+from stackelberg_envs.solvers.linear_quadratic.solution import solve_linear, solve_problem
 
 LQR = bilevel_lqr_v0.make_game()
 BUILDING = building_thermal_v0.make_game()
@@ -54,10 +56,10 @@ def random_game(seed, A=2):
     return form, numbers, QuadraticReward(covariance(W, 1.0), covariance(B, 0.7)), rng.uniform(-1, 1, D)
 
 
-def plan_of(game, x, **changes):
+def solved(game, x, **changes):
     form, numbers, reward, _ = game
     options = {"leader_discount": 0.8, "follower_discount": 0.9, "temperature": 0.3, "horizon": 50} | changes
-    return lqr.make_linear_plan(form, numbers, reward, x, **options)
+    return solve_problem(LinearProblem(form, numbers, reward, **options), x)
 
 
 # --- reference values --------------------------------------------------------------------------------------
@@ -100,8 +102,8 @@ def test_best_known_value_of_bilevel_lqr_from_random_starts():
 
 
 def test_undiscounted_value_at_the_optimum_of_bilevel_lqr():
-    plan = LQR.solve(LQR.facts["best_commitment"]).plan
-    assert lqr.bump_value(plan.loop, plan.numbers, plan.reward, 1.0, 100) == pytest.approx(18.4, abs=0.05)
+    loop, problem = LQR.solve(LQR.facts["best_commitment"]).loop, LQR.problem
+    assert bump_value(loop, problem.numbers, problem.reward, 1.0, 100) == pytest.approx(18.4, abs=0.05)
 
 
 def test_values_of_building_thermal():
@@ -126,28 +128,28 @@ def test_facts_are_told_only_for_the_arguments_they_hold_for():
 
 @pytest.mark.parametrize("seed", range(10))
 def test_riccati_agrees_with_scipy(seed):
-    parts = plan_of(random_game(seed), random_game(seed)[3]).parts
+    parts = solved(random_game(seed), random_game(seed)[3]).parts
     numbers, root = parts.numbers, np.sqrt(0.9)
     arguments = parts.drift, numbers.follower_input, numbers.state_cost, numbers.action_cost
     expected = solve_discrete_are(root * arguments[0], root * arguments[1], *arguments[2:])
-    np.testing.assert_allclose(lqr.riccati(*arguments, 0.9), expected, rtol=1e-9)
+    np.testing.assert_allclose(riccati(*arguments, 0.9), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("discount", [0.0, 5e-324, 1e-300])
 def test_whoever_hardly_looks_ahead_pays_for_the_present_state_alone(discount):
     _, numbers, _, _ = random_game(0)
     M, B, Q = 0.5 * np.eye(3), numbers.follower_input, numbers.state_cost
-    np.testing.assert_array_equal(lqr.riccati(M, B, Q, numbers.action_cost, discount), Q)
+    np.testing.assert_array_equal(riccati(M, B, Q, numbers.action_cost, discount), Q)
 
 
 def test_riccati_agrees_with_plain_iteration_of_its_equation():
-    parts = BUILDING.solve(MIDDLE).plan.parts
+    parts = BUILDING.solve(MIDDLE).parts
     numbers, g, M = parts.numbers, parts.discount, parts.drift
     B, P = numbers.follower_input, np.zeros((4, 4))
     for _ in range(3000):
         S = numbers.action_cost + g * B.T @ P @ B
         P = numbers.state_cost + g * M.T @ (P - g * P @ B @ np.linalg.solve(S, B.T @ P)) @ M
-    found = lqr.riccati(M, B, numbers.state_cost, numbers.action_cost, g)
+    found = riccati(M, B, numbers.state_cost, numbers.action_cost, g)
     np.testing.assert_allclose(found, P, rtol=1e-10, atol=1e-10)
 
 
@@ -155,8 +157,8 @@ def test_riccati_agrees_with_plain_iteration_of_its_equation():
 def test_the_response_is_the_softmax_of_its_own_value_function(seed):
     """Q_F(s, a, b), built from the value function, must be temperature log g(b | s, a) plus V_F(s, a)."""
     game = random_game(seed)
-    parts = plan_of(game, game[3]).parts
-    best = lqr.linear_best_response(parts)
+    parts = solved(game, game[3]).parts
+    best = linear_best_response(parts)
     numbers, g = parts.numbers, parts.discount
     rng = np.random.default_rng(seed)
     s, a, b = rng.standard_normal((40, 3)), rng.standard_normal((40, 2)), rng.standard_normal((40, 2))
@@ -173,41 +175,41 @@ def test_the_response_is_the_softmax_of_its_own_value_function(seed):
 def test_the_follower_value_is_that_of_its_policy_with_entropy(seed):
     """Policy evaluation by SciPy's Lyapunov solver, entropy added, knows nothing of Riccati equations."""
     game = random_game(seed)
-    plan = plan_of(game, game[3])
-    parts, loop, numbers, g = plan.parts, plan.loop, plan.numbers, 0.9
+    solution = solved(game, game[3])
+    parts, loop, numbers, g = solution.parts, solution.loop, solution.problem.numbers, 0.9
     cost = numbers.state_cost + loop.feedback.T @ numbers.action_cost @ loop.feedback
     ahead = solve_discrete_lyapunov(np.sqrt(g) * loop.transition.T, cost)
     start = numbers.initial_covariance + np.outer(numbers.initial_mean, numbers.initial_mean)
-    entropy = 0.5 * np.linalg.slogdet(2 * np.pi * np.e * plan.best.policy.covariance)[1]
+    entropy = 0.5 * np.linalg.slogdet(2 * np.pi * np.e * solution.best.policy.covariance)[1]
     per_step = g * np.sum(ahead * loop.noise) + np.sum(numbers.action_cost * loop.action_noise)
     expected = -np.sum(ahead * start) - (per_step - parts.temperature * entropy) / (1 - g)
-    assert plan.follower_value == pytest.approx(expected, rel=1e-9)
+    assert solution.follower_value == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_no_other_policy_is_worth_more_to_the_follower(seed):
     game = random_game(seed)
-    plan = plan_of(game, game[3])
+    solution = solved(game, game[3])
     rng = np.random.default_rng(seed)
-    policy = plan.best.policy
-    best = regularised(plan, policy)
-    assert best == pytest.approx(plan.follower_value, rel=1e-9)
+    policy = solution.best.policy
+    best = regularised(solution, policy)
+    assert best == pytest.approx(solution.follower_value, rel=1e-9)
     for _ in range(20):
         other = type(policy)(
             policy.on_state + 0.03 * rng.standard_normal(policy.on_state.shape),
             policy.on_action + 0.03 * rng.standard_normal(policy.on_action.shape),
             policy.covariance * rng.uniform(0.8, 1.2),
         )
-        assert regularised(plan, other) < best
+        assert regularised(solution, other) < best
 
 
-def regularised(plan, policy):
+def regularised(solution, policy):
     """The follower's value of any linear-Gaussian policy, entropy included."""
-    numbers, g = plan.numbers, plan.parts.discount
-    loop = lqr.closed_loop(plan.parts, policy)
-    value = lqr.quadratic_value(loop, numbers, numbers.state_cost, numbers.action_cost, g)
+    numbers, g = solution.problem.numbers, solution.parts.discount
+    loop = closed_loop(solution.parts, policy)
+    value = quadratic_value(loop, numbers, numbers.state_cost, numbers.action_cost, g)
     entropy = 0.5 * np.linalg.slogdet(2 * np.pi * np.e * policy.covariance)[1]
-    return value + plan.parts.temperature * entropy / (1 - g)
+    return value + solution.parts.temperature * entropy / (1 - g)
 
 
 def test_the_value_of_a_bump_agrees_with_numerical_integration():
@@ -219,7 +221,7 @@ def test_the_value_of_a_bump_agrees_with_numerical_integration():
     grid = np.stack(np.meshgrid(nodes, nodes, indexing="ij"), axis=-1).reshape(-1, 2)
     mass = np.outer(weights, weights).ravel() / (2 * np.pi)
     expected = mass @ reward.at(mean + grid @ np.linalg.cholesky(covariance).T, grid)
-    found = lqr.bump_rewards(mean[None], covariance[None], reward)[0][0]
+    found = bump_rewards(mean[None], covariance[None], reward)[0][0]
     assert found == pytest.approx(expected, rel=1e-8)
 
 
@@ -227,7 +229,7 @@ def test_discounted_sums_agree_with_scipy():
     rng = np.random.default_rng(0)
     F, X = 0.3 * rng.standard_normal((4, 4)), rng.standard_normal((4, 4))
     expected = solve_discrete_lyapunov(np.sqrt(0.95) * F, X)
-    np.testing.assert_allclose(lqr.discounted_sum(F, X, 0.95), expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(discounted_sum(F, X, 0.95), expected, rtol=1e-9, atol=1e-12)
 
 
 # --- derivatives -------------------------------------------------------------------------------------------
@@ -269,26 +271,26 @@ def test_hypergradient_of_building_thermal(x):
 def test_hypergradient_of_random_games_and_its_two_parts(seed):
     game = random_game(seed)
     form, numbers, reward, x = game
-    plan = plan_of(game, x)
-    assert_close(plan.gradient, differences(lambda y: plan_of(game, y).leader_value, x, 1e-4))
+    solution = solved(game, x)
+    assert_close(solution.gradient, differences(lambda y: solved(game, y).leader_value, x, 1e-4))
 
     def fixed_response(y):
-        loop = lqr.closed_loop(form.parts(numbers, y, 0.9, 0.3), plan.best.policy)
-        value = lqr.quadratic_value(loop, numbers, reward.state_cost, reward.action_cost, 0.8)
+        loop = closed_loop(solution.problem.under(y), solution.best.policy)
+        value = quadratic_value(loop, numbers, reward.state_cost, reward.action_cost, 0.8)
         return value - form.price * np.sum(y * y) / 0.2
 
-    assert_close(plan.direct_gradient, differences(fixed_response, x, 1e-4))
-    assert np.abs(plan.response_gradient).max() > 1e-3
+    assert_close(solution.direct_gradient, differences(fixed_response, x, 1e-4))
+    assert np.abs(solution.response_gradient).max() > 1e-3
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_hypergradient_of_a_bump_in_random_games(seed):
     form, numbers, _, x = random_game(seed)
     game = form, numbers, bilevel_lqr_v0.BumpReward(np.array([0.2, -0.3, 0.1]), np.array([0.5, 0.7, 0.9])), x
-    plan = plan_of(game, x)
-    free = lqr.bump_value(plan.loop, numbers, plan.reward, 0.8, 50)
-    assert plan.leader_value == pytest.approx(free - form.price * np.sum(x * x) * np.sum(0.8 ** np.arange(50)))
-    assert_close(plan.gradient, differences(lambda y: plan_of(game, y).leader_value, x, 1e-4))
+    solution = solved(game, x)
+    free = bump_value(solution.loop, numbers, solution.problem.reward, 0.8, 50)
+    assert solution.leader_value == pytest.approx(free - form.price * np.sum(x * x) * np.sum(0.8 ** np.arange(50)))
+    assert_close(solution.gradient, differences(lambda y: solved(game, y).leader_value, x, 1e-4))
 
 
 # --- Monte Carlo -------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, GameError
-from stackelberg_envs.solvers.soft import linear, make_plan
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.soft import linear, solve_primitives
+from stackelberg_envs.solvers.solving import solve
 from tests.stackelberg_envs.solvers.extended import largest_difference, solve_in_mpmath
 from tests.stackelberg_envs.solvers.soft.test_linear import grid_world
 
@@ -186,13 +186,13 @@ def test_numbers_that_floats_cannot_hold_are_refused_by_name(changes, message):
     with pytest.raises(GameError, match=message):
         assert np.isfinite(solve(game.replace(**sized), x).gradient).all()
     with pytest.raises(GameError, match=message):
-        assert make_plan(replace(game.primitives(x), **sized)).flows
+        assert solve_primitives(replace(game.primitives(x), **sized)).flows
 
 
 def test_four_rooms_is_solved_in_floats_and_states_small_errors():
     game = four_rooms_v0.make_game()
     solution = solve(game, np.zeros(104))
-    assert solution.plan.reference is None
+    assert solution.reference is None
     assert solution.gradient_error < 1e-10 * np.abs(solution.gradient).max()
     assert solution.policy_error < 1e-12
     assert len(repr(solution)) < 200

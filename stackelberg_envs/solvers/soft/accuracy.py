@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.games.commitments.base import Commitment, finite_difference_vjp
+from stackelberg_envs.games.commitments.base import DIFFERENCE_STEP, Commitment, finite_difference_vjp
 from stackelberg_envs.games.cotangents import Cotangents
-from stackelberg_envs.games.tabular import TabularGame
-from stackelberg_envs.solvers.soft.hypergradient import Plan, rounded_plan
+from stackelberg_envs.solvers.soft.hypergradient import SoftSolution, rounded_solution
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference, exact_dot
 from stackelberg_envs.solvers.soft.precise_bounds import Bounds
+
+if TYPE_CHECKING:
+    from stackelberg_envs.solvers.soft.solution import TabularSolution
 
 __all__ = ["Accuracy"]
 
@@ -35,20 +38,18 @@ class Accuracy:
 
     Attributes
     ----------
-    game, x, plan
-        What was solved, and the solution.
+    solution
+        What was solved, and its solution.
     """
 
-    game: TabularGame
-    x: Array
-    plan: Plan
+    solution: TabularSolution
 
     @cached_property
     def reference(self) -> Reference:
         """The solution in twice the precision."""
-        if self.plan.reference is not None:
-            return self.plan.reference
-        return Reference(self.plan.primitives, self.plan.best.state_values)
+        if self.solution.reference is not None:
+            return self.solution.reference
+        return Reference(self.solution.primitives, self.solution.best.state_values)
 
     @cached_property
     def bounds(self) -> Bounds:
@@ -58,8 +59,8 @@ class Accuracy:
     @cached_property
     def follower_value_error(self) -> float:
         """Of the follower's values in all states, and of their mean at the start, reward units."""
-        made, best, unit = self.reference, self.plan.best, self.reference.follower_unit
-        start = self.plan.primitives.initial
+        made, best, unit = self.reference, self.solution.best, self.reference.follower_unit
+        start = self.solution.primitives.initial
         apart = max(
             _distance(best.state_values, made.values, unit),
             _distance(best.values, made.soft_values, unit),
@@ -70,41 +71,34 @@ class Accuracy:
     @cached_property
     def leader_value_error(self) -> float:
         """Of the leader's value at the start, reward units."""
-        made, value = self.reference, self.plan.leader.value
-        exact = made.leader_unit * exact_dot(self.plan.primitives.initial, made.leader.values)
+        made, value = self.reference, self.solution.leader.value
+        exact = made.leader_unit * exact_dot(self.solution.primitives.initial, made.leader.values)
         return abs(value - exact) + self.bounds.leader_value + ROUNDING * abs(value)
 
     @cached_property
     def policy_error(self) -> float:
         """Of any probability of the response."""
         made = self.reference
-        return _distance(self.plan.best.policy, made.policy, 1.0) + self.bounds.policy
+        return _distance(self.solution.best.policy, made.policy, 1.0) + self.bounds.policy
 
     def gradient_error(self, gradient: Array) -> float:
         """Return a bound on the error of any entry of dJ/dx, given as it was computed."""
-        plan, wanted, shape = (
-            rounded_plan(self.plan.primitives, self.reference),
-            self.game.commitment.changes,
-            self._shape,
-        )
-        direct, through = plan.direct(wanted, shape), plan.through_response(wanted, shape)
+        rounded = rounded_solution(self.solution.primitives, self.reference)
+        wanted, shape = self.solution.game.commitment.changes, self.solution.game.array_shape
+        direct, through = rounded.direct(wanted, shape), rounded.through_response(wanted, shape)
         exact = self._pull_back(direct) + self._pull_back(through)
-        terms = self._terms(plan, direct, through)
+        terms = self._terms(rounded, direct, through)
         apart = float(np.abs(gradient - exact).max(initial=0.0))
         # Cotangents are rounded, and so is every step of the sums that a commitment makes of them.
         steps = 8.0 + np.sqrt(max(self._size(terms) / max(gradient.size, 1), 1.0))
-        rounded = steps * ROUNDING * self._reach(terms)
-        unknown = self._reach(self._unknown(plan, terms))
-        return float(apart + rounded + unknown) + self._difference_error(direct + through, exact)
-
-    @property
-    def _shape(self) -> tuple[int, ...]:
-        return self.game.array_shape
+        lost = steps * ROUNDING * self._reach(terms)
+        unknown = self._reach(self._unknown(rounded, terms))
+        return float(apart + lost + unknown) + self._difference_error(direct + through, exact)
 
     def _pull_back(self, cotangents: Cotangents) -> Array:
-        return self.game.commitment.vjp(self.x, cotangents)
+        return self.solution.game.commitment.vjp(self.solution.x, cotangents)
 
-    def _terms(self, plan: Plan, direct: Cotangents, through: Cotangents) -> Cotangents:
+    def _terms(self, made: SoftSolution, direct: Cotangents, through: Cotangents) -> Cotangents:
         """Return how large the terms are that each cotangent was added up from."""
         given = {}
         for name in NAMES:
@@ -112,21 +106,21 @@ class Accuracy:
             if any(part is not None for part in parts):
                 given[name] = sum(np.abs(part) for part in parts if part is not None)
         if "leader_policy" in given:
-            values = np.einsum("sab,sab->sa", plan.best.policy, np.abs(plan.leader.q))
-            mine = np.abs(plan.flows.occupancy[:, None] * values) + np.abs(
-                plan.flows.state_flow[:, None] * plan.best.values
+            values = np.einsum("sab,sab->sa", made.best.policy, np.abs(made.leader.q))
+            mine = np.abs(made.flows.occupancy[:, None] * values) + np.abs(
+                made.flows.state_flow[:, None] * made.best.values
             )
             given["leader_policy"] = mine.reshape(given["leader_policy"].shape)
         return Cotangents(**given)
 
-    def _unknown(self, plan: Plan, terms: Cotangents) -> Cotangents:
+    def _unknown(self, made: SoftSolution, terms: Cotangents) -> Cotangents:
         """Return the errors of the reference's cotangents: no entry is off by more than what all are together."""
         bounds = self.bounds
         visits, flow = bounds.occupancy, bounds.flow
-        largest = {name: float(np.abs(getattr(plan.leader, name)).max()) for name in ("q", "state_values")}
-        follower = float(np.abs(plan.best.values).max())
-        d, m = (float(np.abs(part).max()) for part in (plan.flows.occupancy, plan.flows.state_flow))
-        u = float(np.abs(plan.flows.reward_flow).max())
+        largest = {name: float(np.abs(getattr(made.leader, name)).max()) for name in ("q", "state_values")}
+        follower = float(np.abs(made.best.values).max())
+        d, m = (float(np.abs(part).max()) for part in (made.flows.occupancy, made.flows.state_flow))
+        u = float(np.abs(made.flows.reward_flow).max())
         sizes = {
             "follower_reward": flow,
             "leader_reward": visits + bounds.policy * d,
@@ -160,11 +154,10 @@ class Accuracy:
 
     def _difference_error(self, cotangents: Cotangents, gradient: Array) -> float:
         """Return what finite differences miss, estimated from wider ones, where a commitment makes them."""
-        if not _differences(self.game.commitment):
+        if not _differences(self.solution.game.commitment):
             return 0.0
-        from stackelberg_envs.games.commitments.base import DIFFERENCE_STEP
-
-        wider = finite_difference_vjp(self.game.commitment, self.x, cotangents, WIDER * DIFFERENCE_STEP)
+        commitment, x = self.solution.game.commitment, self.solution.x
+        wider = finite_difference_vjp(commitment, x, cotangents, WIDER * DIFFERENCE_STEP)
         return float(np.abs(wider - gradient).max(initial=0.0))
 
 

@@ -1,0 +1,89 @@
+"""Exact: the soft best response of any game whose exact solution is known; it keeps nothing.
+
+In linear-quadratic games, where it is also called `maxent_lqr`, it is the maximum-entropy linear-quadratic regulator:
+b ~ N(-L (A s + C a), (temperature / 2) S^-1), by a Riccati equation, which sees the leader's action a before it acts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
+from agents.options import MOST, Positive
+from agents.state import stateful
+from stackelberg_envs.solvers.solving import solve
+
+__all__ = ["Exact", "TaxGrid", "TaxGridConfig"]
+
+
+@register_follower("maxent_lqr")
+@register_follower("exact")
+class Exact(RestartingFollower):
+    """Plays the soft best response that ``stackelberg_envs.solve`` finds.
+
+    Attributes
+    ----------
+    solution
+        Everything exact about the commitment responded to.
+    """
+
+    kinds = frozenset({"tabular", "batched"})
+    # The response follows from the next commitment.
+    state_fields = stateful.fields()
+    solution: Any
+
+    def begin(self, view: FollowerView) -> None:
+        """Nothing is kept from one commitment to the next."""
+
+    def adapt(self, view: FollowerView) -> int:
+        """Solve; no environment step is taken.
+
+        Raises
+        ------
+        ArgumentError
+            No exact solution of the game is known, or its solver knows no such options.
+        InstabilityError
+            The commitment leaves the follower without a finite response.
+        """
+        self.solution = solve(view.game, view.commitment, **self.solver_options())
+        self.policy = self.solution.policy
+        return 0
+
+    def solver_options(self) -> dict[str, Any]:
+        """Return what the game's solver is told; by default nothing."""
+        return {}
+
+
+@dataclass(frozen=True)
+class TaxGridConfig(FollowerConfig):
+    """Options of the households' exact response.
+
+    Attributes
+    ----------
+    nodes
+        Quadrature nodes per panel of the grid of assets; None takes the game's.
+    tolerance
+        Bound on the error, on the grid, of the probability of every group of actions.
+    """
+
+    nodes: Annotated[int, Meta(ge=2, le=MOST)] | None = None
+    tolerance: Positive = 1e-8
+
+
+@register_follower("tax_grid")
+class TaxGrid(Exact):
+    """Plays the exact response of the households of tax design: the Gibbs policy of soft values on a grid of assets.
+
+    It plays at any assets, not only at those of the grid.
+    """
+
+    Config = TaxGridConfig
+    kinds = frozenset({"batched"})
+    state_fields = stateful.fields()
+
+    def solver_options(self) -> dict[str, Any]:
+        """Return how fine the grid is."""
+        return {"nodes": self.config.nodes, "tolerance": self.config.tolerance}
