@@ -21,7 +21,7 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InstabilityError
-from stackelberg_envs.games.linear_forms import LeaderReward, LinearFamily, LinearForm, LinearNumbers, LinearProblem
+from stackelberg_envs.games.linear_forms import LinearFamily, LinearForm, LinearNumbers, LinearProblem
 from stackelberg_envs.games.trajectories import Trajectories
 from stackelberg_envs.solvers.linear_quadratic.riccati import linear_best_response
 from stackelberg_envs.solvers.linear_quadratic.solution import LinearSolution, solve_problem

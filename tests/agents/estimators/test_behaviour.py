@@ -5,7 +5,7 @@ import numpy as np
 from agents.estimators import BehaviourEstimate
 from agents.runs.collection import collect
 from stackelberg_envs.envs import discrete_toy_v0
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 
 def test_behaviour_is_counted_and_remembered_where_it_was_not_seen_again():

@@ -7,7 +7,7 @@ from agents.estimators.counts import TabularCounts
 from agents.runs.collection import collect
 from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.solvers.solution import solve
+from stackelberg_envs.solvers.solving import solve
 
 X = np.zeros(4)
 
