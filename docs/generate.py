@@ -178,7 +178,7 @@ def numbers(game):
         "what it changes": ", ".join(f"`{name}`" for name in sorted(commitment.changes)),
         "parametrisation": f"`{commitment.parametrisation}`",
         "`facts`": ", ".join(f"`{name}`" for name in game.facts) or "none",
-        "best known value": "not recorded" if known is None else f"{known:.6g}",
+        "best known value": "not recorded" if known is None else f"{known:.6g} ([how found](../best-known-values.md))",
     }
     lead = "With default arguments. What the `facts` are for: [the facts of a game](../facts.md).\n\n"
     return lead + "\n".join(["| | |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in rows.items())])

@@ -37,8 +37,8 @@ class SoftValueIterationConfig(FollowerConfig):
 class SoftValueIteration(TableFollower):
     """Plans in the game as it believes it to be.
 
-    Without `sweeps` it solves by Newton's method, warm-started; `restart` then changes nothing. With `sweeps` it
-    starts from a table of zeros, or from where it was at the last commitment.
+    Without `sweeps` it solves by Newton's method, beginning at its last values; with `restart` it begins anew, and ends
+    at the same response. With `sweeps` it starts from a table of zeros, or from where it was at the last commitment.
     """
 
     Config = SoftValueIterationConfig

@@ -93,7 +93,7 @@ class TabularEvaluation:
 
 
 class BatchedEvaluation:
-    """Exact values where the game has a solver; else means over play with fixed random numbers."""
+    """Exact values of best responses where the game has a solver; means over play with fixed random numbers else."""
 
     def __init__(self, game: BatchedGame) -> None:
         self.game = game
