@@ -288,6 +288,14 @@ def test_every_script_named_exists():
             assert (ROOT / script).exists(), f"{name_of(path)} names {script}"
 
 
+def test_the_table_of_moved_modules_leads_to_modules():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("### Moved modules")[2]
+    moved = re.findall(r"^\| `[\w.]+` \| (.+) \|$", text.partition("\n### ")[0], re.MULTILINE)
+    assert len(moved) > 100
+    for name in re.findall(r"`((?:stackelberg_envs|agents)(?:\.\w+)+)`", "".join(moved)):
+        assert (ROOT / name.replace(".", "/")).is_dir() or (ROOT / f"{name.replace('.', '/')}.py").exists(), name
+
+
 def test_nothing_private_to_the_machine_is_told():
     # A short path, as of a container's root, is part of innocent words.
     secrets = [place for place in (str(ROOT), str(Path.home())) if len(Path(place).parts) > 2]
