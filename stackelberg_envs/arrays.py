@@ -46,19 +46,27 @@ def as_float(value: ArrayLike, name: str, error: type[StackelbergError] = GameEr
     booleans
         Whether an array of True and False may stand for ones and zeros.
     """
-    array = _plain_array(value, name, error)
-    if array.dtype.kind not in "fiub":
-        raise error(f"{name}: expected numbers, got {_described(value, array)}")
-    if array.dtype.kind == "b" and not (booleans and array.ndim):
-        raise error(f"{name}: expected numbers, got {_shown_flags(array)}")
-    with np.errstate(over="ignore"):  # of what is wider than float64; it is refused below
-        array = np.array(array, dtype=np.float64, order="C")
+    if type(value) is np.ndarray and value.dtype == np.float64:
+        array = np.array(value, order="C")
+    else:
+        array = _converted(value, name, error, booleans)
     fine = np.abs(array) <= LARGEST
     if not fine.all():
         where = first_index(~fine)
         kind = f"numbers of at most {LARGEST:g}" if np.isfinite(array[where]) else "finite numbers"
         raise error(f"{name}: expected {kind}, got {array[where]} at index {where}")
     return array
+
+
+def _converted(value: ArrayLike, name: str, error: type[StackelbergError], booleans: bool) -> Array:
+    """Return what is not yet an array of float64 as one; infinite numbers are not refused here."""
+    array = _plain_array(value, name, error)
+    if array.dtype.kind not in "fiub":
+        raise error(f"{name}: expected numbers, got {_described(value, array)}")
+    if array.dtype.kind == "b" and not (booleans and array.ndim):
+        raise error(f"{name}: expected numbers, got {_shown_flags(array)}")
+    with np.errstate(over="ignore"):  # of what is wider than float64; it comes out infinite
+        return np.array(array, dtype=np.float64, order="C")
 
 
 def as_integers(value: ArrayLike, name: str, error: type[StackelbergError] = GameError) -> NDArray[np.int64]:

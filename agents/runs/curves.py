@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import numbers
 import os
 from array import array
 from collections.abc import Iterator, Mapping
@@ -22,10 +23,12 @@ import numpy as np
 
 from agents.runs.files import CURVE_NAME, named, require_file
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import OutputError
+from stackelberg_envs.errors import ArgumentError, OutputError
 
-__all__ = ["Curve", "CurveMark", "read_columns"]
+__all__ = ["COLUMNS", "Curve", "CurveMark", "checked_diagnostics", "read_columns"]
 
+#: Columns of the curve that are the run's own, so that no diagnostic of a leader may be called so.
+COLUMNS = ("observed_steps", "leader_value", "recommended_value", "observed_return", "whole_episodes", "halvings")
 #: Rows that are read at once.
 BLOCK = 10_000
 #: Longest line, bytes; a damaged file may have one that never ends.
@@ -234,3 +237,32 @@ def _append(path: Path, data: bytes, size: int) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def checked_diagnostics(given: Any, leader: str) -> dict[str, float]:
+    """Return what an update of a leader returned, if it can stand beside the run's own columns.
+
+    Parameters
+    ----------
+    given
+        Name -> number.
+    leader
+        The leader's name, for the message.
+
+    Raises
+    ------
+    ArgumentError
+        Something else, a name that is no string or one of the run's own columns, or a value that is no real number.
+    """
+    owner = f"leader {leader!r}: update"
+    if not isinstance(given, dict):
+        raise ArgumentError(f"{owner}: expected a dict of diagnostics, name to number, got {type(given).__name__}")
+    for name, value in given.items():
+        if not isinstance(name, str) or name in COLUMNS:
+            raise ArgumentError(
+                f"{owner}: expected diagnostics with names other than those of the run's own columns "
+                f"({', '.join(COLUMNS)}), got {name!r}"
+            )
+        if np.ndim(value) or not isinstance(value, numbers.Real | np.number | np.bool_ | np.ndarray):
+            raise ArgumentError(f"{owner}: diagnostic {name!r}: expected a real number, got {value!r:.200}")
+    return given

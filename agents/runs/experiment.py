@@ -23,8 +23,7 @@ from agents.options import Count, Natural, Options, Positive
 from agents.runs.briefing import level_of, make_brief, redact
 from agents.runs.checkpoints import write_checkpoint
 from agents.runs.collection import collect
-from agents.runs.curves import Curve
-from agents.runs.diagnostics import checked_diagnostics
+from agents.runs.curves import Curve, checked_diagnostics
 from agents.runs.ending import delay_of, meanings, responding, theta_giving
 from agents.runs.evaluation import evaluation_of, neutral_commitment
 from agents.runs.fingerprints import fingerprint

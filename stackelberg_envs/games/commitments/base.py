@@ -117,6 +117,15 @@ class Commitment(ABC):
 
     changes: frozenset[str] = frozenset()
     parametrisation: str = "sigmoid"
+    #: Whether an effect fits the game at every x if it does at one: shapes, finite numbers, rows that sum to one.
+    #: Effects of other commitments, those of users among them, are checked at each x.
+    always_fits: bool = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # What a class says of its effect does not hold for the effect of another.
+        if "effect" in vars(cls) and "always_fits" not in vars(cls):
+            cls.always_fits = False
 
     def __init__(self, low: ArrayLike, high: ArrayLike, shape: tuple[int, ...] | None = None) -> None:
         bounds = as_float(low, "low"), as_float(high, "high")
@@ -173,7 +182,9 @@ class Commitment(ABC):
         CommitmentError
             Wrong shape, no finite numbers, or an entry outside its bounds by more than a millionth of them.
         """
-        array = self._shaped(x)
+        array = as_float(x, "commitment", CommitmentError, booleans=False)
+        if array.shape != self.low.shape:
+            array = self._reshaped(array)
         # float32 faces round: a bound may be missed by one part in 10^6 and is then meant.
         slack = ROW_SUM_TOLERANCE * np.maximum(np.abs(self.low), np.abs(self.high))
         outside = (array < self.low - slack) | (array > self.high + slack)
@@ -187,10 +198,10 @@ class Commitment(ABC):
 
     def project(self, x: ArrayLike) -> Array:
         """Return an admissible commitment near x: bounds are applied, infinite numbers refused."""
-        return np.clip(self._shaped(x), self.low, self.high)
-
-    def _shaped(self, x: ArrayLike) -> Array:
         array = as_float(x, "commitment", CommitmentError, booleans=False)
+        return np.clip(self._reshaped(array), self.low, self.high)
+
+    def _reshaped(self, array: Array) -> Array:
         if array.shape != self.shape and (array.ndim > 1 or array.size != self.low.size):
             raise CommitmentError(f"commitment: expected shape {self.shape}, got {array.shape}")
         return array.reshape(self.shape)

@@ -27,6 +27,7 @@ class StateIncentive(Commitment):
     """
 
     changes = frozenset({"follower_reward"})
+    always_fits = True
 
     def __init__(self, low: ArrayLike, high: ArrayLike, where: ArrayLike, parametrisation: str = "sigmoid") -> None:
         self.where = _checked_where(where)
@@ -59,6 +60,7 @@ class Incentive(Commitment):
     """
 
     changes = frozenset({"follower_reward"})
+    always_fits = True
 
     def __init__(self, low: ArrayLike, high: ArrayLike, shape: tuple[int, int, int]) -> None:
         super().__init__(low, high, shape)
@@ -90,6 +92,7 @@ class LinearFeatures(Commitment):
     """
 
     changes = frozenset({"follower_reward"})
+    always_fits = True
 
     def __init__(self, features: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
         self.features = frozen(as_float(features, "features"))
@@ -123,6 +126,7 @@ class IncentiveCost(Commitment):
     """
 
     changes = frozenset({"leader_reward"})
+    always_fits = True
 
     def __init__(self, low: ArrayLike, high: ArrayLike, price: float, where: ArrayLike) -> None:
         super().__init__(low, high)

@@ -12,7 +12,7 @@ from agents.leaders.base import LEADERS, Leader
 from agents.leaders.random_search import RandomSearchConfig
 from agents.runs import evaluation
 from agents.runs.briefing import make_brief
-from agents.runs.diagnostics import COLUMNS
+from agents.runs.curves import COLUMNS
 from stackelberg_envs.conformity.batched import UniformPolicy
 from stackelberg_envs.errors import ArgumentError, CommitmentError, InstabilityError
 from stackelberg_envs.games.batched import play
