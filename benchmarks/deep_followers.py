@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import stackelberg_envs as se
-from agents.followers import FollowerView, follower_class
+from agents.followers import follower_class
 
 TABLE, RESULTS = Path("docs/tables/deep_followers.md"), Path("docs/tables/deep_followers.jsonl")
 EPISODES = 1_000
@@ -89,7 +89,7 @@ def run(name, seed):
     exact = game.solve(x)
     follower = kind(kind.Config(**options), np.random.default_rng(seed))
     begun = time.process_time()
-    steps = follower.learn(FollowerView(game, x))
+    steps = follower.learn(game.under(x))
     seconds = time.process_time() - begun
     (value, value_error), (loss, loss_error) = measure(game, x, follower.policy, exact.policy, EPISODES, seed + 1)
     return {

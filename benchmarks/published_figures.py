@@ -31,7 +31,7 @@ import stackelberg_envs as se
 from agents.leaders import leader_class
 from agents.observing.trajectories import Trajectories
 from agents.runs.briefing import level_of, make_brief, redact
-from stackelberg_envs.play.rollout_kernel import GameTables, tabular_rollout
+from stackelberg_envs.play.rollout import GameTables, tabular_rollout
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import leader_value
 

@@ -16,7 +16,6 @@ import numpy as np
 import agents
 import stackelberg_envs as se
 from agents.estimators import boltzmann_covariance, tabulate
-from agents.followers import FollowerView
 from agents.leaders.bchg import BchgConfig
 
 STEPS = 10_000
@@ -38,7 +37,7 @@ def main():
     experiment = agents.Experiment(agents.ExperimentConfig(game=game, updates=10, steps_per_update=STEPS))
     leader = experiment.leader
     follower = experiment.follower
-    follower.learn(FollowerView(game, leader.commit()))
+    follower.learn(game.under(leader.commit()))
     seen = agents.collect(game, leader.commit(), follower, steps=STEPS, rng=0)
     values, _ = leader.estimate_values(seen)
     rng = np.random.default_rng(0)
@@ -51,7 +50,7 @@ def main():
         return game.commitment.vjp(seen.commitment, cotangents)
 
     def update(steps=STEPS):
-        view = FollowerView(game, leader.commit())
+        view = game.under(leader.commit())
         follower.learn(view)
         leader.update(agents.collect(game, view.commitment, follower, steps=steps, rng=rng))
 

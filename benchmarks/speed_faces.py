@@ -15,7 +15,7 @@ import numpy as np
 from pettingzoo import ParallelEnv
 
 import stackelberg_envs as se
-from stackelberg_envs.play.rollout_kernel import GameTables, tabular_rollout
+from stackelberg_envs.play.rollout import GameTables, tabular_rollout
 
 ID = "stackelberg/FourRooms-v0"
 REPETITIONS = 5

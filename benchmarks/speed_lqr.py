@@ -22,8 +22,8 @@ import agents
 from agents.estimators.models.published import model_class_of
 from agents.leaders import leader_class, leader_names
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
-from stackelberg_envs.games.batched import play
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
+from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.solvers.linear_quadratic.riccati import riccati
 
 STEPS = 10_000
@@ -76,8 +76,8 @@ def rows(game: LinearQuadraticGame, x: np.ndarray, repetitions: int) -> None:
     exact = line("solve with hypergradient", lambda: game.solve(x).gradient, repetitions)
     rough = line("  the same by central differences", lambda: differences(game, x), max(3, repetitions // 5))
     print(f"  {'  ratio':<48s}{rough / exact:9.1f}")
-    line(f"play, {STEPS:,} steps", lambda: play(game, x, solution.policy, rng, steps=STEPS), repetitions)
-    record, family = play(game, x, solution.policy, rng, steps=STEPS), model_class_of(game.model_class)
+    line(f"play, {STEPS:,} steps", lambda: rollout(game.under(x), solution.policy, rng, steps=STEPS), repetitions)
+    record, family = rollout(game.under(x), solution.policy, rng, steps=STEPS), model_class_of(game.model_class)
     compressed = [family.compress(record) for _ in range(RECORDS)]
     line(f"identification: compress {STEPS:,} steps", lambda: family.compress(record), repetitions)
     line(f"identification: fit {RECORDS} compressed records", lambda: family.fit(compressed), repetitions)

@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -23,7 +22,8 @@ from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, CommitmentError, OutputError
 from stackelberg_envs.games.batched import AnyGame
-from stackelberg_envs.games.tabular import Primitives, TabularGame
+from stackelberg_envs.games.committed import Committed
+from stackelberg_envs.games.tabular import TabularGame
 
 __all__ = [
     "FOLLOWERS",
@@ -41,25 +41,8 @@ FOLLOWERS: Registry[Follower] = Registry("follower", __package__)
 Kind = TypeVar("Kind", bound="type[Follower]")
 
 
-@dataclass(frozen=True, eq=False)
-class FollowerView:
-    """The decision process a follower faces once the leader has committed.
-
-    Attributes
-    ----------
-    game
-        The game.
-    commitment
-        The x in force; it has been checked.
-    """
-
-    game: AnyGame
-    commitment: Array
-
-    @cached_property
-    def primitives(self) -> Primitives:
-        """The arrays of a tabular game under the commitment: planners read them, learners sample from them."""
-        return require_tabular(self.game).primitives(self.commitment)
+#: What a follower is shown: the decision process it faces once the leader has committed.
+FollowerView = Committed
 
 
 class Follower(Stateful, ABC):
@@ -78,7 +61,9 @@ class Follower(Stateful, ABC):
         The name it is registered under.
     policy
         The response after the first call of :meth:`learn`: g(b | z, a), shape (Z, A, B), in tabular games; a
-        :class:`stackelberg_envs.games.batched.FollowerPolicy` in batched ones.
+        :class:`stackelberg_envs.games.batched.FollowerPolicy` in batched ones. None before.
+    solution
+        Everything exact about the commitment responded to, where the follower plays the solution of a game's solver.
     kinds
         The kinds of game it works on: "tabular", "batched".
     state_fields
@@ -94,7 +79,8 @@ class Follower(Stateful, ABC):
     kinds: ClassVar[frozenset[str]] = frozenset({"tabular"})
     needs_trust: ClassVar[bool] = False
     state_fields = stateful.fields(rng=stateful.Rng(), policy=stateful.Policy(lambda self: self.table_shape))
-    policy: Any
+    policy: Any = None
+    solution: Any = None
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
         self.config = config
@@ -116,6 +102,30 @@ class Follower(Stateful, ABC):
             return None, None, None
         S, A, B = self.game.shape
         return self.game.num_contexts * S, A, B
+
+    def show(self, game: AnyGame) -> Follower:
+        """Say which game it will be shown; return the follower."""
+        self.game = game
+        return self
+
+    @property
+    def players(self) -> Sequence[Follower]:
+        """Those whose play is observed, each in episodes of its own: the follower itself, unless it is several."""
+        return [self]
+
+    @property
+    def learned(self) -> bool:
+        """Whether it has a response."""
+        return self.policy is not None
+
+    @property
+    def delay(self) -> int:
+        """By how many announcements its response is late."""
+        return 0
+
+    def solution_under(self, x: Array) -> Any:
+        """Return everything exact about the commitment x, where that is what the follower responded to; else None."""
+        return self.solution if self.solution is not None and np.array_equal(self.solution.x, x) else None
 
     def tables(self) -> dict[str, Array]:
         """Return what has to be finite after :meth:`learn`, by name; by default all declared tables of numbers."""
@@ -175,6 +185,10 @@ class RestartingFollower(Follower):
         self._announced: deque[Array] = deque(maxlen=config.delay + 1)
         self.fresh = True
 
+    @property
+    def delay(self) -> int:  # noqa: D102
+        return int(self.config.delay)
+
     def check_state(self, loaded: dict[str, Any], where: str) -> None:
         """Raise OutputError unless what was announced could be announced in the game."""
         try:
@@ -187,8 +201,8 @@ class RestartingFollower(Follower):
     def learn(self, view: FollowerView) -> int:
         """Adapt to the commitment of `delay` updates ago, from nothing if this is the first or with `restart`."""
         self._announced.append(view.commitment)
-        seen = view if len(self._announced) == 1 else FollowerView(view.game, self._announced[0])
-        self.fresh = self.config.restart or not hasattr(self, "policy")
+        seen = view if len(self._announced) == 1 else view.game.under(self._announced[0])
+        self.fresh = self.config.restart or not self.learned
         if self.fresh:
             self.begin(seen)
         return self.adapt(seen)

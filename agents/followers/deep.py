@@ -157,7 +157,7 @@ class DeepFollower(RestartingFollower):
             raise OutputError(f"{where}._announced: {exc}") from exc
         own, self.rng = self.rng, np.random.default_rng(0)
         try:
-            self.begin(FollowerView(game, x))
+            self.begin(game.under(x))
         finally:
             self.rng = own
 

@@ -33,7 +33,6 @@ class Exact(RestartingFollower):
     kinds = frozenset({"tabular", "batched"})
     # The response follows from the next commitment.
     state_fields = stateful.fields()
-    solution: Any
 
     def begin(self, view: FollowerView) -> None:
         """Nothing is kept from one commitment to the next."""

@@ -10,7 +10,7 @@ from agents.followers.tabular import LearningTask, TabularLearner, gibbs_row
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.jit import compiled, slice_of
-from stackelberg_envs.play.rollout_kernel import GameTables, draw, first_state
+from stackelberg_envs.play.rollout import GameTables, draw, first_state
 
 __all__ = ["ExpectedSarsa", "expected_sarsa"]
 

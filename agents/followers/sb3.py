@@ -145,7 +145,7 @@ class Sb3(RestartingFollower):
         written, buffer = tree["model"], tree.get("buffer")
         if not isinstance(written, bytes) or self.game is None or not rest["_announced"]:
             raise OutputError(f"{where}: expected a model in a game that is known, got another state")
-        view = FollowerView(self.game, rest["_announced"][0])
+        view = self.game.under(rest["_announced"][0])
 
         def apply() -> None:
             pending.apply()

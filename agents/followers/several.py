@@ -6,7 +6,7 @@ are made of has its own random numbers, learns in its own copy of the decision p
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,45 +19,11 @@ from stackelberg_envs.games.batched import AnyGame
 from stackelberg_envs.games.contexts import one_context
 from stackelberg_envs.games.tabular import TabularGame
 
-__all__ = ["PerContext", "Population", "make_follower", "members_of", "players_of"]
+__all__ = ["PerContext", "Population", "make_follower"]
 
 
-class PerContext(Follower):
-    """One follower for each context: it sees the game of its context, and nothing of the others.
-
-    Parameters
-    ----------
-    members
-        The follower of each context, in order.
-    config
-        The configuration they share.
-    rng
-        Where their random numbers come from.
-
-    Attributes
-    ----------
-    policy
-        Their responses as one table over joint states, shape (Z, A, B).
-    """
-
-    state_fields = stateful.fields(members=stateful.Parts())
-
-    def __init__(self, members: list[Follower], config: Any, rng: np.random.Generator) -> None:
-        super().__init__(config, rng)
-        self.members = members
-
-    def learn(self, view: FollowerView) -> int:
-        """Let each learn in its own context; return the number of environment steps of all."""
-        steps = [
-            member.learn(FollowerView(_in_context(require_tabular(view.game), k), view.commitment))
-            for k, member in enumerate(self.members)
-        ]
-        self.policy: Array = np.concatenate([member.policy for member in self.members])
-        return sum(steps)
-
-
-class Population(Follower):
-    """Several followers, each of which plays the whole game and responds in its own way.
+class _Several(Follower):
+    """Followers that are made of others.
 
     Parameters
     ----------
@@ -67,6 +33,65 @@ class Population(Follower):
         The configuration they share.
     rng
         Where their random numbers come from.
+    """
+
+    state_fields = stateful.fields(members=stateful.Parts())
+
+    def __init__(self, members: list[Follower], config: Any, rng: np.random.Generator) -> None:
+        super().__init__(config, rng)
+        self.members = members
+
+    @property
+    def learned(self) -> bool:
+        """Whether all have a response."""
+        return all(member.learned for member in self.members)
+
+    @property
+    def delay(self) -> int:
+        """The longest of theirs."""
+        return max(member.delay for member in self.members)
+
+    def tables(self) -> dict[str, Array]:
+        """Return what has to be finite of each, by its name and that of the follower."""
+        return {
+            f"{name} of follower {i}": table
+            for i, member in enumerate(self.members)
+            for name, table in member.tables().items()
+        }
+
+
+class PerContext(_Several):
+    """One follower for each context: it sees the game of its context, and nothing of the others.
+
+    Attributes
+    ----------
+    policy
+        Their responses as one table over joint states, shape (Z, A, B).
+    """
+
+    state_fields = stateful.fields()
+
+    def show(self, game: AnyGame) -> PerContext:
+        """Say which game each will be shown: that of its context."""
+        super().show(game)
+        self._games = [one_context(require_tabular(game), k) for k in range(len(self.members))]
+        for member, own in zip(self.members, self._games, strict=True):
+            member.show(own)
+        return self
+
+    def learn(self, view: FollowerView) -> int:
+        """Let each learn in its own context; return the number of environment steps of all."""
+        if view.game is not self.game:
+            self.show(view.game)
+        steps = [
+            member.learn(game.under(view.commitment)) for member, game in zip(self.members, self._games, strict=True)
+        ]
+        self.policy = np.concatenate([member.policy for member in self.members])
+        return sum(steps)
+
+
+class Population(_Several):
+    """Several followers, each of which plays the whole game and responds in its own way.
 
     Attributes
     ----------
@@ -77,14 +102,17 @@ class Population(Follower):
         and so are values; no follower plays the mean. Batched games have no tables, and then there is no such policy.
     """
 
-    state_fields = stateful.fields(members=stateful.Parts())
+    state_fields = stateful.fields()
 
-    def __init__(self, members: list[Follower], config: Any, rng: np.random.Generator) -> None:
-        super().__init__(config, rng)
-        self.members = members
+    def show(self, game: AnyGame) -> Population:
+        """Say which game all will be shown."""
+        super().show(game)
+        for member in self.members:
+            member.show(game)
+        return self
 
     @property
-    def players(self) -> list[Follower]:  # noqa: D102
+    def players(self) -> Sequence[Follower]:  # noqa: D102
         return self.members
 
     def learn(self, view: FollowerView) -> int:
@@ -92,7 +120,7 @@ class Population(Follower):
         steps = sum(member.learn(view) for member in self.members)
         tables = [member.policy for member in self.members]
         if all(isinstance(table, np.ndarray) for table in tables):
-            self.policy: Array = np.mean(tables, axis=0)
+            self.policy = np.mean(tables, axis=0)
         return steps
 
 
@@ -117,34 +145,11 @@ def make_follower(kind: type[Follower], config: Any, rng: np.random.Generator, g
     if contexts > 1 and not isinstance(game, TabularGame):
         raise ArgumentError(f"per_context: expected a tabular game, got {type(game).__name__}")
 
-    def shown(follower: Follower, what: AnyGame) -> Follower:
-        follower.game = what
-        return follower
-
     def one(stream: np.random.Generator) -> Follower:
         if contexts == 1:
-            return shown(kind(config, stream), game)
-        single = enumerate(stream.spawn(contexts))
-        members = [shown(kind(config, own), _in_context(require_tabular(game), k)) for k, own in single]
-        return shown(PerContext(members, config, stream), game)
+            return kind(config, stream)
+        return PerContext([kind(config, own) for own in stream.spawn(contexts)], config, stream)
 
     if game.num_followers == 1:
-        return one(rng)
-    return shown(Population([one(stream) for stream in rng.spawn(game.num_followers)], config, rng), game)
-
-
-def players_of(follower: Follower) -> list[Follower]:
-    """Return those whose play is observed: a population's members, or a lone follower."""
-    return follower.players if isinstance(follower, Population) else [follower]
-
-
-def members_of(follower: Follower) -> list[Follower]:
-    """Return the followers something is made of; a lone follower is made of itself."""
-    if not isinstance(follower, PerContext | Population):
-        return [follower]
-    return [part for member in follower.members for part in members_of(member)]
-
-
-@lru_cache(maxsize=16)
-def _in_context(game: TabularGame, k: int) -> TabularGame:
-    return one_context(game, k)
+        return one(rng).show(game)
+    return Population([one(stream) for stream in rng.spawn(game.num_followers)], config, rng).show(game)

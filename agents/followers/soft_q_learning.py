@@ -13,7 +13,7 @@ from agents.state import stateful
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.jit import compiled, slice_of
-from stackelberg_envs.play.rollout_kernel import GameTables, draw, first_state
+from stackelberg_envs.play.rollout import GameTables, draw, first_state
 
 __all__ = ["SoftQLearning", "soft_q_learning"]
 
@@ -55,7 +55,7 @@ class SoftQLearning(TabularLearner):
         """
         require_count(steps, "steps")
         game = env.unwrapped.game
-        if not hasattr(self, "policy") or self.config.restart:
+        if not self.learned or self.config.restart:
             S, A, B = game.shape
             self.q = np.full((game.num_contexts * S, A, B), self.config.initial_q, dtype=np.float64)
         self.visits = np.zeros_like(self.q)

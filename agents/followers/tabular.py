@@ -13,7 +13,7 @@ from agents.options import Count, Probability, Share
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.jit import compiled
-from stackelberg_envs.play.rollout_kernel import GameTables
+from stackelberg_envs.play.rollout import GameTables
 
 __all__ = ["LearningTask", "TabularLearner", "TabularLearnerConfig", "gibbs_row"]
 

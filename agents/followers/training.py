@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.followers.base import Follower, FollowerView, TableFollower
+from agents.followers.base import Follower, TableFollower
 from agents.followers.soft_value_iteration import SoftValueIteration, SoftValueIterationConfig
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
@@ -47,4 +47,4 @@ class Trainer:
                 "train: expected a follower that improves a table iteration by iteration (soft_value_iteration, "
                 f"soft_q_learning, expected_sarsa), got {self.follower.name!r}"
             )
-        return twin.iterates(FollowerView(self.game, self.game.commitment.check(x)), iterations)
+        return twin.iterates(self.game.under(x), iterations)

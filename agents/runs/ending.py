@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from agents.followers import Follower, FollowerView
-from agents.followers.several import members_of
 from agents.learning.parametrisations import Parametrisation
 from agents.runs.evaluation import Evaluation
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import StackelbergError
 
-__all__ = ["delay_of", "meanings", "responding", "theta_giving"]
+__all__ = ["meanings", "responding", "theta_giving"]
 
 #: Entries of x(theta) and x closer than this, relative to the largest entry, are equal: checking x may round it.
 ROUNDING = 1e-12
@@ -46,16 +45,11 @@ def responding(follower: Follower, view: FollowerView) -> Follower | None:
     except Exception:
         return None
     try:
-        for _ in range(delay_of(twin) + 1):
+        for _ in range(twin.delay + 1):
             twin.learn(view)
     except (StackelbergError, ArithmeticError, np.linalg.LinAlgError):
         return None
     return twin
-
-
-def delay_of(follower: Follower) -> int:
-    """Return how many announcements late it responds, of several the most."""
-    return max(int(getattr(member.config, "delay", 0)) for member in members_of(follower))
 
 
 def meanings(evaluation: Evaluation, follower: Follower) -> dict[str, str]:

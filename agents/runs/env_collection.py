@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,11 @@ from numpy.typing import ArrayLike
 from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.batched import FollowerPolicy
+from stackelberg_envs.games.batched import BatchedGame
+from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.play.rollout import checked_response, sampling_policy
 
-__all__ = ["Policy", "collect_from_env", "sampled_policy", "table_policy"]
+__all__ = ["Policy", "collect_from_env"]
 
 LEADER, FOLLOWER = "leader_0", "follower_"
 NEEDED = ("played", "context", "state", "leader_action", "follower_action", "next_state", "terminal", "leader_reward")
@@ -28,45 +31,12 @@ NEEDED = ("played", "context", "state", "leader_action", "follower_action", "nex
 Policy = Callable[[Any, dict[str, Any], np.random.Generator], Any]
 
 
-def table_policy(env: Any, response: Array, num_states: int) -> Policy:
-    """Return a policy that plays a response table, shape (Z, A, B), in an environment of this suite.
-
-    The state and the context are those of the last info, the leader's action is read from the observation.
-    """
-    shown = getattr(env.unwrapped, "observation_layout", {}).get("leader_action")
-
-    def act(observation: Any, info: dict[str, Any], rng: np.random.Generator) -> int:
-        a = 0 if shown is None else int(np.argmax(observation[shown]))
-        z = max(info["context"], 0) * num_states + info["next_state"]
-        return int(rng.choice(response.shape[2], p=response[z, a]))
-
-    return act
-
-
-def sampled_policy(env: Any, policy: FollowerPolicy) -> Policy:
-    """Return a policy that draws from a response of a batched game, in an environment of this suite.
-
-    The state and the context are those of the last info, the leader's action is read from the observation, in float32.
-    """
-    shown = getattr(env.unwrapped, "observation_layout", {}).get("leader_action", slice(0, 0))
-    space = env.action_space(f"{FOLLOWER}0")
-
-    def act(observation: Any, info: dict[str, Any], rng: np.random.Generator) -> Any:
-        leader_action = np.asarray(observation[shown], dtype=np.float64)
-        contexts = np.full(1, max(info["context"], 0), dtype=np.int32)
-        drawn = policy.sample(rng, info["next_state"][None], leader_action[None], contexts)[0]
-        return np.asarray(drawn, dtype=space.dtype).reshape(space.shape)[()]
-
-    return act
-
-
 def collect_from_env(
     env: Any,
     x: ArrayLike,
-    policy: Policy,
+    follower: Any,
     *,
-    num_states: int,
-    steps: int,
+    steps: int | None,
     episodes: int | None,
     rng: np.random.Generator,
 ) -> Trajectories:
@@ -79,22 +49,24 @@ def collect_from_env(
         follower's play becomes an episode of its own.
     x
         The leader's action in the first round of every episode.
-    policy
-        Of every follower.
-    num_states
-        S, to tell joint states from states; 0 where states are vectors.
+    follower
+        A follower, its response, or a function (observation, info, rng) -> action; all followers act by it.
     steps, episodes
-        Follower steps in all, and rounds of play at most (None: as many as the steps allow).
+        Follower steps in all, and rounds of play at most; None: no limit.
     rng
         Draws the environment's seed and the policy's actions.
 
     Raises
     ------
     ArgumentError
-        The environment's infos lack what an observer has to be told.
+        No environment, a response that does not fit it, or infos that lack what an observer has to be told.
     """
+    if not (hasattr(env, "action_space") and hasattr(env, "possible_agents")):
+        raise ArgumentError(f"collect: expected a game or a PettingZoo environment, got {type(env).__name__}")
+    game = getattr(env.unwrapped, "game", None)
+    policy = follower if callable(follower) else _acting(game, env, follower)
     rounds = _AecRounds(env) if hasattr(env, "agent_iter") else _ParallelRounds(env)
-    log = _Log(budget=steps)
+    log = _Log(budget=2**62 if steps is None else steps)
     played = 0
     seed: int | None = int(rng.integers(2**31))
     while not log.full and (episodes is None or played < episodes):
@@ -109,7 +81,7 @@ def collect_from_env(
             log.add(infos)
         log.close(over)
         played += 1
-    return log.trajectories(np.asarray(x, dtype=np.float64), num_states)
+    return log.trajectories(np.asarray(x, dtype=np.float64), _num_states(game))
 
 
 class _ParallelRounds:
@@ -232,3 +204,63 @@ def _require_keys(infos: dict[str, Any]) -> None:
         missing = [key for key in NEEDED if key not in info]
         if name != LEADER and missing:
             raise ArgumentError(f"env: expected {', '.join(NEEDED)} in the infos of {name}; missing {missing}")
+
+
+@singledispatch
+def _num_states(game: Any) -> int:
+    """Return S, to tell joint states from states; 0 where states are vectors."""
+    del game
+    return 1
+
+
+@_num_states.register
+def _(game: TabularGame) -> int:
+    return game.shape[0]
+
+
+@_num_states.register
+def _(game: BatchedGame) -> int:
+    del game
+    return 0
+
+
+@singledispatch
+def _acting(game: Any, env: Any, follower: Any) -> Policy:
+    """Return a follower's response as a function of what an environment of this suite shows.
+
+    The state and the context are those of the last info, the leader's action is read from the observation.
+    """
+    del game, env, follower
+    raise ArgumentError("follower: expected a function for an environment that is not of this suite, got a table")
+
+
+@_acting.register
+def _(game: TabularGame, env: Any, follower: Any) -> Policy:
+    if len(getattr(follower, "players", [follower])) > 1:
+        raise ArgumentError("follower: expected one, got several; no follower plays the mean of their tables")
+    S, A, B = game.shape
+    response = checked_response(getattr(follower, "policy", follower), (game.num_contexts * S, A, B))
+    shown = getattr(env.unwrapped, "observation_layout", {}).get("leader_action")
+
+    def act(observation: Any, info: dict[str, Any], rng: np.random.Generator) -> int:
+        a = 0 if shown is None else int(np.argmax(observation[shown]))
+        z = max(info["context"], 0) * S + info["next_state"]
+        return int(rng.choice(B, p=response[z, a]))
+
+    return act
+
+
+@_acting.register
+def _(game: BatchedGame, env: Any, follower: Any) -> Policy:
+    del game
+    policy = sampling_policy(getattr(follower, "policy", follower))
+    shown = getattr(env.unwrapped, "observation_layout", {}).get("leader_action", slice(0, 0))
+    space = env.action_space(f"{FOLLOWER}0")
+
+    def act(observation: Any, info: dict[str, Any], rng: np.random.Generator) -> Any:
+        leader_action = np.asarray(observation[shown], dtype=np.float64)
+        contexts = np.full(1, max(info["context"], 0), dtype=np.int32)
+        drawn = policy.sample(rng, info["next_state"][None], leader_action[None], contexts)[0]
+        return np.asarray(drawn, dtype=space.dtype).reshape(space.shape)[()]
+
+    return act

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import Any, Protocol
 
 import numpy as np
 
-from agents.followers import Follower, FollowerView
-from agents.followers.several import players_of
+from agents.followers import Follower
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import ConvergenceError, InstabilityError
-from stackelberg_envs.games.batched import BatchedGame, play
-from stackelberg_envs.games.tabular import Game, TabularGame
+from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError
+from stackelberg_envs.games.batched import BatchedGame
+from stackelberg_envs.games.committed import CommittedTabular, CommittedVector
+from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.solvers.responses import soft_best_response
-from stackelberg_envs.solvers.soft import BestResponse, Primitives, episode_values, leader_value, response_gap
+from stackelberg_envs.solvers.soft import BestResponse, episode_values, leader_value, response_gap
 
-__all__ = ["EVALUATION_EPISODES", "Evaluation", "discounted_return", "evaluation_of", "neutral_commitment"]
+__all__ = ["EVALUATION_EPISODES", "Evaluation", "TabularEvaluation", "VectorEvaluation", "evaluation_of"]
 
 #: Episodes by which J is estimated where it is not known, always with the same random numbers.
 EVALUATION_EPISODES = 200
 EVALUATION_SEED = 2**31 - 1
 #: Follower values that differ by less than this, relatively, are those of one response.
 SAME_VALUE = 1e-9
+ACTUAL = "exact, play without end, against the follower as it played"
 
 
 class Evaluation(Protocol):
-    """How J is found in one game."""
+    """How J is found in one kind of game, under a commitment."""
 
     #: Whether J against the best response is known.
     is_exact: bool
 
-    def exact(self, x: Array) -> float | None:
-        """Return J of play without end against the best response; None where it is unknown."""
+    def exact(self, committed: Any) -> float | None:
+        """Return J of play without end against the best response; None where it is unknown or not found."""
 
-    def episode(self, x: Array) -> float | None:
+    def episode(self, committed: Any) -> float | None:
         """Return J of an episode cut at the horizon against the same response; None where it is unknown."""
 
-    def value(self, view: FollowerView, follower: Follower) -> float:
+    def value(self, committed: Any, follower: Follower) -> float:
         """Return J under the followers' present policies, their mean."""
 
-    def gap(self, x: Array, follower: Follower) -> float | None:
+    def gap(self, committed: Any, follower: Follower) -> float | None:
         """Return what the followers lose by their present policies, the most of them; None where it is unknown."""
 
     def meaning(self, follower: Follower) -> str:
@@ -47,128 +50,111 @@ class Evaluation(Protocol):
 
 
 class TabularEvaluation:
-    """Exact values of a tabular game."""
+    """Exact values of a tabular game, whoever the follower is."""
 
     is_exact = True
 
     def __init__(self, game: TabularGame) -> None:
-        self.game = game
-        self._last: tuple[Array, Primitives, BestResponse] | None = None
+        del game
+        self._last: tuple[Array, BestResponse] | None = None
 
-    def exact(self, x: Array) -> float | None:
-        """Return J of play without end against the soft best response; None where that is not found."""
-        solved = self._solved(x)
-        return None if solved is None else leader_value(solved[0], solved[1].policy)
+    def exact(self, committed: CommittedTabular) -> float | None:  # noqa: D102
+        best = self._best_response(committed)
+        return None if best is None else leader_value(committed.primitives, best.policy)
 
-    def episode(self, x: Array) -> float | None:
+    def episode(self, committed: CommittedTabular) -> float | None:
         """Return J of an episode cut at the horizon; the follower responds as if play had no end."""
-        solved = self._solved(x)
-        return None if solved is None else episode_values(solved[0], solved[1].policy, self.game.horizon)[0]
+        best = self._best_response(committed)
+        return None if best is None else episode_values(committed.primitives, best.policy, committed.game.horizon)[0]
 
-    def value(self, view: FollowerView, follower: Follower) -> float:
-        """Return the exact J of play without end under the followers' policies, their mean."""
-        return float(np.mean([leader_value(view.primitives, player.policy) for player in players_of(follower)]))
+    def value(self, committed: CommittedTabular, follower: Follower) -> float:  # noqa: D102
+        return float(np.mean([leader_value(committed.primitives, player.policy) for player in follower.players]))
 
-    def gap(self, x: Array, follower: Follower) -> float | None:
+    def gap(self, committed: CommittedTabular, follower: Follower) -> float | None:
         """Return the largest loss of a follower; None where a policy is not finite."""
-        solved = self._solved(x)
-        if solved is None or not np.isfinite(getattr(follower, "policy", np.nan)).all():
+        best = self._best_response(committed)
+        policies = [player.policy for player in follower.players]
+        if best is None or not all(np.isfinite(policy).all() for policy in policies):
             return None
-        primitives, best = solved
-        return max(response_gap(primitives, player.policy, best.state_values) for player in players_of(follower))
+        return max(response_gap(committed.primitives, policy, best.state_values) for policy in policies)
 
-    def meaning(self, follower: Follower) -> str:
-        """Exact, whoever the follower is."""
+    def meaning(self, follower: Follower) -> str:  # noqa: D102
         del follower
-        return "exact, play without end, against the follower as it played"
+        return ACTUAL
 
-    def _solved(self, x: Array) -> tuple[Primitives, BestResponse] | None:
-        if self._last is None or not np.array_equal(self._last[0], x):
-            primitives = self.game.primitives(x)
+    def _best_response(self, committed: CommittedTabular) -> BestResponse | None:
+        if self._last is None or not np.array_equal(self._last[0], committed.commitment):
             try:
-                self._last = np.array(x), primitives, soft_best_response(primitives)
+                self._last = committed.commitment, soft_best_response(committed.primitives)
             except ConvergenceError:
                 return None
-        return self._last[1:]
+        return self._last[1]
 
 
-class BatchedEvaluation:
+class VectorEvaluation:
     """Exact values of best responses where the game has a solver; means over play with fixed random numbers else."""
 
     def __init__(self, game: BatchedGame) -> None:
-        self.game = game
+        self.horizon = game.horizon
         self.is_exact = game.has_solution
         self._last: tuple[Array, Any] | None = None
 
-    def exact(self, x: Array) -> float | None:
-        """Return J of play without end against the best response; None without a solver or a finite response."""
-        solution = self._solved(x)
+    def exact(self, committed: CommittedVector) -> float | None:  # noqa: D102
+        solution = self._solution(committed)
         return None if solution is None else float(solution.leader_value)
 
-    def episode(self, x: Array) -> float | None:
-        """Return J of an episode cut at the horizon, where the solver says it."""
-        found = getattr(self._solved(x), "episode", None)
+    def episode(self, committed: CommittedVector) -> float | None:  # noqa: D102
+        found = getattr(self._solution(committed), "episode", None)
         return None if found is None else float(found.leader_value)
 
-    def value(self, view: FollowerView, follower: Follower) -> float:
+    def value(self, committed: CommittedVector, follower: Follower) -> float:
         """Return the exact J of exact followers, and a mean over play for the others."""
-        return float(np.mean([self._value(view.commitment, player) for player in players_of(follower)]))
+        return float(np.mean([self._value(committed, player) for player in follower.players]))
 
-    def gap(self, x: Array, follower: Follower) -> float | None:
+    def gap(self, committed: CommittedVector, follower: Follower) -> float | None:
         """Return 0 for followers that play the game's own solution; nobody evaluates others exactly."""
-        best = self._solved(x)
+        best = self._solution(committed)
         if best is None:
             return None
-        solutions = [getattr(player, "solution", None) for player in players_of(follower)]
-        played = [solution for solution in solutions if solution is not None and np.array_equal(solution.x, x)]
+        played = [player.solution_under(committed.commitment) for player in follower.players]
         # A follower with a solver of its own, or a coarser one, says another value.
         slack = SAME_VALUE * abs(best.follower_value)
-        if len(played) < len(solutions) or any(abs(own.follower_value - best.follower_value) > slack for own in played):
+        if any(own is None or abs(own.follower_value - best.follower_value) > slack for own in played):
             return None
         return 0.0
 
     def meaning(self, follower: Follower) -> str:
         """Exact for exact followers of the commitment in force."""
-        players = players_of(follower)
-        if all(getattr(one, "solution", None) is not None and not getattr(one.config, "delay", 0) for one in players):
-            return "exact, play without end, against the follower as it played"
-        return (
-            f"mean over {EVALUATION_EPISODES} episodes of at most {self.game.horizon} steps, against the follower as "
-            "it played"
-        )
+        if all(player.solution is not None and not player.delay for player in follower.players):
+            return ACTUAL
+        episodes = f"{EVALUATION_EPISODES} episodes of at most {self.horizon} steps"
+        return f"mean over {episodes}, against the follower as it played"
 
-    def _value(self, x: Array, follower: Follower) -> float:
-        solution: Any = getattr(follower, "solution", None)
-        if solution is not None and np.array_equal(solution.x, x):
+    def _value(self, committed: CommittedVector, follower: Follower) -> float:
+        solution = follower.solution_under(committed.commitment)
+        if solution is not None:
             return float(solution.leader_value)
         rng = np.random.default_rng(EVALUATION_SEED)
-        seen = play(self.game, x, follower.policy, rng, episodes=EVALUATION_EPISODES)
-        return discounted_return(seen.leader_reward, seen.offsets, self.game.leader_discount)
+        seen = rollout(committed, follower.policy, rng, episodes=EVALUATION_EPISODES)
+        return seen.mean_return(committed.game.leader_discount)
 
-    def _solved(self, x: Array) -> Any:
+    def _solution(self, committed: CommittedVector) -> Any:
         if not self.is_exact:
             return None
-        if self._last is None or not np.array_equal(self._last[0], x):
+        if self._last is None or not np.array_equal(self._last[0], committed.commitment):
             try:
-                solution = self.game.solve(x)
+                solution = committed.game.solve(committed.commitment)
             except (InstabilityError, ConvergenceError):
                 solution = None
-            self._last = np.array(x), solution
+            self._last = committed.commitment, solution
         return self._last[1]
 
 
-def neutral_commitment(game: Game) -> Array:
-    """Return the admissible commitment nearest to zero: no incentive, no tax, a uniform policy."""
-    commitment = game.commitment
-    return np.asarray(commitment.project(np.zeros(commitment.shape)))
-
-
-def discounted_return(rewards: Array, offsets: Any, discount: float) -> float:
-    """Return the mean over episodes of discounted sums of rewards, shape (T,)."""
-    t = np.arange(len(rewards)) - np.repeat(offsets[:-1], np.diff(offsets))
-    return float(discount**t @ rewards) / (len(offsets) - 1)
-
-
-def evaluation_of(game: Game) -> Evaluation:
+@singledispatch
+def evaluation_of(game: Any) -> Evaluation:
     """Return how J is found in a game."""
-    return BatchedEvaluation(game) if isinstance(game, BatchedGame) else TabularEvaluation(game)  # type: ignore[arg-type]
+    raise ArgumentError(f"game: expected a game of this suite, got {type(game).__name__}")
+
+
+evaluation_of.register(TabularGame, TabularEvaluation)
+evaluation_of.register(BatchedGame, VectorEvaluation)

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Meta
 
 from agents.followers import Follower, FollowerView
-from agents.followers.several import make_follower, members_of
+from agents.followers.several import make_follower
 from agents.followers.training import Trainer
 from agents.leaders import Leader
 from agents.leaders.base import recommendation
@@ -22,10 +22,10 @@ from agents.observing.trajectories import Trajectories
 from agents.options import Count, Natural, Options, Positive
 from agents.runs.briefing import level_of, make_brief, redact
 from agents.runs.checkpoints import write_checkpoint
-from agents.runs.collection import collect
+from agents.runs.collection import observed_play
 from agents.runs.curves import Curve, checked_diagnostics
-from agents.runs.ending import delay_of, meanings, responding, theta_giving
-from agents.runs.evaluation import evaluation_of, neutral_commitment
+from agents.runs.ending import meanings, responding, theta_giving
+from agents.runs.evaluation import evaluation_of
 from agents.runs.fingerprints import fingerprint
 from agents.runs.lineup import Lineup, line_up
 from agents.runs.records import RunRecord
@@ -41,6 +41,7 @@ from stackelberg_envs.errors import (
 )
 from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.play.session import neutral_commitment
 
 __all__ = ["ExperimentConfig", "Progress", "level_of", "make_brief", "redact"]
 
@@ -170,12 +171,9 @@ class Experiment:
         self._between_updates = False
         update = self.updates_done
         view, halvings = self._announce()
-        x = view.commitment
-        for member in members_of(self.follower):
-            require_sound(member, f"follower {self.record.follower!r}: at leader update {update + 1}")
+        require_sound(self.follower, f"follower {self.record.follower!r}: at leader update {update + 1}")
         self._sound = self._latest
-        seen = collect(self.game, x, self.follower, steps=self.config.steps_per_update, rng=self._play_rng)
-        self.record.observed_steps += seen.num_steps
+        seen = self._play(view, self.config.steps_per_update)
         value = self._evaluate(update, view)
         diagnostics = self.leader.update(redact(seen, self.level, self.follower))
         self._note(
@@ -199,11 +197,11 @@ class Experiment:
         A step to where the follower has no finite response is halved until it has one; the record counts how often.
         """
         for halvings in range(MAX_HALVINGS + 2):
-            x = self.game.commitment.check(self.leader.commit())
+            view = self.game.under(self.leader.commit())
+            x = view.commitment
             self._latest = x, theta_giving(x, getattr(self.leader, "theta", None), self._parametrisation)
             self._announced = x
             self._responded_to = None
-            view = FollowerView(self.game, x)
             try:
                 self.record.follower_steps += self.follower.learn(view)
             except InstabilityError:
@@ -248,12 +246,12 @@ class Experiment:
         x, found = record.commitment, self._evaluation
         assert x is not None  # noqa: S101 - the caller looks
         self._judge_others()
-        record.leader_value, record.episode_value = found.exact(x), found.episode(x)
+        view = self.game.under(x)
+        record.leader_value, record.episode_value = found.exact(view), found.episode(view)
         record.response_gap = record.actual_value = None
-        view = FollowerView(self.game, x)
         follower = self._response_to(view, record.status)
         if follower is not None:
-            record.response_gap, record.actual_value = found.gap(x, follower), found.value(view, follower)
+            record.response_gap, record.actual_value = found.gap(view, follower), found.value(view, follower)
         elif self._played is not None and np.array_equal(self._played[0], x):
             last = record.curve["leader_value"][-1]
             record.actual_value = float(last) if np.isfinite(last) else None
@@ -267,8 +265,7 @@ class Experiment:
         """Return the follower as it responds to a commitment; None where it would have to learn that after a stop."""
         responded = self._responded_to is not None and np.array_equal(self._responded_to, view.commitment)
         # Exact followers have no response from a checkpoint on until the next commitment.
-        has_one = all(hasattr(member, "policy") for member in members_of(self.follower))
-        if responded and has_one and not delay_of(self.follower):
+        if responded and self.follower.learned and not self.follower.delay:
             return self.follower
         return responding(self.follower, view) if status == "finished" else None
 
@@ -276,8 +273,8 @@ class Experiment:
         """Evaluate the first and the neutral commitment, where the game has a solution and that was not done yet."""
         record, found = self.record, self._evaluation
         if found.is_exact and record.start_value is None and self._first is not None:
-            record.start_value = found.exact(self._first)
-            record.neutral_value = found.exact(neutral_commitment(self.game))
+            record.start_value = found.exact(self.game.under(self._first))
+            record.neutral_value = found.exact(self.game.under(neutral_commitment(self.game)))
 
     def shut(self) -> None:
         """End the leader's process, if it has one."""
@@ -366,9 +363,14 @@ class Experiment:
             raise ArgumentError("uniform_play: expected a tabular game")
         S = self.game.shape[0]
         anywhere = self.game.replace(initial=np.full(S, 1.0 / S))
-        seen = collect(anywhere, self._announced, self.follower, steps=steps, rng=self._play_rng)
+        return redact(self._play(anywhere.under(self._announced), steps), self.level, self.follower)
+
+    def _play(self, view: FollowerView, steps: int) -> Trajectories:
+        """Let the follower play; its steps count as observed."""
+        policies = [player.policy for player in self.follower.players]
+        seen = observed_play(view, policies, self._play_rng, steps=steps)
         self.record.observed_steps += seen.num_steps
-        return redact(seen, self.level, self.follower)
+        return seen
 
     def _evaluate(self, update: int, view: FollowerView) -> float:
         """Return J under the followers' actual policies, their mean, or NaN where that was not asked for."""
@@ -388,14 +390,17 @@ class Experiment:
         # A leader that has lost its way has nothing to recommend; what it announces next says so.
         if x.dtype.kind != "f" or np.isfinite(x).all():
             try:
-                x = self.game.commitment.check(x)
+                committed = self.game.under(x)
             except CommitmentError as exc:
                 raise CommitmentError(f"leader {self.config.leader!r}: recommend: {exc}") from exc
+            x = committed.commitment
             self._recommended = x, theta_giving(x, theta, self._parametrisation)
         again = before is not None and np.array_equal(before[0], x)
         now = self._latest is not None and np.array_equal(self._latest[0], x)
         self._recommended_was_played = now or (again and self._recommended_was_played)
-        value = self._evaluation.exact(x) if self._recommended is not None and self._is_due(update) else None
+        if self._recommended is None or not self._is_due(update):
+            return float("nan")
+        value = self._evaluation.exact(committed)
         return float("nan") if value is None else value
 
     def _is_due(self, update: int) -> bool:

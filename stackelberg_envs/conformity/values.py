@@ -81,7 +81,7 @@ def check_tabular_values(game: TabularGame, x: Array, rng: np.random.Generator) 
 
     The bound on a mean of returns holds for any distribution within the bounds of the rewards.
     """
-    from stackelberg_envs.play.rollout_kernel import GameTables, tabular_rollout
+    from stackelberg_envs.play.rollout import GameTables, tabular_rollout
     from stackelberg_envs.solvers.solving import solve
 
     steps, episodes = _steps_and_episodes(game, TABULAR_BUDGET)

@@ -12,7 +12,7 @@ from stackelberg_envs.errors import ActionError
 from stackelberg_envs.faces.observations import local_rows
 from stackelberg_envs.faces.vector_base import FollowerVectorEnv, Step, masked
 from stackelberg_envs.jit import compiled
-from stackelberg_envs.play.rollout_kernel import draw, first_state
+from stackelberg_envs.play.rollout import draw, first_state
 from stackelberg_envs.play.session import MAX_ONE_HOT, NOTHING, cumulative
 
 __all__ = ["TabularVectorEnv"]

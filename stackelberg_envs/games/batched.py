@@ -20,12 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.arrays import Array, IntArray, as_float, first_index, frozen, require_rows_sum_to_one
 from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
-from stackelberg_envs.games.actions import action_bounds, checked_actions
+from stackelberg_envs.games.actions import action_bounds
 from stackelberg_envs.games.commitments.base import MISTAKES
+from stackelberg_envs.games.committed import CommittedVector
 from stackelberg_envs.games.samples import Actions, ModelClass, SampledCommitment
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.tabular_checks import require_commitment, shared_scalars
-from stackelberg_envs.games.trajectories import Trajectories
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Box, Space
@@ -41,7 +41,6 @@ __all__ = [
     "call_game",
     "draw_leader_actions",
     "make_step",
-    "play",
     "what_was_given",
 ]
 
@@ -250,6 +249,16 @@ class BatchedGame(ABC):
             Arrays with one row a copy. Play refuses other shapes, other types and numbers that are not finite.
         """
 
+    def under(self, x: ArrayLike) -> CommittedVector:
+        """Return the game under the commitment x, which is checked here.
+
+        Raises
+        ------
+        CommitmentError
+            x lies outside its space.
+        """
+        return CommittedVector(self, self.commitment.check(x))
+
     def solve(self, x: ArrayLike) -> SampledSolution:
         """Return everything exact about one commitment; a game with a solver of its own names it or overrides this.
 
@@ -279,50 +288,6 @@ class BatchedGame(ABC):
         from dataclasses import replace
 
         return replace(self, **changes)
-
-
-def play(
-    game: BatchedGame,
-    x: Array,
-    policy: FollowerPolicy,
-    rng: np.random.Generator,
-    *,
-    steps: int | None = None,
-    episodes: int | None = None,
-) -> Trajectories:
-    """Play episodes of many copies at once.
-
-    Parameters
-    ----------
-    game
-        The game.
-    x
-        The commitment; it has been checked.
-    policy
-        The followers' response.
-    rng
-        Equal generators give equal play.
-    steps
-        Follower steps in all; the last episode is cut when they are used up.
-    episodes
-        Whole episodes instead; give one of the two.
-
-    Raises
-    ------
-    ActionError
-        The response draws actions outside the game's action space, unless the game takes any.
-    """
-    batches: list[_Batch] = []
-    missing = episodes if steps is None else -(-steps // game.horizon)
-    done_steps = done_episodes = 0
-    while missing:
-        batch = _play_batch(game, x, policy, rng, missing)
-        batches.append(batch)
-        done_steps, done_episodes = done_steps + int(batch.lengths.sum()), done_episodes + missing
-        # Episodes that end early leave steps over; as many more as their mean length suggests are begun.
-        left = 0 if steps is None else max(0, steps - done_steps)
-        missing = -(-left * done_episodes // done_steps)
-    return _joined(x, batches, steps)
 
 
 def played_bounds(game: BatchedGame) -> tuple[Actions, Actions]:
@@ -408,65 +373,6 @@ def _seen(value: Any) -> str:
     if type(value) is np.ndarray:
         return f"{value.dtype} of shape {value.shape}"
     return type(value).__name__
-
-
-@dataclass(frozen=True, eq=False)
-class _Batch:
-    """Episodes that were played side by side: arrays of shape (n, H, ...), of which `lengths` count."""
-
-    arrays: dict[str, NDArray[Any]]
-    lengths: NDArray[np.int64]
-    terminated: NDArray[np.bool_]
-    context: IntArray
-
-
-def _play_batch(game: BatchedGame, x: Array, policy: FollowerPolicy, rng: np.random.Generator, n: int) -> _Batch:
-    K = game.num_contexts
-    context = rng.choice(K, size=n, p=game.context_probabilities) if K > 1 else np.zeros(n, np.int64)
-    contexts = np.asarray(context, dtype=np.int32)
-    states, bounds = begin_states(game, rng, contexts), played_bounds(game)
-    running, lengths = np.ones(n, np.bool_), np.zeros(n, np.int64)
-    rows: list[dict[str, NDArray[Any]]] = []
-    for _ in range(game.horizon):
-        a = draw_leader_actions(game, rng, x, states, contexts)
-        b = checked_actions(policy.sample(rng, states, a, contexts), n, bounds, "follower: what its policy draws")
-        made = make_step(game, rng, x, states, contexts, a, b)
-        row = {"state": states, "leader_action": a, "follower_action": b, "next_state": made.next_state}
-        rows.append({**row, "leader_reward": made.leader_reward, "follower_reward": made.follower_reward})
-        lengths += running
-        running = running & ~made.terminated
-        if not running.any():
-            break
-        # Copies that are over are carried along and not recorded; their state stays where it was finite.
-        states = made.next_state if running.all() else np.where(running[:, None], made.next_state, states)
-    arrays = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
-    return _Batch(arrays, lengths, ~running, contexts)
-
-
-def _joined(x: Array, batches: list[_Batch], steps: int | None) -> Trajectories:
-    flat: dict[str, list[NDArray[Any]]] = {}
-    for batch in batches:
-        counted = np.arange(batch.arrays["leader_reward"].shape[1]) < batch.lengths[:, None]
-        whole = bool(counted.all())
-        for name, array in batch.arrays.items():
-            steps_of_all = array.reshape(counted.size, *array.shape[2:]) if whole else array[counted]
-            flat.setdefault(name, []).append(steps_of_all)
-    arrays = {name: (parts[0] if len(parts) == 1 else np.concatenate(parts))[:steps] for name, parts in flat.items()}
-    lengths = np.concatenate([batch.lengths for batch in batches])
-    ends = np.concatenate([[0], np.cumsum(lengths)])
-    total = len(arrays["state"])
-    N = int(np.searchsorted(ends, total))
-    offsets = np.minimum(ends[: N + 1], total)
-    complete = offsets[1:] == ends[1 : N + 1]
-    return Trajectories(
-        commitment=x,
-        num_states=0,
-        offsets=offsets.astype(np.int64),
-        terminated=np.concatenate([batch.terminated for batch in batches])[:N] & complete,
-        context=np.concatenate([batch.context for batch in batches])[:N],
-        whole=complete,
-        **arrays,
-    )
 
 
 AnyGame: TypeAlias = TabularGame | BatchedGame

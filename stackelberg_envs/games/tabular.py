@@ -14,20 +14,12 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stackelberg_envs.arrays import (
-    Array,
-    frozen,
-)
+from stackelberg_envs.arrays import Array, frozen
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.commitments.base import Commitment
+from stackelberg_envs.games.committed import Committed, CommittedTabular
 from stackelberg_envs.games.primitives import Primitives
-from stackelberg_envs.games.tabular_checks import (
-    checked_arrays,
-    checked_effect,
-    checked_scalars,
-    require_follower_scale,
-    require_scale,
-)
+from stackelberg_envs.games.tabular_checks import checked_arrays, checked_effect, checked_scalars
 from stackelberg_envs.games.transitions import Transition
 
 __all__ = ["Game", "Primitives", "TabularGame"]
@@ -53,6 +45,10 @@ class Game(Protocol):
         Play steps after which an episode is truncated.
     num_contexts, num_followers
         K, and the number of followers that play at once, each in a copy of the decision process.
+    observe_rewards, publish_temperature
+        Whether observers of play see the follower's rewards, and whether the temperature is public.
+    suggested_follower
+        Name of the follower that runs take by default.
     facts
         What else is known: the story's units, reference values, where they come from.
     has_solution
@@ -78,7 +74,16 @@ class Game(Protocol):
     @property
     def num_followers(self) -> int: ...  # noqa: D102
     @property
+    def observe_rewards(self) -> bool: ...  # noqa: D102
+    @property
+    def publish_temperature(self) -> bool: ...  # noqa: D102
+    @property
+    def suggested_follower(self) -> str: ...  # noqa: D102
+    @property
     def facts(self) -> dict[str, Any]: ...  # noqa: D102
+
+    def under(self, x: ArrayLike) -> Committed:
+        """Return the game under the commitment x, which is checked here."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -185,10 +190,10 @@ class TabularGame:
     @property
     def joint_initial(self) -> Array:
         """Initial distribution over joint states, shape (Z,)."""
-        return self._joint.initial
+        return self.uncommitted.initial
 
     @cached_property
-    def _joint(self) -> Primitives:
+    def uncommitted(self) -> Primitives:
         """The game without any commitment, over joint states; what the commitment sets is a placeholder."""
         S, A, B = self.shape
         K = self.num_contexts
@@ -215,6 +220,16 @@ class TabularGame:
         K = self.num_contexts
         return frozen(np.broadcast_to(array, (K, *shape)).reshape(K * shape[0], *shape[1:]))
 
+    def under(self, x: ArrayLike) -> CommittedTabular:
+        """Return the game under the commitment x, which is checked here.
+
+        Raises
+        ------
+        CommitmentError
+            x lies outside its space.
+        """
+        return CommittedTabular(self, self.commitment.check(x))
+
     def primitives(self, x: ArrayLike) -> Primitives:
         """Return the game's arrays under the commitment x, which is checked first.
 
@@ -225,27 +240,7 @@ class TabularGame:
         GameError
             What the commitment changes does not fit the game, or has no finite values.
         """
-        base = self._joint
-        effect = checked_effect(self.commitment.effect(self.commitment.check(x)), self)
-        K = self.num_contexts
-        changed: dict[str, Any] = {}
-        if effect.leader_policy is not None:
-            changed["leader_policy"] = np.tile(effect.leader_policy, (K, 1)) if K > 1 else effect.leader_policy
-        for name in ("follower_reward", "leader_reward"):
-            extra = getattr(effect, name)
-            if extra is not None:
-                own = getattr(base, name).reshape(K, *self.shape)
-                changed[name] = (own + extra).reshape(K * self.shape[0], *self.shape[1:])
-        if "follower_reward" in changed:
-            require_follower_scale(changed["follower_reward"], self, "commitment: the follower_reward under it")
-        if "leader_reward" in changed:
-            name = "commitment: the leader_reward under it"
-            require_scale(changed["leader_reward"], self.leader_discount, self.temperature, name)
-        if effect.transition is not None:
-            changed["transition"] = effect.transition.joint(K)
-            if self.believed_transition is None:
-                changed["believed_transition"] = changed["transition"]
-        return Primitives(**{**vars(base), **changed})
+        return self.under(x).primitives
 
     def replace(self, **changes: Any) -> TabularGame:
         """Return the same game with some arguments changed; it is checked again."""

@@ -11,7 +11,7 @@ from agents.followers.soft_q_learning import soft_q_learning
 from agents.followers.tabular import LearningTask
 from stackelberg_envs import jit
 from stackelberg_envs.envs import random_tabular_v0
-from stackelberg_envs.play.rollout_kernel import GameTables
+from stackelberg_envs.play.rollout import GameTables
 
 GAME = random_tabular_v0.make_game(S=5, A=2, B=3, K=2, terminal=1, commitment="policy", seed=4)
 PLAY = GAME.primitives(np.full((5, 2), 0.5))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.jit import compiled, slice_of
-from stackelberg_envs.play.rollout_kernel import draw
+from stackelberg_envs.play.rollout import draw
 from stackelberg_envs.solvers.soft.best_response import LEAST_EXPONENT
 
 __all__ = ["GroupPolicy", "draw_groups", "group_log_probabilities"]

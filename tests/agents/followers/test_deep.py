@@ -9,7 +9,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
 import agents
-from agents.followers import FollowerView, follower_class
+from agents.followers import follower_class
 from agents.followers.action_values import ActionTable
 from agents.followers.deep import episode_steps
 from agents.followers.experience import Copies, Replay
@@ -302,7 +302,7 @@ def torch():
 @pytest.mark.parametrize("options", [{}, {"huber": 3.0}])
 def test_soft_dqn_finds_the_best_response(torch, options):
     follower = dqn(**options)
-    assert follower.learn(FollowerView(LINE, X)) == 6_400
+    assert follower.learn(LINE.under(X)) == 6_400
     found, exact = learned_policy(follower), exact_policy()
     # What it would be to ignore the context, the leader's action, or to act evenly.
     for axis in (0, 2, 3):
@@ -323,7 +323,7 @@ def test_soft_dqn_finds_the_best_response(torch, options):
 @pytest.mark.parametrize("afterstates", [False, True])
 def test_soft_dqn_acts_for_what_comes_later(torch, afterstates):
     follower, states = dqn(afterstates=afterstates, steps=12_800), np.linspace(-3.0, 3.0, 25)
-    follower.learn(FollowerView(BALANCE, X))
+    follower.learn(BALANCE.under(X))
     for context in range(2):
         exact = balanced(states, context)
         found = follower.policy.probabilities(states[:, None], np.zeros((25, 1)), np.full(25, context))
@@ -334,7 +334,7 @@ def test_soft_dqn_acts_for_what_comes_later(torch, afterstates):
 @pytest.mark.parametrize("afterstates", [False, True])
 def test_values_of_all_actions_are_those_of_each(torch, afterstates):
     follower = dqn(afterstates=afterstates, **QUICK)
-    follower.learn(FollowerView(BALANCE, X))
+    follower.learn(BALANCE.under(X))
     values, batch = follower._values, follower.replay.sample(np.random.default_rng(0), 50)
     values.block = 7 * 6
     every, places = np.concatenate([q.numpy() for q in values.blocks(batch)]), values.table.index(batch["action"])
@@ -350,7 +350,7 @@ def test_values_of_all_actions_are_those_of_each(torch, afterstates):
 
 def test_targets_of_afterstates_lose_noise_and_no_mean(torch):
     follower = dqn(afterstates=True, steps=12_800, exploration=1.0)
-    follower.learn(FollowerView(BALANCE, X))
+    follower.learn(BALANCE.under(X))
     values, drawn = follower._values, follower.replay.sample(np.random.default_rng(2), 8_000)
     # A bent function in place of the learned value, like it: its mean after each action is known in closed form.
     following = -0.6 * drawn["next_state"][:, 0] ** 2
@@ -364,8 +364,8 @@ def test_targets_of_afterstates_lose_noise_and_no_mean(torch):
 
 def test_shown_the_commitment_it_knows_what_was_true_when(torch):
     follower, other = dqn(observe_commitment=True), np.array([-0.9, 0.4])
-    follower.learn(FollowerView(LINE, X))
-    follower.learn(FollowerView(LINE, other))
+    follower.learn(LINE.under(X))
+    follower.learn(LINE.under(other))
     assert distance(learned_policy(follower), exact_policy(other)) < 0.15
     first = learned_policy(follower)
     follower.policy.shown = follower._inputs.commitment(X)
@@ -374,7 +374,7 @@ def test_shown_the_commitment_it_knows_what_was_true_when(torch):
 
 def test_sac_finds_the_exact_response_of_a_linear_quadratic_game(torch):
     follower = sac()
-    assert follower.learn(FollowerView(LQ, GAIN)) == 6_400
+    assert follower.learn(LQ.under(GAIN)) == 6_400
     lost, error = loss_against_the_best(LQ, GAIN, follower.policy)
     assert lost + 4 * error > 0.0
     assert lost < 0.05  # its value is -2.18
@@ -398,7 +398,7 @@ def test_what_dqn_learns_depends_on_no_unit(torch, times, options):
     for scale in (1.0, times):
         game = replace_game(BALANCE, Dearer, times=scale, temperature=0.2 * scale)
         follower = dqn(**{**QUICK, "steps": 512}, **options)
-        follower.learn(FollowerView(game, X))
+        follower.learn(game.under(X))
         states, acts = np.linspace(-3.0, 3.0, 7)[:, None], np.zeros((7, 1))
         found.append(follower.policy.probabilities(states, acts, np.zeros(7, np.int32)))
     np.testing.assert_array_equal(found[1], found[0])
@@ -412,7 +412,7 @@ def test_what_sac_learns_depends_on_no_unit(torch, times):
         numbers = replace(LQ.numbers, **{n: scale * getattr(LQ.numbers, n) for n in ("state_cost", "action_cost")})
         game = LQ.replace(numbers=numbers, temperature=scale * LQ.temperature)
         follower = sac(**{**QUICK, "steps": 512})
-        follower.learn(FollowerView(game, GAIN))
+        follower.learn(game.under(GAIN))
         states = np.random.default_rng(0).standard_normal((5, 2))
         found.append(follower.policy.moments(states, states @ GAIN.T, np.zeros(5, np.int32)))
     np.testing.assert_array_equal(found[1], found[0])
@@ -426,11 +426,11 @@ def replace_game(game, kind, **changes):
 @pytest.mark.parametrize(("make", "game", "x"), [(dqn, LINE, X), (sac, LQ, GAIN)])
 def test_what_was_stored_learns_on_bit_for_bit(torch, make, game, x):
     follower, twin = make(**QUICK), make(seed=8, **QUICK)
-    follower.learn(FollowerView(game, x))
+    follower.learn(game.under(x))
     twin.game = game
     twin.load_state_dict(from_bytes(to_bytes(follower.state_dict())))
     for player in (follower, twin):
-        player.learn(FollowerView(game, 0.5 * x))
+        player.learn(game.under(0.5 * x))
     for first, second in zip(follower.trained(), twin.trained(), strict=True):
         np.testing.assert_array_equal(first.network.parameters, second.network.parameters)
         np.testing.assert_array_equal(first.target.parameters, second.target.parameters)
@@ -458,9 +458,9 @@ def test_runs_with_it_can_be_stopped_and_resumed(torch, name, game, tmp_path):
 
 def test_a_policy_stays_as_it_was_when_learning_goes_on(torch):
     follower = dqn(**QUICK)
-    follower.learn(FollowerView(LINE, X))
+    follower.learn(LINE.under(X))
     policy, before = follower.policy, learned_policy(follower)
-    follower.learn(FollowerView(LINE, X))
+    follower.learn(LINE.under(X))
     assert follower.policy is not policy
     assert np.abs(learned_policy(follower) - before).max() > 0
     follower.policy = policy
@@ -471,24 +471,24 @@ def test_networks_and_memory_are_kept_or_begun_anew(torch):
     for restart, keep_replay, expected in ((False, True, 384), (False, False, 128), (True, True, 128)):
         follower = dqn(**QUICK, restart=restart, keep_replay=keep_replay)
         for _ in range(3):
-            assert follower.learn(FollowerView(LINE, X)) == 128
+            assert follower.learn(LINE.under(X)) == 128
         assert len(follower.replay) == expected
 
 
 def test_the_first_commitment_may_have_more_steps(torch):
     follower = dqn(**{**QUICK, "first_steps": 401})
-    assert follower.learn(FollowerView(LINE, X)) == 408  # whole steps of eight copies
-    assert follower.learn(FollowerView(LINE, X)) == 128
+    assert follower.learn(LINE.under(X)) == 408  # whole steps of eight copies
+    assert follower.learn(LINE.under(X)) == 128
 
 
 @pytest.mark.parametrize(("make", "game", "x"), [(dqn, LINE, X), (sac, LQ, GAIN)])
 def test_networks_that_diverge_are_an_error(torch, make, game, x):
     follower = make(**QUICK)
-    follower.learn(FollowerView(game, x))
+    follower.learn(game.under(x))
     before = follower.policy
     follower.trained()[-1].network.parameters[:] = np.float32(1e30)
     with pytest.raises(ConvergenceError, match=f"^{follower.name}: expected a finite gradient"):
-        follower.learn(FollowerView(game, x))
+        follower.learn(game.under(x))
     assert follower.policy is before
 
 
@@ -516,7 +516,7 @@ def test_a_run_whose_network_diverges_stops_with_what_it_had(torch, monkeypatch,
 def test_tabular_games_are_refused(torch, name):
     kind, game = follower_class(name), discrete_toy_v0.make_game()
     with pytest.raises(ArgumentError, match=f"{name}.*states are vectors"):
-        kind(kind.Config(), np.random.default_rng(0)).learn(FollowerView(game, np.full((3, 2), 0.5)))
+        kind(kind.Config(), np.random.default_rng(0)).learn(game.under(np.full((3, 2), 0.5)))
 
 
 @pytest.mark.parametrize(
@@ -547,6 +547,6 @@ def test_bad_options_are_refused_by_name(torch, options, message):
 def test_sac_in_the_building(torch):
     game, x = building_thermal_v0.make_game(), np.full(8, 0.5)
     follower = sac(steps=40_000, hidden=(64, 64), action_scale=5.0, learning_rate=3e-3, target_rate=0.05)
-    follower.learn(FollowerView(game, x))
+    follower.learn(game.under(x))
     lost, error = loss_against_the_best(game, x, follower.policy)
     assert lost - 4 * error < 0.05 * abs(game.solve(x).follower_value)

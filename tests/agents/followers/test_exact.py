@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import agents
-from agents.followers import FollowerView, follower_class
+from agents.followers import follower_class
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0, discrete_toy_v0, guided_pendulum_v0
 from stackelberg_envs.errors import ArgumentError, InstabilityError
 from stackelberg_envs.solvers.solving import solve
@@ -21,7 +21,7 @@ def follower(**options):
 def test_it_plays_the_exact_response_without_a_step(game):
     x = 0.6 * game.commitment.high + 0.4 * game.commitment.low
     player = follower()
-    assert player.learn(FollowerView(game, x)) == 0
+    assert player.learn(game.under(x)) == 0
     expected = game.solve(x).policy
     for name in ("on_state", "on_action", "covariance"):
         np.testing.assert_array_equal(getattr(player.policy, name), getattr(expected, name))
@@ -31,26 +31,26 @@ def test_it_plays_the_exact_response_without_a_step(game):
 def test_it_responds_late_on_request():
     game, player = GAMES[1], follower(delay=1)
     first, second = np.full(8, 0.2), np.full(8, 0.8)
-    player.learn(FollowerView(game, first))
-    player.learn(FollowerView(game, second))
+    player.learn(game.under(first))
+    player.learn(game.under(second))
     np.testing.assert_array_equal(player.policy.on_state, game.solve(first).policy.on_state)
 
 
 def test_it_is_exact_in_tabular_games_too():
     game, x, player = discrete_toy_v0.make_game(), np.full((3, 2), 0.5), follower()
-    assert player.learn(FollowerView(game, x)) == 0
+    assert player.learn(game.under(x)) == 0
     np.testing.assert_array_equal(player.policy.reshape(game.array_shape), solve(game, x).response)
 
 
 def test_it_refuses_games_without_an_exact_solution():
     game = guided_pendulum_v0.make_game()
     with pytest.raises(ArgumentError, match="expected a game with an exact solution"):
-        follower().learn(FollowerView(game, np.zeros(game.commitment.shape)))
+        follower().learn(game.under(np.zeros(game.commitment.shape)))
 
 
 def test_it_says_when_it_has_no_response():
     with pytest.raises(InstabilityError, match="spectral radius") as caught:
-        follower().learn(FollowerView(GAMES[0], np.array([[11.0, -10.0]])))
+        follower().learn(GAMES[0].under(np.array([[11.0, -10.0]])))
     assert caught.value.spectral_radius > 1
 
 

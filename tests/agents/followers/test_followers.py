@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agents.followers import FollowerView, follower_class, follower_names
+from agents.followers import follower_class, follower_names
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, UnknownNameError
 from stackelberg_envs.solvers.responses import soft_best_response
@@ -33,7 +33,7 @@ def test_soft_value_iteration_is_the_best_response_to_each_commitment():
     follower = make("soft_value_iteration")
     for scale in (0.0, 0.01, 0.2):
         x = np.full(104, -scale / 105)
-        assert follower.learn(FollowerView(game, x)) == 0
+        assert follower.learn(game.under(x)) == 0
         np.testing.assert_allclose(follower.policy.reshape(104, 1, 4), solve(game, x).response, atol=1e-6)
 
 
@@ -48,7 +48,7 @@ def test_soft_value_iteration_is_the_best_response_to_each_commitment():
 )
 def test_soft_q_learning_closes_the_response_gap(game, limit):
     x = np.random.default_rng(0).dirichlet(np.ones(2), size=game.shape[0])
-    view = FollowerView(game, x)
+    view = game.under(x)
     follower = make("soft_q_learning", steps=3_000_000, least_step=0.01, exploration=0.3)
     assert follower.learn(view) == 3_000_000
     np.testing.assert_allclose(follower.policy.sum(axis=2), 1.0)
@@ -59,7 +59,7 @@ def test_soft_q_learning_closes_the_response_gap(game, limit):
 
 def test_soft_q_learning_finds_the_goal_of_four_rooms_by_itself():
     game = four_rooms_v0.make_game()
-    view = FollowerView(game, np.zeros(104))
+    view = game.under(np.zeros(104))
     follower = make("soft_q_learning", steps=3_000_000, exploration=0.2, least_step=0.02)
     follower.learn(view)
     assert gap(follower, view) < 0.02  # of a value of 0.73
@@ -67,7 +67,7 @@ def test_soft_q_learning_finds_the_goal_of_four_rooms_by_itself():
 
 def test_the_table_is_kept_or_restarted_between_commitments():
     game = discrete_toy_v0.make_game()
-    view = FollowerView(game, np.full((3, 2), 0.5))
+    view = game.under(np.full((3, 2), 0.5))
     kept, restarted = (make("soft_q_learning", steps=3_000, restart=restart) for restart in (False, True))
     for follower in (kept, restarted):
         for _ in range(30):
@@ -76,7 +76,7 @@ def test_the_table_is_kept_or_restarted_between_commitments():
 
 
 def test_equal_generators_learn_equal_tables():
-    view = FollowerView(discrete_toy_v0.make_game(), np.full((3, 2), 0.5))
+    view = discrete_toy_v0.make_game().under(np.full((3, 2), 0.5))
     one, two, other = (make("soft_q_learning", seed=seed, steps=500) for seed in (1, 1, 2))
     for follower in (one, two, other):
         follower.learn(view)

@@ -3,7 +3,6 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.followers import FollowerView
 from agents.followers.hard_best_response import HardBestResponse, HardBestResponseConfig
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError
@@ -26,7 +25,7 @@ def make(**options):
     ids=["toy", "rooms", "rooms with incentives"],
 )
 def test_it_is_the_oracles_hard_best_response(game, x, tie_break):
-    follower, view = make(tie_break=tie_break), FollowerView(game, x)
+    follower, view = make(tie_break=tie_break), game.under(x)
     assert follower.learn(view) == 0
     np.testing.assert_array_equal(follower.policy, hard_best_response(view.primitives, tie_break=tie_break).policy)
     assert ((follower.policy == 0) | (follower.policy == 1)).all()
@@ -48,7 +47,7 @@ def indifferent_game():
 
 @pytest.mark.parametrize(("tie_break", "value"), [("optimistic", 2.0), ("pessimistic", 0.0)])
 def test_ties_go_for_the_leader_or_against_it(tie_break, value):
-    view = FollowerView(indifferent_game(), np.array([[0.5, 0.5]]))
+    view = indifferent_game().under(np.array([[0.5, 0.5]]))
     follower = make(tie_break=tie_break)
     follower.learn(view)
     assert leader_value(view.primitives, follower.policy) == pytest.approx(value)

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from agents.followers import FollowerView, follower_class
+from agents.followers import follower_class
 from agents.followers.expected_sarsa import expected_sarsa
 from agents.followers.soft_q_learning import SoftQLearning
 from agents.followers.tabular import LearningTask
 from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.gymnasium_views import FollowerEnv
-from stackelberg_envs.play.rollout_kernel import GameTables
+from stackelberg_envs.play.rollout import GameTables
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import response_gap
 
@@ -27,7 +27,7 @@ def make(name, seed=0, **options):
 
 
 def view_of(game, seed=0):
-    return FollowerView(game, np.random.default_rng(seed).dirichlet(np.ones(2), size=game.shape[0]))
+    return game.under(np.random.default_rng(seed).dirichlet(np.ones(2), size=game.shape[0]))
 
 
 def sarsa_fixed_point(play, exploration, sweeps=3_000):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import agents
-from agents.followers import Follower, FollowerView, follower_class, follower_names
+from agents.followers import Follower, follower_class, follower_names
 from agents.followers.base import RestartingFollower
 from stackelberg_envs.envs import discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError
@@ -21,7 +21,7 @@ def make(name, seed=0, **options):
 
 
 def view(x):
-    return FollowerView(GAME, x)
+    return GAME.under(x)
 
 
 def policies(follower, commitments=COMMITMENTS):

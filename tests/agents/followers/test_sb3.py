@@ -7,7 +7,6 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.followers import FollowerView
 from agents.followers.sb3 import Sb3, Sb3Config, _observations
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
@@ -70,7 +69,7 @@ def test_every_discrete_algorithm_learns_what_pays(algorithm):
     pytest.importorskip("stable_baselines3")
     game = bandit()
     follower = make(algorithm=algorithm, steps=2_000, model_options={"gamma": 0.5, **QUICK[algorithm]})
-    steps = follower.learn(FollowerView(game, np.zeros((1, 1, 3))))
+    steps = follower.learn(game.under(np.zeros((1, 1, 3))))
     assert 2_000 <= steps < 2_200
     assert follower.policy.shape == (1, 1, 3)
     assert follower.policy[0, 0].argmax() == 1
@@ -81,7 +80,7 @@ def test_every_discrete_algorithm_learns_what_pays(algorithm):
 @pytest.mark.filterwarnings("ignore")
 def test_the_network_is_kept_or_made_anew():
     pytest.importorskip("stable_baselines3")
-    view = FollowerView(bandit(), np.zeros((1, 1, 3)))
+    view = bandit().under(np.zeros((1, 1, 3)))
     kept, restarted = (make(algorithm="A2C", steps=50, restart=restart) for restart in (False, True))
     for follower, same in ((kept, True), (restarted, False)):
         assert follower.learn(view) == 50

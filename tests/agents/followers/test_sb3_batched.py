@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import agents
-from agents.followers import FollowerView
 from agents.followers.sb3 import Sb3, Sb3Config
 from agents.followers.sb3_policies import Categories, ClippedNormal, Greedy, Observations, SquashedNormal
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0, guided_pendulum_v0, tax_design_v0
@@ -97,7 +96,7 @@ def test_the_response_is_that_of_the_model(algorithm, name, kind):
 
     game, follower = GAMES[name], make(algorithm)
     x = admissible(game)
-    assert follower.learn(FollowerView(game, x)) >= 64
+    assert follower.learn(game.under(x)) >= 64
     policy, network = follower.policy, follower.model.policy
     assert type(policy) is kind
     batch = seen(game, x, 2_000)
@@ -137,7 +136,7 @@ def test_actions_are_drawn_by_their_log_prob(algorithm, name):
     pytest.importorskip("stable_baselines3")
     game, follower, n = GAMES[name], make(algorithm), 20_000
     x = admissible(game)
-    follower.learn(FollowerView(game, x))
+    follower.learn(game.under(x))
     batch = tuple(np.repeat(part, n, axis=0) for part in seen(game, x, 1))
     drawn = follower.policy.sample(np.random.default_rng(4), *batch)
 
@@ -173,10 +172,10 @@ def test_later_learning_does_not_change_a_response():
     game, follower = GAMES["pendulum"], make("PPO")
     x = admissible(game)
     batch = seen(game, x, 10)
-    follower.learn(FollowerView(game, x))
+    follower.learn(game.under(x))
     first = follower.policy
     before = first.ask(*batch)[0]
-    follower.learn(FollowerView(game, np.zeros_like(x)))
+    follower.learn(game.under(np.zeros_like(x)))
     np.testing.assert_array_equal(first.ask(*batch)[0], before)
     assert not np.array_equal(follower.policy.ask(*batch)[0], before)
 
@@ -211,7 +210,7 @@ def test_an_algorithm_that_does_not_take_the_actions_is_refused(algorithm, name)
     pytest.importorskip("stable_baselines3")
     game = GAMES[name]
     with pytest.raises(ArgumentError, match=f"algorithm: expected one that takes actions in .*, got '{algorithm}'"):
-        make(algorithm).learn(FollowerView(game, admissible(game)))
+        make(algorithm).learn(game.under(admissible(game)))
 
 
 @pytest.mark.deep
@@ -221,5 +220,5 @@ def test_a_distribution_that_cannot_be_read_is_refused_before_training():
     game = GAMES["pendulum"]
     follower = Sb3(Sb3Config(algorithm="PPO", model_options={"use_sde": True}), np.random.default_rng(0))
     with pytest.raises(ArgumentError, match=r"expected a distribution.*got StateDependentNoiseDistribution"):
-        follower.learn(FollowerView(game, admissible(game)))
+        follower.learn(game.under(admissible(game)))
     assert follower.model.num_timesteps == 0

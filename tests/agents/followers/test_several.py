@@ -7,8 +7,8 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.followers import FollowerView, follower_class
-from agents.followers.several import PerContext, Population, make_follower, members_of, players_of
+from agents.followers import follower_class
+from agents.followers.several import PerContext, Population, make_follower
 from agents.leaders import leader_class
 from agents.runs.experiment import Experiment, ExperimentConfig
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
@@ -52,7 +52,7 @@ def test_two_exact_followers_are_worth_what_one_is():
 def test_a_lone_follower_is_what_it_was():
     follower = made(TOY, seed=3)
     twin = follower_class("soft_q_learning")(follower.config, np.random.default_rng(3))
-    view = FollowerView(TOY, np.full((3, 2), 0.5))
+    view = TOY.under(np.full((3, 2), 0.5))
     assert follower.learn(view) == twin.learn(view)
     assert type(follower) is type(twin)
     np.testing.assert_array_equal(follower.policy, twin.policy)
@@ -61,7 +61,7 @@ def test_a_lone_follower_is_what_it_was():
 def test_every_follower_learns_by_itself_and_the_value_is_their_mean():
     game = TOY.replace(num_followers=3)
     experiment = stepped(game, leader="bchg", steps_per_update=90, **LEARNER)
-    players = players_of(experiment.follower)
+    players = experiment.follower.players
     assert len(players) == 3
     assert experiment.record.follower_steps == 3 * 500
     play = TOY.primitives(np.full((3, 2), 0.5))
@@ -118,7 +118,7 @@ def test_the_leader_sees_the_play_of_all_and_their_mean_response():
     experiment.level = agents.Information.RESPONSE
     experiment.step()
     [seen] = received
-    players = players_of(experiment.follower)
+    players = experiment.follower.players
     np.testing.assert_allclose(seen.response, np.mean([player.policy for player in players], axis=0))
     # Frequencies of the first and of the second half, against each follower's own table: within six standard
     # deviations of a frequency, a false alarm in less than 1e-7 of seeds per entry; the tables differ by more.
@@ -137,10 +137,10 @@ def test_one_follower_per_goal_sees_its_own_goal_only():
     follower = made(ROOMS, "soft_value_iteration", per_context=True)
     assert isinstance(follower, PerContext)
     seen = []
-    for member in members_of(follower):
+    for member in follower.members:
         learn = member.learn
         member.learn = lambda view, learn=learn: (seen.append(view), learn(view))[1]
-    follower.learn(FollowerView(ROOMS, X))
+    follower.learn(ROOMS.under(X))
     assert [view.game.num_contexts for view in seen] == [1, 1]
     for k, view in enumerate(seen):
         assert view.game.facts == {}
@@ -165,9 +165,10 @@ def test_each_goals_follower_has_all_its_steps():
 def test_several_per_context():
     follower = made(ROOMS.replace(num_followers=2), steps=50, per_context=True)
     assert isinstance(follower, Population)
-    assert [type(player) for player in players_of(follower)] == [PerContext, PerContext]
-    assert len(members_of(follower)) == 4
-    draws = {member.rng.random() for member in members_of(follower)}
+    assert [type(player) for player in follower.players] == [PerContext, PerContext]
+    members = [member for player in follower.players for member in player.members]
+    assert len(members) == 4
+    draws = {member.rng.random() for member in members}
     assert len(draws) == 4
 
 
@@ -211,7 +212,7 @@ def test_a_run_with_several_goes_on_where_it_was_stopped(tmp_path, elsewhere, ki
 
 def test_one_that_diverges_among_several_stops_the_run():
     experiment = Experiment(ExperimentConfig(TOY.replace(num_followers=2), follower="soft_value_iteration"))
-    second = members_of(experiment.follower)[1]
+    second = experiment.follower.members[1]
     learn = second.learn
 
     def diverge(view):
@@ -226,7 +227,7 @@ def test_one_that_diverges_among_several_stops_the_run():
 
 def test_no_follower_plays_the_mean_in_an_environment():
     follower = made(TOY.replace(num_followers=2), steps=50)
-    follower.learn(FollowerView(TOY, np.full((3, 2), 0.5)))
+    follower.learn(TOY.under(np.full((3, 2), 0.5)))
     with pytest.raises(ArgumentError, match="expected one, got several"):
         agents.collect(discrete_toy_v0.parallel_env(), np.full((3, 2), 0.5), follower, steps=5)
 

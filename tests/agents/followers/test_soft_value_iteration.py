@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from agents.followers import FollowerView
 from agents.followers.soft_value_iteration import SoftValueIteration, SoftValueIterationConfig
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError
@@ -36,9 +35,9 @@ def plain_sweep(play, q):
 @pytest.mark.parametrize("sweeps", [1, 2, 7])
 def test_n_sweeps_are_n_plain_sweeps_from_the_present_table(game, sweeps):
     follower = make(sweeps=sweeps)
-    q = np.zeros_like(FollowerView(game, some_commitment(game)).primitives.follower_reward)
+    q = np.zeros_like(game.under(some_commitment(game)).primitives.follower_reward)
     for seed in range(3):
-        view = FollowerView(game, some_commitment(game, seed))
+        view = game.under(some_commitment(game, seed))
         assert follower.learn(view) == 0
         for _ in range(sweeps):
             q = plain_sweep(view.primitives, q)
@@ -49,7 +48,7 @@ def test_n_sweeps_are_n_plain_sweeps_from_the_present_table(game, sweeps):
 
 @pytest.mark.parametrize("game", GAMES, ids=lambda game: game.name)
 def test_many_sweeps_and_no_limit_end_in_the_same_place(game):
-    view = FollowerView(game, some_commitment(game))
+    view = game.under(some_commitment(game))
     exact, swept = make(tolerance=1e-11), make(sweeps=5_000)
     exact.learn(view)
     swept.learn(view)
@@ -58,7 +57,7 @@ def test_many_sweeps_and_no_limit_end_in_the_same_place(game):
 
 
 def test_iterates_are_the_policies_on_the_way():
-    view = FollowerView(GAMES[0], some_commitment(GAMES[0]))
+    view = GAMES[0].under(some_commitment(GAMES[0]))
     found = make().iterates(view, [1, 4, 9])
     for sweeps, policy in zip([1, 4, 9], found, strict=True):
         alone = make(sweeps=sweeps)
@@ -69,7 +68,7 @@ def test_iterates_are_the_policies_on_the_way():
 @pytest.mark.parametrize("counts", [[0], [3, 3], [4, 2]])
 def test_iterations_that_do_not_rise_are_refused(counts):
     with pytest.raises(ArgumentError, match="iterations: expected rising numbers of at least 1"):
-        make().iterates(FollowerView(GAMES[0], some_commitment(GAMES[0])), counts)
+        make().iterates(GAMES[0].under(some_commitment(GAMES[0])), counts)
 
 
 @pytest.mark.parametrize(

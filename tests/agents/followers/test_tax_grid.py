@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import agents
-from agents.followers.base import FollowerView
 from agents.followers.exact import TaxGrid, TaxGridConfig
 from stackelberg_envs.envs import bilevel_lqr_v0, tax_design_v0
 from stackelberg_envs.errors import ArgumentError
@@ -19,7 +18,7 @@ def follower(**options):
 
 def test_it_plays_the_exact_response_without_a_step():
     one = follower()
-    assert one.learn(FollowerView(GAME, X)) == 0
+    assert one.learn(GAME.under(X)) == 0
     states, contexts = np.array([[-3.0], [12.5]]), np.array([0, 1])
     actions = np.array([[5, 1, 1, 1], [2, 0, 1, 4]])
     expected = GAME.solve(X).policy.log_prob(states, np.zeros((2, 0)), contexts, actions)
@@ -28,13 +27,13 @@ def test_it_plays_the_exact_response_without_a_step():
 
 def test_a_finer_grid_on_request():
     fine = follower(nodes=12)
-    fine.learn(FollowerView(GAME, X))
+    fine.learn(GAME.under(X))
     assert fine.solution.plan.nodes == 12
 
 
 def test_other_games_and_odd_options_are_refused():
     with pytest.raises(ArgumentError, match="expected no options of its solver, got nodes, tolerance"):
-        follower().learn(FollowerView(bilevel_lqr_v0.make_game(), np.zeros((1, 2))))
+        follower().learn(bilevel_lqr_v0.make_game().under(np.zeros((1, 2))))
     with pytest.raises(ArgumentError, match="nodes"):
         follower(nodes=1)
     with pytest.raises(ArgumentError, match="tolerance"):

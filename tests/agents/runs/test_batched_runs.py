@@ -9,17 +9,18 @@ from gymnasium.spaces import Box
 
 import agents
 import stackelberg_envs as se
-from agents.followers.base import FOLLOWERS, FollowerView
+from agents.followers.base import FOLLOWERS
 from agents.followers.exact import Exact
 from agents.leaders.base import LEADERS, GradientConfig, GradientLeader
 from agents.observing.trajectories import Trajectories
 from agents.runs.collection import collect
-from agents.runs.evaluation import BatchedEvaluation, discounted_return
+from agents.runs.evaluation import VectorEvaluation
 from agents.state import stateful
 from stackelberg_envs.errors import ArgumentError, InstabilityError
-from stackelberg_envs.games.batched import BatchedGame, BatchStep, play
+from stackelberg_envs.games.batched import BatchedGame, BatchStep
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect, sampled_difference_vjp
+from stackelberg_envs.play.rollout import rollout
 
 #: Beyond this the follower of the small game has no finite response.
 LIMIT = 3.0
@@ -180,25 +181,25 @@ def test_a_stopped_run_goes_on_with_the_same_bits(leader, tmp_path):
 def test_play_counts_steps_and_episodes_and_cuts_the_last():
     game = small_game(ends=0.2)
     policy = game.solve(np.zeros(1)).policy
-    seen = play(game, np.zeros(1), policy, np.random.default_rng(0), steps=500)
+    seen = rollout(game.under(np.zeros(1)), policy, np.random.default_rng(0), steps=500)
     lengths = np.diff(seen.offsets)
     assert len(seen.state) == 500 == seen.offsets[-1] and lengths.max() <= game.horizon
     assert seen.terminated[:-1].mean() > 0.9
     # Within an episode each state is the last one's successor.
     inside = np.setdiff1d(np.arange(1, 500), seen.offsets)
     np.testing.assert_array_equal(seen.state[inside], seen.next_state[inside - 1])
-    whole = play(game, np.zeros(1), policy, np.random.default_rng(0), episodes=7)
+    whole = rollout(game.under(np.zeros(1)), policy, np.random.default_rng(0), episodes=7)
     assert len(whole.terminated) == 7
     # An episode ends by itself or at the horizon; the mean length of a geometric one cut at 20 is 4.94, its deviation
     # 4.4; false alarm below 1e-4 at 4 standard errors.
-    many = np.diff(play(game, np.zeros(1), policy, np.random.default_rng(1), episodes=4_000).offsets)
+    many = np.diff(rollout(game.under(np.zeros(1)), policy, np.random.default_rng(1), episodes=4_000).offsets)
     assert abs(many.mean() - (1 - 0.8**20) / 0.2) < 4 * many.std() / np.sqrt(4_000)
 
 
 def test_collect_records_what_an_observer_sees():
     game = small_game()
     follower = Aimed(Aimed.Config(), np.random.default_rng(0))
-    follower.learn(FollowerView(game, np.zeros(1)))
+    follower.learn(game.under(np.zeros(1)))
     seen = collect(game, [0.0], follower, steps=50, rng=0)
     again = Trajectories.from_bytes(seen.to_bytes())
     np.testing.assert_array_equal(again.state, seen.state)
@@ -217,9 +218,9 @@ def test_several_followers_share_the_steps():
 
 def test_a_game_without_a_solver_is_judged_by_play():
     game = small_game()
-    evaluation = BatchedEvaluation(game)
+    evaluation = VectorEvaluation(game)
     follower = Aimed(Aimed.Config(), np.random.default_rng(0))
-    view = FollowerView(game, np.zeros(1))
+    view = game.under(np.zeros(1))
     follower.learn(view)
     exact = evaluation.value(view, follower)
     follower.solution = None
@@ -236,7 +237,7 @@ def test_solve_says_when_no_exact_solution_is_known():
 
 def test_differences_at_samples_are_the_derivative():
     rng = np.random.default_rng(0)
-    seen = play(small_game(), np.zeros(1), Normal(0.0, 1.0), rng, episodes=3)
+    seen = rollout(small_game().under(np.zeros(1)), Normal(0.0, 1.0), rng, episodes=3)
     samples = collect(small_game(), [0.0], Normal(0.0, 1.0), episodes=3, rng=0).samples
     weights = rng.standard_normal(len(samples))
     x = np.array([0.3])
@@ -244,7 +245,3 @@ def test_differences_at_samples_are_the_derivative():
     found = sampled_difference_vjp(Aim(), x, samples, Cotangents(follower_reward=weights))
     assert found[0] == pytest.approx(by_hand, rel=1e-6)
     assert len(seen.state) == 60
-
-
-def test_discounted_return_starts_anew_in_each_episode():
-    assert discounted_return(np.ones(5), np.array([0, 2, 5]), 0.5) == pytest.approx((1.5 + 1.75) / 2)

@@ -15,7 +15,8 @@ from agents.runs.briefing import make_brief
 from agents.runs.curves import COLUMNS
 from stackelberg_envs.conformity.batched import UniformPolicy
 from stackelberg_envs.errors import ArgumentError, CommitmentError, InstabilityError
-from stackelberg_envs.games.batched import play
+from stackelberg_envs.play.rollout import rollout
+from stackelberg_envs.play.session import neutral_commitment
 
 
 class Saying(Leader):
@@ -140,7 +141,7 @@ class Indifferent(RestartingFollower):
 @pytest.mark.parametrize(("every", "episodes"), [(1, 5), (2, 3), (0, 1)])
 def test_games_without_a_solver_play_their_evaluation_episodes_once(monkeypatch, every, episodes):
     played = []
-    monkeypatch.setattr(evaluation, "play", lambda *a, **k: played.append(k["episodes"]) or play(*a, **k))
+    monkeypatch.setattr(evaluation, "rollout", lambda *a, **k: played.append(k["episodes"]) or rollout(*a, **k))
     monkeypatch.setitem(FOLLOWERS, "indifferent", Indifferent)
     options = {"follower": "indifferent", "updates": 4, "steps_per_update": 20}
     record = agents.run("stackelberg/GuidedPendulum-v0", leader="random_search", evaluate_every=every, **options)
@@ -257,9 +258,7 @@ def test_the_neutral_commitment_is_the_one_nearest_to_zero(wandering):
     game = se.make_game(TOY)
     assert record.neutral_value == pytest.approx(se.solve(game, np.full((3, 2), 0.5)).leader_value)
     tax = se.make_game("stackelberg/TaxDesign-v0")
-    np.testing.assert_array_equal(
-        evaluation.neutral_commitment(tax), np.clip(0.0, tax.commitment.low, tax.commitment.high)
-    )
+    np.testing.assert_array_equal(neutral_commitment(tax), np.clip(0.0, tax.commitment.low, tax.commitment.high))
 
 
 def test_the_horizon_of_each_value_is_said():

@@ -19,8 +19,8 @@ from agents.learning.parametrisations import make_parametrisation, unit_of
 from agents.planning.box import BoxObjective, BoxSearchConfig, box_ascend, box_search
 from stackelberg_envs.envs import building_thermal_v0
 from stackelberg_envs.errors import InstabilityError
-from stackelberg_envs.games.batched import play
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
+from stackelberg_envs.play.rollout import rollout
 
 #: Powers of two and of ten at both ends of what is promised, and in between.
 TWOS, TENS = (2.0**-332, 2.0**332), (1e-100, 1e-8, 1e100)
@@ -183,7 +183,9 @@ def test_identified_numbers_have_the_unit_of_the_rewards(c: float) -> None:
         rng = np.random.default_rng(0)
         xs = [np.full(8, level) for level in (0.2, 0.7)]
         models.append(
-            model_class_of(made.model_class).fit([play(made, x, made.solve(x).policy, rng, steps=400) for x in xs])
+            model_class_of(made.model_class).fit(
+                [rollout(made.under(x), made.solve(x).policy, rng, steps=400) for x in xs]
+            )
         )
     one, other = models
     np.testing.assert_allclose(other.numbers.state_cost, c * one.numbers.state_cost, rtol=1e-9)

@@ -11,9 +11,9 @@ from stackelberg_envs.envs import guided_cartpole_v0 as cartpole
 from stackelberg_envs.envs import guided_pendulum_v0 as pendulum
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games import leader_policies
-from stackelberg_envs.games.batched import play
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.samples import Samples, sampled_difference_vjp
+from stackelberg_envs.play.rollout import rollout
 
 IDS = ["stackelberg/GuidedCartPole-v0", "stackelberg/GuidedPendulum-v0"]
 CONTEXT = np.zeros(1, np.int32)
@@ -146,7 +146,7 @@ def test_wind_can_guide_a_cart_that_minds_only_its_pole():
     game = se.make_game(IDS[0])
     earned = []
     for x in (np.zeros(5), np.array([-3.08, -1.14, 0.28, -0.87, 0.95])):
-        told = play(game, x, Regulator(), np.random.default_rng(7), episodes=200)
+        told = rollout(game.under(x), Regulator(), np.random.default_rng(7), episodes=200)
         earned.append((told.leader_reward.sum() / 200, len(told.state) / 200))
     (nothing, alone), (guided, together) = earned
     assert alone > 199
@@ -160,7 +160,7 @@ def test_wind_can_guide_a_cart_that_minds_only_its_pole():
 
 def recorded(game, x, episodes=6):
     limit = float(game.follower_action_space.high[0])
-    told = play(game, x, Uniform(limit), np.random.default_rng(3), episodes=episodes)
+    told = rollout(game.under(x), Uniform(limit), np.random.default_rng(3), episodes=episodes)
     context = np.repeat(told.context, np.diff(told.offsets))
     return Samples(told.state, told.leader_action, told.follower_action, told.next_state, context)
 

@@ -9,8 +9,9 @@ from gymnasium.spaces import Box, Discrete
 
 import stackelberg_envs as se
 from stackelberg_envs.errors import ConformityError, GameError
-from stackelberg_envs.games.batched import BatchedGame, BatchStep, begin_states, draw_leader_actions, make_step, play
+from stackelberg_envs.games.batched import BatchedGame, BatchStep, begin_states, draw_leader_actions, make_step
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect
+from stackelberg_envs.play.rollout import rollout
 
 ONE = np.zeros(1, np.int32)
 
@@ -70,7 +71,7 @@ def shop(**changes):
 
 
 def played(game):
-    return play(game, np.array([0.5]), Buys(), np.random.default_rng(0), steps=10)
+    return rollout(game.under(np.array([0.5])), Buys(), np.random.default_rng(0), steps=10)
 
 
 def test_discrete_actions_arrive_as_rows_of_one_integer():

@@ -8,11 +8,11 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import CommitmentError, GameError
-from stackelberg_envs.games.batched import play
 from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.linear_forms import LinearGaussianPolicy
 from stackelberg_envs.games.samples import Samples, sampled_difference_vjp
+from stackelberg_envs.play.rollout import rollout
 
 LQR = bilevel_lqr_v0.make_game()
 BUILDING = building_thermal_v0.make_game()
@@ -125,7 +125,7 @@ def test_building_noise():
 @GAMES
 def test_equal_generators_give_equal_play(game):
     x = 0.2 * some_commitment(game)
-    records = [play(game, x, game.solve(x).policy, np.random.default_rng(3), steps=350) for _ in range(2)]
+    records = [rollout(game.under(x), game.solve(x).policy, np.random.default_rng(3), steps=350) for _ in range(2)]
     for name in ("state", "leader_action", "follower_action", "next_state", "leader_reward", "follower_reward"):
         np.testing.assert_array_equal(getattr(records[0], name), getattr(records[1], name))
     assert len(records[0].state) == 350
@@ -170,7 +170,7 @@ def test_a_linear_gaussian_policy_draws_what_its_density_says():
 
 def recorded(game, seed=0, steps=300):
     x = 0.2 * some_commitment(game, seed) + 0.1
-    record = play(game, x, game.solve(x).policy, np.random.default_rng(seed), steps=steps)
+    record = rollout(game.under(x), game.solve(x).policy, np.random.default_rng(seed), steps=steps)
     context = np.repeat(record.context, np.diff(record.offsets))
     return x, Samples(record.state, record.leader_action, record.follower_action, record.next_state, context)
 

@@ -5,7 +5,7 @@ import pytest
 
 import stackelberg_envs as se
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0, random_tabular_v0, tax_design_v0
-from stackelberg_envs.games.batched import play
+from stackelberg_envs.play.rollout import rollout
 
 
 def paid_one_per_step(horizon, **changes):
@@ -82,7 +82,7 @@ BATCHED = [
 def test_batched_episodes_are_worth_what_play_brings(game, x):
     """Five standard errors at a fixed seed: one draw in 10^6 would fail."""
     solution = game.solve(x)
-    seen = play(game, x, solution.response, np.random.default_rng(0), episodes=2_000)
+    seen = rollout(game.under(x), solution.response, np.random.default_rng(0), episodes=2_000)
     steps = np.arange(len(seen.state)) - np.repeat(seen.offsets[:-1], np.diff(seen.offsets))
     bonus = -game.temperature * solution.response.log_prob(
         seen.state, seen.leader_action, np.repeat(seen.context, np.diff(seen.offsets)), seen.follower_action

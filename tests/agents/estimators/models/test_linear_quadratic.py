@@ -10,9 +10,9 @@ import pytest
 from agents.estimators.models.published import model_class_of
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import ArgumentError, InstabilityError
-from stackelberg_envs.games.batched import play
 from stackelberg_envs.games.linear_forms import LinearGaussianPolicy, LinearNumbers
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
+from stackelberg_envs.play.rollout import rollout
 
 LQR = bilevel_lqr_v0.make_game()
 BUILDING = building_thermal_v0.make_game()
@@ -27,7 +27,9 @@ def commitments(game, count, seed):
 
 def played(game, count=8, steps=1250, seed=0, policy=None):
     rng = np.random.default_rng(seed)
-    return [play(game, x, policy or game.solve(x).policy, rng, steps=steps) for x in commitments(game, count, seed)]
+    return [
+        rollout(game.under(x), policy or game.solve(x).policy, rng, steps=steps) for x in commitments(game, count, seed)
+    ]
 
 
 def test_bilevel_lqr_is_recovered_to_rounding_from_a_thousand_steps():

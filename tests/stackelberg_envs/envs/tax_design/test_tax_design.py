@@ -12,9 +12,9 @@ from scipy.optimize import minimize
 from agents.estimators.models.published import model_class_of
 from stackelberg_envs.envs import tax_design_v0
 from stackelberg_envs.errors import ArgumentError, CommitmentError, GameError
-from stackelberg_envs.games.batched import play
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.samples import Samples, sampled_difference_vjp
+from stackelberg_envs.play.rollout import rollout
 
 GAME = tax_design_v0.make_game()
 HOUSES = tax_design_v0.make_game(num_households=2)
@@ -166,7 +166,7 @@ def test_play_is_worth_the_exact_values(game, x):
     """At horizon 100 what is left out is less than 0.003; the grid's error is far smaller still."""
     game = game.replace(horizon=100)
     N, solution = 1_500, game.solve(x)
-    record = play(game, x, solution.policy, np.random.default_rng(5), episodes=N)
+    record = rollout(game.under(x), solution.policy, np.random.default_rng(5), episodes=N)
     contexts = np.repeat(record.context, 100)
     chosen = solution.policy.log_prob(record.state, record.leader_action, contexts, record.follower_action)
     kinds = record.state[::100, 1].astype(int) if game.typed_states else record.context
@@ -243,7 +243,7 @@ def test_the_best_known_value_belongs_to_the_published_numbers_alone():
 def test_households_are_identified_from_ten_thousand_steps():
     """Preferences and weights to rounding; what is drawn within 4.5 standard errors of the means of the draws."""
     x, steps = np.full(4, 0.3), 10_000
-    record = play(GAME, x, GAME.solve(x).policy, np.random.default_rng(9), steps=steps)
+    record = rollout(GAME.under(x), GAME.solve(x).policy, np.random.default_rng(9), steps=steps)
     model = model_class_of(GAME.model_class).fit([record])
     found, truth, episodes = model.households, GAME.households, len(record.context)
     np.testing.assert_allclose(found.preferences, truth.preferences, rtol=1e-6)
@@ -261,7 +261,7 @@ def test_households_are_identified_from_ten_thousand_steps():
 
 def test_the_optimum_of_the_model_is_that_of_the_game():
     x = np.full(4, 0.3)
-    record = play(GAME, x, GAME.solve(x).policy, np.random.default_rng(10), steps=10_000)
+    record = rollout(GAME.under(x), GAME.solve(x).policy, np.random.default_rng(10), steps=10_000)
     model = model_class_of(GAME.model_class).fit([record])
 
     def loss(rates):
@@ -275,7 +275,7 @@ def test_the_optimum_of_the_model_is_that_of_the_game():
 def test_identification_with_types_in_the_state_a_private_temperature_and_compressed_records():
     game = HOUSES.replace(publish_temperature=False, temperature=0.2)
     rng = np.random.default_rng(11)
-    records = [play(game, x, game.solve(x).policy, rng, steps=2_000) for x in (np.full(4, 0.3), UNEVEN)]
+    records = [rollout(game.under(x), game.solve(x).policy, rng, steps=2_000) for x in (np.full(4, 0.3), UNEVEN)]
     family = model_class_of(game.model_class)
     model = family.fit([family.compress(record) for record in records])
     assert model.households.preferences == pytest.approx(game.households.preferences, rel=1e-6)
@@ -303,7 +303,7 @@ def test_other_households_are_identified_too(seed):
     x = rng.uniform(0.0, 0.9, 4)
     found = (
         model_class_of(game.model_class)
-        .fit([play(game, x, game.solve(x, nodes=4).policy, rng, steps=4_000)])
+        .fit([rollout(game.under(x), game.solve(x, nodes=4).policy, rng, steps=4_000)])
         .households
     )
     np.testing.assert_allclose(found.preferences, households.preferences, atol=1e-6)
@@ -314,7 +314,7 @@ def test_other_households_are_identified_too(seed):
 def test_a_type_never_seen_keeps_even_preferences():
     x = np.full(4, 0.3)
     game = GAME.replace(context_probabilities=np.array([1.0, 0.0]))
-    record = play(game, x, game.solve(x).policy, np.random.default_rng(12), steps=1_000)
+    record = rollout(game.under(x), game.solve(x).policy, np.random.default_rng(12), steps=1_000)
     found = model_class_of(game.model_class).fit([record]).households
     np.testing.assert_allclose(found.probabilities, [6 / 7, 1 / 7])
     np.testing.assert_allclose(found.preferences, [(0.6, 0.3, 0.1), (1 / 3, 1 / 3, 1 / 3)], rtol=1e-6)
@@ -322,7 +322,7 @@ def test_a_type_never_seen_keeps_even_preferences():
 
 def test_what_identification_refuses():
     x = np.full(4, 0.3)
-    record = play(GAME, x, GAME.solve(x).policy, np.random.default_rng(0), steps=300)
+    record = rollout(GAME.under(x), GAME.solve(x).policy, np.random.default_rng(0), steps=300)
     blind = type(record)(**{**vars(record), "follower_reward": None})
     with pytest.raises(ArgumentError, match="follower_reward"):
         model_class_of(GAME.model_class).fit([blind])

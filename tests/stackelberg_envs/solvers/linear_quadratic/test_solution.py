@@ -7,8 +7,8 @@ from scipy.optimize import minimize
 
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import CommitmentError, InstabilityError
-from stackelberg_envs.games.batched import play
 from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, LinearProblem, QuadraticReward
+from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.solvers.linear_quadratic.closed_loop import closed_loop, discounted_sum
 from stackelberg_envs.solvers.linear_quadratic.leader_value import bump_rewards, bump_value, quadratic_value
 from stackelberg_envs.solvers.linear_quadratic.riccati import linear_best_response, riccati
@@ -297,7 +297,9 @@ def test_hypergradient_of_a_bump_in_random_games(seed):
 
 
 def discounted_returns(game, x, episodes, seed, discount=None):
-    record = play(game, np.asarray(x, float), game.solve(x).policy, np.random.default_rng(seed), episodes=episodes)
+    record = rollout(
+        game.under(np.asarray(x, float)), game.solve(x).policy, np.random.default_rng(seed), episodes=episodes
+    )
     discount = game.leader_discount if discount is None else discount
     weights = discount ** np.arange(game.horizon)
     shape = (episodes, game.horizon)

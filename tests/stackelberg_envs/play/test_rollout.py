@@ -6,7 +6,7 @@ from scipy import stats
 
 from stackelberg_envs import jit
 from stackelberg_envs.envs import random_tabular_v0
-from stackelberg_envs.play.rollout_kernel import GameTables, tabular_rollout
+from stackelberg_envs.play.rollout import GameTables, tabular_rollout
 
 #: Each statistical test below rejects a correct sampler once in 10^5 seeds; the seeds are fixed.
 FALSE_ALARM = 1e-5

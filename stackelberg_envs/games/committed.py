@@ -1,0 +1,101 @@
+"""A game under a commitment: made once by ``game.under(x)``, and handed to whoever learns, plays or judges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.commitments.base import Effect
+from stackelberg_envs.games.primitives import Primitives
+from stackelberg_envs.games.tabular_checks import checked_effect, require_follower_scale, require_scale
+
+if TYPE_CHECKING:
+    from stackelberg_envs.games.batched import AnyGame, BatchedGame
+    from stackelberg_envs.games.tabular import TabularGame
+
+__all__ = ["Committed", "CommittedTabular", "CommittedVector"]
+
+
+@dataclass(frozen=True, eq=False)
+class Committed:
+    """The decision process that followers face once the leader has committed; ``game.under(x)`` makes it.
+
+    Attributes
+    ----------
+    game
+        The game.
+    commitment
+        The x in force; it has been checked.
+    """
+
+    game: AnyGame
+    commitment: Array
+
+    @property
+    def primitives(self) -> Primitives:
+        """The arrays of a tabular game under the commitment: planners read them, learners sample from them.
+
+        Raises
+        ------
+        ArgumentError
+            The game is not tabular.
+        """
+        raise ArgumentError(f"expected a tabular game, under a commitment by its under(x), got {self.game.name!r}")
+
+
+@dataclass(frozen=True, eq=False)
+class CommittedVector(Committed):
+    """A game whose states are vectors, under a commitment."""
+
+    game: BatchedGame
+
+
+@dataclass(frozen=True, eq=False)
+class CommittedTabular(Committed):
+    """A tabular game under a commitment; its arrays are made when they are first asked for, and kept."""
+
+    game: TabularGame
+
+    @cached_property
+    def effect(self) -> Effect:
+        """What the commitment changes.
+
+        Raises
+        ------
+        GameError
+            It does not fit the game.
+        """
+        return checked_effect(self.game.commitment.effect(self.commitment), self.game)
+
+    @cached_property
+    def primitives(self) -> Primitives:
+        """The game's arrays under the commitment: planners read them, learners sample from them.
+
+        Raises
+        ------
+        GameError
+            What the commitment changes does not fit the game, or has no finite values.
+        """
+        game, effect, base = self.game, self.effect, self.game.uncommitted
+        K, S, A, B = game.num_contexts, *game.shape
+        changed: dict[str, Any] = {}
+        if effect.leader_policy is not None:
+            changed["leader_policy"] = np.tile(effect.leader_policy, (K, 1)) if K > 1 else effect.leader_policy
+        if effect.follower_reward is not None:
+            own = base.follower_reward.reshape(K, S, A, B) + effect.follower_reward
+            require_follower_scale(own, game, "commitment: the follower_reward under it")
+            changed["follower_reward"] = own.reshape(K * S, A, B)
+        if effect.leader_reward is not None:
+            own = base.leader_reward.reshape(K, S, A, B) + effect.leader_reward
+            require_scale(own, game.leader_discount, game.temperature, "commitment: the leader_reward under it")
+            changed["leader_reward"] = own.reshape(K * S, A, B)
+        if effect.transition is not None:
+            changed["transition"] = effect.transition.joint(K)
+            if game.believed_transition is None:
+                changed["believed_transition"] = changed["transition"]
+        return replace(base, **changed)

@@ -1,0 +1,40 @@
+"""A game under a commitment: x is checked when it is made, arrays are made once."""
+
+import numpy as np
+import pytest
+
+import stackelberg_envs as se
+from stackelberg_envs.errors import ArgumentError, CommitmentError
+from stackelberg_envs.games.commitments.base import Commitment
+from stackelberg_envs.games.committed import Committed
+
+TOY, LQR = se.make_game("stackelberg/DiscreteToy-v0"), se.make_game("stackelberg/BilevelLqr-v0")
+
+
+@pytest.mark.parametrize("game", [TOY, LQR])
+def test_x_is_checked_where_the_game_is_put_under_it(game):
+    x = 0.5 * (game.commitment.low + game.commitment.high)
+    committed = game.under(x.tolist())
+    assert isinstance(committed, Committed)
+    assert committed.game is game
+    np.testing.assert_array_equal(committed.commitment, game.commitment.check(x))
+    with pytest.raises(CommitmentError):
+        game.under(np.full(7, np.nan))
+
+
+def test_arrays_are_those_of_the_game_and_made_once(monkeypatch):
+    checks = []
+    check = Commitment.check
+    monkeypatch.setattr(Commitment, "check", lambda self, x: checks.append(1) or check(self, x))
+    committed = TOY.under(np.full((3, 2), 0.5))
+    first = committed.primitives
+    assert committed.primitives is first
+    assert committed.effect is committed.effect
+    assert len(checks) == 1
+    np.testing.assert_array_equal(first.leader_policy, TOY.primitives(np.full((3, 2), 0.5)).leader_policy)
+
+
+def test_games_of_vectors_have_no_arrays():
+    committed = LQR.under(np.zeros(LQR.commitment.shape))
+    with pytest.raises(ArgumentError, match="expected a tabular game"):
+        _ = committed.primitives
