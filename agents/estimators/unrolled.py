@@ -21,7 +21,7 @@ from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled
 from stackelberg_envs.solvers.soft import BestResponse, Flows, LeaderEvaluation, Primitives, SoftSolution
-from stackelberg_envs.solvers.soft.best_response import gibbs_policy, soft_bellman_backup
+from stackelberg_envs.solvers.soft.best_response import Operator, SoftBackup, soft_bellman_backup
 from stackelberg_envs.solvers.soft.linear import next_values, push_flow
 
 __all__ = ["Sweeps", "UnrolledSolution", "WarmStart", "unrolled_plan"]
@@ -191,49 +191,21 @@ def unrolled_plan(game: Primitives, sweeps: int, start: WarmStart) -> UnrolledSo
 
 
 def _respond(game: Primitives, sweeps: int, start: Array) -> BestResponse:
-    shape = game.follower_reward.shape
-    q, soft, values, policy = np.empty(shape), np.empty(shape[:2]), np.empty(shape[0]), np.empty(shape)
-    believed = game.believed_transition
-    lists = (game.follower_reward, believed.successors, believed.probabilities, game.leader_policy, game.continuing)
-    values[:], residual = start, 0.0
-    for part in _parts(sweeps, believed.probabilities.size):
-        residual = _backed_up(*lists, game.follower_discount, game.temperature, part, q, soft, values)
-    gibbs_policy(q, soft, game.temperature, policy)
+    backup, residual = SoftBackup(game), 0.0
+    backup.out[:] = start
+    for part in _parts(sweeps, game.believed_transition.probabilities.size):
+        residual = _backed_up(backup.operator, part, backup.q, backup.values, backup.out)
     error = residual * game.follower_discount / (1.0 - game.follower_discount)
-    return BestResponse(q, soft, values, policy, error)
+    return BestResponse(backup.q, backup.values, backup.out, backup.policy(), error)
 
 
 @compiled
-def _backed_up(
-    reward: Array,
-    successors: IntArray,
-    probabilities: Array,
-    leader_policy: Array,
-    continuing: Array,
-    discount: float,
-    temperature: float,
-    sweeps: int,
-    q: Array,
-    soft_values: Array,
-    out: Array,
-) -> float:
+def _backed_up(operator: Operator, sweeps: int, q: Array, soft_values: Array, out: Array) -> float:
     """Soft Bellman backups of `out`, one after the other, which is overwritten; returns the last residual."""
     values = out.copy()
     residual = 0.0
     for _ in range(sweeps):
-        residual, _largest = soft_bellman_backup(
-            reward,
-            successors,
-            probabilities,
-            leader_policy,
-            continuing,
-            discount,
-            temperature,
-            values,
-            q,
-            soft_values,
-            out,
-        )
+        residual, _largest = soft_bellman_backup(*operator, values, q, soft_values, out)
         values[:] = out
     return residual
 

@@ -32,6 +32,7 @@ from stackelberg_envs.solvers.soft.precise_bounds import Bounds
 
 __all__ = [
     "BestResponse",
+    "Operator",
     "Response",
     "SoftBackup",
     "gibbs_policy",
@@ -50,6 +51,9 @@ LEAST_TEMPERATURE = 1e-290
 LARGEST = 1e290
 #: exp of this is a thousandth of the unit of rounding.
 LEAST_EXPONENT = -43.0
+
+#: A soft Bellman operator, as :func:`soft_bellman_backup` takes it.
+Operator = tuple[Array, IntArray, Array, Array, Array, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,30 +104,26 @@ class Response:
 
 
 class SoftBackup:
-    """One soft Bellman operator with its work arrays; see :func:`soft_bellman_backup`."""
+    """One soft Bellman operator with its work arrays; see :func:`soft_bellman_backup`.
+
+    Attributes
+    ----------
+    operator
+        The first arguments of that function.
+    """
 
     def __init__(self, game: Primitives) -> None:
         shape = game.follower_reward.shape
         self.q: Array = np.empty(shape)
         self.values, self.out = np.empty(shape[:2]), np.empty(shape[0])
-        self.game = game
+        self.game, believed = game, game.believed_transition
+        lists = game.follower_reward, believed.successors, believed.probabilities
+        leader, numbers = (game.leader_policy, game.continuing), (game.follower_discount, game.temperature)
+        self.operator: Operator = *lists, *leader, *numbers
 
     def __call__(self, state_values: Array) -> tuple[float, float]:
         """Back up into `q`, `values` and `out`; return the largest changes and entries of `out`."""
-        game = self.game
-        return soft_bellman_backup(
-            game.follower_reward,
-            game.believed_transition.successors,
-            game.believed_transition.probabilities,
-            game.leader_policy,
-            game.continuing,
-            game.follower_discount,
-            game.temperature,
-            state_values,
-            self.q,
-            self.values,
-            self.out,
-        )
+        return soft_bellman_backup(*self.operator, state_values, self.q, self.values, self.out)
 
     def policy(self) -> Array:
         """Return the Gibbs policy of the last backup."""
