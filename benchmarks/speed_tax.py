@@ -38,7 +38,7 @@ def milliseconds(function, repetitions):
 def plain_value_iteration(game, solution):
     """Soft value iteration over all actions of both types, each with its own row of next assets."""
     actions = every_action(game.rules)
-    grid = solution.plan.types[0].saving.problem.grid
+    grid = solution.types[0].saving.problem.grid
     moves = (1 - X[0]) * actions.hours - actions.consumption.sum(axis=1)
     move, which = np.unique(moves.round(12), return_inverse=True)
     mean = np.clip(grid.nodes[:, None] + move, -100, 100)
@@ -68,14 +68,14 @@ def response_table(repetitions):
         begin = time.process_time()
         plain = plain_value_iteration(game, solution)
         slow = 1e3 * (time.process_time() - begin)
-        difference = max(np.abs(a - b).max() for a, b in zip(plain, solution.plan.values, strict=True))
+        difference = max(np.abs(a - b).max() for a, b in zip(plain, solution.values, strict=True))
         if difference > 1e-4:
             raise SystemExit(f"the two solvers differ by {difference:.1e}")
-        start = game.solve(0.98 * X).plan.values
+        start = game.solve(0.98 * X).values
         cold = milliseconds(lambda g=game: g.solve(X, tolerance=TOLERANCE), repetitions)
         warm = milliseconds(lambda g=game, s=start: g.solve(X, tolerance=TOLERANCE, start=s), repetitions)
         full = milliseconds(lambda g=game: g.solve(X, tolerance=TOLERANCE).gradient, repetitions)
-        S = len(solution.plan.types[0].saving.problem.grid)
+        S = len(solution.types[0].saving.problem.grid)
         print(f"{temperature:12g}{S:7d}{cold:8.1f}{warm:8.1f}{full:17.1f}{slow:10.0f}{slow / cold:8.0f}"
               f"{solution.grid_error:17.1e}{'' if cold <= TARGET else '   target of 100 ms MISSED'}")  # fmt: skip
 

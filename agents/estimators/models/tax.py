@@ -14,23 +14,24 @@ zero, a straight line below). The numbers are estimated from steps under any com
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.envs.tax_design.asset_grid import group_values
 from stackelberg_envs.envs.tax_design.economy import (
     GOODS,
     Households,
     TaxFamily,
+    TaxProblem,
     TaxRules,
     consumption_utility,
     every_action,
 )
-from stackelberg_envs.envs.tax_design.plan import TaxPlan, solve_tax
+from stackelberg_envs.envs.tax_design.saving import group_values
+from stackelberg_envs.envs.tax_design.solution import TaxSolution, solve_tax
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.trajectories import Trajectories
 
@@ -83,49 +84,27 @@ class CompressedTaxRecord:
 
 
 @dataclass(frozen=True, eq=False)
-class TaxModel:
-    """An identified economy.
+class TaxModel(TaxProblem):
+    """An identified economy: the households' numbers, and a private temperature, are estimates."""
 
-    Attributes
-    ----------
-    rules, households
-        The economy; the households' numbers are estimates.
-    leader_discount, follower_discount, temperature
-        As in the game; a private temperature is an estimate.
-    """
-
-    rules: TaxRules
-    households: Households
-    leader_discount: float
-    follower_discount: float
-    temperature: float
-    #: Soft values of the last plan at each scale of the temperature, where the next one starts.
+    #: Soft values of the last solution at each scale of the temperature, where the next one starts.
     _last: dict[float, tuple[Array, ...]] = field(default_factory=dict, repr=False)
 
-    def plan(self, x: Array, scale: float = 1.0) -> TaxPlan:
+    def solve(self, x: Array, scale: float = 1.0) -> TaxSolution:
         """Return everything exact about one commitment in the model, at `scale` times the temperature."""
-        made = solve_tax(
-            self.rules,
-            self.households,
-            np.asarray(x, dtype=np.float64),
-            temperature=scale * self.temperature,
-            follower_discount=self.follower_discount,
-            leader_discount=self.leader_discount,
-            nodes=MODEL_NODES,
-            tolerance=MODEL_TOLERANCE,
-            start=self._last.get(scale),
-        )
+        problem, rates = replace(self, temperature=scale * self.temperature), np.asarray(x, dtype=np.float64)
+        made = solve_tax(problem, rates, nodes=MODEL_NODES, tolerance=MODEL_TOLERANCE, start=self._last.get(scale))
         self._last[scale] = made.values
         return made
 
     def value(self, x: Array, scale: float = 1.0) -> float:
         """Return J in the model."""
-        return self.plan(x, scale).leader_value
+        return self.solve(x, scale).leader_value
 
     def value_and_gradient(self, x: Array, scale: float = 1.0) -> tuple[float, Array]:
         """Return J and dJ/dx in the model, the households' response included."""
-        made = self.plan(x, scale)
-        return made.leader_value, made.direct_gradient + made.response_gradient
+        made = self.solve(x, scale)
+        return made.leader_value, made.gradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,8 +177,18 @@ class TaxModelClass:
         temperature = self.family.temperature
         if temperature is None:
             temperature = self._estimated_temperature(households, records[-TEMPERATURE_RECORDS:])
+        return self._model(households, temperature)
+
+    def _model(self, households: Households, temperature: float) -> TaxModel:
+        family = self.family
         return TaxModel(
-            self.family.rules, households, self.family.leader_discount, self.family.follower_discount, temperature
+            rules=family.rules,
+            households=households,
+            leader_discount=family.leader_discount,
+            follower_discount=family.follower_discount,
+            temperature=temperature,
+            horizon=family.horizon,
+            typed_states=family.typed_states,
         )
 
     def _households(self, records: list[CompressedTaxRecord]) -> Households:
@@ -231,10 +220,7 @@ class TaxModelClass:
         spread = max(float(np.ptp(utility - work)) for utility in goods)
 
         def loss(logarithm: float) -> float:
-            temperature = spread * float(np.exp(logarithm))
-            model = TaxModel(
-                self.family.rules, households, self.family.leader_discount, self.family.follower_discount, temperature
-            )
+            model = self._model(households, spread * float(np.exp(logarithm)))
             return -sum(_log_likelihood(model, record) for record in records)
 
         found = minimize_scalar(loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded", options={"xatol": 1e-4})
@@ -346,7 +332,7 @@ class _Design:
 
 
 def _log_likelihood(model: TaxModel, record: CompressedTaxRecord) -> float:
-    made, total = model.plan(record.commitment), 0.0
+    made, total = model.solve(record.commitment), 0.0
     every = every_action(model.rules)
     number = every.number(record.actions)
     for k, one in enumerate(made.types):

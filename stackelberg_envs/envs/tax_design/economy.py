@@ -35,6 +35,7 @@ __all__ = [
     "EveryAction",
     "Households",
     "TaxFamily",
+    "TaxProblem",
     "TaxRules",
     "asset_utility",
     "consumption_slopes",
@@ -207,7 +208,7 @@ class TaxFamily:
         K.
     typed_states
         Whether the type of a household is in its state; else it is the context.
-    leader_discount, follower_discount
+    leader_discount, follower_discount, horizon
         As in the game.
     temperature
         None where it is private.
@@ -219,6 +220,34 @@ class TaxFamily:
     leader_discount: float
     follower_discount: float
     temperature: float | None
+    horizon: int
+
+
+@dataclass(frozen=True, eq=False)
+class TaxProblem:
+    """All that the exact solution of an economy depends on, the game's own or identified from play.
+
+    Attributes
+    ----------
+    rules, households
+        The economy.
+    leader_discount, follower_discount
+        In [0, 1), per step.
+    temperature
+        Weight of the households' entropy, reward units.
+    horizon
+        Steps of an episode; it matters to values of episodes.
+    typed_states
+        Whether the type of a household is the second entry of its state; else it is the context.
+    """
+
+    rules: TaxRules
+    households: Households
+    leader_discount: float
+    follower_discount: float
+    temperature: float
+    horizon: int
+    typed_states: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,7 +85,7 @@ def _draw_assets(canvas: Canvas, frame: Frame) -> None:
         canvas.text(PLOT_TOP + PLOT_HEIGHT + 8, _column(assets) - 4 * len(f"{assets}"), f"{assets}", MUTED, size=SMALL)
     if frame.x is not None:
         edges = np.arange(-REACH, REACH + BIN, BIN)
-        shares = [_shares(one, edges) for one in frame.game.solve(frame.x, nodes=4).plan.types]
+        shares = [_shares(one, edges) for one in frame.game.solve(frame.x, nodes=4).types]
         tallest = max(float(share.max()) for share in shares)
         for kind, share in enumerate(shares):
             _draw_histogram(canvas, edges, share / tallest, kind, len(shares))

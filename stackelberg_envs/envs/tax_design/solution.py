@@ -1,173 +1,226 @@
-"""The exact answers of tax design: the solution on the grid of assets, and the policy of the households in it."""
+"""The exact solution of tax design on a grid of assets: values, best responses, hypergradients.
+
+The 1,250 actions of a household move its assets in 130 ways, so they collapse by log-sum-exp to 130 groups of a
+saving problem (:mod:`stackelberg_envs.envs.tax_design.saving`).
+
+Letters: K household types, B actions, G groups of actions that move the assets alike, S nodes of the grid.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.envs.tax_design.asset_grid import SavingPlan, group_values, pieces
-from stackelberg_envs.envs.tax_design.economy import every_action
-from stackelberg_envs.envs.tax_design.group_policy import GroupPolicy, draw_groups, group_log_probabilities
-from stackelberg_envs.envs.tax_design.plan import TaxPlan, TypePlan
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.envs.tax_design.asset_grid import AssetGrid, make_grid
+from stackelberg_envs.envs.tax_design.economy import (
+    EveryAction,
+    Households,
+    TaxProblem,
+    TaxRules,
+    asset_utility,
+    consumption_slopes,
+    consumption_utility,
+    every_action,
+    welfare,
+    welfare_slopes,
+)
+from stackelberg_envs.envs.tax_design.policy import TaxPolicy
+from stackelberg_envs.envs.tax_design.saving import (
+    DEFAULT_TOLERANCE,
+    SavingProblem,
+    SavingSolution,
+    cut_value,
+    endless_value,
+    entropy_bonus,
+    flows,
+    group_values,
+    solve_saving,
+)
 from stackelberg_envs.solvers.episode import EpisodeValues
-from stackelberg_envs.solvers.planned import PlannedSolution
+from stackelberg_envs.solvers.solution import Solution
 
-__all__ = ["TaxPolicy", "TaxSolution"]
+__all__ = ["TaxSolution", "TypeSolution", "solve_tax"]
 
 #: What a finer grid changes, times this, bounds what the grid adds: errors fall at least by half from one to the next.
 GRID_ALLOWANCE = 2.0
 #: Of what the solution's linear systems and sums lose, relative.
 ROUNDING = 1e-11
 
-Actions = NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False)
-class TaxPolicy:
-    """The soft best response of all types of household, at any assets.
-
-    The Gibbs policy of ``Q(m, b) = reward + discount W(m + displacement of b)``, with W interpolated between its knots
-    (quintic Hermite); neither the policy nor the state is rounded to the grid.
-
-    Parameters
-    ----------
-    plan
-        The solution it comes from.
-    typed_states
-        Whether the type of a household is the second entry of its state; else it is the context.
-    """
-
-    plan: TaxPlan
-    typed_states: bool = False
-
-    @cached_property
-    def _ends(self) -> list[Array]:
-        """For each type, running sums of the probabilities within groups; group g covers (g, g + 1]."""
-        return [np.cumsum(one.within) for one in self.plan.types]
-
-    @cached_property
-    def _pieces(self) -> list[Array]:
-        responses = [(one.saving.problem.grid, one.saving.response.coefficients) for one in self.plan.types]
-        return [pieces(grid, coefficients) for grid, coefficients in responses]
-
-    def _types(self, states: Array, contexts: IntArray) -> NDArray[np.integer]:
-        return states[:, 1].astype(np.intp) if self.typed_states else np.asarray(contexts)
-
-    def sample(self, rng: np.random.Generator, states: Array, leader_actions: Array, contexts: IntArray) -> Actions:
-        """Draw actions, shape (n, 4): first the group, then the action within it."""
-        del leader_actions
-        kinds, u = self._types(states, contexts), rng.random((len(states), 2))
-        out = np.empty((len(states), 4), np.int64)
-        for k, one in enumerate(self.plan.types):
-            rows = np.flatnonzero(kinds == k)
-            if rows.size:
-                drawn = self._groups(k, states[rows, 0], u[rows, 0])
-                out[rows] = self._within(one, self._ends[k], drawn, u[rows, 1])
-        return out
-
-    def _groups(self, kind: int, assets: Array, u: Array) -> NDArray[np.int64]:
-        out = np.empty(len(assets), np.int64)
-        draw_groups(u, assets, self._group_policy(kind), out)
-        return out
-
-    def _group_policy(self, kind: int) -> GroupPolicy:
-        """Return the policy of one type over groups."""
-        problem = self.plan.types[kind].saving.problem
-        arrays = problem.displacement, problem.follower_group, self._pieces[kind]
-        grid, discount = problem.grid, problem.follower_discount
-        return GroupPolicy(*arrays, grid.low, grid.high, discount, problem.temperature)
-
-    @staticmethod
-    def _within(one: TypePlan, ends: Array, group: NDArray[np.integer], u: Array) -> Actions:
-        actions = every_action(one.rules)
-        place = np.searchsorted(ends, group + u)
-        last = np.append(actions.first[1:], len(ends)) - 1
-        # Rounding in the running sums must not lead into a neighbouring group.
-        return np.asarray(actions.order[np.clip(place, actions.first[group], last[group])])
-
-    def log_prob(self, states: Array, leader_actions: Array, contexts: IntArray, actions: Actions) -> Array:
-        """Return the log-probability of actions of shape (n, 4), shape (n,)."""
-        del leader_actions
-        kinds, out = self._types(states, contexts), np.empty(len(states))
-        for k, one in enumerate(self.plan.types):
-            rows = np.flatnonzero(kinds == k)
-            every = every_action(one.rules)
-            number, of_group = every.number(actions[rows]), np.empty(len(rows))
-            group_log_probabilities(every.group[number], states[rows, 0], self._group_policy(k), of_group)
-            out[rows] = of_group + one.log_within[number]
-        return out
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class TaxSolution(PlannedSolution[TaxPlan]):
-    """Everything exact about one schedule of taxes, on the grid of assets.
+class TypeSolution:
+    """The solution for one type of household.
 
     Attributes
     ----------
-    policy
-        The households' soft best response.
-    horizon
-        Play steps after which an episode is cut.
+    saving
+        The saving problem of the groups of actions, solved.
+    log_within, within
+        Of each action within its group, its log-probability and its probability, shape (B,), in the order of
+        :func:`every_action`.
+    direct_gradient, response_gradient
+        dJ/dx of this type, with the response held fixed, and the part through it; shape (4,).
     """
 
-    policy: TaxPolicy
-    horizon: int
+    rules: TaxRules
+    x: Array
+    preferences: Array
+    saving: SavingSolution
+    log_within: Array
+    action_utility: Array
+    action_welfare: Array
+
+    @cached_property
+    def within(self) -> Array:  # noqa: D102 - under Attributes
+        return np.exp(self.log_within)
+
+    @cached_property
+    def follower_reward(self) -> Array:
+        """What the response pays the follower in a step, without entropy bonus, at the nodes, shape (S,)."""
+        problem, actions = self.saving.problem, every_action(self.rules)
+        entropy = -np.add.reduceat(self.within * self.log_within, actions.first)
+        plain = problem.follower_group - problem.temperature * entropy
+        return np.asarray(problem.follower_state + self.saving.response.policy @ plain)
+
+    def episode_values(self, horizon: int) -> tuple[float, float, float]:
+        """Leader's value, follower's with entropy bonus, and follower's without, of an episode cut at the horizon."""
+        problem, response = self.saving.problem, self.saving.response
+        leader = problem.leader_state + response.policy @ problem.leader_group
+        regularised = problem.follower_state + response.policy @ problem.follower_group
+        regularised = regularised + entropy_bonus(problem, response)
+        return (
+            cut_value(self.saving, leader, problem.leader_discount, horizon),
+            cut_value(self.saving, regularised, problem.follower_discount, horizon),
+            cut_value(self.saving, self.follower_reward, problem.follower_discount, horizon),
+        )
+
+    @cached_property
+    def _gradients(self) -> tuple[Array, Array]:
+        """Chain the derivatives by group through rewards and displacements to the rates."""
+        actions, flow, group = every_action(self.rules), flows(self.saving), every_action(self.rules).group
+        by_leader = self.within * flow.occupancy[group]
+        centred = self.action_welfare - self.saving.problem.leader_group[group]
+        by_follower = self.within * flow.response[group] + by_leader * centred / self.saving.problem.temperature
+        direct = by_leader @ welfare_slopes(self.rules, self.x, actions.hours, actions.consumption)
+        slopes = consumption_slopes(self.action_utility, self.x[1:], self.preferences)
+        response = np.concatenate([[0.0], by_follower @ slopes])
+        direct[0] -= flow.direct_move @ actions.group_hours
+        response[0] -= flow.response_move @ actions.group_hours
+        return direct, response
 
     @property
-    def response(self) -> TaxPolicy:
-        """The households' soft best response: another name of `policy`, the one that solutions of all games know."""
-        return self.policy
+    def direct_gradient(self) -> Array:  # noqa: D102 - under Attributes
+        return self._gradients[0]
+
+    @property
+    def response_gradient(self) -> Array:  # noqa: D102
+        return self._gradients[1]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TaxSolution(Solution):
+    """Everything exact about one schedule of taxes, on a grid of assets.
+
+    What the grid adds to an error is estimated: twice the difference to a finer grid.
+
+    Attributes
+    ----------
+    problem, x
+        The economy and the rates.
+    types
+        The solution for each type of household.
+    nodes, tolerance
+        Of the grid, per panel, and of the response on it.
+    """
+
+    problem: TaxProblem
+    x: Array
+    types: tuple[TypeSolution, ...]
+    nodes: int
+    tolerance: float
+
+    @cached_property
+    def policy(self) -> TaxPolicy:
+        """The households' soft best response."""
+        return TaxPolicy(self.types, self.problem.typed_states)
+
+    @cached_property
+    def leader_value(self) -> float:
+        """J(x), reward units."""
+        return float(self._mean([one.saving.leader_value for one in self.types]))
+
+    @cached_property
+    def follower_value(self) -> float:
+        """The mean over types of the entropy-regularised value at the initial distribution."""
+        return float(self._mean([one.saving.follower_value for one in self.types]))
+
+    @cached_property
+    def follower_reward_value(self) -> float:
+        """The mean over types of the discounted reward alone, without entropy bonus, over endless play."""
+        discount = self.problem.follower_discount
+        return float(self._mean([endless_value(one.saving, one.follower_reward, discount) for one in self.types]))
 
     @cached_property
     def episode(self) -> EpisodeValues:
         """What an episode is worth as it is played, cut at the game's horizon."""
-        return EpisodeValues(self.horizon, *self.plan.episode_values(self.horizon))
+        horizon = self.problem.horizon
+        return EpisodeValues(horizon, *map(float, self._mean([one.episode_values(horizon) for one in self.types])))
+
+    @cached_property
+    def direct_gradient(self) -> Array:
+        """Derivative dJ/dx with the responses held fixed, shape (4,)."""
+        return self._mean([one.direct_gradient for one in self.types])
+
+    @cached_property
+    def response_gradient(self) -> Array:
+        """The part of dJ/dx that goes through the responses, shape (4,)."""
+        return self._mean([one.response_gradient for one in self.types])
+
+    @property
+    def values(self) -> tuple[Array, ...]:
+        """Soft values of each type at the nodes: pass them as `start` for a nearby commitment."""
+        return tuple(one.saving.response.values for one in self.types)
 
     @property
     def type_values(self) -> Array:
         """What each type contributes, J(x) if all households were of it, shape (K,)."""
-        return np.array([one.saving.leader_value for one in self.plan.types])
+        return np.array([one.saving.leader_value for one in self.types])
 
     @cached_property
-    def refined(self) -> TaxPlan:
+    def refined(self) -> TaxSolution:
         """The same solved on a grid of half as many nodes more, for the grid errors."""
-        return self.plan.on_grid(self.plan.nodes + max(2, self.plan.nodes // 2))
+        finer = self.nodes + max(2, self.nodes // 2)
+        return solve_tax(self.problem, self.x, nodes=finer, tolerance=self.tolerance)
 
     @property
     def leader_value_error(self) -> float:
-        """Bound on the error of `leader_value`; see :attr:`value_error`."""
+        """Bound on the error of `leader_value`, reward units."""
         return self._stated(self.leader_value, self.refined.leader_value)
 
     @property
     def follower_value_error(self) -> float:
-        """Bound on the error of `follower_value`; see :attr:`value_error`."""
-        own = max(one.saving.response.error for one in self.plan.types)
+        """Bound on the error of `follower_value`, reward units."""
+        own = max(one.saving.response.error for one in self.types)
         return own + self._stated(self.follower_value, self.refined.follower_value)
-
-    @property
-    def value_error(self) -> float:
-        """Bound on the errors of `leader_value` and `follower_value`, reward units.
-
-        What the grid adds is estimated: twice the difference to a finer grid.
-        """
-        return max(self.leader_value_error, self.follower_value_error)
 
     @property
     def policy_error(self) -> float:
         """Bound on the error of the probability of any group of actions that move the assets alike, at the nodes."""
-        own = max(one.saving.response.policy_error for one in self.plan.types)
-        pairs = zip(self.plan.types, self.refined.types, strict=True)
+        own = max(one.saving.response.policy_error for one in self.types)
+        pairs = zip(self.types, self.refined.types, strict=True)
         return own + GRID_ALLOWANCE * max(_policy_distance(one.saving, finer.saving) for one, finer in pairs)
 
     @property
     def gradient_error(self) -> float:
-        """Bound on the error of every entry of `gradient`; see :attr:`value_error`."""
-        finer = self.refined
-        return self._stated(self.gradient, finer.direct_gradient + finer.response_gradient)
+        """Bound on the error of every entry of `gradient`."""
+        return self._stated(self.gradient, self.refined.gradient)
+
+    def _mean(self, values: Sequence[Array | float | tuple[float, ...]]) -> Array:
+        return np.tensordot(self.problem.households.probabilities, np.asarray(values), axes=1)
 
     @staticmethod
     def _stated(mine: Array | float, finer: Array | float) -> float:
@@ -185,8 +238,73 @@ class TaxSolution(PlannedSolution[TaxPlan]):
         return abs(self.refined.follower_value - self.follower_value)
 
 
-def _policy_distance(mine: SavingPlan, finer: SavingPlan) -> float:
+def _policy_distance(mine: SavingSolution, finer: SavingSolution) -> float:
     """Return the largest difference of the probability of a group, at the nodes of the first."""
     q = group_values(finer.problem, finer.response.coefficients, mine.problem.grid.nodes)
     weights = np.exp((q - q.max(axis=1, keepdims=True)) / finer.problem.temperature)
     return float(np.abs(mine.response.policy - weights / weights.sum(axis=1, keepdims=True)).max())
+
+
+def solve_tax(
+    problem: TaxProblem,
+    x: Array,
+    *,
+    nodes: int,
+    tolerance: float = DEFAULT_TOLERANCE,
+    start: Sequence[Array] | None = None,
+) -> TaxSolution:
+    """Return the soft best responses of all types to the rates x, and what they are worth.
+
+    Parameters
+    ----------
+    problem
+        The economy.
+    x
+        Income tax and three VAT rates, shape (4,).
+    nodes
+        Of the grid, per panel; see :func:`stackelberg_envs.envs.tax_design.asset_grid.make_grid`.
+    tolerance
+        Bound on the error of the best response on the grid: of the probability of every group of actions.
+    start
+        ``solution.values`` of a nearby commitment on the same grid.
+    """
+    rules, households, temperature = problem.rules, problem.households, problem.temperature
+    grid = make_grid(rules.low, rules.high, float(households.noise), nodes)
+    actions = every_action(rules)
+    action_welfare = welfare(rules, x, actions.hours, actions.consumption)
+    common = {
+        "grid": grid,
+        "displacement": (1.0 - x[0]) * actions.group_hours - actions.group_spending,
+        "follower_state": asset_utility(households, grid.nodes),
+        "leader_state": np.minimum(grid.nodes, 0.0) if rules.count_debt else np.zeros(len(grid)),
+        "initial": _initial(grid, households),
+    }
+    types = []
+    for k, preferences in enumerate(households.preferences):
+        utility = consumption_utility(actions.consumption, x[1:], preferences)
+        soft, log_within = _collapse(utility - households.disutility * actions.hours**2, actions, temperature)
+        saving = SavingProblem(
+            **common,
+            follower_group=soft,
+            leader_group=np.add.reduceat(np.exp(log_within) * action_welfare, actions.first),
+            follower_discount=problem.follower_discount,
+            leader_discount=problem.leader_discount,
+            temperature=temperature,
+        )
+        solved = solve_saving(saving, tolerance=tolerance, start=None if start is None else start[k])
+        types.append(TypeSolution(rules, x, preferences, solved, log_within, utility, action_welfare))
+    return TaxSolution(problem, x, tuple(types), nodes, tolerance)
+
+
+def _initial(grid: AssetGrid, households: Households) -> Array:
+    z = (grid.nodes - households.initial_mean) / households.initial_deviation
+    weights = grid.weights * np.exp(-0.5 * z**2)
+    return np.asarray(weights / weights.sum())
+
+
+def _collapse(rewards: Array, actions: EveryAction, temperature: float) -> tuple[Array, Array]:
+    """Return the soft maximum of the rewards by group, shape (G,), and log Gibbs weights within it, shape (B,)."""
+    top = np.maximum.reduceat(rewards, actions.first)
+    weights = np.exp((rewards - top[actions.group]) / temperature)
+    soft = top + temperature * np.log(np.add.reduceat(weights, actions.first))
+    return soft, (rewards - soft[actions.group]) / temperature

@@ -28,7 +28,7 @@ def test_it_plays_the_exact_response_without_a_step():
 def test_a_finer_grid_on_request():
     fine = follower(nodes=12)
     fine.learn(GAME.under(X))
-    assert fine.solution.plan.nodes == 12
+    assert fine.solution.nodes == 12
 
 
 def test_other_games_and_odd_options_are_refused():

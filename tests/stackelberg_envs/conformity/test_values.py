@@ -9,8 +9,9 @@ import stackelberg_envs as se
 from stackelberg_envs.conformity.clauses import FALSE_ALARM, require_mean
 from stackelberg_envs.conformity.values import check_batched_values, check_tabular_values
 from stackelberg_envs.envs import tax_design_v0
+from stackelberg_envs.envs.tax_design import game as tax_game
 from stackelberg_envs.errors import ConformityError
-from stackelberg_envs.solvers.solution import Solution
+from stackelberg_envs.solvers.soft.solution import TabularSolution
 
 TOY = "stackelberg/DiscreteToy-v0"
 
@@ -35,16 +36,16 @@ def test_a_value_that_play_does_not_earn_is_found_in_any_unit(c, name, monkeypat
     """Off by a tenth: the value of an episode, which play earns, or that of endless play, which follows from it."""
     game = in_units(se.make_game(TOY, leader_discount=0.9, follower_discount=0.9), c)
     x = np.full((3, 2), 0.5)
-    right = Solution.episode.func
+    right = TabularSolution.episode.func
     with monkeypatch.context() as patch:
         patch.setattr(
-            Solution, "episode", property(lambda s: replace(right(s), **{name: 1.1 * getattr(right(s), name)}))
+            TabularSolution, "episode", property(lambda s: replace(right(s), **{name: 1.1 * getattr(right(s), name)}))
         )
         with pytest.raises(ConformityError, match=r"exact value|leader_value|follower_value"):
             check_tabular_values(game, x, np.random.default_rng(0))
     if name != "follower_reward_value":
-        wrong = getattr(Solution, name).fget
-        monkeypatch.setattr(Solution, name, property(lambda s: 1.1 * wrong(s)))
+        wrong = getattr(TabularSolution, name).fget
+        monkeypatch.setattr(TabularSolution, name, property(lambda s: 1.1 * wrong(s)))
         with pytest.raises(ConformityError, match=name):
             check_tabular_values(game, x, np.random.default_rng(0))
 
@@ -55,7 +56,7 @@ def in_turn(rng, probabilities, n):
 
 def test_households_of_which_play_favours_a_type_are_found(monkeypatch):
     """Types one after the other, always from the first on: a third more of it among three households."""
-    monkeypatch.setattr(tax_design_v0, "_types_in_turn", in_turn)
+    monkeypatch.setattr(tax_game, "_types_in_turn", in_turn)
     for n in (1, 4):
         check = tax_design_v0.make_game(num_households=n, horizon=3, leader_discount=0.3, follower_discount=0.3)
         se.check_game(check)
@@ -64,7 +65,7 @@ def test_households_of_which_play_favours_a_type_are_found(monkeypatch):
 
 
 def test_households_whose_solution_weighs_types_otherwise_are_found(monkeypatch):
-    monkeypatch.setattr(tax_design_v0, "_types_in_turn", lambda rng, p, n: (rng.random(n) < 2 / 3).astype(int))
+    monkeypatch.setattr(tax_game, "_types_in_turn", lambda rng, p, n: (rng.random(n) < 2 / 3).astype(int))
     with pytest.raises(ConformityError, match="play is worth the solution's leader_value"):
         check_batched_values(
             tax_design_v0.make_game(num_households=3), np.array([0.0, 2.0, 0.0, 0.64]), np.random.default_rng(0)

@@ -99,7 +99,7 @@ def test_a_tolerance_that_the_grid_cannot_reach_is_refused():
     game, x = tax_design_v0.make_game(), np.full(4, 0.3)
     with pytest.raises(ConvergenceError, match=r"expected an error of at most 1\.0e-13 of every probability"):
         game.solve(x, tolerance=1e-13)
-    assert max(one.saving.response.policy_error for one in game.solve(x, tolerance=0.0).plan.types) < 1e-9
+    assert max(one.saving.response.policy_error for one in game.solve(x, tolerance=0.0).types) < 1e-9
 
 
 @pytest.mark.parametrize(("game", "x"), [*LINEAR[1:], (tax_design_v0.make_game(), np.full(4, 0.3))])

@@ -50,7 +50,7 @@ def test_households_stand_at_their_assets_in_the_colour_of_their_type():
 
 
 def test_histogram_is_where_best_responses_are():
-    one = se.tax_design_v0.make_game().solve(X).plan.types[0]
+    one = se.tax_design_v0.make_game().solve(X).types[0]
     edges = np.arange(-60.0, 61.0, 4.0)
     share = rendering_tax._shares(one, edges)
     middles = 0.5 * (edges[1:] + edges[:-1])

@@ -172,10 +172,10 @@ def test_play_is_worth_the_exact_values(game, x):
     kinds = record.state[::100, 1].astype(int) if game.typed_states else record.context
     weights = np.tile(0.9 ** np.arange(100), N)
     for rewards, values in (
-        (record.leader_reward, [one.saving.leader_value for one in solution.plan.types]),
+        (record.leader_reward, [one.saving.leader_value for one in solution.types]),
         (
             record.follower_reward - game.temperature * chosen,
-            [one.saving.follower_value for one in solution.plan.types],
+            [one.saving.follower_value for one in solution.types],
         ),
     ):
         returns = (weights * rewards).reshape(N, 100).sum(axis=1)

@@ -5,9 +5,9 @@ import pytest
 from scipy.special import logsumexp
 
 from stackelberg_envs.envs import tax_design_v0
-from stackelberg_envs.envs.tax_design import asset_grid
-from stackelberg_envs.envs.tax_design.economy import asset_utility, every_action, welfare
-from stackelberg_envs.envs.tax_design.plan import solve_tax
+from stackelberg_envs.envs.tax_design import asset_grid, saving
+from stackelberg_envs.envs.tax_design.economy import TaxProblem, asset_utility, every_action, welfare
+from stackelberg_envs.envs.tax_design.solution import solve_tax
 from stackelberg_envs.errors import ConvergenceError
 
 GAME = tax_design_v0.make_game()
@@ -58,7 +58,7 @@ def all_actions_method(game, x, k, nodes):
 @pytest.mark.parametrize(("x", "k", "temperature"), [(START, 0, 0.1), (UNEVEN, 1, 0.1), (UNEVEN, 0, 0.3)])
 def test_values_agree_with_soft_value_iteration_over_all_actions(x, k, temperature):
     game = GAME.replace(temperature=temperature)
-    one = game.solve(x, nodes=6).plan.types[k].saving
+    one = game.solve(x, nodes=6).types[k].saving
     leader, follower = all_actions_method(game, x, k, 6)
     assert one.leader_value == pytest.approx(leader, abs=2e-5)
     assert one.follower_value == pytest.approx(follower, abs=2e-6)
@@ -66,7 +66,7 @@ def test_values_agree_with_soft_value_iteration_over_all_actions(x, k, temperatu
 
 def test_the_soft_best_response_is_a_fixed_point_to_its_tolerance():
     exact, rough = (GAME.solve(UNEVEN, tolerance=tolerance) for tolerance in (1e-10, 1e-2))
-    for one, other in zip(exact.plan.types, rough.plan.types, strict=True):
+    for one, other in zip(exact.types, rough.types, strict=True):
         assert one.saving.response.error < 2e-10
         difference = np.abs(one.saving.response.values - other.saving.response.values).max()
         assert difference <= other.saving.response.error
@@ -74,14 +74,14 @@ def test_the_soft_best_response_is_a_fixed_point_to_its_tolerance():
 
 def test_a_start_from_nearby_saves_steps_and_ends_in_the_same_place():
     cold, near = GAME.solve(UNEVEN), GAME.solve(1.02 * UNEVEN)
-    warm = GAME.solve(UNEVEN, start=near.plan.values)
+    warm = GAME.solve(UNEVEN, start=near.values)
     assert warm.leader_value == pytest.approx(cold.leader_value, abs=1e-8)
-    for one, other in zip(warm.plan.types, cold.plan.types, strict=True):
+    for one, other in zip(warm.types, cold.types, strict=True):
         assert one.saving.response.steps < other.saving.response.steps
 
 
 def test_a_bound_that_cannot_be_reached_is_reported(monkeypatch):
-    monkeypatch.setattr(asset_grid, "MAX_NEWTON_STEPS", 2)
+    monkeypatch.setattr(saving, "MAX_NEWTON_STEPS", 2)
     with pytest.raises(ConvergenceError, match="reached"):
         GAME.solve(START)
 
@@ -135,10 +135,10 @@ def test_the_error_of_the_grid_falls_and_is_reported():
 def test_default_grid_keeps_every_soft_value_to_a_millionth():
     """Between the nodes as well: the values of the finer grid are read where the coarser one has its nodes."""
     default, fine = (GAME.solve(UNEVEN, nodes=nodes) for nodes in (8, 16))
-    for one, other in zip(default.plan.types, fine.plan.types, strict=True):
+    for one, other in zip(default.types, fine.types, strict=True):
         problem, coefficients = other.saving.problem, other.saving.response.coefficients
         m = one.saving.problem.grid.nodes
-        q = asset_grid.group_values(problem, coefficients, m)
+        q = saving.group_values(problem, coefficients, m)
         values = problem.temperature * logsumexp(q / problem.temperature, axis=1) + asset_utility(GAME.households, m)
         error = np.abs(values - one.saving.response.values)
         assert error[np.abs(m) < 60].max() < 1e-6
@@ -204,9 +204,7 @@ def test_values_at_the_published_start_and_contribution_of_both_types():
 
 
 def test_solution_of_the_function_is_that_of_the_game():
-    made = solve_tax(
-        GAME.rules, GAME.households, START, temperature=0.1, follower_discount=0.9, leader_discount=0.9, nodes=8
-    )
+    made = solve_tax(TaxProblem(GAME.rules, GAME.households, 0.9, 0.9, 0.1, horizon=200), START, nodes=8)
     assert made.leader_value == GAME.solve(START).leader_value
 
 
@@ -214,14 +212,14 @@ def test_who_must_pay_for_work_does_not_and_cannot_leave_debt():
     solution = GAME.solve([1.2, 0.1, 0.6, 1.5])
     assert solution.leader_value == pytest.approx(-51.41, abs=0.005)
     hours = np.mean(
-        [one.saving.response.policy @ every_action(GAME.rules).group_hours for one in solution.plan.types], axis=0
+        [one.saving.response.policy @ every_action(GAME.rules).group_hours for one in solution.types], axis=0
     )
-    assert hours[np.abs(solution.plan.types[0].saving.problem.grid.nodes) < 95].max() < 0.25
+    assert hours[np.abs(solution.types[0].saving.problem.grid.nodes) < 95].max() < 0.25
 
 
 def test_who_cannot_fall_deeper_into_debt_spends_and_three_units_above_works():
     """At the best rates for temperature 0.1."""
-    one, actions = GAME.solve((0.63849, 0.0, 0.0, 0.0)).plan.types[0].saving, every_action(GAME.rules)
+    one, actions = GAME.solve((0.63849, 0.0, 0.0, 0.0)).types[0].saving, every_action(GAME.rules)
     at = [np.abs(one.problem.grid.nodes - assets).argmin() for assets in (-100.0, -97.0)]
     spending, hours = one.response.policy[at] @ actions.group_spending, one.response.policy[at] @ actions.group_hours
     assert spending[0] > 14 and hours[0] < 1
