@@ -28,7 +28,7 @@ from scipy.optimize import minimize
 import stackelberg_envs as se
 from agents.observing.brief import Information
 from agents.planning.theta import Objective, SearchConfig, ascend, continue_down, vertices
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.envs.four_rooms_v0 import LOWEST_INCENTIVE, ONE_GOAL, TWO_GOALS
 from stackelberg_envs.solvers.soft import solve_primitives
 

@@ -20,7 +20,7 @@ import agents
 import stackelberg_envs as se
 from agents.estimators import boltzmann_covariance, tabulate
 from agents.leaders.bchg import Bchg, BchgConfig
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 
 TEMPERATURES = (0.05, 0.01, 0.005)
 SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)

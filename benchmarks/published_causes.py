@@ -34,7 +34,8 @@ from published_figures import (
 import stackelberg_envs as se
 from agents.estimators.unrolled import unrolled_plan
 from agents.leaders.amd import Amd
-from agents.runs.briefing import level_of, make_brief, redact
+from agents.observing.brief import redact
+from agents.runs.briefing import level_of, make_brief
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import Flows
 
@@ -118,7 +119,7 @@ def run(part, name, temperature, penalty, seed, updates, options):
         values = best.state_values
         setting = PARTS[part]
         seen = watch(game, x, play, best.policy, setting["steps"], setting["walkers"], play_rng)
-        leader.update(redact(seen, level, best))
+        leader.update(redact(seen, level, best.policy))
     return float(np.mean(reports))
 
 

@@ -29,8 +29,9 @@ from published.four_rooms import PublishedBchg, PublishedHpgd, PublishedNaive
 
 import stackelberg_envs as se
 from agents.leaders import leader_class
+from agents.observing.brief import redact
 from agents.observing.trajectories import Trajectories
-from agents.runs.briefing import level_of, make_brief, redact
+from agents.runs.briefing import level_of, make_brief
 from stackelberg_envs.play.rollout import GameTables, tabular_rollout
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import leader_value
@@ -183,7 +184,7 @@ def run(part, name, temperature, penalty, seed, options):
         best = soft_best_response(play, start=values)
         values = best.state_values
         seen = watch(game, x, play, best.policy, setting["steps"], setting["walkers"], play_rng)
-        leader.update(redact(seen, level, best))
+        leader.update(redact(seen, level, best.policy))
     final = game.primitives(leader.commit())
     return float(np.mean(reports)), float(leader_value(final, soft_best_response(final).policy))
 

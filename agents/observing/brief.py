@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -15,7 +15,7 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.samples import ActionSpec, ModelClass
 
-__all__ = ["Brief", "Information"]
+__all__ = ["Brief", "Information", "redact"]
 
 
 class Information(IntEnum):
@@ -123,3 +123,12 @@ class Brief:
             return None
         S, A, B = self.num_states, self.num_leader_actions, self.num_follower_actions
         return np.broadcast_to(extra, (self.num_contexts, S, A, B)).reshape(self.table_shape)
+
+
+def redact(seen: Trajectories, level: Information, policy: Any) -> Trajectories:
+    """Return the trajectories with just what a level of information includes; `policy` is the follower's."""
+    if level < Information.REWARDS_OBSERVED:
+        return seen.without("follower_reward")
+    if level < Information.RESPONSE or not isinstance(policy, np.ndarray):
+        return seen
+    return replace(seen, response=policy)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,12 @@ from agents.leaders import Leader, leader_names
 from agents.leaders.base import LEADERS
 from agents.learning.parametrisations import make_parametrisation
 from agents.observing.brief import Brief, Information
-from agents.observing.trajectories import Trajectories
-from agents.runs.collection import HasPolicy
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.games.samples import ActionSpec
 from stackelberg_envs.games.tabular import TabularGame
 
-__all__ = ["kind_of", "level_of", "make_brief", "redact", "require_kind"]
+__all__ = ["kind_of", "level_of", "make_brief", "require_kind"]
 
 
 def kind_of(game: AnyGame) -> str:
@@ -106,12 +103,3 @@ def _vectors(game: BatchedGame) -> dict[str, Any]:
         "follower_actions": ActionSpec.of(game.follower_action_space),
         "model_class": model_class_of(game.model_class),
     }
-
-
-def redact(seen: Trajectories, level: Information, follower: HasPolicy) -> Trajectories:
-    """Return the trajectories with just what a level of information includes."""
-    if level < Information.REWARDS_OBSERVED:
-        return seen.without("follower_reward")
-    if level < Information.RESPONSE or not isinstance(follower.policy, np.ndarray):
-        return seen
-    return replace(seen, response=follower.policy)

@@ -5,22 +5,20 @@ Apart from :mod:`agents.observing.trajectories`, so that what leaders import can
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from agents.observing.trajectories import Trajectories, concatenate
+from agents.observing.trajectories import Trajectories
 from agents.runs.env_collection import Policy, collect_from_env
 from stackelberg_envs.arrays import require_count
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.batched import AnyGame, BatchedGame
-from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.games.tabular import TabularGame
-from stackelberg_envs.play.rollout import rollout
+from stackelberg_envs.play.rollout import rollout_of
 
-__all__ = ["HasPolicy", "collect", "observed_play"]
+__all__ = ["HasPolicy", "collect"]
 
 
 class HasPolicy(Protocol):
@@ -80,28 +78,7 @@ def collect(
     if not isinstance(game, TabularGame | BatchedGame):
         return collect_from_env(game, x, follower, steps=steps, episodes=episodes, rng=rng)
     policies = [getattr(player, "policy", player) for player in getattr(follower, "players", [follower])]
-    return observed_play(game.under(x), policies, rng, steps=steps, episodes=episodes)
-
-
-def observed_play(
-    committed: Committed,
-    policies: Sequence[Any],
-    rng: np.random.Generator,
-    *,
-    steps: int | None = None,
-    episodes: int | None = None,
-) -> Trajectories:
-    """Return the play of followers by their policies: an equal part of the steps each, or so many episodes."""
-    n = len(policies)
-    # What does not divide goes to the first.
-    shares = [None] * n if steps is None else [steps // n + (i < steps % n) for i in range(n)]
-    return concatenate(
-        [
-            rollout(committed, policy, rng, steps=share, episodes=episodes)
-            for policy, share in zip(policies, shares, strict=True)
-            if share != 0
-        ]
-    )
+    return rollout_of(game.under(x), policies, rng, steps=steps, episodes=episodes)
 
 
 def _generator(rng: Any) -> np.random.Generator:

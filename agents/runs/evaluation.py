@@ -14,8 +14,13 @@ from stackelberg_envs.games.batched import BatchedGame
 from stackelberg_envs.games.committed import CommittedTabular, CommittedVector
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.play.rollout import rollout
-from stackelberg_envs.solvers.responses import soft_best_response
-from stackelberg_envs.solvers.soft import BestResponse, episode_values, leader_value, response_gap
+from stackelberg_envs.solvers.soft import (
+    BestResponse,
+    episode_values,
+    leader_value,
+    response_gap,
+    soft_best_response,
+)
 
 __all__ = ["EVALUATION_EPISODES", "Evaluation", "TabularEvaluation", "VectorEvaluation", "evaluation_of"]
 

@@ -17,12 +17,10 @@ from agents.followers.several import make_follower
 from agents.followers.training import Trainer
 from agents.leaders import Leader
 from agents.leaders.base import recommendation
-from agents.observing.brief import Brief, Information
+from agents.observing.brief import Brief, Information, redact
 from agents.observing.trajectories import Trajectories
 from agents.options import Count, Natural, Options, Positive
-from agents.runs.briefing import level_of, make_brief, redact
 from agents.runs.checkpoints import write_checkpoint
-from agents.runs.collection import observed_play
 from agents.runs.curves import Curve, checked_diagnostics
 from agents.runs.ending import meanings, responding, theta_giving
 from agents.runs.evaluation import evaluation_of
@@ -41,9 +39,10 @@ from stackelberg_envs.errors import (
 )
 from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.play.rollout import rollout_of
 from stackelberg_envs.play.session import neutral_commitment
 
-__all__ = ["ExperimentConfig", "Progress", "level_of", "make_brief", "redact"]
+__all__ = ["Experiment", "ExperimentConfig", "Progress"]
 
 #: Halvings of a step that left the follower without a finite response, before the whole step is taken back.
 MAX_HALVINGS = 10
@@ -175,7 +174,7 @@ class Experiment:
         self._sound = self._latest
         seen = self._play(view, self.config.steps_per_update)
         value = self._evaluate(update, view)
-        diagnostics = self.leader.update(redact(seen, self.level, self.follower))
+        diagnostics = self.leader.update(redact(seen, self.level, self.follower.policy))
         self._note(
             observed_steps=self.record.observed_steps,
             leader_value=value,
@@ -363,12 +362,12 @@ class Experiment:
             raise ArgumentError("uniform_play: expected a tabular game")
         S = self.game.shape[0]
         anywhere = self.game.replace(initial=np.full(S, 1.0 / S))
-        return redact(self._play(anywhere.under(self._announced), steps), self.level, self.follower)
+        return redact(self._play(anywhere.under(self._announced), steps), self.level, self.follower.policy)
 
     def _play(self, view: FollowerView, steps: int) -> Trajectories:
         """Let the follower play; its steps count as observed."""
         policies = [player.policy for player in self.follower.players]
-        seen = observed_play(view, policies, self._play_rng, steps=steps)
+        seen = rollout_of(view, policies, self._play_rng, steps=steps)
         self.record.observed_steps += seen.num_steps
         return seen
 

@@ -23,10 +23,10 @@ import numpy as np
 from agents.leaders import GradientLeader, leader_class, leader_names
 from agents.leaders.base import starting_point
 from agents.learning.parametrisations import make_parametrisation, unit_of
-from agents.observing.brief import Information
+from agents.observing.brief import Information, redact
 from agents.observing.trajectories import Trajectories
 from agents.options import make_config
-from agents.runs.briefing import kind_of, level_of, make_brief, redact
+from agents.runs.briefing import kind_of, level_of, make_brief
 from agents.runs.collection import collect
 from agents.runs.files import write_atomically
 from agents.runs.records import prepare_folder
@@ -261,7 +261,7 @@ class _Maker:
             brief = replace(brief, uniform_play=lambda steps: self._uniform_play(solution, steps, play_rng))
         leader = self._kind(brief, self._config, leader_rng)
         seen = collect(self.game, solution.x, solution, steps=size, rng=play_rng)
-        dx, _ = leader.gradient(redact(seen, self.level, solution))
+        dx, _ = leader.gradient(redact(seen, self.level, solution.policy))
         return self.brief.parametrisation.vjp(leader.theta, dx)
 
     def _uniform_play(self, solution: AnySolution, steps: int, rng: np.random.Generator) -> Trajectories:
@@ -269,7 +269,7 @@ class _Maker:
             raise ArgumentError(f"{self.game.name}: expected a tabular game for play from every state")
         S = self.game.shape[0]
         anywhere = self.game.replace(initial=np.full(S, 1.0 / S))
-        return redact(collect(anywhere, solution.x, solution, steps=steps, rng=rng), self.level, solution)
+        return redact(collect(anywhere, solution.x, solution, steps=steps, rng=rng), self.level, solution.policy)
 
 
 def _point(game: AnyGame, theta: Any, seed: int) -> tuple[Array, AnySolution]:

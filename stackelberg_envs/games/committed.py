@@ -70,7 +70,10 @@ class CommittedTabular(Committed):
         GameError
             It does not fit the game.
         """
-        return checked_effect(self.game.commitment.effect(self.commitment), self.game)
+        commitment = self.game.commitment
+        effect = commitment.effect(self.commitment)
+        # The game has looked at one effect when it was made.
+        return effect if commitment.always_fits else checked_effect(effect, self.game)
 
     @cached_property
     def primitives(self) -> Primitives:

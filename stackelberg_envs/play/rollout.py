@@ -6,6 +6,7 @@ once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any, NamedTuple, cast
@@ -19,7 +20,7 @@ from stackelberg_envs.games.actions import checked_actions
 from stackelberg_envs.games.batched import FollowerPolicy, begin_states, draw_leader_actions, make_step, played_bounds
 from stackelberg_envs.games.committed import Committed, CommittedTabular, CommittedVector
 from stackelberg_envs.games.primitives import Primitives
-from stackelberg_envs.games.trajectories import Trajectories
+from stackelberg_envs.games.trajectories import Trajectories, concatenate
 from stackelberg_envs.jit import compiled, slice_of
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "draw",
     "first_state",
     "rollout",
+    "rollout_of",
     "sampling_policy",
     "tabular_rollout",
 ]
@@ -74,6 +76,27 @@ def rollout(
         It draws actions outside the game's action space, unless the game takes any.
     """
     raise ArgumentError(f"rollout: expected a game under a commitment, as game.under(x) gives it, got {committed!r}")
+
+
+def rollout_of(
+    committed: Committed,
+    policies: Sequence[Any],
+    rng: np.random.Generator,
+    *,
+    steps: int | None = None,
+    episodes: int | None = None,
+) -> Trajectories:
+    """Return the play of several followers, one after the other: an equal part of the steps each, or so many episodes.
+
+    What does not divide goes to the first; see :func:`rollout`.
+    """
+    n = len(policies)
+    parts = []
+    for i, policy in enumerate(policies):
+        share = None if steps is None else steps // n + (i < steps % n)
+        if share != 0:
+            parts.append(rollout(committed, policy, rng, steps=share, episodes=episodes))
+    return parts[0] if len(parts) == 1 else concatenate(parts)
 
 
 @rollout.register(CommittedTabular)

@@ -18,7 +18,7 @@ from agents.estimators.likelihood import (
 from agents.estimators.models.counted import ObservedModel
 from agents.leaders import leader_class
 from agents.observing.brief import Information
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft import soft_best_response
 

@@ -10,7 +10,7 @@ from agents.estimators.counts import TabularCounts
 from agents.estimators.critics import EvaluationTask
 from agents.estimators.temperature import TemperatureEstimate, fit_temperature
 from agents.observing.brief import Information
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
 

@@ -14,7 +14,7 @@ import pytest
 from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.observing.trajectories import Trajectories
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.games.commitments.incentives import IncentiveCost, LinearFeatures
 from stackelberg_envs.games.commitments.joint import Joint
 from stackelberg_envs.games.commitments.policy_table import PolicyTable

@@ -7,7 +7,7 @@ import agents
 from agents.leaders import leader_class
 from agents.leaders.black_box import BlackBoxLeader, observed_value
 from agents.observing.brief import Information
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.solvers.solving import solve

@@ -9,7 +9,7 @@ from agents.estimators.models.counted import ObservedModel
 from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.planning.theta import Objective, Search, SearchConfig, ascend, continue_down, search, vertices
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.soft import solve_primitives
 

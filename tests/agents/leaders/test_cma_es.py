@@ -6,7 +6,7 @@ import pytest
 import agents
 from agents.leaders.cma_es import CmaEs, CmaEsConfig
 from agents.observing.brief import Information
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
 from stackelberg_envs.solvers.solving import solve

@@ -10,7 +10,7 @@ import agents
 from agents.estimators import ValueEstimates
 from agents.leaders import leader_class
 from agents.observing.brief import Information
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.solvers.solving import solve

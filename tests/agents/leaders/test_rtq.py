@@ -10,7 +10,7 @@ from agents.followers.soft_q_learning import SoftQLearning
 from agents.followers.training import Trainer
 from agents.leaders.rtq import Rtq, RtqConfig, expected_iterations, level_probabilities, plan_for
 from agents.observing.brief import Information
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.solving import solve

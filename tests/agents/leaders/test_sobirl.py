@@ -6,8 +6,8 @@ from scipy.stats import norm
 
 import agents
 from agents.leaders import leader_class
-from agents.observing.brief import Information
-from agents.runs.experiment import make_brief, redact
+from agents.observing.brief import Information, redact
+from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.solvers.solving import solve
@@ -49,7 +49,7 @@ def test_in_the_mean_the_estimate_is_the_hypergradient(commitment):
     rows = []
     for _ in range(100):
         seen = agents.collect(game, solution.x, solution.response, episodes=3_000, rng=rng)
-        seen = redact(seen, Information.RESPONSE, solution.best)
+        seen = redact(seen, Information.RESPONSE, solution.policy)
         rows.append(leader.brief.parametrisation.vjp(theta, leader.gradient(seen)[0]))
     truth = leader.brief.parametrisation.vjp(theta, solution.gradient)
     error = np.std(rows, axis=0, ddof=1) / 10
@@ -66,7 +66,8 @@ def test_the_baseline_lowers_the_noise():
         leader = make_leader(game, baseline=baseline)
         rows = [
             leader.gradient(redact(
-                agents.collect(game, x, solution.response, steps=15_000, rng=seed), Information.RESPONSE, solution.best
+                agents.collect(game, x, solution.response, steps=15_000, rng=seed),
+                Information.RESPONSE, solution.policy,
             ))[0]
             for seed in range(20)
         ]  # fmt: skip

@@ -7,7 +7,7 @@ import agents
 from agents.leaders.zero_order import ZeroOrder, ZeroOrderConfig
 from agents.observing.brief import Information
 from agents.observing.trajectories import Trajectories
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.solving import solve

@@ -14,9 +14,10 @@ import pytest
 
 import agents
 from agents.leaders import leader_class, leader_names
-from agents.observing.brief import Information
+from agents.observing.brief import Information, redact
 from agents.observing.trajectories import Trajectories
-from agents.runs.experiment import Experiment, ExperimentConfig, make_brief, redact
+from agents.runs.briefing import make_brief
+from agents.runs.experiment import Experiment, ExperimentConfig
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.commitments.base import Commitment
@@ -111,13 +112,11 @@ def test_trajectories_carry_what_the_level_allows_and_no_more():
     x = np.full((3, 2), 0.5)
     seen = agents.collect(game, x, solve(game, x).response, steps=10, rng=0)
 
-    class Holder:
-        policy = np.ones((3, 2, 3)) / 3
-
+    policy = np.ones((3, 2, 3)) / 3
     carried = {
         level: (
-            redact(seen, level, Holder()).follower_reward is not None,
-            redact(seen, level, Holder()).response is not None,
+            redact(seen, level, policy).follower_reward is not None,
+            redact(seen, level, policy).response is not None,
         )
         for level in Information
     }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agents.observing.brief import Information
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.linear_forms import LinearFamily, LinearForm, LinearNumbers, LinearQuadratic

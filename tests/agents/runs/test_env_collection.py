@@ -7,7 +7,7 @@ import agents
 import stackelberg_envs as se
 from agents.leaders import leader_class
 from agents.observing.brief import Information
-from agents.runs.experiment import make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.conformity.batched import UniformPolicy
 from stackelberg_envs.errors import ArgumentError
 

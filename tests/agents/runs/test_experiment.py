@@ -7,7 +7,8 @@ import agents
 from agents.followers.base import FOLLOWERS
 from agents.followers.soft_value_iteration import SoftValueIteration
 from agents.observing.brief import Information
-from agents.runs.experiment import Experiment, make_brief
+from agents.runs.briefing import make_brief
+from agents.runs.experiment import Experiment
 from agents.runs.records import FILE_NAME, RunRecord, load_record
 from agents.state import stateful
 from stackelberg_envs.envs import discrete_toy_v0

@@ -18,7 +18,8 @@ import agents
 from agents.leaders import leader_class, leader_names
 from agents.leaders.base import LEADERS, Leader
 from agents.observing.brief import Information
-from agents.runs.experiment import Experiment, ExperimentConfig, make_brief
+from agents.runs.briefing import make_brief
+from agents.runs.experiment import Experiment, ExperimentConfig
 from agents.runs.remote.client import RemoteLeader
 from agents.runs.remote.host import Host
 from agents.runs.remote.messages import PLAIN, Channel
