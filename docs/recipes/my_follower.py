@@ -27,6 +27,6 @@ class MyFollower(agents.Follower):
 
     def learn(self, view):
         best = soft_best_response(view.primitives).policy
-        last = getattr(self, "policy", np.full_like(best, 1 / best.shape[-1]))
+        last = self.policy if self.learned else np.full_like(best, 1 / best.shape[-1])
         self.policy = (1 - self.config.share) * last + self.config.share * best
         return 0  # environment steps that it took
