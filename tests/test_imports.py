@@ -53,7 +53,7 @@ def fresh_import(code):
 
 
 def test_importing_loads_no_heavy_package():
-    heavy = ("numba", "torch", "matplotlib", "scipy", "pygame", "supersuit", "pandas")
+    heavy = ("numba", "torch", "matplotlib", "scipy", "pygame", "supersuit", "pandas", "PIL")
     code = f"import stackelberg_envs, sys, json; print(json.dumps([m for m in {heavy} if m in sys.modules]))"
     assert fresh_import(code) == []
 
@@ -77,6 +77,6 @@ def test_making_a_game_and_its_environment_needs_no_compiler():
         "import stackelberg_envs as se, sys, json;"
         "env = se.four_rooms_v0.parallel_env(); env.reset(seed=0);"
         "env.step({'leader_0': env.action_space('leader_0').sample()});"
-        "print(json.dumps([m for m in ('numba', 'torch', 'matplotlib', 'scipy') if m in sys.modules]))"
+        "print(json.dumps([m for m in ('numba', 'torch', 'matplotlib', 'scipy', 'PIL') if m in sys.modules]))"
     )
     assert fresh_import(code) == []

@@ -11,6 +11,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array, ratio
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.pictures.canvas import (
+    CAPITALS,
     FOLLOWER,
     GRID,
     INK,
@@ -18,6 +19,7 @@ from stackelberg_envs.pictures.canvas import (
     MUTED,
     SMALL,
     STRONGEST,
+    TEXT,
     WHITE,
     Canvas,
     Colour,
@@ -30,6 +32,8 @@ from stackelberg_envs.pictures.canvas import (
 
 __all__ = ["Gauge", "draw_gauge", "generic", "generic_of", "text_of"]
 
+#: Characters of a title that fit into a picture.
+LONGEST_TITLE = 70
 TOP, BOX, GAP, PER_ROW, MAX_BOXES, BARS = 98, 44, 10, 11, 55, 46
 
 
@@ -61,8 +65,8 @@ def _generic_pixels(frame: Frame) -> Pixels:
     height = BOX + GAP + (BARS if frame.game.shape[1] > 1 else 0)
     lines = -(-len(shown) // PER_ROW)
     canvas = Canvas(TOP + lines * height + _commitment_height(frame), 2 * MARGIN + PER_ROW * (BOX + GAP) + 20)
-    canvas.text(12, MARGIN, f"{frame.game.name}: {frame.headline}"[:52], size=2)
-    canvas.text(36, MARGIN, returns_line(frame), MUTED, size=2)
+    canvas.text(12, MARGIN, f"{frame.game.name}: {frame.headline}"[:LONGEST_TITLE])
+    canvas.text(36, MARGIN, returns_line(frame), MUTED)
     canvas.text(60, MARGIN, "boxes: states; blue: a follower is here", MUTED, size=SMALL)
     if policy is not None:
         key = "bars: the leader's policy; orange: the action it shows now"
@@ -85,11 +89,11 @@ def _draw_state(canvas: Canvas, top: float, left: float, label: str, followers: 
     label = label[:5]
     canvas.rectangle(top, left, BOX, BOX, FOLLOWER if followers else WHITE)
     canvas.frame(top, left, BOX, BOX, INK if followers else MUTED, 1.5)
-    size = 2 if len(label) <= 3 else SMALL
+    size = TEXT if len(label) <= 3 else SMALL
     colour = WHITE if followers else INK
-    canvas.text(top + BOX / 2 - 3.5 * size, left + BOX / 2 - 3 * size * len(label), label, colour, size)
+    canvas.text(top + (BOX - CAPITALS * size) / 2, left + BOX / 2, label, colour, size, "middle")
     if followers > 1:
-        canvas.text(top + BOX - 10, left + BOX - 14, f"x{followers}", WHITE, SMALL)
+        canvas.text(top + BOX - 13, left + BOX - 4, f"x{followers}", WHITE, SMALL, "right")
 
 
 def _draw_policy(canvas: Canvas, top: float, left: float, row: Array, frame: Frame, state: int) -> None:
@@ -190,8 +194,8 @@ def _vector_pixels(frame: Frame) -> Pixels:
     lines = frame.game.state_space.shape[0] + int(frame.game.commitment.low.size)
     lines += 0 if frame.game.leader_action_space is None else frame.game.leader_action_space.shape[0]
     canvas = Canvas(TOP + LINE * min(MAX_SHOWN, lines) + MARGIN, 2 * MARGIN + NAME + BAR + 130)
-    canvas.text(12, MARGIN, f"{frame.game.name}: {frame.headline}"[:52], size=2)
-    canvas.text(36, MARGIN, returns_line(frame), MUTED, size=2)
+    canvas.text(12, MARGIN, f"{frame.game.name}: {frame.headline}"[:LONGEST_TITLE])
+    canvas.text(36, MARGIN, returns_line(frame), MUTED)
     key = "blue: the state; orange: the leader's action; light orange: the commitment"
     canvas.text(64, MARGIN, key, MUTED, size=SMALL)
     for i, gauge in enumerate(gauges):
@@ -201,11 +205,11 @@ def _vector_pixels(frame: Frame) -> Pixels:
 
 def draw_gauge(canvas: Canvas, top: float, left: float, gauge: Gauge) -> None:
     """Draw a name, a bar with the value's place on it, and the value."""
-    canvas.text(top, left, gauge.name[:15], size=2)
+    canvas.text(top, left, gauge.name[:15])
     canvas.rectangle(top + 5, left + NAME, 4, BAR, GRID)
     place = left + NAME + BAR * min(max(gauge.share, 0.0), 1.0)
     canvas.rectangle(top - 1, place - 3, 16, 6, gauge.colour)
-    canvas.text(top, left + NAME + BAR + 16, f"{gauge.value:+.3g}", size=2)
+    canvas.text(top, left + NAME + BAR + 16, f"{gauge.value:+.3g}")
 
 
 def _vector_text(frame: Frame) -> str:

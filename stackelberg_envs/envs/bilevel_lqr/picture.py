@@ -71,27 +71,20 @@ def _draw_axes(canvas: Canvas) -> None:
     for first in (-1.0, -0.5, 0.0, 0.5, 1.0):
         column = _place((first, 0.0))[1]
         canvas.rectangle(PLOT_TOP, column, PLOT_HEIGHT, 1, GRID)
-        canvas.text(PLOT_TOP + PLOT_HEIGHT + 6, column - 8, f"{first:g}", MUTED, size=SMALL)
+        canvas.text(PLOT_TOP + PLOT_HEIGHT + 6, column, f"{first:g}", MUTED, SMALL, "middle")
     for second in (-0.1, -0.05, 0.0, 0.05, 0.1):
         row = _place((0.0, second))[0]
         canvas.rectangle(row, PLOT_LEFT, 1, PLOT_WIDTH, GRID)
-        canvas.text(row - 5, PLOT_LEFT - 46, f"{second:+g}", MUTED, size=SMALL)
+        canvas.text(row - 5, PLOT_LEFT - 8, f"{second:+g}", MUTED, SMALL, "right")
 
 
 def _draw_bump(canvas: Canvas, frame: Frame) -> None:
     """Draw where the leader is paid: the ellipses of one and two widths."""
     reward = frame.game.reward
     centre = _place(reward.target)
-    across = PLOT_WIDTH / 2 / REACH_1 * reward.width[0]
-    ratio = across / (PLOT_HEIGHT / 2 / REACH_2 * reward.width[1])
+    across, down = PLOT_WIDTH / REACH_1 * reward.width[0], PLOT_HEIGHT / REACH_2 * reward.width[1]
     for widths, share in ((2.0, 0.25), (1.0, 0.6)):
-        canvas.shape(
-            centre,
-            widths * across,
-            blend(WHITE, TARGET, share),
-            lambda down, right: (ratio * down) ** 2 + right**2 <= 1.0,
-        )
-    canvas.text(centre[0] + 36, centre[1] - 76, "the leader is paid here", TARGET, size=SMALL)
+        canvas.ellipse(centre, widths * down, widths * across, blend(WHITE, TARGET, share))
 
 
 def _draw_expected_path(canvas: Canvas, frame: Frame) -> None:
@@ -113,13 +106,13 @@ def _draw_expected_path(canvas: Canvas, frame: Frame) -> None:
 
 def _write_plane(canvas: Canvas, frame: Frame) -> None:
     row = PLOT_TOP + PLOT_HEIGHT + 26
-    key = "blue: the follower and its way; grey: where its best response would go"
+    key = "green: where the leader is paid; blue: the follower and its way; grey: where its best response would go"
     canvas.text(row, MARGIN, key, MUTED, size=SMALL)
     told = "gain: not announced yet" if frame.x is None else f"gain ({frame.x[0, 0]:.4g}, {frame.x[0, 1]:.4g})"
     shown, last = frame.leader_actions[0], frame.last_action
     told += "" if shown is None else f"   leader {shown[0]:+.3f}"
     told += "" if last is None else f"   follower {last[0]:+.3f}"
-    canvas.text(row + 24, MARGIN, told, size=5 / 3)
+    canvas.text(row + 24, MARGIN, told)
 
 
 #: The plane, the leader's target, the follower, and the path its best response would take.

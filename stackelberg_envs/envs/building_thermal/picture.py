@@ -9,6 +9,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.pictures.canvas import (
     INK,
+    LARGE,
     MUTED,
     SMALL,
     STRONGEST,
@@ -71,15 +72,15 @@ def _draw_zone(canvas: Canvas, zone: int, corner: Point, state: Any, insulation:
     top, left = corner
     if insulation is not None:
         _draw_coat(canvas, zone, corner, 12.0 * float(insulation[zone]))
-    colour = WHITE if state is None else _shade(float(state[zone]), HOTTEST)
-    canvas.rectangle(top, left, ZONE, ZONE, colour)
+    heat = 0.0 if state is None else float(state[zone])
+    ink, faint = (WHITE, WHITE) if abs(heat) > 0.4 * HOTTEST else (INK, MUTED)
+    canvas.rectangle(top, left, ZONE, ZONE, _shade(heat, HOTTEST))
     canvas.frame(top, left, ZONE, ZONE, WALL, 1.5)
-    canvas.text(top + 10, left + 10, f"zone {zone}", MUTED, size=SMALL)
+    canvas.text(top + 10, left + 10, f"zone {zone}", faint, SMALL)
     if state is not None:
-        strong = abs(float(state[zone])) > 0.6 * HOTTEST
-        canvas.text(top + ZONE / 2 - 10, left + 22, f"{state[zone]:+6.2f}", WHITE if strong else INK, size=8 / 3)
+        canvas.text(top + ZONE / 2 - 9, left + ZONE / 2, f"{heat:+.2f}", ink, LARGE, "middle")
     if insulation is not None:
-        canvas.text(top + ZONE - 20, left + 10, f"insulation {insulation[zone]:.2f}", MUTED, size=SMALL)
+        canvas.text(top + ZONE - 20, left + 10, f"insulation {insulation[zone]:.2f}", faint, SMALL)
 
 
 def _draw_coat(canvas: Canvas, zone: int, corner: Point, thickness: float) -> None:
@@ -90,18 +91,18 @@ def _draw_coat(canvas: Canvas, zone: int, corner: Point, thickness: float) -> No
 
 
 def _draw_opening(canvas: Canvas, link: int, airflow: float) -> None:
-    """Draw the opening between zone i and i + 1, as wide as the airflow; what is left is wall."""
+    """Draw the opening between zone i and i + 1, as wide as the airflow; what is left is wall, with the number."""
     (top, left), (other_top, other_left) = CORNERS[link], CORNERS[(link + 1) % 4]
     width = ZONE * airflow
     if top == other_top:
-        row = top + ZONE / 2
-        canvas.rectangle(row - width / 2, min(left, other_left) + ZONE, width, DOORWAY, AIR)
-        canvas.text(row - 5, min(left, other_left) + ZONE + 2, f"{airflow:.2f}", INK if airflow > 0.1 else WHITE, SMALL)
+        row, column = top + ZONE / 2, min(left, other_left) + ZONE + DOORWAY / 2
+        canvas.rectangle(row - width / 2, column - DOORWAY / 2, width, DOORWAY, AIR)
+        row = top + 12
     else:
-        column = left + ZONE / 2
-        canvas.rectangle(min(top, other_top) + ZONE, column - width / 2, DOORWAY, width, AIR)
-        row = min(top, other_top) + ZONE + DOORWAY / 2 - 5
-        canvas.text(row, column - 16, f"{airflow:.2f}", INK if airflow > 0.1 else WHITE, SMALL)
+        row, column = min(top, other_top) + ZONE + DOORWAY / 2, left + ZONE / 2
+        canvas.rectangle(row - DOORWAY / 2, column - width / 2, DOORWAY, width, AIR)
+        column = left + 20
+    canvas.text(row - 5, column, f"{airflow:.2f}", INK if airflow > 0.75 else WHITE, SMALL, "middle")
 
 
 def _draw_unit(canvas: Canvas, unit: int, frame: Frame, power: Array | None) -> None:
@@ -117,13 +118,13 @@ def _draw_unit(canvas: Canvas, unit: int, frame: Frame, power: Array | None) -> 
     shown = 0.0 if power is None else float(power[unit])
     canvas.rectangle(row - 14, middle - 66, 28, 132, _shade(shown, FULL_POWER))
     canvas.frame(row - 14, middle - 66, 28, 132, INK, 1.5)
-    told = f"HVAC {unit}" + ("" if power is None else f" {shown:+.2f}")
-    canvas.text(row - 6, middle - 60, told, WHITE if abs(shown) > 0.6 * FULL_POWER else INK, size=5 / 3)
+    told = f"HVAC {unit}" + ("" if power is None else f" {shown:+.4g}")
+    canvas.text(row - 6, middle, told, WHITE if abs(shown) > 0.6 * FULL_POWER else INK, anchor="middle")
 
 
 def _draw_panel(canvas: Canvas, frame: Frame) -> None:
     top, left = HOUSE_TOP, PANEL_LEFT
-    canvas.text(top, left, "temperature", size=2)
+    canvas.text(top, left, "temperature")
     canvas.text(top + 20, left, "from the set point", MUTED, size=SMALL)
     for i in range(120):
         canvas.rectangle(top + 42 + i, left, 1, 26, _shade(HOTTEST * (1 - i / 59.5), HOTTEST))

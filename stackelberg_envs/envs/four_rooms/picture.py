@@ -112,13 +112,13 @@ def _draw_marks(canvas: Canvas, floor: _Floor, frame: Frame) -> None:
 
 
 def _draw_start(canvas: Canvas, centre: tuple[float, float]) -> None:
-    canvas.text(centre[0] - 7, centre[1] - 5, "S", MUTED, size=2)
+    canvas.text(centre[0] - 6, centre[1], "S", INK, anchor="middle")
 
 
 def _draw_target(canvas: Canvas, centre: tuple[float, float]) -> None:
     reach = CELL / 2
     canvas.frame(centre[0] - reach + 2, centre[1] - reach + 2, CELL - 4, CELL - 4, TARGET, 3)
-    canvas.text(centre[0] - 7, centre[1] - 5, "L", TARGET, size=2)
+    canvas.text(centre[0] - 6, centre[1], "L", INK, anchor="middle")
 
 
 def _draw_goal(canvas: Canvas, centre: tuple[float, float], *, faint: bool) -> None:
@@ -130,37 +130,38 @@ def _draw_follower(canvas: Canvas, centre: tuple[float, float], label: str, *, w
     canvas.disc(centre, 12, WHITE)
     canvas.disc(centre, 10.5, blend(WHITE, FOLLOWER, 0.35) if waiting else FOLLOWER)
     if label:
-        canvas.text(centre[0] - 7, centre[1] - 5, label[-1], WHITE, size=2)
+        canvas.text(centre[0] - 6, centre[1], label[-1], WHITE, anchor="middle")
 
 
 def _draw_legend(canvas: Canvas, left: float, frame: Frame) -> None:
     top, middle = STRIP + 4, left + 14
     _draw_follower(canvas, (top + 14, middle), "", waiting=False)
-    canvas.text(top + 7, left + 38, "follower", size=2)
+    canvas.text(top + 7, left + 38, "follower")
     _draw_goal(canvas, (top + 56, middle), faint=False)
-    canvas.text(top + 49, left + 38, "its goal", size=2)
-    if len(frame.game.facts["goals"]) > 1:
-        canvas.text(top + 68, left + 38, "white: not now", MUTED, size=SMALL)
+    several = len(frame.game.facts["goals"]) > 1
+    canvas.text(top + (42 if several else 49), left + 38, "its goal")
+    if several:
+        canvas.text(top + 60, left + 38, "white: not now", MUTED, size=SMALL)
     _draw_target(canvas, (top + 100, middle))
-    canvas.text(top + 86, left + 42, "the leader", size=2)
+    canvas.text(top + 86, left + 42, "the leader")
     canvas.text(top + 105, left + 42, "is paid here", MUTED, size=SMALL)
     _draw_start(canvas, (top + 142, middle))
-    canvas.text(top + 135, left + 38, "start", size=2)
+    canvas.text(top + 135, left + 38, "start")
     canvas.rectangle(top + 170, left + 4, 22, 4, DOOR)
     canvas.rectangle(top + 170, left + 20, 22, 4, DOOR)
-    canvas.text(top + 174, left + 38, "door", size=2)
+    canvas.text(top + 174, left + 38, "door")
     _draw_colour_bar(canvas, top + 222, left, frame)
 
 
 def _draw_colour_bar(canvas: Canvas, top: float, left: float, frame: Frame) -> None:
     low, height = float(np.min(frame.game.commitment.low)), 140
-    canvas.text(top, left, "incentive", size=2)
+    canvas.text(top, left, "incentive")
     canvas.text(top + 19, left, "per visit of a cell", MUTED, size=SMALL)
     for i in range(height):
         canvas.rectangle(top + 36 + i, left + 4, 1, 24, blend(WHITE, STRONGEST, i / (height - 1)))
     canvas.frame(top + 36, left + 4, height, 24, MUTED)
-    canvas.text(top + 36, left + 38, "none", size=2)
-    canvas.text(top + 36 + height - 14, left + 38, f"{low:g}", size=2)
+    canvas.text(top + 36, left + 38, "none")
+    canvas.text(top + 36 + height - 14, left + 38, f"{low:g}")
     if frame.x is None:
         canvas.text(top + 36 + height + 12, left, "not announced yet", MUTED, size=SMALL)
     else:

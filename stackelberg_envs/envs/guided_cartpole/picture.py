@@ -62,7 +62,7 @@ def _wind_from_the_side(canvas: Canvas, row: float, middle: float, strength: flo
     start = middle - np.sign(strength) * FULL_WIND / 2
     for offset in (-16.0, 0.0, 16.0):
         canvas.arrow((row + offset, start), (row + offset, start + FULL_WIND * strength), 4, STRONGEST)
-    canvas.text(row - 44, middle - 58, f"wind {strength:+.2f}", STRONGEST, size=2)
+    canvas.text(row - 44, middle, f"wind {strength:+.2f}", STRONGEST, anchor="middle")
 
 
 def _draw_cart(canvas: Canvas, position: float, angle: float) -> None:

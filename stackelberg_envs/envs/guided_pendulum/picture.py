@@ -58,7 +58,7 @@ def _wind_on_the_rod(canvas: Canvas, pivot: tuple[float, float], cosine: float, 
     end = pivot[0] - (ROD + 8) * cosine, pivot[1] - (ROD + 8) * sine
     reach = FULL_WIND * strength * cosine**2
     canvas.arrow(end, (end[0] + reach * sine, end[1] - reach * cosine), 4, STRONGEST)
-    canvas.text(70, WIDTH - 150, f"wind {strength:+.2f}", STRONGEST, size=2)
+    canvas.text(70, WIDTH - 150, f"wind {strength:+.2f}", STRONGEST)
 
 
 #: The pendulum, the side on which the leader loses, and the wind.

@@ -53,19 +53,19 @@ def _pixels(frame: Frame) -> Pixels:
 def _draw_rates(canvas: Canvas, frame: Frame) -> None:
     """Draw one bar per rate between zero and its bound; the first is the income tax."""
     high = np.asarray(frame.game.commitment.high)
-    canvas.text(BARS_TOP - 28, BARS_LEFT, "tax rates", size=2)
+    canvas.text(BARS_TOP - 28, BARS_LEFT, "tax rates")
     for d, name in enumerate(NAMES):
         left = BARS_LEFT + d * (BAR_WIDTH + BAR_GAP)
         canvas.rectangle(BARS_TOP, left, BARS_HEIGHT, BAR_WIDTH, blend(WHITE, MUTED, 0.15))
-        canvas.text(BARS_TOP + BARS_HEIGHT + 24, left - 2, name, MUTED, size=SMALL)
+        canvas.text(BARS_TOP + BARS_HEIGHT + 24, left + BAR_WIDTH / 2, name, MUTED, SMALL, "middle")
         if frame.x is None:
             continue
         height = BARS_HEIGHT * float(frame.x[d] / high[d])
         colour = STRONGEST if d == 0 else TARGET
         canvas.rectangle(BARS_TOP + BARS_HEIGHT - height, left, height, BAR_WIDTH, colour)
-        canvas.text(BARS_TOP + BARS_HEIGHT + 8, left, f"{frame.x[d]:.2f}", INK, size=SMALL)
-    canvas.text(BARS_TOP - 4, BARS_LEFT - 24, f"{high[0]:g}", MUTED, size=SMALL)
-    canvas.text(BARS_TOP + BARS_HEIGHT - 8, BARS_LEFT - 14, "0", MUTED, size=SMALL)
+        canvas.text(BARS_TOP + BARS_HEIGHT + 8, left + BAR_WIDTH / 2, f"{frame.x[d]:.2f}", INK, SMALL, "middle")
+    canvas.text(BARS_TOP - 4, BARS_LEFT - 6, f"{high[0]:g}", MUTED, SMALL, "right")
+    canvas.text(BARS_TOP + BARS_HEIGHT - 8, BARS_LEFT - 6, "0", MUTED, SMALL, "right")
     if frame.x is None:
         canvas.text(BARS_TOP + BARS_HEIGHT + 8, BARS_LEFT, "not announced yet", MUTED, size=SMALL)
 
@@ -79,10 +79,10 @@ def _draw_assets(canvas: Canvas, frame: Frame) -> None:
     """Draw for each type how its time is spread over assets under its best response, discounted."""
     canvas.rectangle(PLOT_TOP, PLOT_LEFT, PLOT_HEIGHT, PLOT_WIDTH, WHITE)
     canvas.rectangle(PLOT_TOP, PLOT_LEFT, PLOT_HEIGHT, _column(0.0) - PLOT_LEFT, blend(WHITE, STRONGEST, 0.08))
-    canvas.text(PLOT_TOP - 28, PLOT_LEFT, "assets; bars: in best responses", size=2)
+    canvas.text(PLOT_TOP - 28, PLOT_LEFT, "assets; bars: in best responses")
     for assets in (-50, -25, 0, 25, 50):
         canvas.rectangle(PLOT_TOP, _column(assets), PLOT_HEIGHT, 1, GRID)
-        canvas.text(PLOT_TOP + PLOT_HEIGHT + 8, _column(assets) - 4 * len(f"{assets}"), f"{assets}", MUTED, size=SMALL)
+        canvas.text(PLOT_TOP + PLOT_HEIGHT + 8, _column(assets), f"{assets}", MUTED, SMALL, "middle")
     if frame.x is not None:
         edges = np.arange(-REACH, REACH + BIN, BIN)
         shares = [_shares(one, edges) for one in frame.game.solve(frame.x, nodes=4).types]
