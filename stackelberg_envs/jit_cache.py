@@ -63,15 +63,16 @@ class _CheckedFile(IndexDataCacheFile):
 
     def _save_index(self, overloads: dict[Any, str]) -> None:
         with self._open_for_write(self._index_path) as file:
-            file.write(self._dump((self._stamp, overloads)))
+            # Signatures name types by their modules, which may be gone where the stamp is another.
+            file.write(self._dump((self._stamp, super()._dump(overloads))))
 
     def _load_index(self) -> dict[Any, str]:
         try:
             found = self._read(self._index_path)
         except FileNotFoundError:
             return {}
-        stamp, overloads = (None, {}) if found is None else found
-        return overloads if stamp == self._stamp else {}
+        stamp, overloads = (None, b"") if found is None else found
+        return pickle.loads(overloads) if stamp == self._stamp else {}  # noqa: S301 (checked by `_read`)
 
     def _load_data(self, name: str) -> Any:
         return self._read(self._data_path(name))
@@ -93,7 +94,7 @@ class _CheckedCache(FunctionCache):
         super().__init__(function)
         # Not the name that Numba would give it: the content differs, and does not hang on the line it stands in.
         line = function.__code__.co_firstlineno
-        base = self._impl.filename_base.replace(f"-{line}.py", "-checked.py")
+        base = self._impl.filename_base.replace(f"-{line}.py", "-stamped.py")
         self._cache_file: Any = _CheckedFile(function, self._cache_path, base)
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
@@ -120,7 +121,8 @@ def _described(function: Any, seen: set[Any]) -> Iterator[str]:
         return
     seen.add(function)
     text, named = _described_code(function.__code__)
-    yield text
+    # Machine code on disk names the modules of what it calls.
+    yield f"{function.__module__}.{function.__qualname__} {text}"
     # Types of arguments are named in annotations only; strict types require those of every function.
     named |= set(re.findall(r"\w+", " ".join(map(str, function.__annotations__.values()))))
     for name in sorted(named & set(function.__globals__)):
@@ -135,7 +137,7 @@ def _described(function: Any, seen: set[Any]) -> Iterator[str]:
             elif isinstance(member, int | float):
                 yield f"{name}={member!r}"
             elif isinstance(member, type) and hasattr(member, "_fields"):
-                yield f"{name}={member._fields}"
+                yield f"{name}={member.__module__} {member._fields}"
 
 
 def _described_code(code: CodeType) -> tuple[str, set[str]]:

@@ -121,12 +121,12 @@ def other_file(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     names = iter(range(100))
 
-    def call(source, how="scaled", lines=0):
-        called = tmp_path / "called.py"
+    def call(source, how="scaled", lines=0, name="called"):
+        called = tmp_path / f"{name}.py"
         called.write_text(source)
-        (tmp_path / "looped.py").write_text("#\n" * lines + CALLER.format(called="called", call=how))
-        for name in ("called", "looped"):
-            sys.modules.pop(name, None)
+        (tmp_path / "looped.py").write_text("#\n" * lines + CALLER.format(called=name, call=how))
+        for module in (name, "looped"):
+            sys.modules.pop(module, None)
         importlib.invalidate_caches()
         os.utime(called, ns=(next(names) * 10**12,) * 2)
         module = importlib.import_module("looped")
@@ -154,3 +154,12 @@ def test_what_changes_in_another_file_is_compiled_again(change, value, how, othe
 def test_what_only_moves_is_not_compiled_again(other_file):
     assert other_file(CALLED) == (7, 0)
     assert other_file("# A comment.\n" + CALLED, lines=4) == (7, 1)
+
+
+@pytest.mark.parametrize("how", ["scaled", "module.scaled"])
+def test_what_moves_to_another_module_is_compiled_again_without_a_warning(how, other_file, tmp_path):
+    assert other_file(CALLED, how) == (7, 0)
+    (tmp_path / "called.py").unlink()
+    sys.modules.pop("called")
+    assert other_file(CALLED, how, name="elsewhere") == (7, 0)
+    assert other_file(CALLED, how, name="elsewhere") == (7, 1)
