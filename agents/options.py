@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -81,7 +82,13 @@ class Options:
             object.__setattr__(self, item.name, value)
 
 
-def make_config(kind: type[Any], options: Mapping[str, Any], owner: str, game_kind: str | None = None) -> Any:
+def make_config(
+    kind: type[Any],
+    options: Mapping[str, Any],
+    owner: str,
+    elsewhere: Mapping[str, type[Any]] = MappingProxyType({}),
+    game_kind: str | None = None,
+) -> Any:
     """Return `kind(**options)`, every option checked.
 
     Parameters
@@ -93,6 +100,8 @@ def make_config(kind: type[Any], options: Mapping[str, Any], owner: str, game_ki
         What differs from the defaults.
     owner
         Whose options they are, for messages: "leader 'bchg'".
+    elsewhere
+        Kind of game -> the dataclass of options that the same name has there.
     game_kind
         "tabular" or "batched"; options that mean nothing there are refused. None: not asked.
 
@@ -101,7 +110,7 @@ def make_config(kind: type[Any], options: Mapping[str, Any], owner: str, game_ki
     ArgumentError
         An option it does not have, or not on such games, with those it has; a value of another type or out of range.
     """
-    refuse_unknown(kind, options, owner)
+    refuse_unknown(kind, options, owner, elsewhere)
     required = [item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING]
     missing = [name for name in required if name not in options]
     if missing:
@@ -119,8 +128,13 @@ def make_config(kind: type[Any], options: Mapping[str, Any], owner: str, game_ki
     return config
 
 
-def refuse_unknown(kind: type[Any], options: Mapping[str, Any], owner: str) -> None:
-    """Raise unless a dataclass has all these options.
+def refuse_unknown(
+    kind: type[Any],
+    options: Mapping[str, Any],
+    owner: str,
+    elsewhere: Mapping[str, type[Any]] = MappingProxyType({}),
+) -> None:
+    """Raise unless a dataclass has all these options; see :func:`make_config`.
 
     Raises
     ------
@@ -135,6 +149,12 @@ def refuse_unknown(kind: type[Any], options: Mapping[str, Any], owner: str) -> N
     for name in options:
         if name not in known:
             expected = f"expected one of {', '.join(known)}" if known else "expected none"
+            others = [word for word, other in elsewhere.items() if name in {item.name for item in fields(other)}]
+            if others:
+                raise ArgumentError(
+                    f"{name}: not an option of {owner} on this game, but on {' and '.join(others)} games; {expected}; "
+                    f"got {name}={shown(options[name])}"
+                )
             raise ArgumentError(f"{owner}: unknown option {shown(name)}; {expected}")
 
 

@@ -1,23 +1,37 @@
-"""Classes by name: those of this package, one per file of a folder, and the user's own."""
+"""Classes by name and kind of game: those of this package, one algorithm per file of a folder, and the user's own.
+
+A class says in ``kinds`` which games it serves; classes of one name share it, each for games of its own. So an
+algorithm that works differently on tables and on vectors is two short classes, and nobody asks what kind a game is.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
+from agents.options import make_config
 from stackelberg_envs.errors import ArgumentError, unknown_name
 
 __all__ = ["Registry"]
 
-Player = TypeVar("Player")
-Kind = TypeVar("Kind", bound="type[Any]")
+
+class Named(Protocol):
+    """What a registry asks of the classes in it; see :class:`agents.Leader`."""
+
+    name: ClassVar[str]
+    kinds: ClassVar[frozenset[str]]
+    Config: ClassVar[type[Any]]
 
 
-class Registry(dict[str, type[Player]]):
-    """Name -> class; the folder's files register theirs when they are imported, on the first question.
+Player = TypeVar("Player", bound=Named)
+Kind = TypeVar("Kind", bound="type[Named]")
+
+
+class Registry(Generic[Player]):
+    """(name, kind of game) -> class; the folder's files register theirs when they are imported, on the first question.
 
     Parameters
     ----------
@@ -25,11 +39,16 @@ class Registry(dict[str, type[Player]]):
         What the classes are, for messages.
     package
         The folder's name as a package.
+
+    Attributes
+    ----------
+    classes
+        Name -> the classes that share it, each for other kinds of game; complete after :meth:`walk`.
     """
 
     def __init__(self, role: str, package: str) -> None:
-        super().__init__()
         self.role, self.package = role, package
+        self.classes: dict[str, tuple[type[Player], ...]] = {}
         self._walked = False
 
     def walk(self) -> None:
@@ -40,28 +59,29 @@ class Registry(dict[str, type[Player]]):
             importlib.import_module(f"{self.package}.{module.name}")
         self._walked = True
 
-    def add(self, name: str) -> Callable[[Kind], Kind]:
-        """Class decorator: make a class known by `name`, and let it know: ``kind.name`` is the name for messages.
+    def register(self, name: str) -> Callable[[Kind], Kind]:
+        """Class decorator: make a class known by `name` on the kinds of game it serves; ``kind.name`` is that name.
 
         Raises
         ------
         ArgumentError
-            The name is taken or none, or the class has no dataclass of options.
+            The name is none, or is taken for a kind of game, or the class has no dataclass of options.
         """
         given: object = name
         if not isinstance(given, str) or not given.strip():
             raise ArgumentError(f"{self.role}: expected a name, got {name!r}")
 
         def decorate(kind: Kind) -> Kind:
-            taken = self.get(name)
-            # The same class again is a module that was run twice, in a notebook say.
-            if taken is not None and (taken.__module__, taken.__qualname__) != (kind.__module__, kind.__qualname__):
-                raise ArgumentError(
-                    f"{self.role} {name!r}: the name is taken by {taken.__module__}.{taken.__qualname__}"
-                )
+            if not kind.__module__.startswith(f"{self.package}."):
+                self.walk()  # a name of this package is taken, whether or not anybody has asked for it
             if not is_dataclass(getattr(kind, "Config", None)):
                 raise ArgumentError(f"{self.role} {name!r}: expected a class whose Config is a dataclass, got {kind!r}")
-            self[name] = kind
+            # The same class again is a module that was run twice, in a notebook say.
+            others = [other for other in self.classes.get(name, ()) if _place(other) != _place(kind)]
+            for other in others:
+                if other.kinds & kind.kinds:
+                    raise ArgumentError(f"{self.role} {name!r}: the name is taken by {'.'.join(_place(other))}")
+            self.classes[name] = (*others, cast("type[Player]", kind))
             if "name" not in vars(kind):
                 kind.name = name
             return kind
@@ -71,10 +91,10 @@ class Registry(dict[str, type[Player]]):
     def names(self) -> list[str]:
         """Return all names, sorted."""
         self.walk()
-        return sorted(self)
+        return sorted(self.classes)
 
-    def find(self, name: str) -> type[Player]:
-        """Return the class registered under `name`.
+    def named(self, name: str) -> tuple[type[Player], ...]:
+        """Return the classes registered under `name`, one or more.
 
         Raises
         ------
@@ -87,6 +107,52 @@ class Registry(dict[str, type[Player]]):
         if not isinstance(given, str):
             raise ArgumentError(f"{self.role}: expected a name, got {name!r}")
         self.walk()
-        if name not in self:
-            raise unknown_name(self.role, name, self)
-        return self[name]
+        if name not in self.classes:
+            raise unknown_name(self.role, name, self.classes)
+        return self.classes[name]
+
+    def find(self, name: str, kind: str = "tabular") -> type[Player]:
+        """Return the class of a name for a kind of game; one that has the name to itself is the one for all.
+
+        Raises
+        ------
+        UnknownNameError
+            With the nearest names.
+        """
+        classes = self.named(name)
+        return next((each for each in classes if kind in each.kinds), classes[0])
+
+    def serving(self, name: str, game: Any) -> type[Player]:
+        """Return the class of a name that serves a game, by the game's ``kind``.
+
+        Raises
+        ------
+        UnknownNameError
+            With the nearest names.
+        ArgumentError
+            No class of that name does, with the names that would.
+        """
+        found = self.find(name, game.kind)
+        if game.kind in found.kinds:
+            return found
+        kinds = sorted(frozenset[str]().union(*(each.kinds for each in self.named(name))))
+        fit = ", ".join(other for other in self.names() if game.kind in self.find(other, game.kind).kinds)
+        raise ArgumentError(
+            f"{self.role} {name!r}: works on {' and '.join(kinds)} games, but {game.name!r} is {game.kind}; "
+            f"expected one of {fit}"
+        )
+
+    def configure(self, name: str, kind: type[Player], options: Mapping[str, Any]) -> Any:
+        """Return the options of one class of a name, all of them checked.
+
+        Raises
+        ------
+        ArgumentError
+            An option it does not have, or has on other games only; a value of another type or out of range.
+        """
+        elsewhere = {word: other.Config for other in self.named(name) for word in other.kinds - kind.kinds}
+        return make_config(kind.Config, options, f"{self.role} {name!r}", elsewhere)
+
+
+def _place(kind: Any) -> tuple[str, str]:
+    return kind.__module__, kind.__qualname__

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from agents.cli.parser import Commands
-    from agents.leaders import Leader
     from agents.observing.brief import Information
     from stackelberg_envs.games.batched import AnyGame
 
@@ -43,10 +42,9 @@ def act(options: argparse.Namespace, console: Console) -> int:
     games = [entry.make() for entry in specs]
     leaders, used = [], set()
     for name in leader_names():
-        kind = leader_class(name)
-        levels = levels_of(kind, games)
+        levels = levels_of(name, games)
         used.update(levels)
-        leaders.append((name, "-".join(str(int(level)) for level in levels), summary_of(kind)))
+        leaders.append((name, "-".join(str(int(level)) for level in levels), summary_of(leader_class(name))))
     _print(console, "Leaders", ("name", "sees", "what it does"), leaders)
     for level in sorted(used):
         console.print(f"  {int(level)} {level.name}: {LEVELS[level.name]}", soft_wrap=True)
@@ -59,9 +57,12 @@ def act(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def levels_of(kind: type[Leader], games: Iterable[AnyGame]) -> list[Information]:
-    """Return the levels of information at which a leader works on some games, by the least."""
-    return sorted({kind.needs(game.commitment) for game in games})
+def levels_of(name: str, games: Iterable[AnyGame]) -> list[Information]:
+    """Return the levels of information at which a leader works on those games that it serves, by the least."""
+    from agents.leaders.base import LEADERS
+
+    on = [(kind, game.commitment) for kind in LEADERS.named(name) for game in games if game.kind in kind.kinds]
+    return sorted({kind.required_information(commitment, kind.Config()) for kind, commitment in on})
 
 
 def _print(console: Console, title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

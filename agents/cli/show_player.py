@@ -11,8 +11,8 @@ from rich.text import Text
 
 from agents.cli.listing import levels_of
 from agents.cli.output import LEVELS, in_words, plain, table
-from agents.followers import follower_class
-from agents.leaders import leader_class
+from agents.followers.base import FOLLOWERS
+from agents.leaders.base import LEADERS
 from stackelberg_envs.docstrings import meanings_of, summary_of
 from stackelberg_envs.faces.registration import registered_ids, spec
 from stackelberg_envs.validation import hints_of, words_for
@@ -28,13 +28,15 @@ def show_player(role: str, name: str, console: Console) -> None:
     UnknownNameError
         Nobody registered it; the message names the nearest names.
     """
-    kind: Any = leader_class(name) if role == "leader" else follower_class(name)
-    console.print(Text(summary_of(kind), style="bold"))
+    kinds: tuple[type[Any], ...] = (LEADERS if role == "leader" else FOLLOWERS).named(name)
+    console.print(Text(summary_of(kinds[0]), style="bold"))
     if role == "leader":
-        for level in levels_of(kind, [spec(name).make() for name in registered_ids()]):
+        for level in levels_of(name, [spec(each).make() for each in registered_ids()]):
             console.print(f"At the level {level.name} it sees {LEVELS[level.name]}.")
-    console.print()
-    console.print(_options_table(kind.Config, f"Options (--{role}-option NAME=VALUE)"))
+    for kind in kinds:
+        on = "" if len(kinds) == 1 else f" on {' and '.join(sorted(kind.kinds))} games"
+        console.print()
+        console.print(_options_table(kind.Config, f"Options{on} (--{role}-option NAME=VALUE)"))
     console.print(f"\nTry it: stackelberg run ID --{role} {name}", soft_wrap=True)
 
 

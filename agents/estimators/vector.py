@@ -33,7 +33,7 @@ from agents.estimators.fitted_values import FittedModel
 from agents.estimators.lstd_values import LstdModel
 from agents.estimators.replay import OwnPolicy, Replay, own_policy
 from agents.estimators.step_model import PlayerValues, Reached, StepModel
-from agents.observing.brief import Brief
+from agents.observing.brief import VectorBrief
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from agents.state.stateful import Stateful
@@ -90,7 +90,7 @@ class VectorEstimator(Stateful):
     state_fields = stateful.fields()
 
     def __init__(
-        self, brief: Brief, critic: str, features: str, trace: str, rule: Rule, rng: np.random.Generator
+        self, brief: VectorBrief, critic: str, features: str, trace: str, rule: Rule, rng: np.random.Generator
     ) -> None:
         if critic not in CRITICS:
             raise ArgumentError(f"critic: expected one of {', '.join(CRITICS)} on batched games, got {critic!r}")
@@ -98,8 +98,6 @@ class VectorEstimator(Stateful):
             raise ArgumentError(f"trace: expected one of {', '.join(TRACES)}, got {trace!r}")
         if brief.temperature is None and rule.with_response:
             raise InformationError("temperature: expected a public one; on batched games it is not estimated")
-        if brief.follower_actions is None:
-            raise ArgumentError("brief: expected one of a batched game")
         self.brief, self.rule, self.rng = brief, rule, rng
         self.critic, self.features, self.trace = critic, features, trace
         self.commitment: Any = brief.commitment
@@ -121,7 +119,7 @@ class VectorEstimator(Stateful):
         leader = model.player(model.leader_reward, brief.leader_discount, horizon=brief.horizon)
         diagnostics = {"critic_error": leader.error}
         follower = None
-        if self.rule.with_response and brief.commitment.changes & {"leader_policy", "transition"}:
+        if self.rule.with_response and brief.commitment.changes_play:
             if model.follower_reward is None:
                 raise InformationError("expected the follower's rewards, got none; this game keeps them private")
             rewards = model.follower_reward + self.temperature * model.behaviour.entropy
@@ -248,7 +246,7 @@ class ReplayEstimator(VectorEstimator):
 
     def __init__(
         self,
-        brief: Brief,
+        brief: VectorBrief,
         critic: str,
         features: str,
         trace: str,
@@ -312,7 +310,7 @@ def _at(player: PlayerValues, reached: Sequence[Reached]) -> Array:
 
 
 def make_vector_estimator(
-    brief: Brief, critic: str, features: str, trace: str, rule: Rule, rng: np.random.Generator, replay: int = 0
+    brief: VectorBrief, critic: str, features: str, trace: str, rule: Rule, rng: np.random.Generator, replay: int = 0
 ) -> VectorEstimator:
     """Return the estimator for a critic; see :class:`VectorEstimator` and :class:`ReplayEstimator`."""
     if critic == "fitted":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -283,6 +283,4 @@ def gibbs(q: Array, temperature: float) -> Array:
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
 
-def register_follower(name: str) -> Callable[[Kind], Kind]:
-    """Class decorator: make a follower known by `name`."""
-    return FOLLOWERS.add(name)
+register_follower = FOLLOWERS.register

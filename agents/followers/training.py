@@ -12,7 +12,7 @@ from agents.followers.base import Follower, TableFollower
 from agents.followers.soft_value_iteration import SoftValueIteration, SoftValueIterationConfig
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.batched import AnyGame
 
 __all__ = ["Trainer"]
 
@@ -29,7 +29,7 @@ class Trainer:
         Class and options of the follower; an iteration is one sweep of a planner, one step of a learner.
     """
 
-    game: TabularGame
+    game: AnyGame
     follower: type[Follower] = SoftValueIteration
     config: Any = field(default_factory=SoftValueIterationConfig)
 

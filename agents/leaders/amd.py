@@ -13,7 +13,7 @@ import numpy as np
 
 from agents.estimators.unrolled import WarmStart, unrolled_plan
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
-from agents.observing.brief import Brief, Information
+from agents.observing.brief import Information, TabularBrief
 from agents.observing.trajectories import Trajectories
 from agents.options import Count
 from agents.state import stateful
@@ -43,6 +43,7 @@ class AmdConfig(GradientConfig):
 class Amd(GradientLeader):
     """Plans in the game itself, by sweeps, under its own last commitment; never looks at the trajectories."""
 
+    brief: TabularBrief
     information = Information.MODEL
     Config = AmdConfig
     off_policy: ClassVar[bool] = True
@@ -56,7 +57,7 @@ class Amd(GradientLeader):
         )
     )
 
-    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+    def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         if brief.model is None:
             raise InformationError("amd: expected the game itself (level MODEL), got a brief without it")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from agents.learning.optimizers import Optimizer, Sgd, clip_norm, length, make_o
 from agents.learning.parametrisations import unit_of
 from agents.observing.brief import Brief, Information
 from agents.observing.trajectories import Trajectories
-from agents.options import NonNegative, Options, Positive, Start, require_applicable
+from agents.options import NonNegative, Options, Positive, Start
 from agents.registry import Registry
 from agents.state import stateful
 from agents.state.stateful import Stateful
@@ -38,7 +38,6 @@ __all__ = [
 ]
 
 LEADERS: Registry[Leader] = Registry("leader", __package__)
-Kind = TypeVar("Kind", bound="type[Leader]")
 #: Entries of two commitments closer than this, relative to themselves, are the same: faces with 32 bits round them.
 SAME = 1e-5
 #: The same relative to the largest entry of either, for what should be zero.
@@ -62,7 +61,8 @@ class Leader(Stateful, ABC):
     name
         The name it is registered under.
     information
-        The level it works at; see :class:`agents.Information`.
+        The level it works at; see :class:`agents.Information`. The highest one, where :meth:`required_information`
+        looks at options and commitments.
     Config
         Dataclass of its hyperparameters.
     off_policy
@@ -90,22 +90,20 @@ class Leader(Stateful, ABC):
                 setattr(cls, name, wrap(vars(cls)[name]))
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
-        require_applicable(config, brief.kind, self.name)
+        if brief.kind not in self.kinds:
+            kinds = " or ".join(sorted(self.kinds))
+            raise ArgumentError(f"{self.name}: expected the brief of a {kinds} game, got that of a {brief.kind} one")
         self.brief = brief
         self.config = config
         self.rng = rng
 
     @classmethod
-    def needs(cls, commitment: Commitment) -> Information:
-        """Return the level needed for one kind of commitment; by default the declared one."""
-        del commitment
+    def required_information(
+        cls, commitment: Commitment, config: Any, *, public_temperature: bool = True
+    ) -> Information:
+        """Return the level it works at, by what the commitment changes and by its options; by default `information`."""
+        del commitment, config, public_temperature
         return cls.information
-
-    @classmethod
-    def declared(cls, commitment: Commitment, config: Any, *, public_temperature: bool = True) -> Information:
-        """Return the level it declares with these options; by default what :meth:`needs` says."""
-        del config, public_temperature
-        return cls.needs(commitment)
 
     @abstractmethod
     def commit(self) -> Array:
@@ -179,9 +177,7 @@ def recommendation(leader: Leader) -> tuple[Any, Any]:
         attributes.update(before)
 
 
-def register_leader(name: str) -> Callable[[Kind], Kind]:
-    """Class decorator: make a leader known by `name`."""
-    return LEADERS.add(name)
+register_leader = LEADERS.register
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ import numpy as np
 
 from agents.estimators.counts import TabularCounts
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
-from agents.observing.brief import Brief, Information
+from agents.observing.brief import Information, TabularBrief
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
@@ -51,6 +51,7 @@ class Biac(GradientLeader):
     Declared RESPONSE: the target needs the follower's policy for leader actions that were not played, too.
     """
 
+    brief: TabularBrief
     information = Information.RESPONSE
     Config = BiacConfig
     state_fields = stateful.fields(
@@ -59,7 +60,7 @@ class Biac(GradientLeader):
         counts=stateful.Part(),
     )
 
-    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+    def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         changes = brief.commitment.changes
         if changes != {"leader_policy"}:

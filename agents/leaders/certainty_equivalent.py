@@ -11,7 +11,7 @@ Theory, section 6; the method is this project's own. Off-policy: play under old 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -20,28 +20,37 @@ from agents.estimators.likelihood import CommitmentHistory
 from agents.estimators.models.counted import ObservedModel
 from agents.leaders.base import Leader, register_leader, starting_point
 from agents.learning.parametrisations import unit_of
-from agents.observing.brief import Brief, Information
+from agents.observing.brief import Information, TabularBrief, VectorBrief
 from agents.observing.trajectories import Trajectories
-from agents.options import AtLeastOne, Natural, NonNegative, Positive, Start, option
-from agents.planning.box import BoxSearchConfig
-from agents.planning.linear_certainty_equivalence import IdentifiedPlanner
+from agents.options import AtLeastOne, Natural, NonNegative, Positive, Start
+from agents.planning.box import BoxFound, BoxObjective, BoxSearchConfig, box_ascend, box_search
 from agents.planning.theta import Objective, Search, SearchConfig, ascend
 from agents.state import stateful
+from agents.state.stateful import Field
+from agents.state.tree import Tree
 from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError, OutputError
 from stackelberg_envs.games.cotangents import Cotangents
 
 #: A fit of fewer iterations than this is none.
 LEAST_ITERATIONS = 10
 #: One of its iterations costs so many evaluations of the model for each commitment of the history.
 FIT_COST = 2
+#: What a fit raises where play does not tell enough.
+FITLESS = (InstabilityError, ConvergenceError, np.linalg.LinAlgError)
 GOLDEN_RATIO = 0.5 * (5.0**0.5 - 1.0)
 
-__all__ = ["CertaintyEquivalent", "CertaintyEquivalentConfig"]
+__all__ = [
+    "TabularCertaintyEquivalent",
+    "TabularCertaintyEquivalentConfig",
+    "VectorCertaintyEquivalent",
+    "VectorCertaintyEquivalentConfig",
+]
 
 
 @dataclass(frozen=True)
-class CertaintyEquivalentConfig(SearchConfig, BoxSearchConfig):
-    """Options of the certainty-equivalent leader.
+class TabularCertaintyEquivalentConfig(SearchConfig):
+    """Options of the certainty-equivalent leader with tables.
 
     Attributes
     ----------
@@ -50,9 +59,11 @@ class CertaintyEquivalentConfig(SearchConfig, BoxSearchConfig):
     explore
         So many commitments after the first are chosen to learn about the game.
     exploration
-        "barring": see :meth:`CertaintyEquivalent.explore`; "random": every entry at one of its bounds.
+        "barring": see :meth:`TabularCertaintyEquivalent.explore`; "random": every entry at one of its bounds.
     replan
         A new search from many starts whenever the observed steps have grown by this factor.
+    refine
+        L-BFGS iterations from the present theta after every other update.
     refit
         A new fit of the model to all play whenever the observed steps have grown by this factor.
     belief
@@ -64,44 +75,36 @@ class CertaintyEquivalentConfig(SearchConfig, BoxSearchConfig):
         About so many transition probabilities are read in one update: searches and refinements end there, the next
         update goes on with the search; fits are shortened, or left out where they would be too short. None: no limit.
         A number, not a time, so that equal seeds give equal runs.
-    refine
-        L-BFGS iterations from the present theta after every other update.
     shrinkage
         See :class:`agents.estimators.models.counted.ObservedModel`.
     random_starts, continuation_starts, vertex_starts, ladder, iterations, start_scale
         How hard to search; see :class:`agents.planning.theta.SearchConfig`.
-    draws
-        On batched games: so many commitments after the first are drawn evenly from the box.
-    box_draws, box_starts, box_ladder, box_iterations, polish
-        How hard to search on batched games; see :class:`agents.planning.box.BoxSearchConfig`.
     """
 
     start: Start = "zeros"
-    explore: Natural = option(20, kinds=["tabular"])
-    exploration: Literal["barring", "random"] = option("barring", kinds=["tabular"])
+    explore: Natural = 20
+    exploration: Literal["barring", "random"] = "barring"
     replan: AtLeastOne = 2.0
     refine: Natural = 5
-    shrinkage: NonNegative = option(1.0, kinds=["tabular"])
-    draws: Natural = option(2, kinds=["batched"])
-    refit: AtLeastOne = option(1.25, kinds=["tabular"])
-    belief: Literal["fitted", "observed"] = option("fitted", kinds=["tabular"])
-    fit_iterations: Natural = option(100, kinds=["tabular"])
-    work: Positive | None = option(4e6, kinds=["tabular"])
+    shrinkage: NonNegative = 1.0
+    refit: AtLeastOne = 1.25
+    belief: Literal["fitted", "observed"] = "fitted"
+    fit_iterations: Natural = 100
+    work: Positive | None = 4e6
 
 
 @register_leader("certainty_equivalent")
-class CertaintyEquivalent(Leader):
-    """Plans in a model of what it has seen."""
+class TabularCertaintyEquivalent(Leader):
+    """Plans in a model of what it has seen: counted dynamics, mean rewards, and a fit of the follower."""
 
+    brief: TabularBrief
     information = Information.REWARDS_OBSERVED
-    Config = CertaintyEquivalentConfig
+    Config = TabularCertaintyEquivalentConfig
     off_policy: ClassVar[bool] = True
-    kinds = frozenset({"tabular", "batched"})
     state_fields = stateful.fields(
         theta=stateful.Array(),
-        identified=stateful.Part(optional=True),
-        model=stateful.Part(optional=True),
-        commitments_seen=stateful.Part(optional=True),
+        model=stateful.Part(),
+        commitments_seen=stateful.Part(),
         _updates=stateful.Count(),
         _planned_at=stateful.Number(low=0.0),
         _fitted_at=stateful.Number(low=0.0),
@@ -109,19 +112,16 @@ class CertaintyEquivalent(Leader):
         _exploring=stateful.Array(lambda self: self.brief.commitment.shape, optional=True),
     )
 
-    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+    def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         self.theta = starting_point(config.start, brief.parametrisation.size, rng, unit_of(brief.parametrisation))
-        self.identified: IdentifiedPlanner | None = None
+        self.model = ObservedModel(brief, config.shrinkage)
+        self.commitments_seen = CommitmentHistory(brief.table_shape, commitment_shape=brief.commitment.shape)
         self._updates = 0
         self._planned_at = self._fitted_at = 0.0
+        #: The search that goes on in the next update, and the commitment that explores next; None where there is none.
         self._search: Search | None = None
         self._exploring: Array | None = None
-        if brief.kind == "batched":
-            self.identified = IdentifiedPlanner(brief, config, brief.parametrisation(self.theta), rng)
-        else:
-            self.model = ObservedModel(brief, config.shrinkage)
-            self.commitments_seen = CommitmentHistory(brief.table_shape, commitment_shape=brief.commitment.shape)
 
     def _new_search(self, rng: np.random.Generator, unit: Array | float) -> Search:
         """Return a search that begins where the leader is."""
@@ -129,16 +129,12 @@ class CertaintyEquivalent(Leader):
 
     def commit(self) -> Array:
         """Return a commitment that explores, for the first updates; then the best one known."""
-        if self.identified is not None:
-            return self.identified.x
         if self._exploring is not None and (self._updates <= self.config.explore or self.model.behaviour is None):
             return self._exploring
         return self.brief.parametrisation(self.theta)
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Add the play to the model, then plan."""
-        if self.identified is not None:
-            return self.identified.update(trajectories)
         self.model.observe(trajectories)
         self.commitments_seen.add(trajectories)
         self._updates += 1
@@ -185,11 +181,7 @@ class CertaintyEquivalent(Leader):
 
     def recommend(self) -> Array:
         """Return the best commitment known; before anything is known of the follower, the first one."""
-        return self.brief.parametrisation(self.theta) if self.identified is None else self.identified.recommend()
-
-    def shorten(self, share: float = 0.5) -> bool:
-        """Go a share of the way back to the last commitment that was played, on batched games."""
-        return self.identified is not None and self.identified.shorten(share)
+        return self.brief.parametrisation(self.theta)
 
     def explore(self) -> Array:
         """Return an extreme commitment that bars the ways known best.
@@ -211,3 +203,155 @@ class CertaintyEquivalent(Leader):
         count = int(np.exp(self._updates * GOLDEN_RATIO % 1.0 * np.log(paid.size)))
         barred = np.abs(paid) >= np.sort(np.abs(paid), axis=None)[-count]
         return np.where(barred == (paid >= 0), commitment.low, commitment.high)
+
+
+@dataclass(frozen=True)
+class VectorCertaintyEquivalentConfig(BoxSearchConfig):
+    """Options of the certainty-equivalent leader in batched games.
+
+    Attributes
+    ----------
+    start
+        "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
+    draws
+        So many commitments after the first are drawn evenly from the box.
+    replan
+        A new search from many starts whenever the observed steps have grown by this factor.
+    refine
+        L-BFGS iterations from the present commitment after every other update.
+    box_draws, box_starts, box_ladder, box_iterations, polish
+        How hard to search; see :class:`agents.planning.box.BoxSearchConfig`.
+    """
+
+    start: Start = "zeros"
+    draws: Natural = 2
+    replan: AtLeastOne = 2.0
+    refine: Natural = 5
+
+
+class _Remembered(Field):
+    """One record, as the model class keeps it: an object of its ``record_type``, or plain values."""
+
+    def save(self, value: Any) -> Tree:
+        if is_dataclass(value) and not isinstance(value, type):
+            return {item.name: getattr(value, item.name) for item in fields(value)}
+        return value
+
+    def load(self, tree: Tree, own: Any, owner: Any, where: str) -> Any:
+        kind = owner.model_class.record_type
+        if kind is None:
+            return tree
+        names = [item.name for item in fields(kind)]
+        if not isinstance(tree, dict) or list(tree) != names:
+            raise OutputError(f"{where}: expected a record of {', '.join(names)}, got another")
+        return kind(**tree)
+
+
+@register_leader("certainty_equivalent")
+class VectorCertaintyEquivalent(Leader):
+    """Fits the game's public form to all play, and plans in that.
+
+    The game's `model_class` says what is public about its form: which numbers there are, not what they are. Fitted to
+    the play under all commitments so far it gives J and dJ/dx of any commitment at no cost in follower steps.
+    """
+
+    brief: VectorBrief
+    kinds = frozenset({"batched"})
+    information = Information.REWARDS_OBSERVED
+    Config = VectorCertaintyEquivalentConfig
+    off_policy: ClassVar[bool] = True
+    state_fields = stateful.fields(
+        x=stateful.Array(),
+        _best=stateful.Array(like="x", optional=True),
+        _played=stateful.Array(like="x"),
+        _records=stateful.List(_Remembered()),
+        _updates=stateful.Count(),
+        _steps=stateful.Count(),
+        _planned_at=stateful.Number(low=0.0),
+    )
+
+    def __init__(self, brief: VectorBrief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        if brief.model_class is None:
+            raise ArgumentError(
+                "certainty_equivalent: expected a game that publishes its form, but this one has no model class; "
+                "bchg, naive, hpgd, zero_order, cma_es and random_search need none"
+            )
+        self.model_class = brief.model_class
+        parametrisation = brief.parametrisation
+        self.x = parametrisation(starting_point(config.start, parametrisation.size, rng, unit_of(parametrisation)))
+        self._best: Array | None = None
+        self._played = self.x
+        self._records: list[Any] = []
+        self._updates, self._steps, self._planned_at = 0, 0, 0.0
+
+    def check_state(self, loaded: dict[str, Any], where: str) -> None:
+        """Raise OutputError unless the model class can make something of the records."""
+        if loaded["_updates"] != len(loaded["_records"]):
+            raise OutputError(
+                f"{where}: expected a record of each of {loaded['_updates']} updates, got {len(loaded['_records'])}"
+            )
+        if not loaded["_records"]:
+            return
+        try:
+            self.model_class.fit(loaded["_records"])
+        except FITLESS:
+            return
+        except Exception as exc:  # of whatever kind, from arrays that do not fit together
+            raise OutputError(f"{where}: expected records of play in this game, got others ({exc})") from exc
+
+    def commit(self) -> Array:
+        """Return a commitment drawn evenly from the box, for the first updates; then the best one known."""
+        return self.x
+
+    def update(self, trajectories: Trajectories) -> dict[str, float]:
+        """Add the play to what is known, fit the form to it, and choose the next commitment."""
+        self._remember(trajectories)
+        self._played = np.asarray(trajectories.commitment)
+        self._updates += 1
+        found, diagnostics = self._plan()
+        if found is not None:
+            self._best = found
+        exploring = self._updates <= self.config.draws or self._best is None
+        commitment = self.brief.commitment
+        drawn = commitment.low + (commitment.high - commitment.low) * self.rng.random(commitment.shape)
+        self.x = drawn if exploring or self._best is None else self._best
+        return {"exploring": float(exploring), **diagnostics}
+
+    def recommend(self) -> Array:
+        """Return the best commitment known; while there is none, the present one."""
+        return self.x if self._best is None else self._best
+
+    def shorten(self, share: float = 0.5) -> bool:
+        """Go a share of the way back to the last commitment that was played."""
+        self.x = self.x + share * (self._played - self.x)
+        return True
+
+    def _remember(self, trajectories: Trajectories) -> None:
+        if trajectories.follower_reward is None:
+            raise ArgumentError("trajectories: expected the follower's rewards, got none")
+        # Some forms need only a few numbers of a record.
+        self._records.append(self.model_class.compress(trajectories))
+        self._steps += trajectories.num_steps
+
+    def _plan(self) -> tuple[Array | None, dict[str, float]]:
+        """Return the best commitment in the model, None where there is no model or nothing finite in it."""
+        if self._updates < self.config.draws:
+            return None, {"model_value": float("nan"), "model_unstable": 0.0}
+        try:
+            model = self.model_class.fit(self._records)
+        except FITLESS:
+            return None, {"model_value": float("nan"), "model_unstable": 1.0}
+        commitment = self.brief.commitment
+        value = getattr(model, "value", None)
+        objective = BoxObjective(model.value_and_gradient, commitment.low, commitment.high, value)
+        found = self._search(objective)
+        diagnostics = {"model_value": found.value, "model_unstable": float(objective.unstable)}
+        return (None if objective.unstable == objective.evaluations else objective.commitment(found.x)), diagnostics
+
+    def _search(self, objective: BoxObjective) -> BoxFound:
+        last = objective.unit(self.recommend())
+        if self._steps >= self.config.replan * self._planned_at:
+            self._planned_at = float(self._steps)
+            return box_search(objective, self.config, self.rng, [last, np.full(objective.size, 0.5)])
+        return box_ascend(objective, last, iterations=self.config.refine)

@@ -6,6 +6,7 @@ best known values.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,50 +14,22 @@ import numpy as np
 
 from agents.leaders.base import Leader, register_leader, starting_point
 from agents.learning.parametrisations import unit_of
-from agents.observing.brief import Brief, Information
+from agents.observing.brief import Brief, Information, TabularBrief
 from agents.observing.trajectories import Trajectories
-from agents.options import Count, Natural, Positive, Start, option
+from agents.options import Count, Natural, Positive, Start
 from agents.planning.box import BoxObjective, BoxSearchConfig, box_ascend, box_search
 from agents.planning.theta import Objective, SearchConfig, ascend, search
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InformationError
 
-__all__ = ["Exact", "ExactConfig"]
+__all__ = ["Exact", "TabularExact", "TabularExactConfig", "VectorExact", "VectorExactConfig"]
 
 
-@dataclass(frozen=True)
-class ExactConfig(SearchConfig, BoxSearchConfig):
-    """Options of the exact leader; by default one ascent from `start`.
-
-    Attributes
-    ----------
-    start
-        "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
-    tolerance
-        The ascent from `start` ends when no entry of dJ/dtheta is larger than this part of the largest one there.
-    random_starts, continuation_starts, vertex_starts, ladder, iterations, start_scale
-        See :class:`agents.planning.theta.SearchConfig`.
-    box_draws, box_starts, box_ladder, box_iterations, polish
-        On batched games; see :class:`agents.planning.box.BoxSearchConfig`. With 0 draws there is one ascent from
-        `start`.
-    """
-
-    start: Start = "zeros"
-    tolerance: Positive = option(1e-9, kinds=["tabular"])
-    random_starts: Natural = option(0, kinds=["tabular"])
-    continuation_starts: Natural = option(0, kinds=["tabular"])
-    vertex_starts: Natural = option(0, kinds=["tabular"])
-    iterations: Count = 500
-
-
-@register_leader("exact")
 class Exact(Leader):
-    """Solves the game inside itself, then commits to one L-BFGS iterate after the other, the best end last."""
+    """Solves the game inside itself, then commits to one iterate of an ascent after the other, the best end last."""
 
     information = Information.MODEL
-    Config = ExactConfig
-    kinds = frozenset({"tabular", "batched"})
     state_fields = stateful.fields(
         _iterates=stateful.Arrays(lambda self: self.theta.shape),
         _position=stateful.Count(),
@@ -67,33 +40,12 @@ class Exact(Leader):
         if brief.model is None:
             raise InformationError("exact: expected the game itself (level MODEL), got a brief without it")
         start = starting_point(config.start, brief.parametrisation.size, rng, unit_of(brief.parametrisation))
-        search_here = self._in_the_box if brief.kind == "batched" else self._in_theta
-        self._iterates = [start, *search_here(start)]
+        self._iterates = [start, *self.ascent(start)]
         self._position = 0
 
-    def _in_theta(self, start: Array) -> list[Array]:
-        """Return the iterates of an ascent from `start` in a tabular game, and the best end of a search last."""
-        config, iterates = self.config, list[Array]()
-        objective = Objective(self.brief, self.brief.model.primitives)
-        found = ascend(
-            objective, start, iterations=config.iterations, tolerance=config.tolerance, visit=iterates.append
-        )
-        if config.random_starts or config.continuation_starts or config.vertex_starts:
-            iterates.append(search(objective, len(found.theta), config, self.rng, [found.theta, start]).theta)
-        return iterates
-
-    def _in_the_box(self, start: Array) -> list[Array]:
-        """Return the same for a batched game; x itself takes the place of theta."""
-        game, config, commitment = self.brief.model, self.config, self.brief.commitment
-        if not game.has_solution or self.brief.parametrisation.name != "projection":
-            raise ArgumentError("exact: expected a game with an exact solution and the parametrisation 'projection'")
-        objective = BoxObjective(_Exactly(game), commitment.low, commitment.high)
-        units: list[Array] = []
-        first = objective.unit(self.brief.parametrisation(start))
-        box_ascend(objective, first, iterations=config.iterations, visit=units.append)
-        if config.box_draws:
-            units.append(box_search(objective, config, self.rng, [first, *units[-1:]]).x)
-        return [objective.commitment(unit).ravel() for unit in units]
+    @abstractmethod
+    def ascent(self, start: Array) -> list[Array]:
+        """Return the iterates of theta from `start`, and the best end of a search last."""
 
     @property
     def theta(self) -> Array:
@@ -109,6 +61,88 @@ class Exact(Leader):
         del trajectories
         self._position += 1
         return {"iterations": float(len(self._iterates) - 1)}
+
+
+@dataclass(frozen=True)
+class TabularExactConfig(SearchConfig):
+    """Options of the exact leader with tables; by default one ascent from `start`.
+
+    Attributes
+    ----------
+    start
+        "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
+    tolerance
+        The ascent from `start` ends when no entry of dJ/dtheta is larger than this part of the largest one there.
+    random_starts, continuation_starts, vertex_starts, ladder, iterations, start_scale
+        See :class:`agents.planning.theta.SearchConfig`.
+    """
+
+    start: Start = "zeros"
+    tolerance: Positive = 1e-9
+    random_starts: Natural = 0
+    continuation_starts: Natural = 0
+    vertex_starts: Natural = 0
+    iterations: Count = 500
+
+
+@register_leader("exact")
+class TabularExact(Exact):
+    """L-BFGS on the exact hypergradient in theta, one iterate after the other."""
+
+    brief: TabularBrief
+    Config = TabularExactConfig
+    state_fields = stateful.fields()
+
+    def ascent(self, start: Array) -> list[Array]:
+        """Return the iterates of an ascent from `start`, and the best end of a search last."""
+        config, iterates = self.config, list[Array]()
+        objective = Objective(self.brief, self.brief.model.primitives)
+        found = ascend(
+            objective, start, iterations=config.iterations, tolerance=config.tolerance, visit=iterates.append
+        )
+        if config.random_starts or config.continuation_starts or config.vertex_starts:
+            iterates.append(search(objective, len(found.theta), config, self.rng, [found.theta, start]).theta)
+        return iterates
+
+
+@dataclass(frozen=True)
+class VectorExactConfig(BoxSearchConfig):
+    """Options of the exact leader in batched games; by default one ascent from `start`.
+
+    Attributes
+    ----------
+    start
+        "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
+    iterations
+        L-BFGS iterations of the ascent from `start`.
+    box_draws, box_starts, box_ladder, box_iterations, polish
+        See :class:`agents.planning.box.BoxSearchConfig`. With 0 draws there is one ascent from `start`.
+    """
+
+    start: Start = "zeros"
+    iterations: Count = 500
+
+
+@register_leader("exact")
+class VectorExact(Exact):
+    """L-BFGS on the exact hypergradient in the box of commitments: x itself takes the place of theta."""
+
+    kinds = frozenset({"batched"})
+    Config = VectorExactConfig
+    state_fields = stateful.fields()
+
+    def ascent(self, start: Array) -> list[Array]:
+        """Return the iterates of an ascent from `start`, and the best end of a search last."""
+        game, config, commitment = self.brief.model, self.config, self.brief.commitment
+        if not game.has_solution or self.brief.parametrisation.name != "projection":
+            raise ArgumentError("exact: expected a game with an exact solution and the parametrisation 'projection'")
+        objective = BoxObjective(_Exactly(game), commitment.low, commitment.high)
+        units: list[Array] = []
+        first = objective.unit(self.brief.parametrisation(start))
+        box_ascend(objective, first, iterations=config.iterations, visit=units.append)
+        if config.box_draws:
+            units.append(box_search(objective, config, self.rng, [first, *units[-1:]]).x)
+        return [objective.commitment(unit).ravel() for unit in units]
 
 
 class _Exactly:

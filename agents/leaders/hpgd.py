@@ -7,30 +7,36 @@ Deviations from the paper and its code: docs/reproduction.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from agents.estimators import StepCotangents, ValueEstimates, score_function, tabulate
-from agents.estimators.vector import Rule
+from agents.estimators import StepCotangents, ValueEstimates, score_function
+from agents.estimators.vector import Rule, VectorEstimator, make_vector_estimator
 from agents.estimators.visit_averages import advantage_weights, follow_visits, weights_per_visit
 from agents.leaders.base import register_leader
-from agents.leaders.bchg import Bchg, BchgConfig
+from agents.leaders.bchg import TabularBchg, TabularBchgConfig, VectorBchg, VectorBchgConfig
 from agents.observing.brief import Information
 from agents.observing.trajectories import Trajectories, concatenate
-from agents.options import Count, option
+from agents.options import Count
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.games.commitments.base import Commitment
-from stackelberg_envs.games.cotangents import Cotangents
 
-__all__ = ["Hpgd", "HpgdConfig", "HpgdOracle", "HpgdOracleConfig"]
+__all__ = [
+    "HpgdOracle",
+    "HpgdOracleConfig",
+    "TabularHpgd",
+    "TabularHpgdConfig",
+    "VectorHpgd",
+    "VectorHpgdConfig",
+]
 
 
 @dataclass(frozen=True)
-class HpgdConfig(BchgConfig):
-    """Hyperparameters of HPGD.
+class TabularHpgdConfig(TabularBchgConfig):
+    """Hyperparameters of HPGD with tables: those of `bchg`.
 
     Attributes
     ----------
@@ -38,21 +44,14 @@ class HpgdConfig(BchgConfig):
         The leader's critic: "monte_carlo" as published, or another of those of `bchg`.
     """
 
-    critic: Literal["lstd", "expected_sarsa", "monte_carlo", "fitted"] = "monte_carlo"
-    trace: Literal["mean", "sampled"] = option("sampled", kinds=["batched"])
+    critic: Literal["lstd", "expected_sarsa", "monte_carlo"] = "monte_carlo"
 
 
 @register_leader("hpgd")
-class Hpgd(Bchg):
-    """HPGD with tabular critics: sees what `bchg` sees, and averages over repeated visits instead of tracing.
+class TabularHpgd(TabularBchg):
+    """HPGD with tables: sees what `bchg` sees, and averages over repeated visits instead of tracing."""
 
-    For configurations it uses actions only. For policy or transition commitments it also evaluates the
-    follower from its observed rewards, with the entropy bonus.
-    """
-
-    information = Information.REWARDS_OBSERVED
-    Config = HpgdConfig
-    rule = Rule(with_control_variate=True)
+    Config = TabularHpgdConfig
     state_fields = stateful.fields()
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:
@@ -83,7 +82,38 @@ class Hpgd(Bchg):
 
 
 @dataclass(frozen=True)
-class HpgdOracleConfig(HpgdConfig):
+class VectorHpgdConfig(VectorBchgConfig):
+    """Hyperparameters of HPGD in batched games: those of `bchg`.
+
+    Attributes
+    ----------
+    critic
+        The leader's critic: "monte_carlo" as published, or another of those of `bchg`.
+    trace
+        "sampled" as published, or "mean".
+    """
+
+    critic: Literal["lstd", "monte_carlo", "fitted"] = "monte_carlo"
+    trace: Literal["mean", "sampled"] = "sampled"
+
+
+@register_leader("hpgd")
+class VectorHpgd(VectorBchg):
+    """HPGD in batched games: a regression on what the follower saw takes the place of averages over visits."""
+
+    Config = VectorHpgdConfig
+    state_fields = stateful.fields()
+
+    def make_estimator(self) -> VectorEstimator:
+        """Return the estimator of dJ/dx."""
+        config, rule = self.config, Rule(with_control_variate=True)
+        return make_vector_estimator(
+            self.brief, config.critic, config.features, config.trace, rule, self.rng, config.replay
+        )
+
+
+@dataclass(frozen=True)
+class HpgdOracleConfig(TabularHpgdConfig):
     """Hyperparameters of HPGD with extra play.
 
     Attributes
@@ -96,7 +126,7 @@ class HpgdOracleConfig(HpgdConfig):
 
 
 @register_leader("hpgd_oracle")
-class HpgdOracle(Hpgd):
+class HpgdOracle(TabularHpgd):
     """HPGD that may also start the follower wherever it wants: averages and critics use extra play.
 
     Every update asks for play from uniformly drawn states under the present commitment. It fills the tables
@@ -105,18 +135,15 @@ class HpgdOracle(Hpgd):
 
     information = Information.CONTROLS_TRAINING
     Config = HpgdOracleConfig
-    kinds = frozenset({"tabular"})
     state_fields = stateful.fields()
 
     @classmethod
-    def needs(cls, commitment: Commitment) -> Information:
+    def required_information(
+        cls, commitment: Commitment, config: Any, *, public_temperature: bool = True
+    ) -> Information:
         """Play from chosen states, whatever the commitment changes."""
-        del commitment
+        del commitment, config, public_temperature
         return cls.information
-
-    def uses_follower_values(self) -> bool:
-        """Whether V_F enters the gradient."""
-        return Hpgd.needs(self.brief.commitment) >= Information.REWARDS_OBSERVED
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Ask for extra play, update the critics with all of it, then estimate dJ/dx."""
@@ -126,16 +153,6 @@ class HpgdOracle(Hpgd):
         values, diagnostics = self.estimate_values(everything)
         response = self.response(self.weights(trajectories, values), everything, values)
         direct = score_function(trajectories, values, leader_discount=self.brief.leader_discount)
-        cotangents = self._tabulated(direct, trajectories, values) + self._tabulated(response, everything, values)
+        cotangents = self.tabulated(direct, trajectories, values.leader_policy)
+        cotangents += self.tabulated(response, everything, values.leader_policy)
         return self.brief.commitment.vjp(trajectories.commitment, cotangents), diagnostics
-
-    def _tabulated(self, coefficients: StepCotangents, steps: Trajectories, values: ValueEstimates) -> Cotangents:
-        transition = self.brief.commitment.effect(steps.commitment).transition
-        return tabulate(
-            coefficients,
-            steps,
-            self.brief.array_shape,
-            wanted=self.brief.commitment.changes,
-            leader_policy=values.leader_policy,
-            transition=None if transition is None else transition.joint(self.brief.num_contexts),
-        )

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
-from agents.observing.brief import Brief, Information
+from agents.observing.brief import Information, TabularBrief
 from agents.observing.trajectories import Trajectories
 from agents.options import Positive
 from agents.state import stateful
@@ -59,12 +59,13 @@ class Penalty(GradientLeader):
     Declared MODEL: it solves the follower's decision process for rewards that the follower itself never has.
     """
 
+    brief: TabularBrief
     information = Information.MODEL
     Config = PenaltyConfig
     off_policy: ClassVar[bool] = True
     state_fields = stateful.fields(_own=stateful.Array(), _bent=stateful.Array())
 
-    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+    def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         if brief.model is None:
             raise InformationError("penalty: expected the game itself (level MODEL), got a brief without it")

@@ -22,7 +22,7 @@ from msgspec import Meta
 
 from agents.estimators.models.counted import ObservedModel
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
-from agents.observing.brief import Brief, Information
+from agents.observing.brief import Information, TabularBrief
 from agents.observing.trajectories import Trajectories
 from agents.options import NonNegative, Positive
 from agents.state import stateful
@@ -65,12 +65,13 @@ class Rtq(GradientLeader):
     whatever commitments.
     """
 
+    brief: TabularBrief
     information = Information.CONTROLS_TRAINING
     off_policy: ClassVar[bool] = True
     Config = RtqConfig
     state_fields = stateful.fields(model=stateful.Part())
 
-    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+    def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         self.probabilities = level_probabilities(config.levels)
         self.model = ObservedModel(brief, config.shrinkage)

@@ -15,45 +15,42 @@ pays for needing no critic with noise. Deviations from the paper: docs/reproduct
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from agents.estimators import StepCotangents, ValueEstimates
 from agents.estimators.critics import EvaluationTask
 from agents.estimators.visit_averages import cell_weights, follow_visits, weights_per_visit
-from agents.leaders.base import register_leader
-from agents.leaders.bchg import Bchg, BchgConfig
-from agents.observing.brief import Information
+from agents.leaders.base import GradientConfig, register_leader
+from agents.leaders.tabular import TabularGradientLeader
+from agents.observing.brief import Information, TabularBrief
 from agents.observing.trajectories import Trajectories
-from agents.options import NonNegative, option
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.games.commitments.base import Commitment
 
 __all__ = ["Sobirl", "SobirlConfig"]
 
 
 @dataclass(frozen=True)
-class SobirlConfig(BchgConfig):
-    """Hyperparameters of SoBiRL; `critic` is the one that evaluates the follower, where V_F is needed.
+class SobirlConfig(GradientConfig):
+    """Hyperparameters of SoBiRL.
 
     Attributes
     ----------
+    critic
+        The one that evaluates the follower, where V_F is needed: "lstd", "expected_sarsa" or "monte_carlo".
     baseline
         Whether the mean return is taken off R, which changes no expectation and much of the noise.
-    memory, privileged
-        Not options of this leader: it counts whole episodes, and is told the follower's policy.
     """
 
+    critic: Literal["lstd", "expected_sarsa", "monte_carlo"] = "lstd"
     baseline: bool = True
-    memory: NonNegative = option(1.0, kinds=[])
-    privileged: tuple[Literal["temperature", "behaviour"], ...] = option((), kinds=[])
 
 
 @register_leader("sobirl")
-class Sobirl(Bchg):
+class Sobirl(TabularGradientLeader):
     """Model-free SoBiRL on tables.
 
     Declared RESPONSE: dV_F is the average of dQ_F under the follower's true policy, not under counts of it.
@@ -61,31 +58,27 @@ class Sobirl(Bchg):
 
     information = Information.RESPONSE
     Config = SobirlConfig
-    kinds = frozenset({"tabular"})
     state_fields = stateful.fields()
 
-    @classmethod
-    def needs(cls, commitment: Commitment) -> Information:
-        """The follower's policy, whatever the commitment changes."""
-        del commitment
-        return cls.information
+    def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        self.follower_critic = self.make_critic(brief.follower_discount)
 
-    def uses_follower_values(self) -> bool:
-        """Whether V_F enters the gradient."""
-        return bool(self.brief.commitment.changes & {"leader_policy", "transition"})
-
-    def estimate_values(self, trajectories: Trajectories) -> tuple[ValueEstimates, dict[str, float]]:
-        """Take the follower's policy as given; evaluate it where V_F is needed. Q_L is not."""
-        behaviour = trajectories.response
+    def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
+        """Evaluate the follower where V_F is needed, then estimate dJ/dx."""
+        behaviour, policy = trajectories.response, self.brief.joint_leader_policy(trajectories.commitment)
         if behaviour is None:
             raise InformationError("sobirl: expected the follower's policy (level RESPONSE), got none")
-        policy = self.brief.joint_leader_policy(trajectories.commitment)
-        soft_values, diagnostics = None, {}
-        if self.uses_follower_values():
-            announced = self._count(trajectories)["follower"]
+        values, diagnostics = None, dict[str, float]()
+        if self.brief.commitment.changes_play:
+            announced = self.brief.own_reward(trajectories.commitment, "follower_reward")
+            if self.follower_critic.uses_counts:
+                self.counts.observe(trajectories, {"follower": announced})
             task = EvaluationTask(trajectories, "follower", policy, behaviour, announced_reward=announced)
-            soft_values, diagnostics["follower_critic_error"] = self._follower_values(task)
-        return ValueEstimates(policy, behaviour, np.zeros_like(behaviour), soft_values), diagnostics
+            values, diagnostics["follower_critic_error"] = self.soft_values(task, self.brief.known_temperature)
+        found = self.coefficients(trajectories, ValueEstimates(policy, behaviour, np.zeros_like(behaviour), values))
+        cotangents = self.tabulated(found, trajectories, policy)
+        return self.brief.commitment.vjp(trajectories.commitment, cotangents), diagnostics
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:
         """Return the coefficients: those of dR, the episode's return on every d log f and d log P, and the response."""
@@ -94,7 +87,7 @@ class Sobirl(Bchg):
         returns = self._weighted_returns(trajectories)
         payments = weight * self.brief.leader_discount**time
         direct = StepCotangents(None, payments, returns, np.where(trajectories.ends, 0.0, returns))
-        return direct + self._response(returns / self.temperature(), trajectories, values)
+        return direct + self._response(returns / self.brief.known_temperature, trajectories, values)
 
     def _weighted_returns(self, trajectories: Trajectories) -> Array:
         """Return what each step's score is multiplied by, shape (T,), reward units: R times the weight of the step.

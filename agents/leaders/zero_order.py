@@ -8,22 +8,22 @@ Minimization of Convex Functions", Foundations of Computational Mathematics 17 (
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from agents.leaders.base import GradientConfig, register_leader
 from agents.leaders.black_box import BlackBoxLeader
 from agents.learning.optimizers import length, make_optimizer
-from agents.observing.brief import Brief, Information
+from agents.observing.brief import Brief, Information, TabularBrief
 from agents.observing.trajectories import Trajectories
-from agents.options import Positive, Unit, Weight, option
+from agents.options import Positive, Unit, Weight
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.games.commitments.base import Commitment
 
-__all__ = ["ZeroOrder", "ZeroOrderConfig"]
+__all__ = ["TabularZeroOrder", "TabularZeroOrderConfig", "ZeroOrder", "ZeroOrderConfig"]
 
 #: Where the commitments of one estimate lie, in units of the perturbation u: the baseline first.
 PROBES = {"two_point": (-1.0, 1.0), "unperturbed": (0.0, 1.0), "running": (1.0,)}
@@ -49,9 +49,6 @@ class ZeroOrderConfig(GradientConfig):
         at theta (two commitments per step), or "running", an average of earlier values (one per step).
     memory
         Weight of the past in the running average.
-    values
-        "observed" returns, or "exact" values, read from the game as the published code does: the declared level is
-        then MODEL, and one update does all of an estimate.
     """
 
     perturbation: Positive = 0.3
@@ -59,17 +56,17 @@ class ZeroOrderConfig(GradientConfig):
     two_point: bool = False
     baseline: Literal["unperturbed", "running"] = "unperturbed"
     memory: Weight = 0.9
-    values: Literal["observed", "exact"] = option("observed", kinds=["tabular"])
 
 
 @register_leader("zero_order")
 class ZeroOrder(BlackBoxLeader):
-    """Sees nothing but its own returns, unless it is told to read exact values.
+    """Sees nothing but its own returns.
 
     Its estimates are unbiased for the gradient of J smoothed by the perturbation, up to the noise of the returns.
     """
 
-    Config = ZeroOrderConfig
+    kinds = frozenset({"batched"})
+    Config: ClassVar[type[Any]] = ZeroOrderConfig
     state_fields = stateful.fields(
         optimizer=stateful.Part(like="theta"),
         _centre=stateful.Array(),
@@ -77,29 +74,17 @@ class ZeroOrder(BlackBoxLeader):
         _values=stateful.List(stateful.Number(), most=lambda self: len(self._probes) - 1),
         _running=stateful.Number(optional=True),
         _steps=stateful.Count(),
-        _start=stateful.Array(lambda self: (self.brief.num_joint_states,), optional=True),
     )
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        if config.values == "exact" and brief.model is None:
-            raise InformationError("zero_order: expected the game itself (level MODEL) for exact values")
         self.optimizer = make_optimizer(config.optimizer, config.learning_rate)
         self._probes = PROBES["two_point" if config.two_point else config.baseline]
         self._centre = self.theta
         self._values: list[float] = []
         self._running: float | None = None
         self._steps = 0
-        self._start: Array | None = None
         self._turn()
-        if config.values == "exact":
-            self.theta = self._centre
-
-    @classmethod
-    def declared(cls, commitment: Commitment, config: Any, *, public_temperature: bool = True) -> Information:
-        """Exact values need the game itself."""
-        del public_temperature
-        return Information.MODEL if getattr(config, "values", "") == "exact" else cls.needs(commitment)
 
     @property
     def _sigma(self) -> float:
@@ -115,29 +100,6 @@ class ZeroOrder(BlackBoxLeader):
     def _probe(self) -> Array:
         offset = self._probes[len(self._values)] * self._sigma
         return np.asarray(self._centre + offset * self.unit * self._direction)
-
-    def update(self, trajectories: Trajectories) -> dict[str, float]:
-        """Judge the present candidate and choose the next; with exact values, all candidates of a step at once."""
-        if self.config.values == "observed":
-            return super().update(trajectories)
-        self.observe_rewards(trajectories)
-        diagnostics: dict[str, float] = {}
-        for _ in self._probes:
-            self.theta = self._probe()
-            value = self._exact_value()
-            if value > self.best_value:
-                self.best_theta, self.best_value = self.theta, value
-            _, diagnostics = self.following(value)
-        self.theta = self._centre
-        return {"best_value": self.best_value, **diagnostics}
-
-    def _exact_value(self) -> float:
-        """Return J at the present candidate."""
-        from stackelberg_envs.solvers.soft import solve_primitives  # only who plans loads solvers
-
-        plan = solve_primitives(self.brief.model.primitives(self.commit()), start=self._start)
-        self._start = plan.best.state_values
-        return plan.leader.value
 
     def following(self, value: float) -> tuple[Array, dict[str, float]]:
         """Go on to the next probe, or step along the estimate when all are known."""
@@ -162,3 +124,69 @@ class ZeroOrder(BlackBoxLeader):
         before = value if self._running is None else self._running
         self._running = self.config.memory * before + (1.0 - self.config.memory) * value
         return before
+
+
+@dataclass(frozen=True)
+class TabularZeroOrderConfig(ZeroOrderConfig):
+    """Hyperparameters of the zero-order leader with tables: it may read exact values.
+
+    Attributes
+    ----------
+    values
+        "observed" returns, or "exact" values, read from the game as the published code does: the declared level is
+        then MODEL, and one update does all of an estimate.
+    """
+
+    values: Literal["observed", "exact"] = "observed"
+
+
+@register_leader("zero_order")
+class TabularZeroOrder(ZeroOrder):
+    """Sees nothing but its own returns, unless it is told to read exact values."""
+
+    brief: TabularBrief
+    kinds = frozenset({"tabular"})
+    Config = TabularZeroOrderConfig
+    #: The follower's values, from which the next solution starts.
+    state_fields = stateful.fields(
+        _start=stateful.Array(lambda self: (self.brief.num_joint_states,), optional=True),
+    )
+
+    def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        self._start: Array | None = None
+        if config.values == "exact":
+            if brief.model is None:
+                raise InformationError("zero_order: expected the game itself (level MODEL) for exact values")
+            self.theta = self._centre
+
+    @classmethod
+    def required_information(
+        cls, commitment: Commitment, config: Any, *, public_temperature: bool = True
+    ) -> Information:
+        """Exact values need the game itself."""
+        del commitment, public_temperature
+        return Information.MODEL if config.values == "exact" else cls.information
+
+    def update(self, trajectories: Trajectories) -> dict[str, float]:
+        """Judge the present candidate and choose the next; with exact values, all candidates of a step at once."""
+        if self.config.values == "observed":
+            return super().update(trajectories)
+        self.observe_rewards(trajectories)
+        diagnostics: dict[str, float] = {}
+        for _ in self._probes:
+            self.theta = self._probe()
+            value = self._exact_value()
+            if value > self.best_value:
+                self.best_theta, self.best_value = self.theta, value
+            _, diagnostics = self.following(value)
+        self.theta = self._centre
+        return {"best_value": self.best_value, **diagnostics}
+
+    def _exact_value(self) -> float:
+        """Return J at the present candidate."""
+        from stackelberg_envs.solvers.soft import solve_primitives  # only who plans loads solvers
+
+        plan = solve_primitives(self.brief.model.primitives(self.commit()), start=self._start)
+        self._start = plan.best.state_values
+        return plan.leader.value

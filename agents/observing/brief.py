@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from agents.learning.parametrisations import Parametrisation
 from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import InformationError
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.samples import ActionSpec, ModelClass
+from stackelberg_envs.games.transitions import Transition
 
-__all__ = ["Brief", "Information", "redact"]
+__all__ = ["Brief", "Information", "TabularBrief", "VectorBrief", "redact"]
+
+#: (x, rising numbers of iterations, generator) -> policies; see :class:`TabularBrief`.
+TrainFollower: TypeAlias = Callable[[Array, Sequence[int], np.random.Generator], list[Array]]
 
 
 class Information(IntEnum):
@@ -33,38 +38,73 @@ class Information(IntEnum):
     MODEL = 4
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Brief:
-    """All that a leader legitimately knows before it sees any play.
+    """All that a leader legitimately knows of any game before it sees any play; each kind of game adds to it.
 
     Attributes
     ----------
+    kind
+        The kind of game.
     information
         The level this brief was made for.
     commitment
         What it announces and how that enters rewards, dynamics and its own policy.
     parametrisation
         theta -> x.
-    num_states, num_leader_actions, num_follower_actions, num_contexts
-        S, A, B, K.
+    num_contexts
+        K.
     leader_discount, follower_discount
         In [0, 1), per play step.
     temperature
         Weight of the follower's entropy, reward units, or None where the game keeps it private.
     horizon
         Play steps after which an episode is truncated.
-    leader_policy
-        The leader's own policy f(a | s), shape (S, A), in force where the commitment does not set it.
-    kind
-        "tabular", or "batched" for games whose states are vectors; in the latter S, A and B are 0.
-    state_size, leader_action_size
-        Of one state and one play action of the leader, W and A, in batched games; else 0.
-    follower_actions
-        The follower's actions in batched games; else None.
-    model_class
-        Fits models of the form that a batched game publishes; None where it publishes none.
     model
         The game, at level MODEL; None below.
+    """
+
+    kind: ClassVar[str]
+
+    information: Information
+    commitment: Commitment
+    parametrisation: Parametrisation
+    num_contexts: int
+    leader_discount: float
+    follower_discount: float
+    temperature: float | None
+    horizon: int
+    model: Any = None
+
+    def with_control(self, uniform_play: Callable[[int], Trajectories], train: TrainFollower) -> Brief:
+        """Return the brief with control over the follower's play and training, where such games offer that."""
+        del uniform_play, train
+        return self
+
+    @property
+    def known_temperature(self) -> float:
+        """The temperature where it is known, reward units.
+
+        Raises
+        ------
+        InformationError
+            The game keeps it private.
+        """
+        if self.temperature is None:
+            raise InformationError("temperature: expected a public one, but this game keeps it private")
+        return self.temperature
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TabularBrief(Brief):
+    """What a leader knows of a game over finite sets.
+
+    Attributes
+    ----------
+    num_states, num_leader_actions, num_follower_actions
+        S, A, B.
+    leader_policy
+        The leader's own policy f(a | s), shape (S, A), in force where the commitment does not set it.
     uniform_play
         At level CONTROLS_TRAINING and above, in a run: a number of steps -> play of so many follower steps under
         the last commitment and the follower's present policy, from uniformly drawn states. None below.
@@ -73,26 +113,18 @@ class Brief:
         shape (Z, A, B), of a follower trained from the start under x, after so many iterations. None below.
     """
 
-    information: Information
-    commitment: Commitment
-    parametrisation: Parametrisation
+    kind = "tabular"
+
     num_states: int
     num_leader_actions: int
     num_follower_actions: int
-    num_contexts: int
-    leader_discount: float
-    follower_discount: float
-    temperature: float | None
-    horizon: int
     leader_policy: Array
-    kind: str = "tabular"
-    state_size: int = 0
-    leader_action_size: int = 0
-    follower_actions: ActionSpec | None = None
-    model_class: ModelClass | None = None
-    model: Any = None
     uniform_play: Callable[[int], Trajectories] | None = None
-    train: Callable[[Array, Sequence[int], np.random.Generator], list[Array]] | None = None
+    train: TrainFollower | None = None
+
+    def with_control(self, uniform_play: Callable[[int], Trajectories], train: TrainFollower) -> TabularBrief:
+        """Return the brief with control over the follower's play and training."""
+        return replace(self, uniform_play=uniform_play, train=train)
 
     @property
     def num_joint_states(self) -> int:
@@ -116,6 +148,11 @@ class Brief:
         policy = self.leader_policy if committed is None else committed
         return policy if self.num_contexts == 1 else np.tile(policy, (self.num_contexts, 1))
 
+    def joint_transition(self, x: Array) -> Transition | None:
+        """Return the dynamics over joint states that the commitment x sets, or None where it sets none."""
+        transition = self.commitment.effect(x).transition
+        return None if transition is None else transition.joint(self.num_contexts)
+
     def own_reward(self, x: Array, name: str) -> Array | None:
         """Return what the commitment adds to "leader_reward" or "follower_reward", shape (Z, A, B), or None."""
         extra: Array | None = getattr(self.commitment.effect(x), name)
@@ -123,6 +160,28 @@ class Brief:
             return None
         S, A, B = self.num_states, self.num_leader_actions, self.num_follower_actions
         return np.broadcast_to(extra, (self.num_contexts, S, A, B)).reshape(self.table_shape)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class VectorBrief(Brief):
+    """What a leader knows of a game whose states are vectors.
+
+    Attributes
+    ----------
+    state_size, leader_action_size
+        Of one state and one play action of the leader, W and A.
+    follower_actions
+        The follower's actions.
+    model_class
+        Fits models of the form that the game publishes; None where it publishes none.
+    """
+
+    kind = "batched"
+
+    state_size: int
+    leader_action_size: int
+    follower_actions: ActionSpec
+    model_class: ModelClass | None
 
 
 def redact(seen: Trajectories, level: Information, policy: Any) -> Trajectories:

@@ -15,7 +15,7 @@ import numpy as np
 import scipy
 
 from agents.learning.optimizers import power_of_two
-from agents.options import Count, Natural, Options, Positive, option
+from agents.options import Count, Natural, Options, Positive
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError, InstabilityError
 
@@ -62,11 +62,11 @@ class BoxSearchConfig(Options):
         Evaluations of the last search.
     """
 
-    box_draws: Natural = option(64, kinds=["batched"])
-    box_starts: Natural = option(4, kinds=["batched"])
-    box_ladder: tuple[Positive, ...] = option((8.0, 2.0), kinds=["batched"])
-    box_iterations: Count = option(60, kinds=["batched"])
-    polish: Natural = option(60, kinds=["batched"])
+    box_draws: Natural = 64
+    box_starts: Natural = 4
+    box_ladder: tuple[Positive, ...] = (8.0, 2.0)
+    box_iterations: Count = 60
+    polish: Natural = 60
 
 
 class BoxObjective:

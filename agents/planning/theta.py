@@ -15,8 +15,8 @@ import scipy
 
 from agents.learning.optimizers import power_of_two
 from agents.learning.parametrisations import unit_of
-from agents.observing.brief import Brief
-from agents.options import Count, Natural, NonNegative, Options, Positive, option
+from agents.observing.brief import TabularBrief
+from agents.options import Count, Natural, NonNegative, Options, Positive
 from agents.state import stateful
 from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
@@ -86,12 +86,12 @@ class SearchConfig(Options):
         Standard deviation of random starts.
     """
 
-    random_starts: Natural = option(4, kinds=["tabular"])
-    continuation_starts: Natural = option(3, kinds=["tabular"])
-    ladder: tuple[Positive, ...] = option((20.0, 8.0, 4.0, 2.5, 1.6, 1.25), kinds=["tabular"])
-    vertex_starts: Natural = option(4, kinds=["tabular"])
-    iterations: Count = option(100, kinds=["tabular"])
-    start_scale: NonNegative = option(1.0, kinds=["tabular"])
+    random_starts: Natural = 4
+    continuation_starts: Natural = 3
+    ladder: tuple[Positive, ...] = (20.0, 8.0, 4.0, 2.5, 1.6, 1.25)
+    vertex_starts: Natural = 4
+    iterations: Count = 100
+    start_scale: NonNegative = 1.0
 
 
 class Objective:
@@ -114,7 +114,7 @@ class Objective:
         How often it was called.
     """
 
-    def __init__(self, brief: Brief, primitives: Callable[[Array], Primitives]) -> None:
+    def __init__(self, brief: TabularBrief, primitives: Callable[[Array], Primitives]) -> None:
         self._brief = brief
         self._primitives = primitives
         self._warm: dict[float, Array] = {}

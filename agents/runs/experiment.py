@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -119,9 +119,8 @@ class Experiment:
         leader_rng, follower_rng, self._play_rng = (
             np.random.default_rng(seed) for seed in np.random.SeedSequence(config.seed).spawn(3)
         )
-        if self.level >= Information.CONTROLS_TRAINING and isinstance(self.game, TabularGame):
-            train = Trainer(self.game, lineup.follower, follower_config)
-            brief = replace(brief, uniform_play=self._uniform_play, train=train)
+        if self.level >= Information.CONTROLS_TRAINING:
+            brief = brief.with_control(self._uniform_play, Trainer(self.game, lineup.follower, follower_config))
         self._parametrisation = brief.parametrisation
         self.leader = _start_leader(lineup.leader, brief, leader_config, leader_rng, config)
         self.follower = make_follower(lineup.follower, follower_config, follower_rng, self.game)

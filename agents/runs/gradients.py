@@ -14,19 +14,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from agents.followers.training import Trainer
 from agents.leaders import GradientLeader, leader_class, leader_names
-from agents.leaders.base import starting_point
+from agents.leaders.base import LEADERS, starting_point
 from agents.learning.parametrisations import make_parametrisation, unit_of
 from agents.observing.brief import Information, redact
 from agents.observing.trajectories import Trajectories
-from agents.options import make_config
-from agents.runs.briefing import kind_of, level_of, make_brief
+from agents.runs.briefing import make_brief
 from agents.runs.collection import collect
 from agents.runs.files import write_atomically
 from agents.runs.records import prepare_folder
@@ -243,14 +243,15 @@ class _Maker:
     """Makes fresh leaders of one kind at one point."""
 
     def __init__(self, game: AnyGame, name: str, options: dict[str, Any], point: Array) -> None:
-        kind = leader_class(name)
+        kind = LEADERS.serving(name, game)
         if not issubclass(kind, GradientLeader):
             raise ArgumentError(
                 f"{name}: expected a leader that estimates a gradient, such as {', '.join(gradient_leaders())}"
             )
         self.game, self._kind = game, kind
-        self._config = make_config(kind.Config, {**options, "start": point.tolist()}, f"leader {name!r}", kind_of(game))
-        self.level = level_of(kind, game, self._config)
+        self._config = LEADERS.configure(name, kind, {**options, "start": point.tolist()})
+        public = game.publish_temperature
+        self.level = kind.required_information(game.commitment, self._config, public_temperature=public)
         self.brief = make_brief(game, self.level, leader=name)
 
     def estimate(self, solution: AnySolution, size: int, seed: int) -> Array:
@@ -258,7 +259,7 @@ class _Maker:
         play_rng, leader_rng = (np.random.default_rng(part) for part in np.random.SeedSequence(seed).spawn(2))
         brief = self.brief
         if self.level >= Information.CONTROLS_TRAINING:
-            brief = replace(brief, uniform_play=lambda steps: self._uniform_play(solution, steps, play_rng))
+            brief = brief.with_control(lambda steps: self._uniform_play(solution, steps, play_rng), Trainer(self.game))
         leader = self._kind(brief, self._config, leader_rng)
         seen = collect(self.game, solution.x, solution, steps=size, rng=play_rng)
         dx, _ = leader.gradient(redact(seen, self.level, solution.policy))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agents.followers import Follower, follower_class
-from agents.leaders import Leader, leader_class
+from agents.followers import Follower
+from agents.followers.base import FOLLOWERS
+from agents.leaders import Leader
+from agents.leaders.base import LEADERS
 from agents.observing.brief import Brief, Information
-from agents.options import make_config
-from agents.runs.briefing import kind_of, level_of, make_brief, require_kind
+from agents.runs.briefing import make_brief
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.batched import AnyGame, BatchedGame
@@ -57,15 +58,13 @@ def line_up(config: ExperimentConfig) -> Lineup:
         Whatever is wrong with names, options or the game's arguments, or with their fit to each other.
     """
     game, name = _game_of(config)
-    leader = leader_class(config.leader)
-    require_kind(leader, config.leader, game)
+    leader = LEADERS.serving(config.leader, game)
     follower_name = game.suggested_follower if config.follower is None else config.follower
-    follower = follower_class(follower_name)
-    require_kind(follower, follower_name, game)
-    on = kind_of(game)
-    leader_config = make_config(leader.Config, config.leader_options, f"leader {config.leader!r}", on)
-    follower_config = make_config(follower.Config, config.follower_options, f"follower {follower_name!r}", on)
-    level = level_of(leader, game, leader_config)
+    follower = FOLLOWERS.serving(follower_name, game)
+    leader_config = LEADERS.configure(config.leader, leader, config.leader_options)
+    follower_config = FOLLOWERS.configure(follower_name, follower, config.follower_options)
+    public = game.publish_temperature
+    level = leader.required_information(game.commitment, leader_config, public_temperature=public)
     brief = make_brief(game, level, config.parametrisation, leader=config.leader)
     return Lineup(game, name, leader, leader_config, level, brief, follower_name, follower, follower_config)
 

@@ -163,6 +163,8 @@ class BatchedGame(ABC):
         weights = require_rows_sum_to_one(weights, "context_probabilities")
         object.__setattr__(self, "context_probabilities", frozen(weights))
 
+    #: The kind of game, by which players are found.
+    kind: ClassVar[str] = "batched"
     #: Name of the follower that runs take by default: the exact one where there is one.
     suggested_follower: ClassVar[str] = "sac"
     #: Where the exact solver is, as "module:function" of the game and a checked x; None where there is none.

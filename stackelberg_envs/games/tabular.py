@@ -158,6 +158,8 @@ class TabularGame:
     publish_temperature: bool = True
     name: str = "tabular"
     facts: dict[str, Any] = field(default_factory=dict)
+    #: The kind of game, by which players are found.
+    kind: ClassVar[str] = "tabular"
     #: Name of the follower that runs take by default.
     suggested_follower: ClassVar[str] = "soft_value_iteration"
     #: Whether `solve` knows the exact answer.

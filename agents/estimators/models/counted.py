@@ -16,7 +16,7 @@ from agents.estimators.likelihood import (
     likeliest_temperature,
     trembled,
 )
-from agents.observing.brief import Brief
+from agents.observing.brief import TabularBrief
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from agents.state.stateful import Pending, Stateful
@@ -101,7 +101,7 @@ class ObservedModel(Stateful):
         ),
     )
 
-    def __init__(self, brief: Brief, shrinkage: float = 1.0) -> None:
+    def __init__(self, brief: TabularBrief, shrinkage: float = 1.0) -> None:
         shape = brief.table_shape
         self.brief = brief
         self.shrinkage = require_at_least(shrinkage, 0.0, "shrinkage")

@@ -206,6 +206,11 @@ class Commitment(ABC):
             raise CommitmentError(f"commitment: expected shape {self.shape}, got {array.shape}")
         return array.reshape(self.shape)
 
+    @property
+    def changes_play(self) -> bool:
+        """Whether it changes how play goes on, by the leader's policy or the dynamics, and not rewards alone."""
+        return bool(self.changes & {"leader_policy", "transition"})
+
     @abstractmethod
     def effect(self, x: Array) -> Effect:
         """Return what x changes; x has been checked."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from agents.planning.linear_certainty_equivalence import IdentifiedPlanner
 
 import agents
 import stackelberg_envs as se
@@ -14,7 +15,6 @@ from agents.estimators.models.published import model_class_of
 from agents.leaders import leader_class, leader_names
 from agents.observing.brief import Information
 from agents.planning.box import BoxObjective, BoxSearchConfig, box_ascend, box_search
-from agents.planning.linear_certainty_equivalence import IdentifiedPlanner
 from agents.runs.briefing import make_brief
 from agents.runs.collection import collect
 from stackelberg_envs.errors import ArgumentError, InformationError, InstabilityError
