@@ -1,18 +1,17 @@
 """Options of leaders, followers and runs: declared as fields of dataclasses, checked in one place.
 
-:class:`Options` is the base of every configuration of this package. A field's annotation says what it takes, and
-:func:`option` on which kinds of game it means something::
+:class:`Options` is the base of every configuration of this package. A field's annotation says what it takes::
 
     @dataclass(frozen=True)
     class MyConfig(Options):
         step: Positive = 0.1
-        memory: Weight = option(0.9, kinds={"tabular"})
+        memory: Weight = 0.9
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -34,9 +33,7 @@ __all__ = [
     "Unit",
     "Weight",
     "make_config",
-    "option",
     "refuse_unknown",
-    "require_applicable",
 ]
 
 #: Counts end where 32 bits do: what is larger cannot be held in memory, or not be waited for.
@@ -56,11 +53,6 @@ Weight = Annotated[float, Meta(ge=0, lt=1)]
 Numbers = Annotated[list[float | list[float | list[float]]], Meta(description="an array of finite numbers")]
 #: Where a leader begins.
 Start = Literal["zeros", "random"] | Numbers
-
-
-def option(default: Any, *, kinds: Iterable[str]) -> Any:
-    """Return a field that means something on some kinds of game only, "tabular" or "batched"; none: for no one."""
-    return field(default=default, metadata={"kinds": frozenset(kinds)})
 
 
 @dataclass(frozen=True)
@@ -87,7 +79,6 @@ def make_config(
     options: Mapping[str, Any],
     owner: str,
     elsewhere: Mapping[str, type[Any]] = MappingProxyType({}),
-    game_kind: str | None = None,
 ) -> Any:
     """Return `kind(**options)`, every option checked.
 
@@ -102,8 +93,6 @@ def make_config(
         Whose options they are, for messages: "leader 'bchg'".
     elsewhere
         Kind of game -> the dataclass of options that the same name has there.
-    game_kind
-        "tabular" or "batched"; options that mean nothing there are refused. None: not asked.
 
     Raises
     ------
@@ -118,14 +107,11 @@ def make_config(
     hints = hints_of(kind)
     values = {name: checked(value, hints.get(name, Any), f"{owner}: {name}") for name, value in options.items()}
     try:
-        config = kind(**values)
+        return kind(**values)
     except StackelbergError as exc:
         raise type(exc)(f"{owner}: {exc}") from exc
     except (TypeError, ValueError) as exc:
         raise ArgumentError(f"{owner}: expected options that {kind.__name__} takes, got {exc}") from exc
-    if game_kind is not None:
-        require_applicable(config, game_kind, owner)
-    return config
 
 
 def refuse_unknown(
@@ -156,28 +142,3 @@ def refuse_unknown(
                     f"got {name}={shown(options[name])}"
                 )
             raise ArgumentError(f"{owner}: unknown option {shown(name)}; {expected}")
-
-
-def require_applicable(config: Any, game_kind: str, owner: str) -> None:
-    """Raise where an option differs from its default and means nothing on this kind of game.
-
-    Raises
-    ------
-    ArgumentError
-        The first such option, with those that the game admits.
-    """
-    if not is_dataclass(config):
-        return
-    for item in fields(config):
-        if applies(item, game_kind) or item.default is MISSING or getattr(config, item.name) == item.default:
-            continue
-        known = ", ".join(other.name for other in fields(config) if applies(other, game_kind))
-        raise ArgumentError(
-            f"{item.name}: not an option of {owner} on {game_kind} games; expected one of {known}; "
-            f"got {item.name}={shown(getattr(config, item.name))}"
-        )
-
-
-def applies(item: Any, game_kind: str) -> bool:
-    """Whether a field of a configuration means something on a kind of game."""
-    return game_kind in item.metadata.get("kinds", (game_kind,))

@@ -74,8 +74,10 @@ class Registry(Generic[Player]):
         def decorate(kind: Kind) -> Kind:
             if not kind.__module__.startswith(f"{self.package}."):
                 self.walk()  # a name of this package is taken, whether or not anybody has asked for it
-            if not is_dataclass(getattr(kind, "Config", None)):
-                raise ArgumentError(f"{self.role} {name!r}: expected a class whose Config is a dataclass, got {kind!r}")
+            if not (is_dataclass(getattr(kind, "Config", None)) and hasattr(kind, "kinds")):
+                raise ArgumentError(
+                    f"{self.role} {name!r}: expected a {self.role} whose Config is a dataclass, got {kind!r}"
+                )
             # The same class again is a module that was run twice, in a notebook say.
             others = [other for other in self.classes.get(name, ()) if _place(other) != _place(kind)]
             for other in others:

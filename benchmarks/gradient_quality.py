@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 import agents
 import stackelberg_envs as se
 from agents.estimators import boltzmann_covariance, tabulate
-from agents.leaders.bchg import Bchg, BchgConfig
+from agents.leaders.bchg import TabularBchg, TabularBchgConfig
 from agents.runs.briefing import make_brief
 
 TEMPERATURES = (0.05, 0.01, 0.005)
@@ -43,9 +43,9 @@ def response_term(leader, seen, values, game):
 def cosine(game, critic, size, seed):
     """Return the cosine between one estimate and the oracle's response term."""
     rng = np.random.default_rng(seed)
-    brief = make_brief(game, Bchg.needs(game.commitment))
-    config = BchgConfig(critic="lstd" if critic == "exact values" else critic, start="random")
-    leader = Bchg(brief, config, rng)
+    brief = make_brief(game, TabularBchg.required_information(game.commitment, TabularBchg.Config()))
+    config = TabularBchgConfig(critic="lstd" if critic == "exact values" else critic, start="random")
+    leader = TabularBchg(brief, config, rng)
     solution = se.solve(game, leader.commit())
     seen = agents.collect(game, solution.x, solution.response, steps=size, rng=rng)
     values, _ = leader.estimate_values(seen)

@@ -35,7 +35,7 @@ import stackelberg_envs as se
 from agents.estimators.unrolled import unrolled_plan
 from agents.leaders.amd import Amd
 from agents.observing.brief import redact
-from agents.runs.briefing import level_of, make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import Flows
 
@@ -101,7 +101,7 @@ def run(part, name, temperature, penalty, seed, updates, options):
     kind = OneGoalAmd if name == "amd" else kind_of_leader(name)
     config = kind.Config(**{"start": list(START_DEVIATION * start_rng.standard_normal(105)), **options})
     played = OneGoal(report if name in PLANNERS else game, goal_rng)
-    level = level_of(kind, played.game, config)
+    level = kind.required_information(played.game.commitment, config)
     leader = kind(make_brief(played.game, level), config, leader_rng)
     if name in PLANNERS:
         leader.brief = replace(leader.brief, model=played)

@@ -31,7 +31,7 @@ import stackelberg_envs as se
 from agents.leaders import leader_class
 from agents.observing.brief import redact
 from agents.observing.trajectories import Trajectories
-from agents.runs.briefing import level_of, make_brief
+from agents.runs.briefing import make_brief
 from stackelberg_envs.play.rollout import GameTables, tabular_rollout
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import leader_value
@@ -170,7 +170,7 @@ def run(part, name, temperature, penalty, seed, options):
     kind = kind_of_leader(name)
     start = list(START_DEVIATION * start_rng.standard_normal(105))
     config = kind.Config(**{"start": start, **options})
-    level = level_of(kind, played, config)
+    level = kind.required_information(played.commitment, config)
     leader = kind(make_brief(played, level), config, leader_rng)
     values, reports = None, []
     for update in range(UPDATES):

@@ -16,7 +16,7 @@ import numpy as np
 import agents
 import stackelberg_envs as se
 from agents.estimators import boltzmann_covariance, tabulate
-from agents.leaders.bchg import BchgConfig
+from agents.leaders.bchg import TabularBchgConfig
 
 STEPS = 10_000
 
@@ -63,7 +63,7 @@ def main():
     rows = {
         "exact solve and hypergradient": median_ms(lambda: se.solve(game, leader.commit()).gradient),
         f"BC-HG estimate, {STEPS:,} steps, given values": median_ms(estimate),
-        f"the same with its critic ({BchgConfig().critic})": median_ms(lambda: leader.gradient(seen)),
+        f"the same with its critic ({TabularBchgConfig().critic})": median_ms(lambda: leader.gradient(seen)),
         f"collect {STEPS:,} steps": median_ms(
             lambda: agents.collect(game, seen.commitment, follower, steps=STEPS, rng=rng)
         ),

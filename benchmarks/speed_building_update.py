@@ -30,7 +30,7 @@ def main():
     print("| leader | wall, ms | processor, ms |\n| --- | --- | --- |")
     for name in ("bchg", "naive", "hpgd"):
         kind = leader_class(name)
-        brief = make_brief(game, kind.needs(game.commitment))
+        brief = make_brief(game, kind.required_information(game.commitment, kind.Config()))
         wall, processor = [], []
         for _ in range(REPEATS):
             leader = kind(brief, kind.Config(start=list(middle)), np.random.default_rng(0))

@@ -94,14 +94,15 @@ def options_table(config):
 def levels_of(kind):
     """Return the levels of information a leader needs, over all commitments of this package's games."""
     made = [se.make_game(name) for name in se.registered_ids() if name.startswith("stackelberg/")]
-    levels = sorted({kind.information, *(kind.needs(game.commitment) for game in made)})
-    return " to ".join(f"`{level.name}`" for level in levels)
+    on, config = [game.commitment for game in made if game.kind in kind.kinds], kind.Config()
+    levels = {kind.information, *(kind.required_information(commitment, config) for commitment in on)}
+    return " to ".join(f"`{level.name}`" for level in sorted(levels))
 
 
 def classes_of(registry, name):
     """Return the classes registered under a name, each with the games it is for."""
-    kind = registry.find(name)
-    return [(" and ".join(GAMES[word] for word in sorted(kind.kinds, reverse=True)), kind)]
+    found = registry.named(name)
+    return [(" and ".join(GAMES[word] for word in sorted(kind.kinds, reverse=True)), kind) for kind in found]
 
 
 def player_page(registry, name):

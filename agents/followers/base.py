@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from agents.options import Natural, Options, option
+from agents.options import Natural, Options
 from agents.registry import Registry
 from agents.state import stateful
 from agents.state.stateful import Stateful
@@ -149,13 +149,23 @@ class FollowerConfig(Options):
         Whether it forgets all it has learned at each new commitment.
     delay
         It responds to the commitment of this many leader updates ago; to the first one until there are as many.
-    per_context
-        Whether, in a run, each context has a follower of its own, which sees nothing of the others.
     """
 
     restart: bool = False
     delay: Natural = 0
-    per_context: bool = option(False, kinds=["tabular"])
+
+
+@dataclass(frozen=True)
+class TabularFollowerConfig(FollowerConfig):
+    """What followers with tables can be told besides.
+
+    Attributes
+    ----------
+    per_context
+        Whether, in a run, each context has a follower of its own, which sees nothing of the others.
+    """
+
+    per_context: bool = False
 
 
 def _shape_of_commitments(follower: Follower) -> tuple[int | None, ...] | None:

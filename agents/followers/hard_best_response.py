@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
+from agents.followers.base import FollowerView, RestartingFollower, TabularFollowerConfig, register_follower
 from agents.options import Positive
 from agents.state import stateful
 from stackelberg_envs.solvers.soft import hard_best_response
@@ -14,7 +14,7 @@ __all__ = ["HardBestResponse", "HardBestResponseConfig"]
 
 
 @dataclass(frozen=True)
-class HardBestResponseConfig(FollowerConfig):
+class HardBestResponseConfig(TabularFollowerConfig):
     """Options of the follower without entropy.
 
     Attributes

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
+from agents.followers.base import FollowerView, RestartingFollower, TabularFollowerConfig, register_follower
 from agents.followers.sb3_policies import policy_of
 from agents.options import Count
 from agents.state import stateful
@@ -34,7 +34,7 @@ PACKAGE = "stable_baselines3"
 
 
 @dataclass(frozen=True)
-class Sb3Config(FollowerConfig):
+class Sb3Config(TabularFollowerConfig):
     """Options of the wrapper.
 
     Attributes

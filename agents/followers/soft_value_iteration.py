@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.followers.base import FollowerConfig, FollowerView, TableFollower, gibbs, register_follower
+from agents.followers.base import FollowerView, TableFollower, TabularFollowerConfig, gibbs, register_follower
 from agents.options import Count, Positive
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
@@ -18,7 +18,7 @@ __all__ = ["SoftValueIteration", "SoftValueIterationConfig"]
 
 
 @dataclass(frozen=True)
-class SoftValueIterationConfig(FollowerConfig):
+class SoftValueIterationConfig(TabularFollowerConfig):
     """Options of the planning follower.
 
     Attributes

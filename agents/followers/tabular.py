@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.followers.base import FollowerConfig, FollowerView, TableFollower, gibbs
+from agents.followers.base import FollowerView, TableFollower, TabularFollowerConfig, gibbs
 from agents.options import Count, Probability, Share
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
@@ -19,7 +19,7 @@ __all__ = ["LearningTask", "TabularLearner", "TabularLearnerConfig", "gibbs_row"
 
 
 @dataclass(frozen=True)
-class TabularLearnerConfig(FollowerConfig):
+class TabularLearnerConfig(TabularFollowerConfig):
     """Hyperparameters of tabular learners.
 
     Attributes

@@ -1,7 +1,7 @@
 """BC-HG: the Boltzmann-covariance hypergradient from observed trajectories.
 
 Kudo et al., "Sample-Efficient Hypergradient Estimation for Decentralized Bi-Level Reinforcement Learning",
-ICAPS 2026, arXiv 2603.14867. Deviations from the paper: docs/leaders.md.
+ICAPS 2026, arXiv 2603.14867. Deviations from the paper: docs/reproduction.md.
 """
 
 from __future__ import annotations

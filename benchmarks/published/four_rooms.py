@@ -14,9 +14,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from agents.estimators.critics import EvaluationTask
-from agents.leaders.bchg import Bchg, BchgConfig
-from agents.leaders.hpgd import Hpgd, HpgdConfig
-from agents.leaders.naive import Naive, NaiveConfig
+from agents.leaders.bchg import TabularBchg, TabularBchgConfig
+from agents.leaders.hpgd import TabularHpgd, TabularHpgdConfig
+from agents.leaders.naive import TabularNaive
 from agents.observing.trajectories import Trajectories
 from agents.options import Options, Share
 from agents.state import stateful
@@ -149,7 +149,7 @@ def ended(trajectories: Trajectories) -> Trajectories:
     return replace(trajectories, terminated=np.ones_like(trajectories.terminated))
 
 
-class _Published(Bchg):
+class _Published(TabularBchg):
     """What the three have in common; stands before the class that it changes."""
 
     def __init__(self, brief, config, rng):
@@ -182,34 +182,32 @@ class _Published(Bchg):
 
 
 @dataclass(frozen=True)
-class PublishedBchgConfig(PublishedOptions, BchgConfig):
+class PublishedBchgConfig(PublishedOptions, TabularBchgConfig):
     """Hyperparameters of `bchg` with published peculiarities."""
 
     critic: Critic = "lstd"
 
 
-class PublishedBchg(_Published, Bchg):
+class PublishedBchg(_Published, TabularBchg):
     """`bchg` with published peculiarities."""
 
     name = "published_bchg"
     Config = PublishedBchgConfig
-    kinds = frozenset({"tabular"})
     state_fields = stateful.fields()
 
 
 @dataclass(frozen=True)
-class PublishedHpgdConfig(PublishedOptions, HpgdConfig):
+class PublishedHpgdConfig(PublishedOptions, TabularHpgdConfig):
     """Hyperparameters of `hpgd` with published peculiarities."""
 
     critic: Critic = "monte_carlo"
 
 
-class PublishedHpgd(_Published, Hpgd):
+class PublishedHpgd(_Published, TabularHpgd):
     """`hpgd` with published peculiarities."""
 
     name = "published_hpgd"
     Config = PublishedHpgdConfig
-    kinds = frozenset({"tabular"})
     state_fields = stateful.fields()
 
     def response(self, weights, visits, values):
@@ -218,16 +216,15 @@ class PublishedHpgd(_Published, Hpgd):
 
 
 @dataclass(frozen=True)
-class PublishedNaiveConfig(PublishedOptions, NaiveConfig):
+class PublishedNaiveConfig(PublishedOptions, TabularBchgConfig):
     """Hyperparameters of `naive` with published peculiarities."""
 
     critic: Critic = "lstd"
 
 
-class PublishedNaive(_Published, Naive):
+class PublishedNaive(_Published, TabularNaive):
     """`naive` with published peculiarities."""
 
     name = "published_naive"
     Config = PublishedNaiveConfig
-    kinds = frozenset({"tabular"})
     state_fields = stateful.fields()

@@ -16,9 +16,9 @@ from agents.followers.base import FOLLOWERS
 from agents.followers.soft_value_iteration import SoftValueIteration
 from agents.leaders import leader_class, leader_names, register_leader
 from agents.leaders.base import LEADERS, GradientConfig
-from agents.leaders.bchg import Bchg, BchgConfig
+from agents.leaders.bchg import TabularBchg, TabularBchgConfig
 from agents.leaders.random_search import RandomSearch
-from agents.options import Options, Positive, make_config, option
+from agents.options import Options, Positive, make_config
 from agents.runs.briefing import make_brief
 from agents.state.tree import digest, from_bytes, to_bytes
 from stackelberg_envs.errors import ArgumentError, GameError, OutputError, StackelbergError
@@ -121,11 +121,13 @@ OTHERS = [
     ("bchg", TOY, {"replay": 10}),
     ("hpgd", BUILDING, {"memory": 0.5}),
     ("hpgd", TOY, {"trace": "mean"}),
+    ("bchg", BUILDING, {"memory": -1.0}),
+    ("bchg", BUILDING, {"memory": 1.0}),
+    ("bchg", TOY, {"features": "nonsense"}),
+    ("bchg", TOY, {"trace": "nonsense"}),
+    ("bchg", BUILDING, {"privileged": ["behaviour"]}),
     ("naive", BUILDING, {"memory": 0.5}),
-    ("naive", BUILDING, {"trace": "sampled"}),
     ("naive", TOY, {"features": "local"}),
-    ("sobirl", TOY, {"memory": 0.5}),
-    ("sobirl", TOY, {"features": "local"}),
     ("certainty_equivalent", BUILDING, {"explore": 3}),
     ("certainty_equivalent", BUILDING, {"ladder": [2.0]}),
     ("certainty_equivalent", TOY, {"draws": 5}),
@@ -139,27 +141,28 @@ OTHERS = [
 @pytest.mark.parametrize(("leader", "game", "options"), OTHERS)
 def test_options_of_another_kind_of_game_are_refused(leader, game, options, idle):
     (name,) = options
-    kind = "batched" if game == BUILDING else "tabular"
-    with pytest.raises(ArgumentError, match=rf"{name}: not an option of leader '{leader}' on {kind} games; .* one of"):
+    where = "tabular" if game == BUILDING else "batched"
+    message = rf"{name}: not an option of leader '{leader}' on this game, but on {where} games; expected one of"
+    with pytest.raises(ArgumentError, match=message):
         run(game, leader=leader, leader_options=options)
 
 
 @pytest.mark.parametrize(
-    ("game", "options"),
+    ("leader", "game", "option"),
     [
-        (BUILDING, {"memory": -1.0}),
-        (TOY, {"features": "nonsense"}),
-        (TOY, {"trace": "nonsense"}),
+        ("naive", BUILDING, "trace"),
+        ("sobirl", TOY, "memory"),
+        ("sobirl", TOY, "privileged"),
+        ("sobirl", TOY, "features"),
     ],
 )
-def test_values_are_checked_whatever_the_kind(game, options, idle):
-    (name,) = options
-    with pytest.raises(ArgumentError, match=f"leader 'bchg': {name}: expected "):
-        run(game, leader_options=options)
+def test_options_of_other_leaders_are_unknown(leader, game, option, idle):
+    with pytest.raises(ArgumentError, match=f"leader '{leader}': unknown option '{option}'; expected one of learning"):
+        run(game, leader=leader, leader_options={option: 1})
 
 
 def test_followers_have_options_of_one_kind_too(idle):
-    with pytest.raises(ArgumentError, match="per_context: not an option of follower 'maxent_lqr' on batched games"):
+    with pytest.raises(ArgumentError, match="follower 'maxent_lqr': unknown option 'per_context'; expected one of r"):
         run(BUILDING, follower_options={"per_context": True})
 
 
@@ -172,11 +175,13 @@ def test_a_records_own_options_make_the_same_run():
 
 def test_a_leader_made_by_hand_is_held_to_the_same():
     game = se.make_game(BUILDING)
-    brief = make_brief(game, Bchg.information)
-    with pytest.raises(ArgumentError, match="BchgConfig: memory: expected a finite number of at least 0, got -1"):
-        BchgConfig(memory=-1)
-    with pytest.raises(ArgumentError, match="memory: not an option of bchg on batched games"):
-        Bchg(brief, BchgConfig(memory=0.5), np.random.default_rng(0))
+    brief = make_brief(game, TabularBchg.information)
+    with pytest.raises(
+        ArgumentError, match="TabularBchgConfig: memory: expected a finite number of at least 0, got -1"
+    ):
+        TabularBchgConfig(memory=-1)
+    with pytest.raises(ArgumentError, match="bchg: expected the brief of a tabular game, got that of a batched one"):
+        TabularBchg(brief, TabularBchgConfig(memory=0.5), np.random.default_rng(0))
 
 
 def test_every_option_of_every_player_declares_its_type_and_range():
@@ -204,7 +209,7 @@ class PlainConfig:
 @dataclass(frozen=True)
 class DerivedConfig(GradientConfig):
     momentum: Positive = 0.9
-    far: float = option(1.0, kinds=["batched"])
+    far: float = 1.0
 
 
 def test_a_plain_dataclass_is_held_to_its_annotations():
@@ -241,14 +246,15 @@ def test_an_option_without_a_default_is_asked_for():
         make_config(Needs, {}, "leader 'mine'")
 
 
-def test_derived_configurations_are_checked_and_have_options_of_one_kind():
+def test_derived_configurations_are_checked_and_belong_to_a_kind_of_game():
     with pytest.raises(ArgumentError, match="momentum: expected a number greater than 0, got 0"):
         DerivedConfig(momentum=0)
     with pytest.raises(ArgumentError, match="learning_rate: expected a number greater than 0, got -1"):
         DerivedConfig(learning_rate=-1)
-    with pytest.raises(ArgumentError, match=r"far: not an option of leader 'mine' on tabular games; .*; got far=2.0"):
-        make_config(DerivedConfig, {"far": 2}, "leader 'mine'", "tabular")
-    assert make_config(DerivedConfig, {"far": 2}, "leader 'mine'", "batched").far == 2.0
+    message = r"far: not an option of leader 'mine' on this game, but on batched games; expected one of .*; got far=2"
+    with pytest.raises(ArgumentError, match=message):
+        make_config(GradientConfig, {"far": 2}, "leader 'mine'", {"batched": DerivedConfig})
+    assert make_config(DerivedConfig, {"far": 2}, "leader 'mine'", {"tabular": GradientConfig}).far == 2.0
 
 
 def test_ones_own_leader_and_follower_are_checked_in_runs(monkeypatch):
@@ -269,8 +275,8 @@ def test_ones_own_leader_and_follower_are_checked_in_runs(monkeypatch):
             run(follower="own", follower_options={"tolerance": -1})
         assert run(leader="plain", follower="own", leader_options={"step": 0.1}).status == "finished"
     finally:
-        LEADERS.pop("plain", None)
-        FOLLOWERS.pop("own", None)
+        LEADERS.classes.pop("plain", None)
+        FOLLOWERS.classes.pop("own", None)
 
 
 def test_the_command_line_says_the_same(capsys):
@@ -310,7 +316,7 @@ def test_names_and_classes_that_are_none_are_refused():
     for name in ("", " ", 3):
         with pytest.raises(ArgumentError, match="leader: expected a name, got"):
             register_leader(name)
-    with pytest.raises(ArgumentError, match="leader 'bare': expected a class whose Config is a dataclass, got"):
+    with pytest.raises(ArgumentError, match="leader 'bare': expected a leader whose Config is a dataclass, got"):
         register_leader("bare")(agents.Leader)
 
 

@@ -70,7 +70,7 @@ def own_module(tmp_path, monkeypatch):
     from stackelberg_envs.faces import registration
 
     registration._SPECS.pop("mine/Game-v0", None)
-    LEADERS.pop("mine", None)
+    LEADERS.classes.pop("mine", None)
     sys.modules.pop("mine", None)
 
 

@@ -34,7 +34,7 @@ class ExactPlay:
 
     def leader(self, name, **options):
         kind = leader_class(name)
-        level = kind.needs(self.game.commitment)
+        level = kind.required_information(self.game.commitment, kind.Config())
         self.response = solve(self.game, self.seen.commitment).best.policy if level >= Information.RESPONSE else None
         brief = make_brief(self.game, level)
         return kind(brief, kind.Config(start=list(self.theta), **options), np.random.default_rng(0))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agents.planning.linear_certainty_equivalence import IdentifiedPlanner
 
 import agents
 import stackelberg_envs as se
@@ -48,17 +47,24 @@ def test_every_general_leader_runs_on_every_game(game: str, leader: str) -> None
     assert not np.isnan(np.array([*record.curve.get("skipped", [0.0])], dtype=np.float64)).any()
 
 
-@pytest.mark.parametrize("leader", [name for name in leader_names() if "batched" not in leader_class(name).kinds])
+@pytest.mark.parametrize(
+    "leader", [name for name in leader_names() if "batched" not in leader_class(name, "batched").kinds]
+)
 def test_leaders_of_tables_are_refused_with_those_that_would_work(leader: str) -> None:
     with pytest.raises(ArgumentError, match=f"leader '{leader}': works on tabular games.*expected one of .*bchg"):
         run(BUILDING, leader, 1, 100)
 
 
+def level(name: str, commitment: Any) -> Information:
+    kind = leader_class(name, "batched")
+    return kind.required_information(commitment, kind.Config())
+
+
 def test_information_levels_are_those_of_the_kind_of_commitment() -> None:
     commitments = {name: se.make_game(name).commitment for name in (BUILDING, LQR, TAX)}
     for commitment in commitments.values():
-        assert leader_class("bchg").needs(commitment) == Information.REWARDS_OBSERVED
-        assert leader_class("naive").needs(commitment) == Information.ACTIONS_ONLY
+        assert level("bchg", commitment) == Information.REWARDS_OBSERVED
+        assert level("naive", commitment) == Information.ACTIONS_ONLY
 
 
 def test_bchg_climbs_the_building() -> None:
@@ -88,7 +94,7 @@ def test_exact_finds_the_best_known_commitments() -> None:
     assert run(BUILDING, "exact", 1, 100, start=MIDDLE, box_draws=16).commitment is not None
     game = se.make_game(BUILDING)
     brief = make_brief(game, Information.MODEL)
-    kind = leader_class("exact")
+    kind = leader_class("exact", "batched")
     leader = kind(brief, kind.Config(start=MIDDLE), np.random.default_rng(0))
     for _ in range(200):
         leader.update(None)  # type: ignore[arg-type]
@@ -119,10 +125,12 @@ def test_a_private_temperature_is_refused_by_leaders_that_need_it() -> None:
 
 def test_options_of_the_other_kind_of_game_are_refused() -> None:
     with pytest.raises(
-        ArgumentError, match=r"critic: expected one of lstd, monte_carlo, fitted on .*, got 'expected_sarsa'"
+        ArgumentError, match=r"critic: expected 'lstd', 'monte_carlo' or 'fitted', got 'expected_sarsa'"
     ):
         run(BUILDING, "bchg", 1, 100, critic="expected_sarsa")
-    with pytest.raises(ArgumentError, match="privileged: not an option of leader 'bchg' on batched games"):
+    with pytest.raises(
+        ArgumentError, match="privileged: not an option of leader 'bchg' on this game, but on tabular games"
+    ):
         run(BUILDING, "bchg", 1, 100, privileged=("behaviour",))
     with pytest.raises(ArgumentError, match=r"features: expected 'quadratic', .*, got 'cubic'"):
         run(BUILDING, "bchg", 1, 100, features="cubic")
@@ -141,13 +149,13 @@ class Unsolvable:
         raise InstabilityError("closed loop: unstable", 1.5)
 
 
-def planner(model_class: Any, **options: Any) -> IdentifiedPlanner:
+def planner(model_class: Any, **options: Any) -> Any:
     from dataclasses import replace
 
     game = se.make_game(BUILDING)
     brief = replace(make_brief(game, Information.REWARDS_OBSERVED), model_class=model_class_of(model_class))
-    config = leader_class("certainty_equivalent").Config(**{**SMALL, **options})
-    return IdentifiedPlanner(brief, config, np.full(8, 0.5), np.random.default_rng(0))
+    kind = leader_class("certainty_equivalent", "batched")
+    return kind(brief, kind.Config(**{**SMALL, **options, "start": [0.5] * 8}), np.random.default_rng(0))
 
 
 def test_a_model_without_a_stable_commitment_is_reported_and_looking_goes_on() -> None:

@@ -111,7 +111,7 @@ def test_what_it_does_not_support_is_refused_by_name():
         agents.run(four_rooms_v0.make_game(), leader="biac", updates=1)
     game = discrete_toy_v0.make_game()
     kind = leader_class("biac")
-    assert kind.needs(game.commitment) == Information.RESPONSE
+    assert kind.required_information(game.commitment, kind.Config()) == Information.RESPONSE
     leader = kind(make_brief(game, Information.RESPONSE), kind.Config(), np.random.default_rng(0))
     x = np.full((3, 2), 0.5)
     with pytest.raises(InformationError, match="biac: expected the follower's policy"):

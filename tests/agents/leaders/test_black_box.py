@@ -30,7 +30,7 @@ def test_they_see_actions_only_whatever_the_commitment(name):
     kind = leader_class(name)
     assert issubclass(kind, BlackBoxLeader)
     for game in (GAME, four_rooms_v0.make_game()):
-        assert kind.needs(game.commitment) == Information.ACTIONS_ONLY
+        assert kind.required_information(game.commitment, kind.Config()) == Information.ACTIONS_ONLY
     private = GAME.replace(observe_rewards=False, publish_temperature=False)
     assert agents.run(private, leader=name, updates=2, steps_per_update=10).status == "finished"
 

@@ -80,15 +80,20 @@ def test_in_the_mean_the_estimate_is_the_hypergradient(commitment):
 
 def make_leader(name, game, seed=0, **options):
     kind = leader_class(name)
-    brief = make_brief(game, kind.needs(game.commitment))
+    brief = make_brief(game, kind.required_information(game.commitment, kind.Config()))
     return kind(brief, kind.Config(**options), np.random.default_rng(seed))
+
+
+def level(name, game):
+    kind = leader_class(name)
+    return kind.required_information(game.commitment, kind.Config())
 
 
 def test_levels():
     toy, rooms = discrete_toy_v0.make_game(), four_rooms_v0.make_game()
-    assert leader_class("hpgd").needs(toy.commitment) == Information.REWARDS_OBSERVED
-    assert leader_class("hpgd").needs(rooms.commitment) == Information.ACTIONS_ONLY
-    assert leader_class("hpgd_oracle").needs(rooms.commitment) == Information.CONTROLS_TRAINING
+    assert level("hpgd", toy) == Information.REWARDS_OBSERVED
+    assert level("hpgd", rooms) == Information.ACTIONS_ONLY
+    assert level("hpgd_oracle", rooms) == Information.CONTROLS_TRAINING
 
 
 def test_without_control_over_the_starts_the_oracle_variant_is_refused():

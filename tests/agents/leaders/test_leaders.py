@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import agents
+from agents.followers import follower_class
 from agents.leaders import leader_class, leader_names
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
@@ -82,7 +83,7 @@ def test_with_any_critic_the_gradient_points_the_right_way(critic):
 
 def make_leader(name, game, seed=0, **options):
     kind = leader_class(name)
-    brief = make_brief(game, kind.needs(game.commitment))
+    brief = make_brief(game, kind.required_information(game.commitment, kind.Config()))
     return kind(brief, kind.Config(**options), np.random.default_rng(seed))
 
 
@@ -100,12 +101,17 @@ def test_with_contexts_the_leader_averages_over_them():
     assert (error < 0.05 * np.abs(solution.gradient)).sum() >= 3
 
 
+def level(name, game):
+    kind = leader_class(name)
+    return kind.required_information(game.commitment, kind.Config())
+
+
 def test_levels_are_declared_and_depend_on_the_commitment():
     toy, rooms = discrete_toy_v0.make_game(), four_rooms_v0.make_game()
-    assert leader_class("bchg").needs(toy.commitment) == Information.REWARDS_OBSERVED
-    assert leader_class("bchg").needs(rooms.commitment) == Information.ACTIONS_ONLY
-    assert leader_class("naive").needs(toy.commitment) == Information.ACTIONS_ONLY
-    assert leader_class("exact").needs(rooms.commitment) == Information.MODEL
+    assert level("bchg", toy) == Information.REWARDS_OBSERVED
+    assert level("bchg", rooms) == Information.ACTIONS_ONLY
+    assert level("naive", toy) == Information.ACTIONS_ONLY
+    assert level("exact", rooms) == Information.MODEL
     assert {"bchg", "exact", "naive"} <= set(leader_names())
 
 
@@ -172,10 +178,12 @@ def test_random_starts_follow_the_seed():
 
 
 def test_a_name_that_is_taken_is_refused():
-    with pytest.raises(ArgumentError, match=r"leader 'naive': the name is taken by agents.leaders.naive.Naive"):
-        agents.register_leader("naive")(type("Other", (), {}))
+    with pytest.raises(ArgumentError, match=r"leader 'naive': the name is taken by agents.leaders.naive.TabularNaive"):
+        agents.register_leader("naive")(type("Other", (leader_class("naive"),), {}))
     with pytest.raises(ArgumentError, match="follower 'soft_q_learning': the name is taken by"):
-        agents.register_follower("soft_q_learning")(type("Other", (), {}))
+        agents.register_follower("soft_q_learning")(type("Other", (follower_class("soft_q_learning"),), {}))
+    with pytest.raises(ArgumentError, match="leader 'odd': expected a leader whose Config is a dataclass"):
+        agents.register_leader("odd")(type("Other", (), {}))
 
 
 @pytest.mark.parametrize(

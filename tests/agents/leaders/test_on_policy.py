@@ -24,7 +24,9 @@ def test_play_under_another_commitment_is_refused_by_every_leader_that_is_not_of
     def play_from_anywhere(steps):
         return agents.collect(game, x, se.solve(game, x).response, steps=steps, rng=0)
 
-    brief = replace(make_brief(game, kind.needs(game.commitment)), uniform_play=play_from_anywhere)
+    brief = replace(
+        make_brief(game, kind.required_information(game.commitment, kind.Config())), uniform_play=play_from_anywhere
+    )
     made = kind(brief, kind.Config(), np.random.default_rng(0))
     assert made.name == leader
     x = np.array(made.commit())

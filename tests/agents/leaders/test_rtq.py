@@ -25,7 +25,7 @@ GAMES = [
 
 
 def make(game, **options):
-    brief = make_brief(game, Information.CONTROLS_TRAINING)
+    brief = make_brief(game, Information.CONTROLS_TRAINING).with_control(None, Trainer(game))
     return Rtq(brief, RtqConfig(**options), np.random.default_rng(0))
 
 
@@ -130,8 +130,10 @@ def test_the_level_of_a_learning_follower_does_not_change_what_it_had_learned():
 
 
 def test_only_leaders_that_control_training_are_handed_the_trainer():
-    for level in Information:
-        assert (make_brief(GAMES[0], level).train is not None) == (level >= Information.CONTROLS_TRAINING)
+    for name in agents.leader_names():
+        run = agents.Experiment(agents.ExperimentConfig(GAMES[0], leader=name))
+        given = run.leader.brief.train, run.leader.brief.uniform_play
+        assert [each is not None for each in given] == [run.level >= Information.CONTROLS_TRAINING] * 2
     leader, x = informed(GAMES[0])
     leader.brief = dataclasses.replace(leader.brief, train=None)
     with pytest.raises(InformationError, match="rtq: expected a brief with train"):

@@ -27,7 +27,7 @@ def test_on_exact_frequencies_the_estimate_is_the_hypergradient(exact_play, kind
 
 def make_leader(game, **options):
     kind = leader_class("sobirl")
-    brief = make_brief(game, kind.needs(game.commitment))
+    brief = make_brief(game, kind.required_information(game.commitment, kind.Config()))
     return kind(brief, kind.Config(**options), np.random.default_rng(0))
 
 
@@ -75,9 +75,14 @@ def test_the_baseline_lowers_the_noise():
     assert spread[True] < 0.5 * spread[False]
 
 
+def level(name, game):
+    kind = leader_class(name)
+    return kind.required_information(game.commitment, kind.Config())
+
+
 def test_it_needs_the_response():
     rooms = four_rooms_v0.make_game()
-    assert leader_class("sobirl").needs(rooms.commitment) == Information.RESPONSE
+    assert level("sobirl", rooms) == Information.RESPONSE
     x = make_leader(rooms).commit()
     with pytest.raises(InformationError, match="sobirl: expected the follower's policy"):
         make_leader(rooms).update(agents.collect(rooms, x, solve(rooms, x).response, steps=100, rng=0))

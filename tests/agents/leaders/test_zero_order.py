@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import agents
-from agents.leaders.zero_order import ZeroOrder, ZeroOrderConfig
+from agents.leaders.zero_order import TabularZeroOrder, TabularZeroOrderConfig
 from agents.observing.brief import Information
 from agents.observing.trajectories import Trajectories
 from agents.runs.briefing import make_brief
@@ -56,9 +56,9 @@ def paid(x, reward):
 
 
 def make(seed=0, **options):
-    brief = make_brief(discrete_toy_v0.make_game(), ZeroOrder.information)
+    brief = make_brief(discrete_toy_v0.make_game(), TabularZeroOrder.information)
     brief = dataclasses.replace(brief, parametrisation=Plain())
-    return ZeroOrder(brief, ZeroOrderConfig(start=START, **options), np.random.default_rng(seed))
+    return TabularZeroOrder(brief, TabularZeroOrderConfig(start=START, **options), np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_bad_options_are_refused_by_name(options, message):
 def test_exact_values_give_the_step_of_the_exact_difference(scheme):
     game = discrete_toy_v0.make_game(temperature=0.5)
     options = {"values": "exact", "optimizer": "sgd", "learning_rate": 0.1, "perturbation": 0.4, "decay": 0.0}
-    config = ZeroOrderConfig(start=[0.1, 0.2, 0.3, -0.1, 0.0, 0.5], **options, **scheme)
-    assert ZeroOrder.declared(game.commitment, config) == Information.MODEL
-    leader = ZeroOrder(make_brief(game, Information.MODEL), config, np.random.default_rng(3))
+    config = TabularZeroOrderConfig(start=[0.1, 0.2, 0.3, -0.1, 0.0, 0.5], **options, **scheme)
+    assert TabularZeroOrder.required_information(game.commitment, config) == Information.MODEL
+    leader = TabularZeroOrder(make_brief(game, Information.MODEL), config, np.random.default_rng(3))
     value = lambda theta: solve(game, leader.brief.parametrisation(theta)).leader_value  # noqa: E731
     rng, before = np.random.default_rng(3), None
     for _ in range(4):
@@ -172,8 +172,10 @@ def test_exact_values_give_the_step_of_the_exact_difference(scheme):
 
 def test_exact_values_need_the_game():
     game = discrete_toy_v0.make_game()
-    config = ZeroOrderConfig(values="exact")
+    config = TabularZeroOrderConfig(values="exact")
     with pytest.raises(InformationError, match="exact values"):
-        ZeroOrder(make_brief(game, Information.RESPONSE), config, np.random.default_rng(0))
+        TabularZeroOrder(make_brief(game, Information.RESPONSE), config, np.random.default_rng(0))
     with pytest.raises(ArgumentError, match="values: expected 'observed' or 'exact', got 'true'"):
-        ZeroOrder(make_brief(game, Information.MODEL), ZeroOrderConfig(values="true"), np.random.default_rng(0))
+        TabularZeroOrder(
+            make_brief(game, Information.MODEL), TabularZeroOrderConfig(values="true"), np.random.default_rng(0)
+        )

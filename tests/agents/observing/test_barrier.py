@@ -133,7 +133,7 @@ def test_trajectories_carry_what_the_level_allows_and_no_more():
 def test_a_leader_that_receives_only_bytes_commits_bit_for_bit_the_same(name):
     game = GAMES[0]
     kind = leader_class(name)
-    level = kind.needs(game.commitment)
+    level = kind.required_information(game.commitment, kind.Config())
     near, far = (kind(make_brief(game, level), kind.Config(), np.random.default_rng(0)) for _ in range(2))
     for seed in range(5):
         x = near.commit()

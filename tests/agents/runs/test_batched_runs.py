@@ -113,8 +113,8 @@ class Jumpy(GradientLeader):
 @pytest.fixture(autouse=True)
 def known(monkeypatch):
     """Register the players of this file for one test: the names of the package are tested elsewhere."""
-    monkeypatch.setitem(LEADERS, "jumpy", Jumpy)
-    monkeypatch.setitem(FOLLOWERS, "aimed", Aimed)
+    monkeypatch.setitem(LEADERS.classes, "jumpy", (Jumpy,))
+    monkeypatch.setitem(FOLLOWERS.classes, "aimed", (Aimed,))
 
 
 def small_game(**changes):

@@ -260,7 +260,7 @@ def test_a_player_that_cannot_be_stored_runs_without_checkpoints_unless_they_wer
         lock = threading.Lock()
 
     for kind, problem in ((Silent, "Silent: expected a class that says what its state is"), (Locked, "_thread:lock")):
-        monkeypatch.setitem(LEADERS, "mine", kind)
+        monkeypatch.setitem(LEADERS.classes, "mine", (kind,))
         options = {"leader": "mine", "updates": 2, "steps_per_update": 10, "output": tmp_path}
         with pytest.warns(UserWarning, match=f"this run cannot be resumed: state: .*{problem}"):
             assert agents.run(TOY, **options).status == "finished"
@@ -292,7 +292,7 @@ class Wanderer(leader_class("naive")):
 
 
 def test_saving_draws_no_random_numbers(tmp_path, monkeypatch):
-    monkeypatch.setitem(LEADERS, "wanderer", Wanderer)
+    monkeypatch.setitem(LEADERS.classes, "wanderer", (Wanderer,))
     options = {"updates": 6, "steps_per_update": 50, "leader": "wanderer"}
     plain = content(agents.run(TOY, **options))
     monkeypatch.setattr("agents.runs.running.SAVE_INTERVAL", 0.0)

@@ -191,7 +191,7 @@ def test_a_follower_that_diverges_stops_the_run_with_the_last_good_commitment(
     spoils, where, tmp_path, monkeypatch, game
 ):
     kind = type("Kind", (Diverging,), {"spoils": spoils, "state_fields": stateful.fields(count=stateful.Count())})
-    monkeypatch.setitem(FOLLOWERS, "diverging", kind)
+    monkeypatch.setitem(FOLLOWERS.classes, "diverging", (kind,))
     announced = []
     step = Experiment.step
 

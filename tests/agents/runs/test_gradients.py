@@ -47,7 +47,7 @@ class Told(GradientLeader):
 
 
 def test_a_perfect_estimator_has_no_error(monkeypatch):
-    monkeypatch.setitem(LEADERS, "told", Told)
+    monkeypatch.setitem(LEADERS.classes, "told", (Told,))
     for game in (discrete_toy_v0.make_game(), se.random_tabular(S=4, K=2, temperature=0.5, seed=0)):
         [row] = compare(game, ["told"], [50], seeds=3).rows
         np.testing.assert_allclose(row.cosine, 1.0)

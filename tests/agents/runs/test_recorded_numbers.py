@@ -35,7 +35,7 @@ class Saying(Leader):
 
 
 def run_saying(monkeypatch, said, **options):
-    monkeypatch.setitem(LEADERS, "saying", type("Kind", (Saying,), {"said": said}))
+    monkeypatch.setitem(LEADERS.classes, "saying", (type("Kind", (Saying,), {"said": said}),))
     options = {"updates": 3, "steps_per_update": 50, **options}
     return agents.run("stackelberg/DiscreteToy-v0", leader="saying", **options)
 
@@ -82,7 +82,7 @@ class Wandering(Leader):
 
 @pytest.fixture
 def wandering(monkeypatch):
-    monkeypatch.setitem(LEADERS, "wandering", Wandering)
+    monkeypatch.setitem(LEADERS.classes, "wandering", (Wandering,))
     return {"leader": "wandering", "updates": 4, "steps_per_update": 50}
 
 
@@ -142,7 +142,7 @@ class Indifferent(RestartingFollower):
 def test_games_without_a_solver_play_their_evaluation_episodes_once(monkeypatch, every, episodes):
     played = []
     monkeypatch.setattr(evaluation, "rollout", lambda *a, **k: played.append(k["episodes"]) or rollout(*a, **k))
-    monkeypatch.setitem(FOLLOWERS, "indifferent", Indifferent)
+    monkeypatch.setitem(FOLLOWERS.classes, "indifferent", (Indifferent,))
     options = {"follower": "indifferent", "updates": 4, "steps_per_update": 20}
     record = agents.run("stackelberg/GuidedPendulum-v0", leader="random_search", evaluate_every=every, **options)
     # One for each evaluated update and one for the end.
@@ -247,7 +247,7 @@ def test_a_step_is_halved_ten_times_before_it_is_taken_back(monkeypatch, wanderi
                 raise InstabilityError("no finite response")
             return super().learn(view)
 
-    monkeypatch.setitem(FOLLOWERS, "unstable", Unstable)
+    monkeypatch.setitem(FOLLOWERS.classes, "unstable", (Unstable,))
     monkeypatch.setattr(Wandering, "shorten", lambda self, share=0.5: shares.append(share) or True)
     agents.run(TOY, **{**wandering, "updates": 1}, follower="unstable")
     assert shares == [0.5] * 10 + [1.0]
@@ -311,7 +311,7 @@ def test_a_follower_that_cannot_be_copied_leaves_the_gap_unknown(monkeypatch, wa
         def __deepcopy__(self, memo):
             raise TypeError("only one of a kind")
 
-    monkeypatch.setitem(FOLLOWERS, "alone", Alone)
+    monkeypatch.setitem(FOLLOWERS.classes, "alone", (Alone,))
     record = agents.run(TOY, follower="alone", **wandering)
     assert (record.status, record.response_gap, record.actual_value) == ("finished", None, None)
     assert record.leader_value == pytest.approx(se.solve(se.make_game(TOY), record.commitment).leader_value)

@@ -113,7 +113,7 @@ def test_such_a_run_can_be_resumed(game, tmp_path):
 def remote(game=None, kind="bchg"):
     game = discrete_toy_v0.make_game() if game is None else game
     kind = leader_class(kind)
-    brief = make_brief(game, kind.needs(game.commitment))
+    brief = make_brief(game, kind.required_information(game.commitment, kind.Config()))
     return RemoteLeader(kind, brief, kind.Config(), np.random.default_rng(0))
 
 
@@ -373,7 +373,7 @@ def test_the_process_knows_nothing_of_the_environment_that_it_does_not_need(monk
 
 
 def test_a_run_whose_leader_hangs_ends_with_an_error_and_a_record(tmp_path, monkeypatch, troubled):
-    monkeypatch.setitem(LEADERS, "troubled", troubled)
+    monkeypatch.setitem(LEADERS.classes, "troubled", (troubled,))
     options = {"leader": "troubled", "leader_options": {"do": "hang"}, "leader_process": True, "timeout": 0.5}
     options |= {"updates": 2, "output": tmp_path / "run"}
     with pytest.raises(LeaderProcessError, match=r"within 0\.5 seconds \(timeout\)"):

@@ -263,7 +263,7 @@ def test_a_state_dict_that_fails_is_named_and_the_run_goes_on(monkeypatch, tmp_p
     class Odd(Own):
         state_dict = property(lambda self: 1 / 0)
 
-    monkeypatch.setitem(LEADERS, "odd", Odd)
+    monkeypatch.setitem(LEADERS.classes, "odd", (Odd,))
     with pytest.warns(UserWarning, match="cannot be resumed: state: .*Odd: expected a state_dict that works, got Zero"):
         record = agents.run(TOY, leader="odd", updates=2, steps_per_update=20, output=tmp_path)
     assert record.status == "finished"
@@ -279,7 +279,7 @@ def test_a_load_state_dict_that_fails_is_an_error_with_a_name(monkeypatch, tmp_p
     def stop(progress):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(LEADERS, "lossy", Lossy)
+    monkeypatch.setitem(LEADERS.classes, "lossy", (Lossy,))
     agents.run(TOY, leader="lossy", updates=2, steps_per_update=20, output=tmp_path, progress=stop)
     with pytest.raises(OutputError, match="leader: expected what load_state_dict takes, got KeyError: 'seen'"):
         agents.run(resume=tmp_path)
@@ -298,7 +298,7 @@ def test_a_leader_may_do_it_by_itself(monkeypatch, tmp_path):
     def stop(progress):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(LEADERS, "own", Own)
+    monkeypatch.setitem(LEADERS.classes, "own", (Own,))
     options = {"leader": "own", "updates": 3, "steps_per_update": 20}
     whole = agents.run(TOY, **options)
     agents.run(TOY, **options, output=tmp_path, progress=stop)

@@ -41,12 +41,12 @@ def named(monkeypatch):
     """The three by name, for the time of a test."""
     leader_names()  # all others first
     for kind in (four_rooms.PublishedBchg, four_rooms.PublishedHpgd, four_rooms.PublishedNaive):
-        monkeypatch.setitem(LEADERS, kind.name, kind)
+        monkeypatch.setitem(LEADERS.classes, kind.name, (kind,))
 
 
 def make_leader(name, game, seed=0, **options):
     kind = leader_class(name)
-    brief = make_brief(game, kind.needs(game.commitment))
+    brief = make_brief(game, kind.required_information(game.commitment, kind.Config()))
     return kind(brief, kind.Config(**options), np.random.default_rng(seed))
 
 
