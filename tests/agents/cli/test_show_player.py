@@ -3,8 +3,8 @@
 import pytest
 
 from agents.cli.main import main
-from agents.followers import follower_class, follower_names
-from agents.leaders import leader_class, leader_names
+from agents.followers.base import FOLLOWERS
+from agents.leaders.base import LEADERS
 from stackelberg_envs.docstrings import meanings_of
 from tests.agents.cli.words import refused
 
@@ -14,16 +14,19 @@ def page(capsys, name):
     return capsys.readouterr().out
 
 
-def rows_of(text):
-    """Return name -> line of the table of options that begins with it."""
-    lines = text.partition("Options (")[2].partition("\n\n")[0].splitlines()[2:]
-    return {line.split()[0]: line for line in lines if line[:1] != " "}
+def tables_of(text):
+    """Return each table of options, by the name its lines begin with."""
+    parts = [part.partition("\n\n")[0].splitlines()[2:] for part in text.split("\nOptions")[1:]]
+    return [{line.split()[0]: line for line in lines if line[:1] != " "} for lines in parts]
 
 
 def test_a_leader_shows_what_it_sees_and_its_options_with_type_default_and_meaning(capsys):
     out = page(capsys, "leader:bchg")
     assert "At the level REWARDS_OBSERVED it sees states, actions, its own reward and the follower's." in out
-    rows = rows_of(out)
+    rows, on_vectors = tables_of(out)
+    assert "Options on tabular games (--leader-option NAME=VALUE)" in out
+    assert [name in rows for name in ("memory", "replay")] == [True, False]
+    assert [name in on_vectors for name in ("memory", "replay")] == [False, True]
     for word in ("a number greater than 0", "0.05", "The optimizer's rate at update t"):
         assert word in rows["learning_rate"]
     assert "'adam' or 'sgd'" in rows["optimizer"]
@@ -31,7 +34,7 @@ def test_a_leader_shows_what_it_sees_and_its_options_with_type_default_and_meani
 
 
 def test_a_follower_shows_its_options(capsys):
-    rows = rows_of(page(capsys, "follower:soft_q_learning"))
+    (rows,) = tables_of(page(capsys, "follower:soft_q_learning"))
     assert "an integer of at least 1" in rows["steps"]
     assert "20000" in rows["steps"]
     assert "none" in rows["first_steps"]
@@ -39,13 +42,13 @@ def test_a_follower_shows_its_options(capsys):
 
 @pytest.mark.parametrize("role", ["leader", "follower"])
 def test_every_option_of_every_player_is_shown_with_a_meaning(role, capsys):
-    names, find = (leader_names, leader_class) if role == "leader" else (follower_names, follower_class)
-    for name in names():
-        config = find(name).Config
-        rows = rows_of(page(capsys, f"{role}:{name}"))
-        assert list(rows) == list(config.__dataclass_fields__)
-        assert set(rows) <= set(meanings_of(config)), name
-        assert ":mod:" not in "".join(rows.values())
+    registry = LEADERS if role == "leader" else FOLLOWERS
+    for name in registry.names():
+        tables = tables_of(page(capsys, f"{role}:{name}"))
+        for kind, rows in zip(registry.named(name), tables, strict=True):
+            assert list(rows) == list(kind.Config.__dataclass_fields__)
+            assert set(rows) <= set(meanings_of(kind.Config)), name
+            assert ":mod:" not in "".join(rows.values())
 
 
 def test_unknown_players_are_refused_in_one_line(capsys):
