@@ -214,9 +214,9 @@ def test_a_follower_that_diverges_stops_the_run_with_the_last_good_commitment(
 
 def test_a_follower_that_never_responds_soundly_leaves_no_commitment(tmp_path, monkeypatch, game):
     monkeypatch.setitem(
-        FOLLOWERS,
+        FOLLOWERS.classes,
         "diverging",
-        type("Kind", (Diverging,), {"count": 2, "state_fields": stateful.fields(count=stateful.Count())}),
+        (type("Kind", (Diverging,), {"count": 2, "state_fields": stateful.fields(count=stateful.Count())}),),
     )
     with pytest.raises(ConvergenceError, match="at leader update 1"):
         agents.run(game, follower="diverging", **SHORT, output=tmp_path)
