@@ -20,7 +20,7 @@ from stackelberg_envs.games.batched import BatchedGame, BatchStep, SampledSoluti
 from stackelberg_envs.games.commitments.base import MISTAKES
 from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.games.samples import SampledEffect, Samples, sampled_difference_vjp
-from stackelberg_envs.play.session import draw_contexts
+from stackelberg_envs.play.vector import draw_contexts
 
 __all__ = ["UniformPolicy", "check_batched_game", "few_steps", "require_clause"]
 

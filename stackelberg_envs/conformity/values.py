@@ -16,7 +16,7 @@ from stackelberg_envs.errors import ConformityError, InstabilityError
 from stackelberg_envs.games.actions import checked_actions
 from stackelberg_envs.games.batched import BatchedGame, FollowerPolicy, played_bounds
 from stackelberg_envs.games.tabular import TabularGame
-from stackelberg_envs.play.session import draw_contexts
+from stackelberg_envs.play.vector import draw_contexts
 
 __all__ = ["check_batched_values", "check_tabular_values", "tell_horizon"]
 

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.tabular import Game
-from stackelberg_envs.play.session import COMMITMENT, READY, Bounds, Session, neutral_commitment
+from stackelberg_envs.play.session import COMMITMENT, READY, Session, neutral_commitment
+from stackelberg_envs.play.simulators import Bounds
 
 __all__ = ["OBSERVE_COMMITMENT", "Observer", "is_one_of", "local_rows"]
 

@@ -18,7 +18,8 @@ from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.games.actions import checked_actions
 from stackelberg_envs.games.batched import BatchedGame, FollowerPolicy, played_bounds
 from stackelberg_envs.games.tabular import Game, TabularGame
-from stackelberg_envs.play.session import Session, cumulative
+from stackelberg_envs.play.session import Session
+from stackelberg_envs.play.simulators import cumulative
 
 __all__ = ["BatchedResponder", "Responder", "Response", "TabularResponder", "responder_of"]
 

@@ -11,7 +11,8 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.faces.vector_base import FollowerVectorEnv, Step, masked
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions
 from stackelberg_envs.games.batched import begin_states, draw_leader_actions, make_step
-from stackelberg_envs.play.session import draw_contexts
+from stackelberg_envs.play.simulators import record
+from stackelberg_envs.play.vector import draw_contexts
 
 __all__ = ["BatchedVectorEnv"]
 
@@ -50,19 +51,18 @@ class BatchedVectorEnv(FollowerVectorEnv):
         self._over = terminated | truncated
         self._leader_actions = self._draw_leader_actions(terminated)
         self._observe()
-        infos: dict[str, Any] = {
-            "played": (~began).astype(np.int32),
-            "step": self._played,
-            "context": self._contexts,
-            "state": _hidden(before, began),
-            "leader_action": _hidden(shown, began),
-            "follower_action": np.where(began[:, None], self._nothing, actions)[:, 0 if self._scalar else slice(None)],
-            "next_state": self._states.copy(),
-            "terminal": terminated.astype(np.int32),
-            "leader_reward": leader_rewards,
-        }
-        if self.game.observe_rewards:
-            infos["follower_reward"] = follower_rewards.copy()
+        infos = record(
+            (~began).astype(np.int32),
+            self._played,
+            self._contexts,
+            _hidden(before, began),
+            _hidden(shown, began),
+            np.where(began[:, None], self._nothing, actions)[:, 0 if self._scalar else slice(None)],
+            self._states.copy(),
+            terminated.astype(np.int32),
+            leader_rewards,
+            follower_rewards.copy() if self.game.observe_rewards else None,
+        )
         return self._seen(), follower_rewards, terminated, truncated, masked(infos)
 
     def _move(self, actions: NDArray[Any], moves: Mask, shown: Array) -> tuple[Array, Array, Mask]:

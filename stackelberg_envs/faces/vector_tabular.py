@@ -13,7 +13,8 @@ from stackelberg_envs.faces.observations import local_rows
 from stackelberg_envs.faces.vector_base import FollowerVectorEnv, Step, masked
 from stackelberg_envs.jit import compiled
 from stackelberg_envs.play.rollout import draw, first_state
-from stackelberg_envs.play.session import MAX_ONE_HOT, NOTHING, cumulative
+from stackelberg_envs.play.simulators import NOTHING, cumulative, record
+from stackelberg_envs.play.tabular import MAX_ONE_HOT
 
 __all__ = ["TabularVectorEnv"]
 
@@ -104,20 +105,20 @@ class TabularVectorEnv(FollowerVectorEnv):
 
     def _infos(self, before: IntArray, shown: IntArray, actions: IntArray, began: NDArray[np.bool_]) -> dict[str, Any]:
         S, A, _ = self.game.shape
-        infos: dict[str, Any] = {
-            "played": (~began).astype(np.int32),
-            "step": self._played.copy(),
-            "context": self._states // S,
-            "state": np.where(began, NOTHING, before % S),
-            "leader_action": np.where(began, NOTHING, shown) if A > 1 else np.full(self.num_envs, NOTHING),
-            "follower_action": np.where(began, NOTHING, actions),
-            "next_state": self._states % S,
-            "terminal": self._terminated.astype(np.int32),
-            "leader_reward": self._leader_rewards.copy(),
-        }
-        if self.game.observe_rewards:
-            infos["follower_reward"] = self._follower_rewards.copy()
-        return masked(infos)
+        return masked(
+            record(
+                (~began).astype(np.int32),
+                self._played.copy(),
+                self._states // S,
+                np.where(began, NOTHING, before % S),
+                np.where(began, NOTHING, shown) if A > 1 else np.full(self.num_envs, NOTHING),
+                np.where(began, NOTHING, actions),
+                self._states % S,
+                self._terminated.astype(np.int32),
+                self._leader_rewards.copy(),
+                self._follower_rewards.copy() if self.game.observe_rewards else None,
+            )
+        )
 
 
 @compiled

@@ -11,385 +11,30 @@ followers, and therefore sees context and states from the start.
 
 from __future__ import annotations
 
-import operator
 from collections import deque
 from collections.abc import Sequence
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
-from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions, require_action_space
-from stackelberg_envs.games.batched import BatchedGame, begin_states, draw_leader_actions, make_step
-from stackelberg_envs.games.tabular import Game, Primitives, TabularGame
+from stackelberg_envs.games.batched import BatchedGame
+from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.play.resets import require_seed
+from stackelberg_envs.play.simulators import NOTHING, Simulator, record
+from stackelberg_envs.play.tabular import TabularSimulator
+from stackelberg_envs.play.vector import BatchedSimulator
 
-if TYPE_CHECKING:
-    from gymnasium.spaces import Space
-
-__all__ = [
-    "COMMITMENT",
-    "DONE",
-    "PLAY",
-    "READY",
-    "BatchedSimulator",
-    "Nothing",
-    "Session",
-    "Simulator",
-    "TabularSimulator",
-    "neutral_commitment",
-    "simulator_of",
-]
+__all__ = ["COMMITMENT", "DONE", "PLAY", "READY", "Session", "neutral_commitment", "simulator_of"]
 
 #: Phases of a session, in order; READY is before the first reset.
 READY, COMMITMENT, PLAY, DONE = "ready", "commitment", "play", "done"
 
-#: Uniform numbers drawn at once: a call per number would cost more than the rest of a step.
-UNIFORMS_PER_DRAW = 1024
-#: Up to this many states an observation is one-hot, beyond it a number in [0, 1].
-MAX_ONE_HOT = 1000
-#: Tables up to this size are kept as Python lists.
-MAX_LISTED = 1 << 16
 #: States of one episode that are kept for pictures.
 LONGEST_TRAIL = 1000
-#: In infos, where a number of a context, state or action does not exist yet.
-NOTHING = -1
-
-
-#: Least and greatest values.
-Bounds = tuple[NDArray[np.float32], NDArray[np.float32]]
-
-
-class Nothing(NamedTuple):
-    """What stands in infos where a state or an action does not exist, of the kind and shape of one that does."""
-
-    state: Any
-    leader_action: Any
-    follower_action: Any
-
-
-class Simulator(Protocol):
-    """What a session needs to know of a game. States and actions are whatever the simulator says they are.
-
-    Attributes
-    ----------
-    follower_action_space, leader_action_space
-        Gymnasium spaces of one follower's action and of the leader's play action (None where the leader only
-        configures).
-    state_bounds
-        Least and greatest values of a state in an observation, two arrays of shape (W,).
-    leader_action_bounds
-        The same for the leader's play action; of shape (0,) where it only configures.
-    """
-
-    follower_action_space: Space[Any]
-    leader_action_space: Space[Any] | None
-    state_bounds: Bounds
-    leader_action_bounds: Bounds
-
-    def nothing(self) -> Nothing:
-        """Return what stands in infos for what does not exist yet; arrays are new ones."""
-
-    def seed(self, seed: int | None) -> None:
-        """Start a new random stream; with None, go on with the present one."""
-
-    def commit(self, x: Array) -> None:
-        """Put an admissible commitment in force."""
-
-    def reset(self, num_followers: int) -> tuple[int, list[Any]]:
-        """Draw and return the context and each follower's initial state."""
-
-    def leader_action(self, state: Any) -> Any:
-        """Draw the leader's action in a state from the committed policy."""
-
-    def check_follower_action(self, action: Any) -> Any:
-        """Return a legal follower action, or raise ActionError."""
-
-    def check_leader_action(self, action: Any) -> Any:
-        """Return a legal play action of the leader, or raise ActionError."""
-
-    def step(self, state: Any, leader_action: Any, follower_action: Any) -> tuple[Any, float, float, bool]:
-        """Return (next state, leader's reward, follower's reward, whether nothing follows)."""
-
-    def write_state(self, row: NDArray[np.float32], previous: Any, state: Any) -> None:
-        """Write a state into the first W numbers of `row`, which hold `previous` (None: zeros)."""
-
-    def write_leader_action(self, row: NDArray[np.float32], start: int, previous: Any, action: Any) -> None:
-        """Write the leader's action into `row` from `start`, where `previous` is (None: zeros)."""
-
-
-class TabularSimulator:
-    """The simulator of a tabular game, by table look-ups. States are numbers 0..S-1 within the context.
-
-    Parameters
-    ----------
-    game
-        A tabular game.
-    """
-
-    def __init__(self, game: TabularGame) -> None:
-        from gymnasium.spaces import Discrete
-
-        self.game = game
-        self._S, self._A, self._B = game.shape
-        self.follower_action_space: Space[Any] = Discrete(self._B)
-        self.leader_action_space: Space[Any] | None = Discrete(self._A) if self._A > 1 else None
-        self._one_hot = self._S <= MAX_ONE_HOT
-        self.state_bounds = _unit_bounds(self._S if self._one_hot else 1)
-        self.leader_action_bounds = _unit_bounds(self._A if self._A > 1 else 0)
-        initial = game.joint_initial.reshape(-1, self._S)
-        self._contexts = cumulative(initial.sum(axis=1))
-        self._initial = cumulative(initial / initial.sum(axis=1, keepdims=True))
-        self._base = 0
-        self._rng: np.random.Generator | None = None
-        self._uniforms: list[float] = []
-        self._committed: Array | None = None
-        self._transition: Any = None
-        self._nothing = Nothing(NOTHING, NOTHING, NOTHING)
-
-    def nothing(self) -> Nothing:
-        """-1 for each."""
-        return self._nothing
-
-    def seed(self, seed: int | None) -> None:
-        """Start a new random stream; with None, go on with the present one."""
-        if seed is not None or self._rng is None:
-            self._rng = np.random.default_rng(seed)
-            self._uniforms = []
-
-    def commit(self, x: Array) -> None:
-        """Look up the game's arrays under x, unless it is the commitment of the last episode."""
-        if self._committed is not None and np.array_equal(self._committed, x):
-            return
-        primitives = self.game.primitives(x)
-        self._committed = np.array(x)
-        self._leader_reward = _table(primitives.leader_reward)
-        self._follower_reward = _table(primitives.follower_reward)
-        self._terminal = _table(primitives.continuing == 0.0)
-        if self._A > 1:
-            self._leader_policy = _table(cumulative(primitives.leader_policy))
-        self._use_transition(primitives)
-
-    def _use_transition(self, primitives: Primitives) -> None:
-        # Most commitments leave the dynamics alone; their tables are then made once.
-        if self._transition is primitives.transition:
-            return
-        self._transition = primitives.transition
-        self._successors = _table(primitives.transition.successors)
-        self._cumulative = _table(cumulative(primitives.transition.probabilities))
-        self._N = primitives.transition.successors.shape[-1]
-
-    def reset(self, num_followers: int) -> tuple[int, list[int]]:
-        """Draw the context, then each follower's state."""
-        context = int(np.searchsorted(self._contexts, self._uniform(), side="right"))
-        self._base = context * self._S
-        row = self._initial[context]
-        states = [int(np.searchsorted(row, self._uniform(), side="right")) for _ in range(num_followers)]
-        return context, states
-
-    def _uniform(self) -> float:
-        if not self._uniforms:
-            if self._rng is None:
-                raise PhaseError("simulator: expected seed() before the first draw")
-            self._uniforms = self._rng.random(UNIFORMS_PER_DRAW).tolist()
-        return self._uniforms.pop()
-
-    def leader_action(self, state: int) -> int:
-        """Draw from the committed policy."""
-        u = self._uniform()
-        row = (self._base + state) * self._A
-        a = 0
-        while u >= self._leader_policy[row + a]:
-            a += 1
-        return a
-
-    def check_follower_action(self, action: Any) -> int:
-        """Return the action as an integer in 0..B-1."""
-        if type(action) is int and 0 <= action < self._B:
-            return action
-        return _checked_index(action, self._B, "follower action")
-
-    def check_leader_action(self, action: Any) -> int:
-        """Return the action as an integer in 0..A-1."""
-        return _checked_index(action, self._A, "leader action")
-
-    def step(self, state: int, leader_action: int, follower_action: int) -> tuple[int, float, float, bool]:
-        """Pay for the visit; a terminal state then keeps the follower, any other sends it on."""
-        z = self._base + state
-        i = (z * self._A + leader_action) * self._B + follower_action
-        leader_reward, follower_reward = self._leader_reward[i], self._follower_reward[i]
-        if self._terminal[z]:
-            return state, leader_reward, follower_reward, True
-        u = self._uniforms.pop() if self._uniforms else self._uniform()
-        n = i * self._N
-        table = self._cumulative
-        while u >= table[n]:
-            n += 1
-        return self._successors[n] - self._base, leader_reward, follower_reward, False
-
-    def write_state(self, row: NDArray[np.float32], previous: int | None, state: int) -> None:
-        """One-hot up to 1000 states, else the number of the state scaled to [0, 1]."""
-        if not self._one_hot:
-            row[0] = state / (self._S - 1)
-            return
-        if previous is not None:
-            row[previous] = 0.0
-        row[state] = 1.0
-
-    def write_leader_action(
-        self, row: NDArray[np.float32], start: int, previous: int | None, action: int | None
-    ) -> None:
-        """One-hot; zeros where there is no action."""
-        if previous is not None:
-            row[start + previous] = 0.0
-        if action is not None:
-            row[start + action] = 1.0
-
-
-class _Items:
-    """A flat array whose entries are read as Python numbers."""
-
-    def __init__(self, array: NDArray[Any]) -> None:
-        self._array = array.ravel()
-
-    def __getitem__(self, i: int) -> Any:
-        return self._array.item(i)
-
-
-def _table(array: NDArray[Any]) -> Any:
-    """Return a flat table of Python numbers: a list while that is small, since lists are read fastest."""
-    return array.ravel().tolist() if array.size <= MAX_LISTED else _Items(array)
-
-
-def _unit_bounds(width: int) -> Bounds:
-    return np.zeros(width, np.float32), np.ones(width, np.float32)
-
-
-class BatchedSimulator:
-    """The simulator of a batched game: batches of one copy. States and actions are vectors.
-
-    Parameters
-    ----------
-    game
-        A batched game.
-
-    Notes
-    -----
-    The arrays it hands out are read-only, because infos show them. Where there is no state or action, zeros
-    stand in infos, and -1 for actions that are integers; ``played`` tells them from real ones.
-    """
-
-    def __init__(self, game: BatchedGame) -> None:
-        self.game = game
-        self.follower_action_space = require_action_space(game.follower_action_space, "follower_action_space")
-        self.leader_action_space: Space[Any] | None = game.leader_action_space
-        self._follower = action_bounds(self.follower_action_space)
-        self._silent = np.zeros((1, 0))
-        self._leader = (
-            (self._silent[0], self._silent[0])
-            if self.leader_action_space is None
-            else action_bounds(require_action_space(self.leader_action_space, "leader_action_space"))
-        )
-        space = game.state_space
-        self._W = space.shape[0]
-        self.state_bounds = with_zero(space.low, space.high)
-        self.leader_action_bounds = with_zero(*self._leader)
-        self._scalar = self.follower_action_space.shape == ()
-        self._rng: np.random.Generator | None = None
-
-    def nothing(self) -> Nothing:
-        """Zeros, and -1 for actions that are integers."""
-        action = no_actions(self._follower, 1)[0]
-        return Nothing(
-            _read_only(np.zeros(self._W)),
-            _read_only(no_actions(self._leader, 1)[0]),
-            int(action[0]) if self._scalar else _read_only(action),
-        )
-
-    def seed(self, seed: int | None) -> None:
-        """Start a new random stream; with None, go on with the present one."""
-        if seed is not None or self._rng is None:
-            self._rng = np.random.default_rng(seed)
-
-    def commit(self, x: Array) -> None:
-        """Keep x for the episode."""
-        self._x = np.array(x)
-
-    def _stream(self) -> np.random.Generator:
-        if self._rng is None:
-            raise PhaseError("simulator: expected seed() before the first draw")
-        return self._rng
-
-    def reset(self, num_followers: int) -> tuple[int, list[Array]]:
-        """Draw the context, then each follower's state."""
-        rng = self._stream()
-        context = int(draw_contexts(self.game, rng, 1)[0])
-        self._context: IntArray = np.full(1, context, dtype=np.int32)
-        states = begin_states(self.game, rng, np.repeat(self._context, num_followers))
-        return context, [_read_only(state) for state in states]
-
-    def leader_action(self, state: Array) -> Array:
-        """Draw from the committed policy, shape (A,)."""
-        drawn = draw_leader_actions(self.game, self._stream(), self._x, state[None], self._context)
-        return _read_only(drawn[0])
-
-    def check_follower_action(self, action: Any) -> Any:
-        """Return the action as a read-only array of shape (B,), or as an integer for Discrete spaces."""
-        checked = checked_actions([action], 1, self._follower, "follower action")[0]
-        return int(checked[0]) if self._scalar else _read_only(checked)
-
-    def check_leader_action(self, action: Any) -> Array:
-        """Return the action as a read-only array of shape (A,)."""
-        return _read_only(checked_actions([action], 1, self._leader, "leader action")[0])
-
-    def step(self, state: Array, leader_action: Any, follower_action: Any) -> tuple[Array, float, float, bool]:
-        """Make one step of one copy."""
-        made = make_step(
-            self.game,
-            self._stream(),
-            self._x,
-            state[None],
-            self._context,
-            self._silent if self.leader_action_space is None else leader_action[None],
-            np.reshape(follower_action, (1, -1)),
-        )
-        return (
-            _read_only(made.next_state[0]),
-            float(made.leader_reward[0]),
-            float(made.follower_reward[0]),
-            bool(made.terminated[0]),
-        )
-
-    def write_state(self, row: NDArray[np.float32], previous: Any, state: Array) -> None:
-        """Write the vector itself."""
-        del previous
-        row[: self._W] = state
-
-    def write_leader_action(self, row: NDArray[np.float32], start: int, previous: Any, action: Array | None) -> None:
-        """Write the vector itself; zeros where there is no action."""
-        del previous
-        row[start : start + self._leader[0].size] = 0.0 if action is None else action
-
-
-def draw_contexts(game: BatchedGame, rng: np.random.Generator, n: int) -> IntArray:
-    """Return n contexts of a batched game, shape (n,); no number is drawn where there is one context."""
-    if game.num_contexts == 1:
-        return np.zeros(n, dtype=np.int32)
-    sums = cumulative(game.context_probabilities)
-    return np.searchsorted(sums, rng.random(n), side="right").astype(np.int32)
-
-
-def with_zero(low: NDArray[Any], high: NDArray[Any]) -> Bounds:
-    """Return bounds as float32 that contain zero, which stands for "none yet" in observations."""
-    return np.minimum(low, 0.0).astype(np.float32), np.maximum(high, 0.0).astype(np.float32)
-
-
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    array.flags.writeable = False
-    return array
 
 
 @singledispatch
@@ -408,31 +53,9 @@ simulator_of.register(TabularGame, TabularSimulator)
 simulator_of.register(BatchedGame, BatchedSimulator)
 
 
-def cumulative(probabilities: Array) -> Array:
-    """Return running sums along the last axis, infinite from the last possible entry on.
-
-    With infinity there a draw can neither fall off the end by rounding nor land on padding.
-    """
-    sums = np.cumsum(probabilities, axis=-1)
-    possible = probabilities > 0
-    last = probabilities.shape[-1] - 1 - np.argmax(possible[..., ::-1], axis=-1)
-    sums[np.arange(probabilities.shape[-1]) >= last[..., None]] = np.inf
-    return sums
-
-
 def neutral_commitment(game: Game) -> Array:
     """Return the commitment nearest to zero: no incentive, no tax, a uniform policy."""
     return game.commitment.project(np.zeros(game.commitment.shape))
-
-
-def _checked_index(action: Any, count: int, name: str) -> int:
-    try:
-        index = operator.index(action)
-    except TypeError:
-        raise ActionError(f"{name}: expected an integer in 0..{count - 1}, got {action!r}") from None
-    if not 0 <= index < count:
-        raise ActionError(f"{name}: expected an integer in 0..{count - 1}, got {index}")
-    return index
 
 
 class Session:
@@ -494,7 +117,7 @@ class Session:
                 f"but in {game.name!r} the leader only configures"
             )
         self.horizon = game.horizon
-        self._observe_rewards = bool(getattr(game, "observe_rewards", True))
+        self._observe_rewards = game.observe_rewards
         self._share = 1.0 / self.num_followers
         self.phase = READY
         self.trail: deque[tuple[Any, ...]] = deque(maxlen=LONGEST_TRAIL)
@@ -646,22 +269,19 @@ class Session:
         states[i] = following
         self.follower_rewards[i] = follower_reward
         self.follower_returns[i] += follower_reward
-        record = {
-            "played": 1,
-            "step": self.played,
-            "context": self.context,
-            "state": state,
-            "leader_action": self._no_leader_action if shown is None else shown,
-            "follower_action": action,
-            "next_state": following,
-            "terminal": 0,
-            "leader_reward": leader_reward,
-        }
-        if self._observe_rewards:
-            record["follower_reward"] = follower_reward
-        if terminal:
-            self.finished[i], record["terminal"] = True, 1
-        self.records[i] = record
+        self.finished[i] = terminal
+        self.records[i] = record(
+            1,
+            self.played,
+            self.context,
+            state,
+            self._no_leader_action if shown is None else shown,
+            action,
+            following,
+            int(terminal),
+            leader_reward,
+            follower_reward if self._observe_rewards else None,
+        )
         return leader_reward
 
     def _idle(self, i: int) -> float:
@@ -699,20 +319,18 @@ class Session:
     def _idle_record(self, i: int) -> dict[str, Any]:
         """Return the record of a round in which follower i made no transition."""
         state, nothing = self.states[i], self.simulator.nothing()
-        record = {
-            "played": 0,
-            "step": self.played,
-            "context": NOTHING if self.context is None else self.context,
-            "state": nothing.state,
-            "leader_action": nothing.leader_action,
-            "follower_action": nothing.follower_action,
-            "next_state": nothing.state if state is None else state,
-            "terminal": 0,
-            "leader_reward": 0.0,
-        }
-        if self._observe_rewards:
-            record["follower_reward"] = 0.0
-        return record
+        return record(
+            0,
+            self.played,
+            NOTHING if self.context is None else self.context,
+            nothing.state,
+            nothing.leader_action,
+            nothing.follower_action,
+            nothing.state if state is None else state,
+            0,
+            0.0,
+            0.0 if self._observe_rewards else None,
+        )
 
     def _require_play(self) -> None:
         self._require(PLAY, "play")

@@ -23,7 +23,7 @@ from stackelberg_envs.envs.tax_design.economy import (
 from stackelberg_envs.envs.tax_design.schedule import TaxSchedule
 from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
 from stackelberg_envs.games.batched import BatchedGame, BatchStep
-from stackelberg_envs.play.session import cumulative
+from stackelberg_envs.play.simulators import cumulative
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Box, MultiDiscrete

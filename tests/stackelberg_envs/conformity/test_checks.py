@@ -250,7 +250,7 @@ def test_a_step_that_writes_to_its_arguments_is_caught():
 
 
 def test_a_face_that_pays_another_reward_than_the_games_is_caught(monkeypatch):
-    from stackelberg_envs.play.session import BatchedSimulator
+    from stackelberg_envs.play.vector import BatchedSimulator
 
     right = BatchedSimulator.step
 

@@ -155,7 +155,7 @@ def test_faces_of_a_game_conform_in_any_unit(c):
 
 @pytest.mark.parametrize("c", [1e-100, 1.0, 1e100])
 def test_pay_that_is_not_the_games_is_found_in_any_unit(c, monkeypatch):
-    from stackelberg_envs.play.session import TabularSimulator
+    from stackelberg_envs.play.tabular import TabularSimulator
 
     right = TabularSimulator.step
 

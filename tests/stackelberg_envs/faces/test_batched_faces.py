@@ -16,7 +16,8 @@ from stackelberg_envs.faces.vector import FollowerVectorEnv, follower_vector_env
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions, require_action_space
 from stackelberg_envs.games.batched import BatchedGame, BatchStep
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect
-from stackelberg_envs.play.session import DONE, PLAY, BatchedSimulator, Session, draw_contexts, simulator_of
+from stackelberg_envs.play.session import DONE, PLAY, Session, simulator_of
+from stackelberg_envs.play.vector import BatchedSimulator, draw_contexts
 
 CARTPOLE, PENDULUM = "stackelberg/GuidedCartPole-v0", "stackelberg/GuidedPendulum-v0"
 BATCHED = [name for name in se.registered_ids() if isinstance(se.make_game(name), BatchedGame)]

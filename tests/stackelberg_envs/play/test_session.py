@@ -11,7 +11,9 @@ from gymnasium.spaces import Box, Discrete
 import stackelberg_envs as se
 from stackelberg_envs.conformity.batched import UniformPolicy
 from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
-from stackelberg_envs.play.session import COMMITMENT, DONE, PLAY, READY, Nothing, Session, TabularSimulator, cumulative
+from stackelberg_envs.play.session import COMMITMENT, DONE, PLAY, READY, Session
+from stackelberg_envs.play.simulators import Nothing, cumulative
+from stackelberg_envs.play.tabular import TabularSimulator
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden"
 FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
