@@ -41,7 +41,7 @@ from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import OutputError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.solvers.soft.linear import push_flow, resolvent
+from stackelberg_envs.solvers.soft.linear import chain, push_flow
 
 __all__ = ["BehaviourModel", "CommitmentHistory", "PlayFit", "PlayLikelihood", "likeliest_temperature", "trembled"]
 
@@ -312,10 +312,10 @@ def _actions(
     value = float((n * np.where(n > 0, log_g, 0.0)).sum())
     w = np.zeros_like(counts)
     w[seen] = (n - n.sum(axis=1, keepdims=True) * np.exp(log_g)) / game.temperature
-    joint = game.leader_policy[:, :, None] * best.policy
+    joint = game.joint_policy(best.policy)
     believed, discount = game.believed_transition, game.follower_discount
     inflow = push_flow(discount * w, believed, game.continuing)
-    system = resolvent(joint, believed, game.continuing, discount, game.num_contexts)
+    system = chain(game.follower_process, joint)
     arriving = system.solve_transposed(inflow, TOLERANCE * float(np.abs(inflow).sum()))
     flow = w + arriving[:, None, None] * joint
     # By log temperature: -(Q - V) / temperature in the logits, the entropy (V - Q) in the values.

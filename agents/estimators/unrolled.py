@@ -22,7 +22,7 @@ from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled
 from stackelberg_envs.solvers.soft import BestResponse, Flows, LeaderEvaluation, Primitives, SoftSolution
 from stackelberg_envs.solvers.soft.best_response import Operator, SoftBackup, soft_bellman_backup
-from stackelberg_envs.solvers.soft.linear import next_values, push_flow
+from stackelberg_envs.solvers.soft.linear import action_values, push_flow
 
 __all__ = ["Sweeps", "UnrolledSolution", "WarmStart", "unrolled_plan"]
 
@@ -180,12 +180,10 @@ def unrolled_plan(game: Primitives, sweeps: int, start: WarmStart) -> UnrolledSo
         ``plan.warm_start`` of the last update, or zeros.
     """
     best = _respond(game, sweeps, start.follower_values)
-    joint = game.leader_policy[:, :, None] * best.policy
+    joint = game.joint_policy(best.policy)
     system = Sweeps(joint, game.transition, game.continuing, game.leader_discount, sweeps)
     values = system.solve(np.einsum("sab,sab->s", joint, game.leader_reward), start=start.leader_values)
-    q = next_values(game.transition, values)
-    q *= (game.leader_discount * game.continuing)[:, None, None]
-    q += game.leader_reward
+    q = action_values(game.leader_process, values)
     leader = LeaderEvaluation(joint, q, values, float(game.initial @ values), system)
     return UnrolledSolution(game, best, leader, _flows(game, best, leader, sweeps, start))
 

@@ -29,7 +29,7 @@ from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.solvers.soft import BestResponse, Primitives, SoftSolution, evaluate
-from stackelberg_envs.solvers.soft.linear import resolvent
+from stackelberg_envs.solvers.soft.linear import action_values, chain
 
 __all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "plan_for", "truncated_estimate"]
 
@@ -125,15 +125,13 @@ def plan_for(primitives: Primitives, response: Array) -> SoftSolution:
         g(b | z, a), shape (Z, A, B), not necessarily the best one. Its soft values are those it earns.
     """
     game = primitives
-    joint = game.leader_policy[:, :, None] * response
+    joint = game.joint_policy(response)
     bonus = -game.temperature * np.log(np.where(response > 0, response, 1.0))
-    believed = game.believed_transition
-    system = resolvent(joint, believed, game.continuing, game.follower_discount, game.num_contexts)
+    system = chain(game.follower_process, joint)
     earned = np.einsum("zab,zab->z", joint, game.follower_reward + bonus)
     tolerance = EVALUATION_TOLERANCE * float(np.abs(earned).max())
     state_values = system.solve(earned, tolerance)
-    following = np.einsum("zabn,zabn->zab", believed.probabilities, state_values[believed.successors])
-    q = game.follower_reward + game.follower_discount * game.continuing[:, None, None] * following
+    q = action_values(game.follower_process, state_values)
     values = np.einsum("zab,zab->za", response, q + bonus)
     best = BestResponse(q, values, state_values, response, tolerance)
     return SoftSolution(primitives, best, evaluate(primitives, response))

@@ -116,7 +116,7 @@ def _check_endless(solution: Any, steps: int) -> None:
     play = solution.primitives
     left = play.leader_discount**steps * np.abs(solution.leader.state_values).max()
     _require_near(solution.leader_value, solution.episode.leader_value, left, "leader_value")
-    joint = play.leader_policy[:, :, None] * solution.best.policy
+    joint = play.joint_policy(solution.policy)
     once_more = float(play.initial @ (joint * solution.leader.q).sum(axis=(1, 2)))
     _require_near(solution.leader_value, once_more, 0.0, "leader_value", np.abs(solution.leader.state_values).max())
     if play.believed_transition is play.transition:

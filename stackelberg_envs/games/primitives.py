@@ -6,11 +6,34 @@ They hold no commitment and no game, so that a leader can make its own from what
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.transitions import Transition
 
-__all__ = ["Primitives"]
+__all__ = ["DecisionProcess", "Primitives"]
+
+
+class DecisionProcess(NamedTuple):
+    """What one player reckons with: its reward and its discount, and the dynamics it plans with.
+
+    Attributes
+    ----------
+    reward
+        Shape (Z, A, B).
+    transition, continuing, num_contexts
+        As in :class:`Primitives`.
+    discount
+        In [0, 1).
+    """
+
+    reward: Array
+    transition: Transition
+    continuing: Array
+    discount: float
+    num_contexts: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,3 +71,21 @@ class Primitives:
     follower_discount: float
     temperature: float
     num_contexts: int
+
+    @property
+    def leader_process(self) -> DecisionProcess:
+        """The leader's reward and discount, in the true dynamics."""
+        return DecisionProcess(
+            self.leader_reward, self.transition, self.continuing, self.leader_discount, self.num_contexts
+        )
+
+    @property
+    def follower_process(self) -> DecisionProcess:
+        """The follower's reward and discount, in the dynamics that it believes in."""
+        return DecisionProcess(
+            self.follower_reward, self.believed_transition, self.continuing, self.follower_discount, self.num_contexts
+        )
+
+    def joint_policy(self, response: Array) -> Array:
+        """Return pi(a, b | s) = f g of a response g of shape (Z, A, B)."""
+        return np.asarray(self.leader_policy[:, :, None] * response)

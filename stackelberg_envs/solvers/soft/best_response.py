@@ -26,7 +26,7 @@ from stackelberg_envs.arrays import Array, IntArray, require_at_least
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, GameError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.jit import compiled
-from stackelberg_envs.solvers.soft.linear import Resolvent, resolvent
+from stackelberg_envs.solvers.soft.linear import Resolvent, chain
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference
 from stackelberg_envs.solvers.soft.precise_bounds import Bounds
 
@@ -208,8 +208,7 @@ def _start(game: Primitives, start: Array | None) -> Array:
 
 def _newton_system(backup: SoftBackup) -> Resolvent:
     game = backup.game
-    joint = game.leader_policy[:, :, None] * backup.policy()
-    return resolvent(joint, game.believed_transition, game.continuing, game.follower_discount, game.num_contexts)
+    return chain(game.follower_process, game.joint_policy(backup.policy()))
 
 
 def _backup_rounding(game: Primitives, largest: float) -> float:

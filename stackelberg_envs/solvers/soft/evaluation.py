@@ -8,7 +8,7 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.primitives import Primitives
-from stackelberg_envs.solvers.soft.linear import Resolvent, next_values, policy_matrix, resolvent
+from stackelberg_envs.solvers.soft.linear import Resolvent, action_values, chain, policy_matrix
 
 __all__ = [
     "LeaderEvaluation",
@@ -49,13 +49,11 @@ class LeaderEvaluation:
 
 def evaluate(game: Primitives, response: Array) -> LeaderEvaluation:
     """Leader's values when the follower plays `response`, shape (Z, A, B) (theory, section 3)."""
-    joint = game.leader_policy[:, :, None] * response
-    system = resolvent(joint, game.transition, game.continuing, game.leader_discount, game.num_contexts)
+    joint = game.joint_policy(response)
+    system = chain(game.leader_process, joint)
     expected_reward = np.einsum("sab,sab->s", joint, game.leader_reward)
     values = system.solve(expected_reward, EVALUATION_TOLERANCE * float(np.abs(expected_reward).max()))
-    q = next_values(game.transition, values)
-    q *= (game.leader_discount * game.continuing)[:, None, None]
-    q += game.leader_reward
+    q = action_values(game.leader_process, values)
     return LeaderEvaluation(joint, q, values, float(game.initial @ values), system)
 
 
@@ -82,9 +80,9 @@ def follower_reward_value(game: Primitives, response: Array, system: Resolvent |
     system
         ``evaluate(game, response).system``; it serves again where both discounts are the same.
     """
-    joint = game.leader_policy[:, :, None] * response
+    joint = game.joint_policy(response)
     if system is None or game.follower_discount != game.leader_discount:
-        system = resolvent(joint, game.transition, game.continuing, game.follower_discount, game.num_contexts)
+        system = chain(game.follower_process._replace(transition=game.transition), joint)
     reward = np.einsum("sab,sab->s", joint, game.follower_reward)
     values = system.solve(reward, EVALUATION_TOLERANCE * float(np.abs(reward).max()))
     return float(game.initial @ values)
@@ -104,7 +102,7 @@ def episode_values(game: Primitives, response: Array, horizon: int) -> tuple[flo
     Steps are added backwards, v <- r + discount P v, and only as many as still change a sum: with `change` the last
     change, all later ones together are at most discount / (1 - discount) times `change`.
     """
-    joint = game.leader_policy[:, :, None] * response
+    joint = game.joint_policy(response)
     matrix = policy_matrix(joint, game.transition, game.continuing)
     leader, follower = ((joint * reward).sum(axis=(1, 2)) for reward in (game.leader_reward, game.follower_reward))
     bonus = game.temperature * (game.leader_policy * _entropy(response)).sum(axis=1)
@@ -147,7 +145,6 @@ def response_gap(game: Primitives, response: Array, best_state_values: Array) ->
     """
     reward = np.einsum("sa,sab,sab->s", game.leader_policy, response, game.follower_reward)
     reward += game.temperature * (game.leader_policy * _entropy(response)).sum(axis=1)
-    joint = game.leader_policy[:, :, None] * response
-    system = resolvent(joint, game.believed_transition, game.continuing, game.follower_discount, game.num_contexts)
+    system = chain(game.follower_process, game.joint_policy(response))
     values = system.solve(reward, EVALUATION_TOLERANCE * float(np.abs(reward).max()))
     return float(game.initial @ (best_state_values - values))

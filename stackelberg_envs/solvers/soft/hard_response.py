@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array, require_at_least
 from stackelberg_envs.errors import ArgumentError, ConvergenceError
-from stackelberg_envs.games.primitives import Primitives
-from stackelberg_envs.games.transitions import Transition
+from stackelberg_envs.games.primitives import DecisionProcess, Primitives
 from stackelberg_envs.solvers.soft.best_response import BestResponse
-from stackelberg_envs.solvers.soft.linear import Resolvent, next_values, resolvent
+from stackelberg_envs.solvers.soft.linear import Resolvent, action_values, chain
 from stackelberg_envs.solvers.soft.precise import ROUNDING, power_of_two, precise_values
 
 __all__ = ["DEFAULT_TIE_MARGIN", "hard_best_response"]
@@ -65,7 +64,7 @@ def hard_best_response(
     if not require_at_least(tie_margin, 0.0, "tie_margin") < 1.0:
         raise ArgumentError(f"tie_margin: expected a number from 0 to below 1, got {tie_margin!r}")
     require_at_least(tolerance, 0.0, "tolerance")
-    follower = _Player(game, game.follower_reward, game.believed_transition, game.follower_discount)
+    follower = _Player(game, game.follower_process)
     everything = np.ones(game.follower_reward.shape, np.bool_)
     solved = follower.best(everything, game.follower_reward.argmax(axis=2))
     largest = float(np.abs(solved.values).max())
@@ -76,7 +75,7 @@ def hard_best_response(
         )
     sign = 1.0 if tie_break == "optimistic" else -1.0
     tied = _tied(follower, solved, tie_margin)
-    leader = _Player(game, sign * game.leader_reward, game.transition, game.leader_discount)
+    leader = _Player(game, game.leader_process._replace(reward=sign * game.leader_reward))
     choice = leader.best(tied, solved.choice).choice
     values = solved.q.max(axis=2)
     return BestResponse(solved.q, values, solved.values, _one_hot(choice, solved.q.shape[2]), solved.error)
@@ -95,12 +94,10 @@ class _Solved:
 
 @dataclass(frozen=True, eq=False)
 class _Player:
-    """Whoever maximises `reward` by the follower's actions."""
+    """Whoever maximises the reward of a process by the follower's actions."""
 
     game: Primitives
-    reward: Array
-    transition: Transition
-    discount: float
+    process: DecisionProcess
 
     def best(self, allowed: NDArray[np.bool_], choice: Choice) -> _Solved:
         """Return the best choice among the allowed actions, by policy iteration from one of them."""
@@ -119,33 +116,33 @@ class _Player:
         raise ConvergenceError(f"hard best response: no best choice after {MAX_ITERATIONS} policy iterations")
 
     def _evaluate(self, choice: Choice) -> _Solved:
-        game, policy = self.game, _one_hot(choice, self.reward.shape[2])
+        game, process = self.game, self.process
+        policy = _one_hot(choice, process.reward.shape[2])
         # What is never paid must not set the scale.
-        paid = np.where(policy > 0, self.reward, 0.0)
+        paid = np.where(policy > 0, process.reward, 0.0)
         unit = power_of_two(float(np.abs(paid).max()))
-        joint = game.leader_policy[:, :, None] * policy
-        system = resolvent(joint, self.transition, game.continuing, self.discount, game.num_contexts)
-        values, error = precise_values(game, policy, self.transition, paid / unit, self.discount, system)
-        q = self.reward + self.discount * self.ahead(unit * values)
+        system = chain(process, game.joint_policy(policy))
+        values, error = precise_values(game, policy, process.transition, paid / unit, process.discount, system)
+        q = action_values(process, unit * values)
         return _Solved(choice, unit * values, unit * error, q, system)
 
-    def ahead(self, values: Array) -> Array:
-        """Return (1 - terminal) P values, shape (Z, A, B)."""
-        return np.asarray(self.game.continuing[:, None, None] * next_values(self.transition, values))
+    def terms(self, values: Array) -> Array:
+        """Return how large the terms are that each entry of Q is added up from, shape (Z, A, B)."""
+        return action_values(self.process._replace(reward=np.abs(self.process.reward)), values)
 
     def _rounding(self, solved: _Solved) -> Array:
         """Return a bound on the error of each entry of Q."""
-        terms = np.abs(self.reward) + self.discount * self.ahead(np.abs(solved.values))
-        return np.asarray(2 * ROUNDING * (self.transition.probabilities.shape[3] + 4) * terms)
+        successors = self.process.transition.probabilities.shape[3]
+        return np.asarray(2 * ROUNDING * (successors + 4) * self.terms(np.abs(solved.values)))
 
 
 def _tied(player: _Player, solved: _Solved, margin: float) -> NDArray[np.bool_]:
     """Return which actions are as good as the optimal one, judged where they are taken."""
     chosen = solved.choice[:, :, None]
-    size = np.abs(player.reward)
+    size = np.abs(player.process.reward)
     weight = player.game.leader_policy
     paid = (weight * np.take_along_axis(size, chosen, axis=2)[:, :, 0]).sum(axis=1)
-    worth = size + player.discount * player.ahead(np.abs(solved.system.solve(paid, 1e-12 * float(paid.max()))))
+    worth = player.terms(np.abs(solved.system.solve(paid, 1e-12 * float(paid.max()))))
     scale = np.take_along_axis(worth, chosen, axis=2)
     top = np.maximum(solved.q.max(axis=2, keepdims=True), np.take_along_axis(solved.q, chosen, axis=2))
     tied = solved.q >= top - margin * scale

@@ -15,10 +15,11 @@ import scipy
 
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ConvergenceError
+from stackelberg_envs.games.primitives import DecisionProcess
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled
 
-__all__ = ["Resolvent", "choose", "next_values", "policy_matrix", "push_flow", "resolvent"]
+__all__ = ["Resolvent", "action_values", "chain", "choose", "next_values", "policy_matrix", "push_flow", "resolvent"]
 
 #: Up to this many states a block, one dense LU serves every right-hand side. Measured break-even with the
 #: Krylov solver on one core: 350 states on random games, 450 on grids (benchmarks/speed_oracle.py). It is
@@ -56,7 +57,7 @@ def resolvent(
     joint_policy
         pi(a, b | s) = f g, shape (Z, A, B).
     transition, continuing
-        As in :class:`stackelberg_envs.games.tabular.Primitives`.
+        As in :class:`stackelberg_envs.games.primitives.Primitives`.
     discount
         In [0, 1).
     num_contexts
@@ -72,6 +73,20 @@ def resolvent(
     if method == "dense":
         return _Dense(joint_policy, transition, continuing, discount, num_contexts)
     return _Krylov(joint_policy, transition, continuing, discount)
+
+
+def chain(process: DecisionProcess, joint_policy: Array) -> Resolvent:
+    """Prepare solves with I - discount P_pi of what one player reckons with; see :func:`resolvent`."""
+    _, transition, continuing, discount, num_contexts = process
+    return resolvent(joint_policy, transition, continuing, discount, num_contexts)
+
+
+def action_values(process: DecisionProcess, state_values: Array) -> Array:
+    """Return q = r + discount (1 - terminal) P v, shape (Z, A, B), for values of shape (Z,)."""
+    q = next_values(process.transition, state_values)
+    q *= (process.discount * process.continuing)[:, None, None]
+    q += process.reward
+    return q
 
 
 def choose(transition: Transition, num_contexts: int) -> Literal["band", "dense", "krylov"]:

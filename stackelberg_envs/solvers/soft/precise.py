@@ -21,7 +21,7 @@ from stackelberg_envs.errors import ConvergenceError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft import precise_kernels as kernels
-from stackelberg_envs.solvers.soft.linear import Resolvent, next_values, resolvent
+from stackelberg_envs.solvers.soft.linear import Resolvent, chain, next_values
 from stackelberg_envs.solvers.soft.precise_kernels import UNIT
 
 __all__ = ["Reference", "exact_dot", "power_of_two"]
@@ -140,12 +140,12 @@ class Reference:
     @cached_property
     def joint_policy(self) -> Array:
         """Pi = f g, rounded, shape (Z, A, B)."""
-        return np.asarray(self.game.leader_policy[:, :, None] * self.policy[0])
+        return self.game.joint_policy(self.policy[0])
 
     @cached_property
     def system(self) -> Resolvent:
         """The leader's factorised I - discount P_pi."""
-        return self._system(self.game.transition, self.game.leader_discount)
+        return chain(self.game.leader_process, self.joint_policy)
 
     @cached_property
     def follower_system(self) -> Resolvent:
@@ -153,11 +153,7 @@ class Reference:
         game = self.game
         if game.believed_transition is game.transition and game.follower_discount == game.leader_discount:
             return self.system
-        return self._system(game.believed_transition, game.follower_discount)
-
-    def _system(self, transition: Transition, discount: float) -> Resolvent:
-        joint = self.game.leader_policy[:, :, None] * self.policy[0]
-        return resolvent(joint, transition, self.game.continuing, discount, self.game.num_contexts)
+        return chain(game.follower_process, self.joint_policy)
 
     def _solve_follower(self, start: Array) -> None:
         game, out = self.game, np.empty((2, len(start)))
@@ -186,7 +182,7 @@ class Reference:
             return float(self.rounding * (largest_reward + 2 * _largest(values[0])))
 
         def solver() -> Callable[[Array, float], Array]:
-            return self._system(believed, game.follower_discount).solve
+            return chain(game.follower_process, game.joint_policy(self.policy[0])).solve
 
         self.values, self.left = _refined(residual, solver, _pair(start), _largest, floor)
         error = self.left / (1.0 - game.follower_discount)
@@ -300,7 +296,7 @@ def precise_values(
     def floor(values: Array) -> float:
         return float(rounding * (size + 2 * _largest(values[0])))
 
-    start = system.solve((game.leader_policy[:, :, None] * policy * reward).sum(axis=(1, 2)), CORRECTION * size)
+    start = system.solve((game.joint_policy(policy) * reward).sum(axis=(1, 2)), CORRECTION * size)
     values, left = _refined(residual, lambda: system.solve, _pair(start), _largest, floor)
     return values[0], left / (1.0 - discount) + ROUNDING * _largest(values[0])
 
