@@ -69,7 +69,7 @@ def client_registries():
         from pettingzoo.env_registry import registration as pettingzoo_registration
     except ImportError:
         return found
-    return [*found, *(pettingzoo_registration._get_registry(kind) for kind in ("aec", "parallel"))]
+    return [*found, pettingzoo_registration.aec_registry, pettingzoo_registration.parallel_registry]
 
 
 @pytest.mark.filterwarnings("ignore:.*we recommend using a symmetric and normalized space:UserWarning")

@@ -413,8 +413,10 @@ def _register_with_clients(spec_id: str, faces: dict[str, Any]) -> None:
 
     # PettingZoo has registries from 1.27 on.
     if hasattr(pettingzoo, "register"):
-        for kind, face in (("aec", "env"), ("parallel", "parallel_env")):
-            if spec_id not in _pettingzoo_registry(kind):
+        from pettingzoo.env_registry.registration import aec_registry, parallel_registry
+
+        for kind, registry, face in (("aec", aec_registry, "env"), ("parallel", parallel_registry, "parallel_env")):
+            if spec_id not in registry:
                 pettingzoo.register(kind, spec_id, entry_point=faces[face])
     base, _, version = spec_id.rpartition("-")
     views = (("Follower", "follower_env", faces["vector_env"]), ("Leader", "leader_env", None))
@@ -422,10 +424,3 @@ def _register_with_clients(spec_id: str, faces: dict[str, Any]) -> None:
         name = f"{base}{suffix}-{version}"
         if name not in gymnasium.registry:
             gymnasium.register(name, entry_point=faces[face], vector_entry_point=vector)
-
-
-def _pettingzoo_registry(kind: str) -> dict[str, Any]:
-    from pettingzoo.env_registry import registration as registries
-
-    registry: dict[str, Any] = registries._get_registry(kind)
-    return registry

@@ -18,8 +18,11 @@ def leave_no_trace():
     """Forget, after the test, whatever it registered."""
     kept = dict(registration._SPECS), dict(gymnasium.registry)
     # PettingZoo has registries from 1.27 on.
-    kinds = ("aec", "parallel") if hasattr(pettingzoo, "register") else ()
-    registries = [registration._pettingzoo_registry(kind) for kind in kinds]
+    registries = []
+    if hasattr(pettingzoo, "register"):
+        from pettingzoo.env_registry.registration import aec_registry, parallel_registry
+
+        registries = [aec_registry, parallel_registry]
     before = [dict(registry) for registry in registries]
     yield
     for registry, old in zip((registration._SPECS, gymnasium.registry, *registries), (*kept, *before), strict=True):
