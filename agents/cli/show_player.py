@@ -29,15 +29,20 @@ def show_player(role: str, name: str, console: Console) -> None:
         Nobody registered it; the message names the nearest names.
     """
     kinds: tuple[type[Any], ...] = (LEADERS if role == "leader" else FOLLOWERS).named(name)
-    console.print(Text(summary_of(kinds[0]), style="bold"))
+    for kind in kinds:
+        console.print(Text(f"{_games(kind)}: {summary_of(kind)}" if kinds[1:] else summary_of(kind), style="bold"))
     if role == "leader":
         for level in levels_of(name, [spec(each).make() for each in registered_ids()]):
             console.print(f"At the level {level.name} it sees {LEVELS[level.name]}.")
     for kind in kinds:
-        on = "" if len(kinds) == 1 else f" on {' and '.join(sorted(kind.kinds))} games"
+        on = f" on {_games(kind)}" if kinds[1:] else ""
         console.print()
         console.print(_options_table(kind.Config, f"Options{on} (--{role}-option NAME=VALUE)"))
     console.print(f"\nTry it: stackelberg run ID --{role} {name}", soft_wrap=True)
+
+
+def _games(kind: type[Any]) -> str:
+    return f"{' and '.join(sorted(kind.kinds))} games"
 
 
 def _options_table(config: type[Any], title: str) -> Table:

@@ -1,6 +1,8 @@
 """One line for each environment, leader and follower."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 
@@ -11,16 +13,23 @@ from stackelberg_envs.faces.registration import registered_ids, spec
 from tests.agents.cli.words import ROOMS
 
 
+def tables(capsys):
+    """Return title -> first word -> line of each table."""
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= int(os.environ["COLUMNS"])
+    parts = re.split(r"^(Environments|Leaders|Followers) *\n", out, flags=re.MULTILINE)[1:]
+    lines = [part.partition("\n\n")[0].splitlines()[1:] for part in parts[1::2]]
+    return {title: {line.split()[0]: line for line in part} for title, part in zip(parts[::2], lines, strict=True)}
+
+
 def test_each_item_has_one_line_of_eighty_columns(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
-    assert main(["list"]) == 0
-    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-    assert max(map(len, lines)) <= 80
-    for name in (*registered_ids(), *leader_names(), *follower_names()):
-        [line] = [line for line in lines if line.split()[:1] == [name]]
-        assert len(line) > 40
-    [rooms] = [line for line in lines if line.startswith(ROOMS)]
-    assert rooms == f"{ROOMS}        Four-Rooms: a leader pays a walker to come ..."
+    found = tables(capsys)
+    assert list(found["Environments"]) == registered_ids()
+    assert list(found["Leaders"])[: len(leader_names())] == leader_names()
+    assert list(found["Followers"]) == follower_names()
+    assert found["Environments"][ROOMS].rstrip() == f"{ROOMS}        Four-Rooms: a leader pays a walker to come ..."
 
 
 def test_a_wide_terminal_shows_whole_summaries(monkeypatch, capsys):
@@ -32,13 +41,10 @@ def test_a_wide_terminal_shows_whole_summaries(monkeypatch, capsys):
 
 
 def test_leaders_are_listed_with_what_they_see(capsys):
-    assert main(["list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    sees = {
-        line.split()[0]: line.split()[1] for line in lines if line.split()[:1] in ([name] for name in leader_names())
-    }
+    found = tables(capsys)["Leaders"]
+    sees = {name: found[name].split()[1] for name in leader_names()}
     assert (sees["bchg"], sees["naive"], sees["certainty_equivalent"], sees["exact"]) == ("0-1", "0", "1", "4")
-    assert "  1 REWARDS_OBSERVED: states, actions, its own reward and the follower's" in lines
+    assert found["1"] == "  1 REWARDS_OBSERVED: states, actions, its own reward and the follower's"
 
 
 SUMMARIES = """
