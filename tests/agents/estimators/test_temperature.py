@@ -13,8 +13,7 @@ from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
-
-OPTIMUM = {1.0: 34.992641, 2.0: 39.940211}
+from tests.games import TOY_OPTIMUM
 
 
 def exact_parts(game, x):
@@ -135,7 +134,7 @@ def test_bchg_with_everything_estimated_reaches_the_optimum_of_the_toy(seeds, re
     assert all(record.observed_steps == 225_000 for record in records)
     assert all(record.information == "REWARDS_OBSERVED" for record in records)
     values = np.array([record.leader_value for record in records])
-    assert (values >= 0.98 * OPTIMUM[reward]).sum() >= round(0.9 * len(seeds))
+    assert (values >= 0.98 * TOY_OPTIMUM[reward]).sum() >= round(0.9 * len(seeds))
     assert all(record.curve["temperature"][-1] == pytest.approx(0.05, rel=0.1) for record in records)
 
 

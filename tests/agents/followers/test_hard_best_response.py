@@ -2,12 +2,15 @@ import numpy as np
 import pytest
 
 import agents
-import stackelberg_envs as se
 from agents.followers.hard_best_response import HardBestResponse, HardBestResponseConfig
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.solvers.responses import hard_best_response
 from stackelberg_envs.solvers.soft import leader_value
+from tests.games import one_state
+
+#: The second action of the follower is worth 1 to the leader.
+INDIFFERENT = one_state([[0.0, 1.0], [0.0, 1.0]])
 
 
 def make(**options):
@@ -31,23 +34,9 @@ def test_it_is_the_oracles_hard_best_response(game, x, tie_break):
     assert ((follower.policy == 0) | (follower.policy == 1)).all()
 
 
-def indifferent_game():
-    """One state, two follower actions of equal worth to the follower; the second is worth 1 to the leader."""
-    return se.TabularGame(
-        transition=np.ones((1, 2, 2, 1)),
-        leader_reward=[[[0.0, 1.0], [0.0, 1.0]]],
-        follower_reward=np.zeros((1, 2, 2)),
-        initial=[1.0],
-        leader_discount=0.5,
-        follower_discount=0.5,
-        temperature=0.1,
-        commitment=se.PolicyTable(1, 2),
-    )
-
-
 @pytest.mark.parametrize(("tie_break", "value"), [("optimistic", 2.0), ("pessimistic", 0.0)])
 def test_ties_go_for_the_leader_or_against_it(tie_break, value):
-    view = indifferent_game().under(np.array([[0.5, 0.5]]))
+    view = INDIFFERENT.under(np.array([[0.5, 0.5]]))
     follower = make(tie_break=tie_break)
     follower.learn(view)
     assert leader_value(view.primitives, follower.policy) == pytest.approx(value)
@@ -55,7 +44,11 @@ def test_ties_go_for_the_leader_or_against_it(tie_break, value):
 
 def test_a_run_with_it_is_a_run():
     record = agents.run(
-        indifferent_game(), leader="naive", follower="hard_best_response", updates=2, steps_per_update=9
+        INDIFFERENT,
+        leader="naive",
+        follower="hard_best_response",
+        updates=2,
+        steps_per_update=9,
     )
     assert record.status == "finished"
     assert record.curve["leader_value"][0] == pytest.approx(2.0)

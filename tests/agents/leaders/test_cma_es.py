@@ -10,8 +10,8 @@ from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
 from stackelberg_envs.solvers.solving import solve
+from tests.games import TOY_OPTIMUM
 
-OPTIMUM = {1.0: 34.992641, 2.0: 39.940211}
 GAME = discrete_toy_v0.make_game()
 
 
@@ -31,7 +31,7 @@ def test_it_comes_near_the_optimum_of_the_toy(reward):
         agents.run(game, leader="cma_es", updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0)
         for seed in range(5)
     ]
-    assert np.median([record.leader_value for record in records]) > 0.98 * OPTIMUM[reward]
+    assert np.median([record.leader_value for record in records]) > 0.98 * TOY_OPTIMUM[reward]
 
 
 def test_a_generation_is_told_when_it_is_complete():

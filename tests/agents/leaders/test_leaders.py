@@ -11,8 +11,8 @@ from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, InformationError, UnknownNameError
 from stackelberg_envs.solvers.solving import solve
+from tests.games import TOY_OPTIMUM
 
-OPTIMUM = {1.0: 34.992641, 2.0: 39.940211}
 of_seeds = pytest.mark.parametrize("seeds", [range(3), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
 
 
@@ -30,26 +30,26 @@ def toy_values(leader, reward, seeds, **options):
 @pytest.mark.parametrize("reward", [1.0, 2.0])
 def test_bchg_reaches_the_optimum_of_the_toy_from_observed_play_alone(reward, seeds):
     values = toy_values("bchg", reward, seeds)
-    assert (values >= 0.98 * OPTIMUM[reward]).sum() >= round(0.9 * len(seeds))
+    assert (values >= 0.98 * TOY_OPTIMUM[reward]).sum() >= round(0.9 * len(seeds))
 
 
 @pytest.mark.parametrize("seeds", [range(5), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
 def test_bchg_reaches_the_optimum_at_reward_two_also_from_far_below_it(seeds):
     # theta = 0 is worth 39.938 already; here q = f(1 | A) starts at 0.12, worth 35.05.
     values = toy_values("bchg", 2.0, seeds, leader_options={"start": [0.0, 0.0, 2.0, 0.0, 0.0, 0.0]})
-    assert (values >= 0.98 * OPTIMUM[2.0]).sum() >= round(0.9 * len(seeds))
+    assert (values >= 0.98 * TOY_OPTIMUM[2.0]).sum() >= round(0.9 * len(seeds))
 
 
 @of_seeds
 @pytest.mark.parametrize("reward", [1.0, 2.0])
 def test_naive_does_not(reward, seeds):
-    assert (toy_values("naive", reward, seeds) < 0.5 * OPTIMUM[reward]).all()
+    assert (toy_values("naive", reward, seeds) < 0.5 * TOY_OPTIMUM[reward]).all()
 
 
 @pytest.mark.parametrize("reward", [1.0, 2.0])
 def test_exact_reaches_it_to_a_millionth(reward):
     record = agents.run(discrete_toy_v0.make_game(reward=reward), leader="exact", updates=100, steps_per_update=1)
-    assert record.leader_value == pytest.approx(OPTIMUM[reward], abs=1e-6)
+    assert record.leader_value == pytest.approx(TOY_OPTIMUM[reward], abs=1e-6)
 
 
 def test_bchg_brings_the_walker_to_the_target_in_four_rooms():

@@ -7,8 +7,7 @@ from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError
-
-OPTIMUM = {1.0: 34.992641, 2.0: 39.940211}
+from tests.games import TOY_OPTIMUM
 
 
 def make(**options):
@@ -23,7 +22,7 @@ def test_it_comes_near_the_optimum_of_the_toy(reward):
         agents.run(game, leader="random_search", updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0)
         for seed in range(5)
     ]
-    assert np.median([record.leader_value for record in records]) > 0.98 * OPTIMUM[reward]
+    assert np.median([record.leader_value for record in records]) > 0.98 * TOY_OPTIMUM[reward]
 
 
 @pytest.mark.parametrize(("local", "centre", "spread"), [(1.0, 1.0, 0.2), (0.0, 0.0, 3.0)])

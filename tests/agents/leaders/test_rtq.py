@@ -14,8 +14,8 @@ from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.solving import solve
+from tests.games import TOY_OPTIMUM
 
-OPTIMUM = {1.0: 34.992641, 2.0: 39.940211}
 GAMES = [
     discrete_toy_v0.make_game(reward=2.0, temperature=1.0),
     random_tabular_v0.make_game(S=5, A=2, B=2, K=2, temperature=1.0, seed=3),
@@ -107,7 +107,7 @@ def test_it_reaches_the_optimum_of_the_toy(seeds, reward):
         for seed in seeds
     ]
     assert all(record.information == "CONTROLS_TRAINING" for record in records)
-    assert (np.array([record.leader_value for record in records]) >= 0.97 * OPTIMUM[reward]).sum() >= round(
+    assert (np.array([record.leader_value for record in records]) >= 0.97 * TOY_OPTIMUM[reward]).sum() >= round(
         0.9 * len(seeds)
     )
 

@@ -11,8 +11,8 @@ from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.solving import solve
+from tests.games import TOY_OPTIMUM
 
-OPTIMUM = {1.0: 34.992641, 2.0: 39.940211}
 SCHEMES = [{"two_point": True}, {"baseline": "unperturbed"}, {"baseline": "running"}]
 HESSIAN = np.array([[-2.0, 0.5, 0.0], [0.5, -1.0, 0.3], [0.0, 0.3, -0.5]])
 SLOPE, START = np.array([1.0, -2.0, 0.5]), [0.4, -0.3, 0.2]
@@ -130,7 +130,7 @@ def test_it_comes_near_the_optimum_of_the_toy(scheme, reward, seeds):
         ).leader_value
         for seed in seeds
     ]  # fmt: skip
-    assert np.median(values) > 0.98 * OPTIMUM[reward]
+    assert np.median(values) > 0.98 * TOY_OPTIMUM[reward]
 
 
 @pytest.mark.parametrize(

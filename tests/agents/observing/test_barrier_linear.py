@@ -7,13 +7,11 @@ import pytest
 
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.linear_forms import LinearFamily, LinearForm, LinearNumbers, LinearQuadratic
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
+from tests.games import BUILDING, LQR
 
-LQR = bilevel_lqr_v0.make_game()
-BUILDING = building_thermal_v0.make_game()
 #: By value: what only the game knows. The designer of the building knows the dynamics it configures.
 SECRETS = {
     LQR.name: ("weights", "follower_input", "leader_input"),

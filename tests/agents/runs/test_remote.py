@@ -27,6 +27,7 @@ from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, InformationError, LeaderProcessError, StackelbergError
 from stackelberg_envs.games.commitments.base import Effect
 from stackelberg_envs.games.commitments.function import FunctionCommitment
+from tests.games import first_served
 
 TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
 #: What a leader must not even have loaded.
@@ -68,14 +69,6 @@ def content(record):
 def remote_leaders():
     names = [name for name in leader_names() if leader_class(name).information <= Information.RESPONSE]
     return [name if name in QUICK else pytest.param(name, marks=pytest.mark.deep) for name in names]
-
-
-def first_served(leader):
-    try:
-        Experiment(ExperimentConfig(TOY, leader=leader))
-    except ArgumentError:
-        return ROOMS
-    return TOY
 
 
 @pytest.mark.parametrize("name", remote_leaders())

@@ -20,6 +20,7 @@ from agents.state.stateful import Stateful
 from agents.state.tree import digest, from_bytes, to_bytes
 from stackelberg_envs.envs import discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError, OutputError
+from tests.games import first_served
 
 TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
 #: What an object works out again from the rest when it next needs it, or is told before it does.
@@ -42,14 +43,6 @@ def stripped(value, seen=()):
     return {
         name: stripped(item, (*seen, id(value))) for name, item in sorted(vars(value).items()) if name not in left_out
     }
-
-
-def first_served(leader):
-    try:
-        Experiment(ExperimentConfig(TOY, leader=leader))
-    except ArgumentError:
-        return ROOMS
-    return TOY
 
 
 def taken_over(options, updates=3):

@@ -11,6 +11,7 @@ import agents
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, GameError, UnknownNameError
 from stackelberg_envs.faces import registration
+from tests.games import one_state
 
 
 @pytest.fixture
@@ -32,17 +33,7 @@ def leave_no_trace():
 
 def my_game(*, reward: float = 1.0) -> se.TabularGame:
     """One state in which the leader is paid for the second action."""
-    return se.TabularGame(
-        transition=np.ones((1, 2, 2, 1)),
-        leader_reward=[[[0.0, reward], [0.0, 0.0]]],
-        follower_reward=np.zeros((1, 2, 2)),
-        initial=[1.0],
-        leader_discount=0.5,
-        follower_discount=0.5,
-        temperature=0.1,
-        commitment=se.PolicyTable(1, 2),
-        horizon=5,
-    )
+    return one_state([[0.0, reward], [0.0, 0.0]], horizon=5)
 
 
 def test_every_env_file_has_an_id_a_summary_and_all_faces():

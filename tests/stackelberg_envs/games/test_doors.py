@@ -15,29 +15,18 @@ from stackelberg_envs.games.contexts import combine, one_context
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.solving import solve
+from tests.games import small_arguments, small_game
 
 S, A, B = 3, 2, 2
+BELIEVED = np.random.default_rng(1).dirichlet(np.ones(S), size=(S, A, B))
 
 
 def arguments(**changes):
-    rng = np.random.default_rng(0)
-    given = {
-        "transition": rng.dirichlet(np.ones(S), size=(S, A, B)),
-        "leader_reward": rng.standard_normal((S, A, B)),
-        "follower_reward": rng.standard_normal((S, A, B)),
-        "initial": np.array([0.5, 0.25, 0.25]),
-        "terminal": np.array([0.0, 0.0, 1.0]),
-        "believed_transition": rng.dirichlet(np.ones(S), size=(S, A, B)),
-        "leader_discount": 0.9,
-        "follower_discount": 0.8,
-        "temperature": 0.5,
-        "commitment": PolicyTable(S, A),
-    }
-    return given | changes
+    return small_arguments(believed_transition=BELIEVED) | changes
 
 
 def make(**changes):
-    return TabularGame(**arguments(**changes))
+    return small_game(**arguments(**changes))
 
 
 # --- numbers and flags ------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from stackelberg_envs.games.linear_forms import BumpReward, LinearForm, LinearNu
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
+from tests.games import BUILDING
 
 S, A, B = 3, 2, 2
 RNG = np.random.default_rng(0)
@@ -128,7 +129,6 @@ LINEAR = LinearQuadraticGame(
     temperature=0.1,
     horizon=5,
 )
-BUILDING = building_thermal_v0.make_game()
 
 
 def in_game(commitment):

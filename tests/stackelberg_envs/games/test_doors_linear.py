@@ -5,7 +5,6 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import CommitmentError, GameError
 from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
 from stackelberg_envs.games.commitments.gain import GainCommitment
@@ -20,9 +19,8 @@ from stackelberg_envs.games.linear_forms import (
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.games.matrices import as_symmetric, require_definite, require_semidefinite
 from stackelberg_envs.games.trajectories import Samples
+from tests.games import BUILDING, LQR
 
-LQR = bilevel_lqr_v0.make_game()
-BUILDING = building_thermal_v0.make_game()
 SCALES = pytest.mark.parametrize("c", [1e-100, 1e-12, 1.0, 1e12, 1e100])
 
 

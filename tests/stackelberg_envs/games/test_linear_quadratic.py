@@ -13,9 +13,8 @@ from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.linear_forms import LinearGaussianPolicy
 from stackelberg_envs.games.samples import Samples, sampled_difference_vjp
 from stackelberg_envs.play.rollout import rollout
+from tests.games import BUILDING, LQR
 
-LQR = bilevel_lqr_v0.make_game()
-BUILDING = building_thermal_v0.make_game()
 GAMES = pytest.mark.parametrize("game", [LQR, BUILDING], ids=lambda game: game.name)
 ONE = np.zeros(1, np.int32)
 

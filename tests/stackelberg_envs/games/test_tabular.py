@@ -13,28 +13,10 @@ from stackelberg_envs.games.commitments.transition_mixture import TransitionMixt
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.solving import solve
+from tests.games import small_arguments as arguments
+from tests.games import small_game as make
 
 S, A, B, K = 3, 2, 2, 2
-
-
-def arguments(**changes):
-    rng = np.random.default_rng(0)
-    given = {
-        "transition": rng.dirichlet(np.ones(S), size=(S, A, B)),
-        "leader_reward": rng.standard_normal((S, A, B)),
-        "follower_reward": rng.standard_normal((S, A, B)),
-        "initial": np.array([0.5, 0.25, 0.25]),
-        "terminal": np.array([0.0, 0.0, 1.0]),
-        "leader_discount": 0.9,
-        "follower_discount": 0.8,
-        "temperature": 0.5,
-        "commitment": PolicyTable(S, A),
-    }
-    return given | changes
-
-
-def make(**changes):
-    return TabularGame(**arguments(**changes))
 
 
 def edited(name, index, value):

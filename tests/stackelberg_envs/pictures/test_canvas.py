@@ -7,24 +7,11 @@ import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.pictures import canvas as rendering
 from stackelberg_envs.pictures import generic as rendering_generic
+from tests.pictures import has, shown
 
 FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
 X = np.zeros(104)
 X[20] = -0.2
-
-
-def shown(spec_id, mode, x=None, steps=0, **kwargs):
-    env = se.parallel_env(spec_id, render_mode=mode, **kwargs)
-    env.reset(seed=0)
-    if x is not None:
-        env.step({"leader_0": x})
-    for _ in range(steps):
-        env.step(dict.fromkeys(env.agents, 0))
-    return env.render()
-
-
-def has(picture, colour):
-    return bool((picture == np.array(colour, np.uint8)).all(axis=2).any())
 
 
 def test_generic_games_show_states_policy_and_shown_action():

@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 
 from agents.estimators.models.published import model_class_of
-from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import ArgumentError, InstabilityError
 from stackelberg_envs.games.linear_forms import LinearGaussianPolicy, LinearNumbers
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.play.rollout import rollout
+from tests.games import BUILDING, LQR
 
-LQR = bilevel_lqr_v0.make_game()
-BUILDING = building_thermal_v0.make_game()
 GAMES = pytest.mark.parametrize("game", [LQR, BUILDING], ids=lambda game: game.name)
 
 

@@ -2,28 +2,16 @@
 
 import numpy as np
 
-import stackelberg_envs as se
 from stackelberg_envs.envs.bilevel_lqr import picture as picture_of
 from stackelberg_envs.pictures import canvas as rendering
+from tests.pictures import has, shown
 
-
-def shown(module, mode, x=None, actions=(), **kwargs):
-    env = module.parallel_env(render_mode=mode, **kwargs)
-    env.reset(seed=0)
-    if x is not None:
-        env.step({"leader_0": x})
-    for action in actions:
-        env.step({"leader_0": x, "follower_0": np.asarray(action, np.float32)})
-    return env.render()
-
-
-def has(picture, colour):
-    return bool((picture == np.array(colour, np.uint8)).all(axis=2).any())
+PLANE = "stackelberg/BilevelLqr-v0"
 
 
 def test_the_plane_shows_target_follower_and_its_last_move():
     x = np.array([-2.0, 3.0], np.float32)
-    before, after = (shown(se.bilevel_lqr_v0, "rgb_array", x, actions) for actions in ((), [[0.0]]))
+    before, after = (shown(PLANE, "rgb_array", x, actions=actions) for actions in ((), [[0.0]]))
     target = rendering.blend(rendering.WHITE, rendering.TARGET, 0.6)
     move = rendering.blend(rendering.WHITE, rendering.FOLLOWER, 0.5)
     assert has(before, rendering.FOLLOWER) and has(before, target) and not has(before, move)
@@ -33,10 +21,10 @@ def test_the_plane_shows_target_follower_and_its_last_move():
 
 
 def test_the_plane_says_when_there_is_no_best_response():
-    steady, lost = (shown(se.bilevel_lqr_v0, "rgb_array", np.array([k, -10.0], np.float32)) for k in (-9.9, -12.0))
+    steady, lost = (shown(PLANE, "rgb_array", np.array([k, -10.0], np.float32)) for k in (-9.9, -12.0))
     assert has(lost, rendering.STRONGEST) and not has(steady, rendering.STRONGEST)
 
 
 def test_what_is_out_of_sight_is_drawn_on_the_border():
-    picture = shown(se.bilevel_lqr_v0, "rgb_array", np.zeros(2, np.float32), [[100.0], [100.0]])
+    picture = shown(PLANE, "rgb_array", np.zeros(2, np.float32), actions=[[100.0], [100.0]])
     assert has(picture, rendering.FOLLOWER)

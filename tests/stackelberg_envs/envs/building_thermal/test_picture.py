@@ -2,29 +2,15 @@
 
 import numpy as np
 
-import stackelberg_envs as se
 from stackelberg_envs.envs.building_thermal import picture as picture_of
 from stackelberg_envs.pictures import canvas as rendering
+from tests.pictures import shown
 
 X = np.array([1, 0, 1, 1, 0, 0.778, 1, 1], np.float32)
 
 
-def shown(module, mode, x=None, actions=(), **kwargs):
-    env = module.parallel_env(render_mode=mode, **kwargs)
-    env.reset(seed=0)
-    if x is not None:
-        env.step({"leader_0": x})
-    for action in actions:
-        env.step({"leader_0": x, "follower_0": np.asarray(action, np.float32)})
-    return env.render()
-
-
-def has(picture, colour):
-    return bool((picture == np.array(colour, np.uint8)).all(axis=2).any())
-
-
 def test_the_building_shows_insulation_and_airflow():
-    picture = shown(se.building_thermal_v0, "rgb_array", X)
+    picture = shown("stackelberg/BuildingThermal-v0", "rgb_array", X)
     size, door = picture_of.ZONE, picture_of.DOORWAY
     corners = picture_of.CORNERS
     for zone, insulated in ((0, True), (1, False)):
@@ -39,7 +25,7 @@ def test_the_building_shows_insulation_and_airflow():
 
 
 def test_the_building_hides_what_is_not_announced():
-    picture = shown(se.building_thermal_v0, "rgb_array")
+    picture = shown("stackelberg/BuildingThermal-v0", "rgb_array")
     top, left = picture_of.CORNERS[0]
     assert tuple(picture[round(top - 6), round(left + 20)]) == rendering.PAPER
 
@@ -51,5 +37,5 @@ def test_rooms_are_red_when_hot_and_blue_when_cold():
 
 
 def test_the_text_names_the_zones():
-    text = shown(se.building_thermal_v0, "ansi", X)
+    text = shown("stackelberg/BuildingThermal-v0", "ansi", X)
     assert "zone 0" in text and "zone 3" in text and "commitment" in text

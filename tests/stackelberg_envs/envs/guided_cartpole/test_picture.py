@@ -3,32 +3,11 @@
 import numpy as np
 import pytest
 
-import stackelberg_envs as se
 from stackelberg_envs.envs.guided_cartpole import picture as picture_of
 from stackelberg_envs.pictures import canvas as rendering
+from tests.pictures import columns, frame_of
 
 CARTPOLE = "stackelberg/GuidedCartPole-v0"
-
-
-def frame_of(spec_id, state, wind, phase="play"):
-    return rendering.Frame(
-        game=se.make_game(spec_id),
-        x=None if phase == "commitment" else np.zeros(se.make_game(spec_id).commitment.shape),
-        phase=phase,
-        context=0,
-        states=(state,),
-        leader_actions=(None if wind is None else np.array([wind]),),
-        played=3,
-        leader_return=1.0,
-        follower_returns=(2.0,),
-        terminated=False,
-        records=({},),
-    )
-
-
-def columns(picture, colour):
-    """Return the columns in which a colour occurs."""
-    return np.flatnonzero((picture == np.array(colour, np.uint8)).all(axis=2).any(axis=0))
 
 
 def test_the_cart_is_where_it_is_and_the_target_is_marked():

@@ -13,9 +13,8 @@ from stackelberg_envs.solvers.linear_quadratic.closed_loop import closed_loop, d
 from stackelberg_envs.solvers.linear_quadratic.leader_value import bump_rewards, bump_value, quadratic_value
 from stackelberg_envs.solvers.linear_quadratic.riccati import linear_best_response, riccati
 from stackelberg_envs.solvers.linear_quadratic.solution import solve_linear, solve_problem
+from tests.games import BUILDING, LQR
 
-LQR = bilevel_lqr_v0.make_game()
-BUILDING = building_thermal_v0.make_game()
 MIDDLE = np.full(8, 0.5)
 
 

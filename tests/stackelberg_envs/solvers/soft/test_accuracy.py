@@ -10,8 +10,8 @@ from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, GameError
 from stackelberg_envs.solvers.soft import linear, solve_primitives
 from stackelberg_envs.solvers.solving import solve
+from tests.games import grid_world
 from tests.stackelberg_envs.solvers.extended import largest_difference, solve_in_mpmath
-from tests.stackelberg_envs.solvers.soft.test_linear import grid_world
 
 METHODS = ("krylov", "dense", "band")
 

@@ -4,34 +4,10 @@ import numpy as np
 import pytest
 
 from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
-from stackelberg_envs.games.commitments.incentives import StateIncentive
-from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft import linear, occupancy
 from stackelberg_envs.solvers.solving import solve
-
-
-def grid_world(side, discount, temperature=0.05, slip=0.2, terminal=True):
-    """A square grid with a goal in the corner: slow mixing, so hard for Krylov methods."""
-    S = side * side
-    row, column = divmod(np.arange(S), side)
-    moves = ((-1, 0), (0, 1), (1, 0), (0, -1))
-    landing = [np.clip(row + r, 0, side - 1) * side + np.clip(column + c, 0, side - 1) for r, c in moves]
-    successors = np.broadcast_to(np.stack(landing, axis=-1)[:, None, None, :], (S, 1, 4, 4))
-    rows = np.where(np.eye(4, dtype=bool), 1 - slip, slip / 3)
-    goal = np.zeros(S)
-    goal[-1] = 1
-    return TabularGame(
-        transition=Transition.from_lists(successors, np.broadcast_to(rows, successors.shape)),
-        leader_reward=np.tile(np.cos(np.arange(S))[:, None, None], (1, 1, 4)),
-        follower_reward=np.tile(goal[:, None, None], (1, 1, 4)),
-        initial=np.full(S, 1 / S),
-        terminal=goal if terminal else None,
-        leader_discount=discount,
-        follower_discount=discount,
-        temperature=temperature,
-        commitment=StateIncentive(-0.2, 0.2, where=np.ones(S)),
-    )
+from tests.games import grid_world
 
 
 def system(seed=0, K=2, discount=0.95, terminal=1, S=9):
