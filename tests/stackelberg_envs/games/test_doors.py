@@ -18,11 +18,11 @@ from stackelberg_envs.solvers.solving import solve
 from tests.games import small_arguments, small_game
 
 S, A, B = 3, 2, 2
-BELIEVED = np.random.default_rng(1).dirichlet(np.ones(S), size=(S, A, B))
 
 
 def arguments(**changes):
-    return small_arguments(believed_transition=BELIEVED) | changes
+    believed = np.random.default_rng(1).dirichlet(np.ones(S), size=(S, A, B))
+    return small_arguments(believed_transition=believed) | changes
 
 
 def make(**changes):
