@@ -20,6 +20,7 @@ from agents.estimators.boltzmann_covariance import (
     step_coefficients,
     tabulate,
 )
+from agents.estimators.counts import TabularCounts
 from agents.estimators.critics import CRITICS, EvaluationTask, ExpectedSarsaCritic, Lstd, MonteCarlo, make_critic
 from stackelberg_envs.games.cotangents import StepCotangents
 
@@ -32,6 +33,7 @@ __all__ = [
     "MonteCarlo",
     "StepCotangents",
     "StepValues",
+    "TabularCounts",
     "ValueEstimates",
     "boltzmann_covariance",
     "look_up",

@@ -20,7 +20,7 @@ class BehaviourEstimate(Stateful):
     ----------
     shape
         (Z, A, B).
-    memory
+    prior_visits
         Weight of the last commitment's estimate, in visits: it decides where the present one was never seen,
         and steadies rows seen a few times.
 
@@ -32,14 +32,14 @@ class BehaviourEstimate(Stateful):
 
     state_fields = stateful.fields(policy=stateful.Array(low=0.0, high=1.0), _seen=stateful.Array())
 
-    def __init__(self, shape: tuple[int, int, int], memory: float = 1.0) -> None:
+    def __init__(self, shape: tuple[int, int, int], prior_visits: float = 1.0) -> None:
         self.policy = np.full(shape, 1.0 / shape[2])
-        self.memory = require_at_least(memory, 0.0, "memory")
+        self.prior_visits = require_at_least(prior_visits, 0.0, "prior_visits")
         self._seen = np.zeros((*shape[:2], 1), dtype=np.bool_)
 
     def update(self, trajectories: Trajectories) -> Array:
         """Return the estimate after one more commitment's play, shape (Z, A, B)."""
-        counts = np.where(self._seen, self.memory * self.policy, 0.0)
+        counts = np.where(self._seen, self.prior_visits * self.policy, 0.0)
         count_actions(trajectories.joint_state, trajectories.leader_action, trajectories.follower_action, counts)
         totals = counts.sum(axis=2, keepdims=True)
         self.policy = np.divide(counts, totals, out=self.policy.copy(), where=totals > 0)

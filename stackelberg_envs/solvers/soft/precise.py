@@ -20,9 +20,16 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.solvers.soft import precise_kernels as kernels
 from stackelberg_envs.solvers.soft.linear import Resolvent, chain, next_values
-from stackelberg_envs.solvers.soft.precise_kernels import UNIT
+from stackelberg_envs.solvers.soft.precise_kernels import (
+    UNIT,
+    precise_backup,
+    precise_flow,
+    precise_next_values,
+    precise_residual,
+    precise_reward_flow,
+    precise_transposed,
+)
 
 __all__ = ["Reference", "exact_dot", "power_of_two"]
 
@@ -162,7 +169,7 @@ class Reference:
         largest_reward = float(np.abs(game.follower_reward).max()) + entropy
 
         def residual(values: Array) -> Array:
-            kernels.precise_backup(
+            precise_backup(
                 game.follower_reward,
                 believed.successors,
                 believed.probabilities,
@@ -201,7 +208,7 @@ class Reference:
         largest_reward = _largest(game.leader_reward)
 
         def residual(values: Array) -> Array:
-            kernels.precise_residual(
+            precise_residual(
                 *(game.leader_policy, self.policy),
                 *lists,
                 game.continuing,
@@ -233,7 +240,7 @@ class Reference:
         game, out = self.game, np.empty_like(rhs)
 
         def residual(flow: Array) -> Array:
-            kernels.precise_transposed(
+            precise_transposed(
                 game.leader_policy,
                 self.policy,
                 transition.successors,
@@ -258,15 +265,15 @@ class Reference:
         game, leader, shape = self.game, self.leader, self.q.shape
         truth, believed = game.transition, game.believed_transition
         ahead, q, w, inflow = np.empty(shape), np.empty(shape), np.empty(shape), np.empty_like(leader.values)
-        kernels.precise_next_values(truth.successors, truth.probabilities, leader.values, ahead)
-        kernels.precise_flow(
+        precise_next_values(truth.successors, truth.probabilities, leader.values, ahead)
+        precise_flow(
             *(game.leader_policy, self.policy, game.leader_reward, ahead, game.continuing, game.leader_discount),
             *(game.temperature, leader.occupancy, believed.successors, believed.probabilities),
             *(game.follower_discount, q, w, inflow),
         )
         m, left = self._transposed(self.follower_system, inflow, believed, game.follower_discount)
         u = np.empty(shape)
-        kernels.precise_reward_flow(game.leader_policy, self.policy, w, m, u)
+        precise_reward_flow(game.leader_policy, self.policy, w, m, u)
         return PreciseFlows(q, w, u, m, left)
 
 
@@ -290,7 +297,7 @@ def precise_values(
     size = _largest(reward)
 
     def residual(values: Array) -> Array:
-        kernels.precise_residual(game.leader_policy, pairs, *lists, game.continuing, discount, reward, values, out)
+        precise_residual(game.leader_policy, pairs, *lists, game.continuing, discount, reward, values, out)
         return out
 
     def floor(values: Array) -> float:

@@ -13,7 +13,7 @@ def test_behaviour_is_counted_and_remembered_where_it_was_not_seen_again():
     x = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
     first = collect(game, x, solve(game, x).response, episodes=20, rng=0)
     second = collect(game, x, np.tile([0.0, 0.0, 1.0], (3, 2, 1)), episodes=1, rng=0)
-    estimate = BehaviourEstimate((3, 2, 3), memory=1.0)
+    estimate = BehaviourEstimate((3, 2, 3), prior_visits=1.0)
     before = estimate.update(first).copy()
     after = estimate.update(second)
     counts = np.bincount(first.follower_action[first.state == 1], minlength=3)
