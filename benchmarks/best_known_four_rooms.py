@@ -27,7 +27,9 @@ from scipy.optimize import minimize
 
 import stackelberg_envs as se
 from agents.observing.brief import Information
-from agents.planning.theta import Objective, SearchConfig, ascend, continue_down, vertices
+from agents.planning.ascent import ascend
+from agents.planning.search import Ascent, Search
+from agents.planning.theta import ThetaObjective, Vertices
 from agents.runs.briefing import make_brief
 from stackelberg_envs.envs.four_rooms_v0 import LOWEST_INCENTIVE, ONE_GOAL, TWO_GOALS
 from stackelberg_envs.solvers.soft import solve_primitives
@@ -66,7 +68,7 @@ class Cell:
             "stackelberg/FourRooms-v0", goals=goals, slip=slip, temperature=temperature, penalty=penalty
         )
         self.brief = make_brief(self.game, Information.MODEL)
-        self.in_logits = Objective(self.brief, self.game.primitives)
+        self.in_logits = ThetaObjective(self.brief, self.game.primitives)
         self.size = self.brief.parametrisation.size
         self._warm = None
 
@@ -88,11 +90,17 @@ def lifted(cell, theta):
     """Return the logits after ascents from where every cell has a gradient, as long as that gains."""
     best = ascend(cell.in_logits, theta, iterations=200)
     for _ in range(LIFTS):
-        found = ascend(cell.in_logits, np.maximum(best.theta, best.theta.max() - LIFTED_TO), iterations=200)
+        found = ascend(cell.in_logits, np.maximum(best.point, best.point.max() - LIFTED_TO), iterations=200)
         if found.value <= best.value + GAIN:
             break
         best = found
-    return best.theta
+    return best.point
+
+
+def down(cell, theta, ladder):
+    """Return the end of an ascent that is followed down a ladder of temperatures."""
+    ascent = Ascent(cell.in_logits.lifted(theta), ladder, RUNG_ITERATIONS)
+    return Search(cell.size, [ascent], None, iterations=RUNG_ITERATIONS).run(cell.in_logits)
 
 
 def polish(cell, shares):
@@ -141,18 +149,16 @@ def search(cell, temperature, starts):
     """Return the values of all ends by kind, those of the polished ones, and the best (value, shares)."""
     rng = np.random.default_rng(0)
     ladder = tuple(np.geomspace(HIGHEST / temperature, 1.1, RUNGS))
-    config = SearchConfig(ladder=ladder, iterations=RUNG_ITERATIONS)
+    vertices = Vertices(cell.in_logits.unit, VERTEX_STARTS, 200)
+    values = [cell.in_logits.value(vertices.point(i)) for i in range(len(vertices))]
     thetas = [np.zeros(cell.size), *(START_SCALE * rng.standard_normal((starts, cell.size)))]
     ends = {
         "random": [ascend(cell.in_logits, theta, iterations=200) for theta in thetas],
-        "continuation": [continue_down(cell.in_logits, theta, config) for theta in thetas[: 1 + CONTINUED]],
-        "vertices": [
-            ascend(cell.in_logits, theta, iterations=200)
-            for theta in vertices(cell.in_logits, cell.size, VERTEX_STARTS)
-        ],
+        "continuation": [down(cell, theta, (*ladder, 1.0)) for theta in thetas[: 1 + CONTINUED]],
+        "vertices": [ascend(cell.in_logits, one.point, iterations=one.left) for one in vertices.ascents(values)],
     }
     ranked = sorted((end for kind in ends.values() for end in kind), key=lambda end: -end.value)
-    polished = [polish(cell, cell.shares(lifted(cell, end.theta))) for end in ranked[:POLISHED]]
+    polished = [polish(cell, cell.shares(lifted(cell, end.point))) for end in ranked[:POLISHED]]
     best = jump(cell, *max(polished, key=lambda end: end[0]), rng)
     return {kind: max(end.value for end in found) for kind, found in ends.items()}, polished, best
 

@@ -23,8 +23,10 @@ from agents.learning.parametrisations import unit_of
 from agents.observing.brief import Information, TabularBrief, VectorBrief
 from agents.observing.trajectories import Trajectories
 from agents.options import AtLeastOne, Natural, NonNegative, Positive, Start
-from agents.planning.box import BoxFound, BoxObjective, BoxSearchConfig, box_ascend, box_search
-from agents.planning.theta import Objective, Search, SearchConfig, ascend
+from agents.planning.ascent import Found, ascend
+from agents.planning.box import BoxObjective, BoxSearchConfig, box_search
+from agents.planning.search import Search
+from agents.planning.theta import SearchConfig, ThetaObjective, theta_search
 from agents.state import stateful
 from agents.state.stateful import Field
 from agents.state.tree import Tree
@@ -108,7 +110,7 @@ class TabularCertaintyEquivalent(Leader):
         _updates=stateful.Count(),
         _planned_at=stateful.Number(low=0.0),
         _fitted_at=stateful.Number(low=0.0),
-        _search=stateful.Part(make=lambda self: self._new_search(np.random.default_rng(0), 1.0), optional=True),
+        _search=stateful.Part(make=lambda self: self._new_search(np.random.default_rng(0)), optional=True),
         _exploring=stateful.Array(lambda self: self.brief.commitment.shape, optional=True),
     )
 
@@ -123,9 +125,10 @@ class TabularCertaintyEquivalent(Leader):
         self._search: Search | None = None
         self._exploring: Array | None = None
 
-    def _new_search(self, rng: np.random.Generator, unit: Array | float) -> Search:
+    def _new_search(self, rng: np.random.Generator) -> Search:
         """Return a search that begins where the leader is."""
-        return Search(len(self.theta), self.config, rng, [self.theta, np.zeros_like(self.theta)], unit)
+        unit = unit_of(self.brief.parametrisation)
+        return theta_search(self.config, rng, [self.theta, np.zeros_like(self.theta)], unit)
 
     def commit(self) -> Array:
         """Return a commitment that explores, for the first updates; then the best one known."""
@@ -155,16 +158,16 @@ class TabularCertaintyEquivalent(Leader):
 
     def _plan(self, steps: float) -> dict[str, float]:
         """Improve theta in the model: by a search, a part of one, or a few iterations from where it is."""
-        objective = Objective(self.brief, self.model.primitives)
+        objective = ThetaObjective(self.brief, self.model.primitives)
         if self._search is None and steps >= self.config.replan * self._planned_at:
             self._planned_at = steps
-            self._search = self._new_search(self.rng, objective.unit)
+            self._search = self._new_search(self.rng)
         if self._search is None:
             found = ascend(objective, self.theta, iterations=self.config.refine, evaluations=self._allowed())
         else:
             found = self._search.run(objective, self._allowed())
             self._search = None if self._search.done else self._search
-        self.theta = found.theta
+        self.theta = found.point
         return {"model_value": found.value, "model_evaluations": float(objective.evaluations)}
 
     def _fit(self) -> None:
@@ -347,11 +350,12 @@ class VectorCertaintyEquivalent(Leader):
         objective = BoxObjective(model.value_and_gradient, commitment.low, commitment.high, value)
         found = self._search(objective)
         diagnostics = {"model_value": found.value, "model_unstable": float(objective.unstable)}
-        return (None if objective.unstable == objective.evaluations else objective.commitment(found.x)), diagnostics
+        return (None if objective.unstable == objective.evaluations else objective.commitment(found.point)), diagnostics
 
-    def _search(self, objective: BoxObjective) -> BoxFound:
-        last = objective.unit(self.recommend())
+    def _search(self, objective: BoxObjective) -> Found:
+        last = objective.point(self.recommend())
         if self._steps >= self.config.replan * self._planned_at:
             self._planned_at = float(self._steps)
-            return box_search(objective, self.config, self.rng, [last, np.full(objective.size, 0.5)])
-        return box_ascend(objective, last, iterations=self.config.refine)
+            starts = [last, np.full(objective.size, 0.5)]
+            return box_search(objective.size, self.config, self.rng, starts).run(objective)
+        return ascend(objective, last, iterations=self.config.refine)

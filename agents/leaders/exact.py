@@ -17,8 +17,9 @@ from agents.learning.parametrisations import unit_of
 from agents.observing.brief import Brief, Information, TabularBrief
 from agents.observing.trajectories import Trajectories
 from agents.options import Count, Natural, Positive, Start
-from agents.planning.box import BoxObjective, BoxSearchConfig, box_ascend, box_search
-from agents.planning.theta import Objective, SearchConfig, ascend, search
+from agents.planning.ascent import ascend
+from agents.planning.box import BoxObjective, BoxSearchConfig, box_search
+from agents.planning.theta import SearchConfig, ThetaObjective, theta_search
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InformationError
@@ -96,12 +97,13 @@ class TabularExact(Exact):
     def ascent(self, start: Array) -> list[Array]:
         """Return the iterates of an ascent from `start`, and the best end of a search last."""
         config, iterates = self.config, list[Array]()
-        objective = Objective(self.brief, self.brief.model.primitives)
+        objective = ThetaObjective(self.brief, self.brief.model.primitives)
         found = ascend(
             objective, start, iterations=config.iterations, tolerance=config.tolerance, visit=iterates.append
         )
         if config.random_starts or config.continuation_starts or config.vertex_starts:
-            iterates.append(search(objective, len(found.theta), config, self.rng, [found.theta, start]).theta)
+            search = theta_search(config, self.rng, [found.point, start], objective.unit)
+            iterates.append(search.run(objective).point)
         return iterates
 
 
@@ -138,10 +140,10 @@ class VectorExact(Exact):
             raise ArgumentError("exact: expected a game with an exact solution and the parametrisation 'projection'")
         objective = BoxObjective(_Exactly(game), commitment.low, commitment.high)
         units: list[Array] = []
-        first = objective.unit(self.brief.parametrisation(start))
-        box_ascend(objective, first, iterations=config.iterations, visit=units.append)
+        first = objective.point(self.brief.parametrisation(start))
+        ascend(objective, first, iterations=config.iterations, visit=units.append)
         if config.box_draws:
-            units.append(box_search(objective, config, self.rng, [first, *units[-1:]]).x)
+            units.append(box_search(objective.size, config, self.rng, [first, *units[-1:]]).run(objective).point)
         return [objective.commitment(unit).ravel() for unit in units]
 
 

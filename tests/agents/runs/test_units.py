@@ -16,7 +16,8 @@ from agents.estimators.models.published import model_class_of
 from agents.estimators.temperature import fit_temperature
 from agents.learning.optimizers import Adam, Sgd, clip_norm, length
 from agents.learning.parametrisations import make_parametrisation, unit_of
-from agents.planning.box import BoxObjective, BoxSearchConfig, box_ascend, box_search
+from agents.planning.ascent import ascend
+from agents.planning.box import BoxObjective, BoxSearchConfig, box_search
 from stackelberg_envs.envs import building_thermal_v0
 from stackelberg_envs.errors import InstabilityError
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
@@ -247,14 +248,16 @@ def hill(c: float, offset: float = 0.0) -> BoxObjective:
 @pytest.mark.parametrize("c", TWOS)
 def test_a_search_in_a_box_depends_on_no_unit(c: float) -> None:
     config = BoxSearchConfig(box_draws=8, box_starts=2)
-    one, other = (box_search(hill(scale), config, np.random.default_rng(0), [np.full(2, 0.5)]) for scale in (1.0, c))
-    np.testing.assert_array_equal(other.x, one.x)
+    one, other = (
+        box_search(2, config, np.random.default_rng(0), [np.full(2, 0.5)]).run(hill(scale)) for scale in (1.0, c)
+    )
+    np.testing.assert_array_equal(other.point, one.point)
     assert other.value == pytest.approx(c * one.value, rel=1e-12)
-    np.testing.assert_allclose(one.x, [0.3, 0.6], atol=1e-4)
+    np.testing.assert_allclose(one.point, [0.3, 0.6], atol=1e-4)
 
 
 def test_what_has_no_value_is_never_the_best_however_low_the_others_are() -> None:
     low, nowhere = hill(1.0, offset=-1e6), np.full(2, 0.1)
-    assert box_ascend(low, nowhere, iterations=5).value == -np.inf
-    found = box_search(low, BoxSearchConfig(box_draws=8, box_starts=1), np.random.default_rng(0), [nowhere])
-    np.testing.assert_allclose(found.x, [0.3, 0.6], atol=1e-3)
+    assert ascend(low, nowhere, iterations=5).value == -np.inf
+    found = box_search(2, BoxSearchConfig(box_draws=8, box_starts=1), np.random.default_rng(0), [nowhere]).run(low)
+    np.testing.assert_allclose(found.point, [0.3, 0.6], atol=1e-3)

@@ -1,0 +1,175 @@
+"""A search: ascents from many starts, some down a ladder of temperatures, in as many parts as one likes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from agents.planning.ascent import Found, Objective, ascend
+from agents.state import stateful
+from agents.state.stateful import Stateful
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import OutputError
+
+__all__ = ["Ascent", "Search", "Seeds"]
+
+
+@dataclass(eq=False)
+class Ascent:
+    """One ascent to be made: from a point, at the first of the `scales`, with so many iterations left there."""
+
+    point: Array
+    scales: tuple[float, ...]
+    left: int
+
+
+class Seeds(Protocol):
+    """Many points to look at, of which the best are ascended from."""
+
+    def __len__(self) -> int: ...
+
+    def point(self, number: int) -> Array:
+        """Return one of them, shape (P,)."""
+
+    def ascents(self, values: list[float]) -> list[Ascent]:
+        """Return the ascents to be made, by the values of all: from the best."""
+
+
+POINT = stateful.Array(lambda self: (self.size,))
+
+
+class Search(Stateful):
+    """Ascents from many starts and from the best of many seeds; the model may change between two parts.
+
+    Parameters
+    ----------
+    size
+        P, the size of a point.
+    ascents
+        To be made first.
+    seeds
+        To be looked at after them; None for none.
+    iterations
+        Of each ascent, at each temperature.
+    finish
+        What is made of the best end when nothing else is left to do.
+
+    Attributes
+    ----------
+    best
+        The best end so far at the true temperature; None before the first.
+    done
+        Whether nothing is left to do.
+    """
+
+    state_fields = stateful.fields(
+        best=stateful.Record(
+            Found,
+            value=stateful.Number(),
+            point=POINT,
+            iterations=stateful.Count(),
+            interrupted=stateful.Flag(),
+            optional=True,
+        ),
+        _ascents=stateful.List(
+            stateful.Record(
+                Ascent,
+                point=POINT,
+                scales=stateful.List(stateful.Number(low=0.0), as_tuple=True),
+                left=stateful.Count(),
+            )
+        ),
+        _tried=stateful.List(stateful.Number(), most=lambda self: len(self.seeds or ()), optional=True),
+    )
+
+    def __init__(
+        self,
+        size: int,
+        ascents: list[Ascent],
+        seeds: Seeds | None,
+        *,
+        iterations: int,
+        finish: Callable[[Objective, Found], Found] | None = None,
+    ) -> None:
+        self.size, self.seeds, self.iterations = size, seeds, iterations
+        self.best: Found | None = None
+        self._ascents, self._finish = ascents, finish
+        #: Values of the seeds looked at so far; None when they have been chosen from.
+        self._tried: list[float] | None = None if seeds is None else []
+        self._ends: dict[float, list[Found]] = {}
+
+    def check_state(self, loaded: dict[str, Any], where: str) -> None:
+        """Raise OutputError unless the next part has something to do, and finds an end where there is none yet."""
+        ascents = loaded["_ascents"]
+        if not all(ascent.scales for ascent in ascents):
+            raise OutputError(f"{where}: expected ascents at one or more temperatures, got one at none")
+        if not ascents and loaded["_tried"] is None:
+            raise OutputError(f"{where}: expected a search with something left to do, got one that is done")
+        if loaded["best"] is None and not (ascents and ascents[0].scales == (1.0,)):
+            raise OutputError(f"{where}: expected a first ascent at the true temperature, got another")
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return not self._ascents and self._tried is None
+
+    def run(self, objective: Objective, evaluations: int | None = None) -> Found:
+        """Go on for about so many evaluations of the objective, by default to the end; return the best end so far.
+
+        The first part goes on until there is one.
+        """
+        end = np.inf if evaluations is None else objective.evaluations + evaluations
+        if self.best is not None:
+            self.best = replace(self.best, value=objective(self.best.point)[0])
+        while not self.done and (self.best is None or objective.evaluations < end):
+            if self._ascents:
+                self._ascend(objective, None if evaluations is None else max(1, int(end - objective.evaluations)))
+            else:
+                self._look(objective)
+        assert self.best is not None  # noqa: S101 - some ascent is at the true temperature
+        if self.done and self._finish is not None:
+            self.best = self._finish(objective, self.best)
+        return self.best
+
+    def _ascend(self, objective: Objective, evaluations: int | None) -> None:
+        """Go on with the first ascent."""
+        ascent = self._ascents[0]
+        scale, known = ascent.scales[0], self._ends.setdefault(ascent.scales[0], [])
+        # In a box, an ascent that comes where another one ended would go from there where that one went.
+        near = () if objective.bounds is None else tuple(known)
+        found = ascend(
+            objective,
+            ascent.point,
+            iterations=ascent.left,
+            scale=scale,
+            gain=objective.coarse,
+            evaluations=evaluations,
+            ends=near,
+        )
+        if any(found is end for end in near):
+            del self._ascents[0]
+            return
+        if ascent.scales == (1.0,) and (self.best is None or found.value > self.best.value):
+            self.best = found
+        # At least one, so that it ends even where no part is long enough for an iteration.
+        ascent.point, ascent.left = found.point, ascent.left - max(1, found.iterations)
+        if found.interrupted and ascent.left > 0:
+            return
+        known.append(found)
+        if len(ascent.scales) == 1:
+            del self._ascents[0]
+        else:
+            ascent.scales, ascent.left = ascent.scales[1:], self.iterations
+            ascent.point = objective.lifted(ascent.point)
+
+    def _look(self, objective: Objective) -> None:
+        """Evaluate one more seed; after the last one, go on with ascents from the best."""
+        assert self._tried is not None and self.seeds is not None  # noqa: S101 - the caller looks
+        if len(self._tried) < len(self.seeds):
+            self._tried.append(objective.value(self.seeds.point(len(self._tried))))
+            return
+        self._ascents += self.seeds.ascents(self._tried)
+        self._tried = None
