@@ -115,7 +115,7 @@ class GaussianNodes:
 
     def around(self, mean: Array) -> list[Actions]:
         """Return the nodes around means (n, B): k arrays of shape (n, B)."""
-        return [mean + shift for shift in self.shifts]
+        return list(mean + self.shifts[:, None])
 
 
 class Behaviour(Protocol):

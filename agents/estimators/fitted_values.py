@@ -176,7 +176,7 @@ class FittedModel(StepModel):
         ahead, paid = np.zeros_like(self.here), np.zeros_like(self._paid_columns)
         nodes = self.behaviour.at(steps.state, a, self._leader_means)
         for weight, b in zip(self.behaviour.weights, nodes, strict=True):
-            reached = self._reach(steps, self._left, a, b)
+            reached = self.reach(a, b, steps, self._left)
             ahead += weight * reached.features
             paid += weight * reached.paid
         return ahead * self._going[:, None], paid

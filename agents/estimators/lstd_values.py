@@ -29,7 +29,7 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.estimators.action_nodes import Behaviour, DiscreteBehaviour, GaussianBehaviour, encode, weighted_sum
+from agents.estimators.action_nodes import Behaviour, DiscreteBehaviour, GaussianBehaviour, encode
 from agents.estimators.critics import discounted_returns
 from agents.estimators.least_squares import LeastSquares, Regression, temporal_differences
 from agents.estimators.state_features import make_features
@@ -146,7 +146,9 @@ class LstdModel(StepModel):
     @cached_property
     def operator(self) -> Array:
         """K with E[psi(s') | s] = psi(s) K, shape (F, F)."""
-        mean = weighted_sum(self.behaviour.weights, [node.features for node in self.nodes])
+        mean = np.zeros_like(self.here)
+        for weight, node in zip(self.behaviour.weights, self.nodes, strict=True):
+            mean += weight * node.features
         return LeastSquares(self.here).solve(mean * self.going[:, None])
 
 

@@ -169,13 +169,13 @@ class StepModel(ABC):
     def operator(self) -> Array:
         """K with E[psi(s') | s] = psi(s) K, shape (F, F)."""
 
-    def reach(self, leader_actions: Array, follower_actions: Actions) -> Reached:
-        """Return where the steps lead under actions (T, A) and (T, B)."""
-        return self._reach(self.steps, self._residual, leader_actions, follower_actions)
-
-    def _reach(self, steps: Samples, residual: Array | float, a: Array, b: Actions) -> Reached:
+    def reach(
+        self, a: Array, b: Actions, steps: Samples | None = None, residual: Array | float | None = None
+    ) -> Reached:
+        """Return where the steps lead under actions (T, A) and (T, B); or where other steps do."""
+        steps = self.steps if steps is None else steps
         z = self.motion.whitening(np.concatenate([steps.state, a, encode(b, self._spec)], axis=1))
-        state = self.motion.at(z) + residual
+        state = self.motion.at(z) + (self._residual if residual is None else residual)
         # Discrete actions are never looked at elsewhere than where they were played: the reward is its own column.
         paid = quadratic_features(z) if self._spec.counts is None else np.empty((len(z), 0))
         return Reached(state, self.features(state, steps.context), paid)
@@ -244,7 +244,7 @@ class StepModel(ABC):
         if drawn:
             shift = noise.shifts[self._drawn_pair]
             return [(mean + shift, mean - shift, float(noise.weights.sum()))]
-        return [(mean + shift, mean - shift, float(w)) for shift, w in zip(noise.shifts, noise.weights, strict=True)]
+        return list(zip(mean + noise.shifts[:, None], mean - noise.shifts[:, None], noise.weights, strict=True))
 
     @cached_property
     def _drawn_pair(self) -> NDArray[np.intp]:
@@ -257,8 +257,8 @@ class StepModel(ABC):
         residual = self.steps.next_state - self.recorded.state
         nodes, weights = gaussian_nodes(residual.shape[1], self.features.is_quadratic)
         # A node in the middle adds nothing to a difference.
-        first = [i for i, node in enumerate(nodes) if tuple(node) > tuple(-node)]
-        return GaussianNodes.of(residual, 0, nodes[first], 2.0 * weights[first])
+        leading = nodes[np.arange(len(nodes)), (nodes != 0).argmax(axis=1)]
+        return GaussianNodes.of(residual, 0, nodes[leading > 0], 2.0 * weights[leading > 0])
 
 
 def steps_left(play: Trajectories, horizon: int) -> Array:

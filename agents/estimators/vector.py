@@ -225,10 +225,11 @@ class VectorEstimator(Stateful):
         return pieces
 
     def _vjp(self, x: Array, pieces: list[Piece]) -> Array:
-        """Return dJ/dx, one vector-Jacobian product over all pieces."""
-        parts = [(steps, made.only(self.commitment.changes)) for steps, made in pieces]
-        samples = Samples.concatenate([steps for steps, made in parts if len(made)])
-        dx: Array = self.commitment.vjp_at(x, samples, StepCotangents.concatenate([made for _, made in parts]))
+        """Return dJ/dx, the sum of a vector-Jacobian product for each piece that has entries which x changes."""
+        dx, changes = np.zeros(x.shape), self.commitment.changes
+        for steps, made in pieces:
+            if any(getattr(made, name) is not None for name in changes):
+                dx += self.commitment.vjp_at(x, steps, made.only(changes))
         return dx
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Self
-
-import numpy as np
 
 from stackelberg_envs.arrays import Array
 
@@ -68,23 +66,6 @@ class StepCotangents(_Entries):
     transition
         Of d log P, shape (T,).
     """
-
-    def __len__(self) -> int:
-        """T; 0 where no entry was computed."""
-        return max(0 if entry is None else len(entry) for entry in vars(self).values())
-
-    @classmethod
-    def concatenate(cls, parts: Sequence[StepCotangents]) -> StepCotangents:
-        """Return the entries of all parts, one after the other."""
-
-        def joined(name: str) -> Array | None:
-            entries = [vars(part)[name] for part in parts]
-            if all(entry is None for entry in entries):
-                return None
-            zeros = (np.zeros(len(part)) for part in parts)
-            return np.concatenate([zero if own is None else own for own, zero in zip(entries, zeros, strict=True)])
-
-        return cls(*(joined(item.name) for item in fields(cls)))
 
 
 def _add(left: Array | None, right: Array | None) -> Array | None:

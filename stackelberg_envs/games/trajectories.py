@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -60,15 +59,6 @@ class Samples:
     def __len__(self) -> int:
         """T."""
         return len(self.state)
-
-    @classmethod
-    def concatenate(cls, parts: Sequence[Samples]) -> Samples:
-        """Return the steps of all parts, one after the other."""
-        return (
-            parts[0]
-            if len(parts) == 1
-            else cls(*map(np.concatenate, zip(*(vars(part).values() for part in parts), strict=True)))
-        )
 
 
 @dataclass(frozen=True, eq=False)
