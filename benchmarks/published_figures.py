@@ -76,8 +76,8 @@ START_DEVIATION = 0.01
 SETTINGS = {
     # The published code lets cut episodes end, averages over the present batch only, and gives BC-HG the true policy.
     "bchg": {"critic": "sarsa", "bootstrap": False, "weights": "finished", "privileged": ("behaviour",)},
-    "hpgd": {"critic": "monte_carlo", "bootstrap": False, "weights": "finished", "memory": 0.0},
-    "naive": {"critic": "monte_carlo", "bootstrap": False, "memory": 0.0},
+    "hpgd": {"critic": "monte_carlo", "bootstrap": False, "weights": "finished", "prior_visits": 0.0},
+    "naive": {"critic": "monte_carlo", "bootstrap": False, "prior_visits": 0.0},
     "amd": {"inner_iterations": 100},
     "zero_order": {"values": "exact", "shrinking": 1.0},
 }
@@ -116,7 +116,7 @@ OURS: dict[str, dict[str, Any]] = {
     "the published critic": {"critic": "lstd"},
     "cut episodes that end": {"bootstrap": True},
     "the published weights": {"weights": "at_risk"},
-    "the published estimate of the policy": {"privileged": (), "memory": 1.0},
+    "the published estimate of the policy": {"privileged": (), "prior_visits": 1.0},
 }
 
 

@@ -72,6 +72,8 @@ class TabularCounts(Stateful):
     ----------
     shape
         (Z, A, B).
+    num_contexts
+        K: the first Z / K joint states belong to context 0, and so on; no step leads from one to another.
     stationary
         Whether the dynamics are the same under every commitment. If not, successors are those under the present one.
 
@@ -94,8 +96,8 @@ class TabularCounts(Stateful):
         counts=stateful.Array(lambda self: self.lists_shape, low=0.0),
     )
 
-    def __init__(self, shape: tuple[int, int, int], *, stationary: bool = True) -> None:
-        self.stationary = stationary
+    def __init__(self, shape: tuple[int, int, int], num_contexts: int = 1, *, stationary: bool = True) -> None:
+        self.num_contexts, self.stationary = num_contexts, stationary
         self.visits, self.leader_reward, self.follower_reward = (np.zeros(shape) for _ in range(3))
         self._forget_successors()
 
@@ -181,7 +183,7 @@ class TabularCounts(Stateful):
         """
         transition = self.transition()
         everywhere = np.ones(len(reward))
-        system = resolvent(joint_policy, transition, everywhere, discount, 1)
+        system = resolvent(joint_policy, transition, everywhere, discount, self.num_contexts)
         earned = reward if entropy_bonus is None else reward + entropy_bonus
         expected = np.einsum("zab,zab->z", joint_policy, earned)
         values = system.solve(expected, EVALUATION_TOLERANCE * float(np.abs(expected).max()))

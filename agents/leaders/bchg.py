@@ -36,7 +36,7 @@ class TabularBchgConfig(GradientConfig):
     ----------
     critic
         The leader's critic: "lstd", "expected_sarsa" or "monte_carlo".
-    memory
+    prior_visits
         Weight of the last estimate of the follower's policy, in visits.
     privileged
         For ablations: what the leader is told instead of estimating it, among "temperature" and "behaviour" (the
@@ -44,7 +44,7 @@ class TabularBchgConfig(GradientConfig):
     """
 
     critic: Literal["lstd", "expected_sarsa", "monte_carlo"] = "lstd"
-    memory: NonNegative = 1.0
+    prior_visits: NonNegative = 1.0
     privileged: tuple[Literal["temperature", "behaviour"], ...] = ()
 
 
@@ -74,7 +74,7 @@ class TabularBchg(TabularGradientLeader):
 
     def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.behaviour = BehaviourEstimate(brief.table_shape, config.memory)
+        self.behaviour = BehaviourEstimate(brief.table_shape, config.prior_visits)
         self.critic = self.make_critic(brief.leader_discount)
         self.follower_critic = self.make_critic(brief.follower_discount)
         #: None where the temperature is public.

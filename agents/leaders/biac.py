@@ -71,7 +71,7 @@ class Biac(GradientLeader):
         shape = brief.table_shape
         self.q = np.zeros(shape)
         self._choice = np.zeros(shape[0], dtype=np.intp)
-        self.counts = TabularCounts(shape)
+        self.counts = TabularCounts(shape, brief.num_contexts)
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Bring the critic up to date; return the actor's gradient, states weighted by how often they were seen."""

@@ -29,7 +29,8 @@ class TabularGradientLeader(GradientLeader):
 
     def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.counts = TabularCounts(brief.table_shape, stationary="transition" not in brief.commitment.changes)
+        stationary = "transition" not in brief.commitment.changes
+        self.counts = TabularCounts(brief.table_shape, brief.num_contexts, stationary=stationary)
 
     def make_critic(self, discount: float) -> Critic:
         """Return a fresh critic of the kind that was asked for."""

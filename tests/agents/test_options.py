@@ -115,18 +115,18 @@ def test_numpys_scalars_and_arrays_are_taken():
 # Options of one kind of game.
 
 OTHERS = [
-    ("bchg", BUILDING, {"memory": 0.5}),
+    ("bchg", BUILDING, {"prior_visits": 0.5}),
     ("bchg", TOY, {"features": "local"}),
     ("bchg", TOY, {"trace": "sampled"}),
     ("bchg", TOY, {"replay": 10}),
-    ("hpgd", BUILDING, {"memory": 0.5}),
+    ("hpgd", BUILDING, {"prior_visits": 0.5}),
     ("hpgd", TOY, {"trace": "mean"}),
-    ("bchg", BUILDING, {"memory": -1.0}),
-    ("bchg", BUILDING, {"memory": 1.0}),
+    ("bchg", BUILDING, {"prior_visits": -1.0}),
+    ("bchg", BUILDING, {"prior_visits": 1.0}),
     ("bchg", TOY, {"features": "nonsense"}),
     ("bchg", TOY, {"trace": "nonsense"}),
     ("bchg", BUILDING, {"privileged": ["behaviour"]}),
-    ("naive", BUILDING, {"memory": 0.5}),
+    ("naive", BUILDING, {"prior_visits": 0.5}),
     ("naive", TOY, {"features": "local"}),
     ("certainty_equivalent", BUILDING, {"explore": 3}),
     ("certainty_equivalent", BUILDING, {"ladder": [2.0]}),
@@ -151,7 +151,7 @@ def test_options_of_another_kind_of_game_are_refused(leader, game, options, idle
     ("leader", "game", "option"),
     [
         ("naive", BUILDING, "trace"),
-        ("sobirl", TOY, "memory"),
+        ("sobirl", TOY, "prior_visits"),
         ("sobirl", TOY, "privileged"),
         ("sobirl", TOY, "features"),
     ],
@@ -177,11 +177,11 @@ def test_a_leader_made_by_hand_is_held_to_the_same():
     game = se.make_game(BUILDING)
     brief = make_brief(game, TabularBchg.information)
     with pytest.raises(
-        ArgumentError, match="TabularBchgConfig: memory: expected a finite number of at least 0, got -1"
+        ArgumentError, match="TabularBchgConfig: prior_visits: expected a finite number of at least 0, got -1"
     ):
-        TabularBchgConfig(memory=-1)
+        TabularBchgConfig(prior_visits=-1)
     with pytest.raises(ArgumentError, match="bchg: expected the brief of a tabular game, got that of a batched one"):
-        TabularBchg(brief, TabularBchgConfig(memory=0.5), np.random.default_rng(0))
+        TabularBchg(brief, TabularBchgConfig(prior_visits=0.5), np.random.default_rng(0))
 
 
 def test_every_option_of_every_player_declares_its_type_and_range():
@@ -282,7 +282,7 @@ def test_ones_own_leader_and_follower_are_checked_in_runs(monkeypatch):
 def test_the_command_line_says_the_same(capsys):
     for words, options in (
         ("learning_rate=-1", {"learning_rate": -1}),
-        ("memory=false", {"memory": False}),
+        ("prior_visits=false", {"prior_visits": False}),
         ("critic=lst", {"critic": "lst"}),
         ("features=local", {"features": "local"}),
         ("start=[1, null]", {"start": [1, None]}),

@@ -60,3 +60,17 @@ def test_where_the_commitment_sets_the_dynamics_only_the_present_ones_are_counte
         last.observe(seen, {})
     np.testing.assert_array_equal(counts.counts.sum(axis=-1), last.counts.sum(axis=-1))
     assert counts.visits.sum() == 60
+
+
+def test_contexts_are_solved_one_by_one():
+    game = random_tabular_v0.make_game(S=6, A=2, B=2, K=3, commitment="policy", seed=4)
+    x = np.full((6, 2), 0.5)
+    response = np.random.default_rng(0).dirichlet(np.ones(2), size=(18, 2))
+    seen, policy = collect(game, x, response, steps=2_000, rng=0), 0.5 * response
+    reward = np.random.default_rng(1).standard_normal((18, 2, 2))
+    values = []
+    for num_contexts in (1, 3):
+        counts = TabularCounts((18, 2, 2), num_contexts)
+        counts.observe(seen, {})
+        values.append(counts.evaluate(reward, policy, 0.9))
+    np.testing.assert_allclose(*values, atol=1e-12)

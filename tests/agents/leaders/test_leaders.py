@@ -189,7 +189,7 @@ def test_a_name_that_is_taken_is_refused():
 @pytest.mark.parametrize(
     ("leader", "options", "message"),
     [
-        ("bchg", {"memory": -1.0}, "memory: expected a finite number of at least 0, got -1.0"),
+        ("bchg", {"prior_visits": -1.0}, "prior_visits: expected a finite number of at least 0, got -1.0"),
         ("bchg", {"decay": float("nan")}, "decay: expected a finite number of at least 0, got nan"),
         ("bchg", {"max_norm": 0.0}, "max_norm: expected a number greater than 0, got 0.0"),
         ("certainty_equivalent", {"replan": float("nan")}, "replan: expected a finite number of at least 1, got nan"),
