@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from functools import wraps
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -66,8 +64,8 @@ class Leader(Stateful, ABC):
     Config
         Dataclass of its hyperparameters.
     off_policy
-        Whether it can learn from play under other commitments than its last one. Otherwise `update` refuses such
-        play, whatever class defines it.
+        Whether it can learn from play under other commitments than its last one. Otherwise :meth:`observe` refuses
+        such play.
     kinds
         The kinds of game it works on: "tabular", "batched" (states are vectors).
     state_fields
@@ -82,13 +80,6 @@ class Leader(Stateful, ABC):
     off_policy: ClassVar[bool] = False
     kinds: ClassVar[frozenset[str]] = frozenset({"tabular"})
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Let `commit` be remembered until the next `update`, which is then checked to be on policy."""
-        super().__init_subclass__(**options)
-        for name, wrap in (("commit", _remembered), ("update", _on_policy)):
-            if callable(vars(cls).get(name)):
-                setattr(cls, name, wrap(vars(cls)[name]))
-
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         if brief.kind not in self.kinds:
             kinds = " or ".join(sorted(self.kinds))
@@ -96,6 +87,8 @@ class Leader(Stateful, ABC):
         self.brief = brief
         self.config = config
         self.rng = rng
+        #: What was announced and not observed yet.
+        self._announced: Array | None = None
 
     @classmethod
     def required_information(
@@ -113,12 +106,36 @@ class Leader(Stateful, ABC):
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Learn from play under the last commitment; return diagnostics for the record."""
 
+    def announce(self) -> Array:
+        """Return the commitment to announce, and remember that it was: a run asks here, and not `commit`."""
+        self._announced = self.commit()
+        return self._announced
+
+    def observe(self, trajectories: Trajectories) -> dict[str, float]:
+        """Learn from play, by `update`, after a look at what commitment it was played under.
+
+        Raises
+        ------
+        ArgumentError
+            Play under another commitment than the last one, for a leader that is not off-policy.
+        """
+        if not (self.off_policy or _is_same(trajectories.commitment, self._announced)):
+            # Nothing was announced since the last update, or its parameters were set by hand after that.
+            require_on_policy(trajectories, self.brief.commitment.check(self.commit()), self.name)
+        diagnostics = self.update(trajectories)
+        self._announced = None
+        return diagnostics
+
     def recommend(self) -> Array:
         """Return the commitment it would end with now; by default what it would announce next.
 
         A run asks after every update, through :func:`recommendation`, and goes on as if it had not.
         """
         return self.commit()
+
+    def parameters(self) -> Array | None:
+        """Return theta, the parameters of its commitment, for the record; by default None, for a leader without."""
+        return None
 
     def shorten(self, share: float = 0.5) -> bool:
         """Go a share of the way back to the last commitment that was played, and return whether that can be done.
@@ -128,33 +145,8 @@ class Leader(Stateful, ABC):
         del share
         return False
 
-
-def _remembered(commit: Callable[[Any], Array]) -> Callable[[Any], Array]:
-    @wraps(commit)
-    def wrapped(self: Any) -> Array:
-        x = commit(self)
-        if type(self).commit is wrapped:  # not when a class calls that of its base
-            self._announced = x
-        return x
-
-    return wrapped
-
-
-def _on_policy(update: Callable[[Any, Trajectories], Any]) -> Callable[[Any, Trajectories], Any]:
-    @wraps(update)
-    def wrapped(self: Any, trajectories: Trajectories) -> Any:
-        # Planners in the game itself may be handed nothing at all.
-        if type(self).update is not wrapped or trajectories is None:
-            return update(self, trajectories)
-        announced = vars(self).pop("_announced", None)
-        if not self.off_policy and (announced is None or not _is_same(trajectories.commitment, announced)):
-            # Nothing was announced since the last update, or its parameters were set by hand after that.
-            require_on_policy(trajectories, self.brief.commitment.check(self.commit()), self.name)
-        diagnostics = update(self, trajectories)
-        vars(self).pop("_announced", None)
-        return diagnostics
-
-    return wrapped
+    def close(self) -> None:
+        """Give back what it holds outside this object, a process say; by default there is nothing."""
 
 
 def recommendation(leader: Leader) -> tuple[Any, Any]:
@@ -163,14 +155,13 @@ def recommendation(leader: Leader) -> tuple[Any, Any]:
     Its random numbers go on as if they had not been asked for, and attributes that are set anew are set back. What it
     changes inside an array it has to set back itself.
     """
-    before, bits = dict(vars(leader)), getattr(getattr(leader, "rng", None), "bit_generator", None)
-    randomness = None if bits is None else bits.state
+    before, bits = dict(vars(leader)), leader.rng.bit_generator
+    randomness = bits.state
     try:
         x = np.array(leader.recommend())
-        return x, copy(getattr(leader, "theta", None))
+        return x, copy(leader.parameters())
     finally:
-        if bits is not None:
-            bits.state = randomness
+        bits.state = randomness
         attributes = vars(leader)
         for name in attributes.keys() - before.keys():
             del attributes[name]
@@ -257,6 +248,10 @@ class PointLeader(Leader):
         """Return x(theta)."""
         return self.brief.parametrisation(self.theta)
 
+    def parameters(self) -> Array:
+        """Return theta."""
+        return self.theta
+
     def move_to(self, theta: Array) -> None:
         """Go on from the point that was played to another."""
         self._played, self.theta = self.theta, theta
@@ -326,6 +321,8 @@ def require_on_policy(trajectories: Trajectories, announced: Array, leader: str)
 
 
 def _is_same(played: Any, announced: Any) -> bool:
+    if announced is None:
+        return False
     one, other = np.asarray(played), np.asarray(announced)
     return one.shape == other.shape and not bool(_differ(one, other).any())
 

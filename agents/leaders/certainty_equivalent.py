@@ -186,6 +186,10 @@ class TabularCertaintyEquivalent(Leader):
         """Return the best commitment known; before anything is known of the follower, the first one."""
         return self.brief.parametrisation(self.theta)
 
+    def parameters(self) -> Array:
+        """Return theta, which is that of what it recommends."""
+        return self.theta
+
     def explore(self) -> Array:
         """Return an extreme commitment that bars the ways known best.
 

@@ -53,6 +53,10 @@ class Exact(Leader):
         """The present iterate."""
         return self._iterates[min(self._position, len(self._iterates) - 1)]
 
+    def parameters(self) -> Array:
+        """Return the present iterate."""
+        return self.theta
+
     def commit(self) -> Array:
         """Return the present iterate's commitment; after the last one, that."""
         return self.brief.parametrisation(self.theta)

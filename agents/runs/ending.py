@@ -23,7 +23,7 @@ def theta_giving(x: Array, theta: Any, parametrisation: Parametrisation) -> Arra
     """Return the parameters, if they are those of the commitment x; None for those of another one, or for none."""
     try:
         theta = np.array(theta, dtype=np.float64)
-    except (TypeError, ValueError):  # somebody's own attribute of that name
+    except (TypeError, ValueError):  # what somebody's own leader returns
         return None
     if theta.shape != (parametrisation.size,) or not np.isfinite(theta).all():
         return None

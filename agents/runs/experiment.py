@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -173,7 +173,7 @@ class Experiment:
         self._sound = self._latest
         seen = self._play(view, self.config.steps_per_update)
         value = self._evaluate(update, view)
-        diagnostics = self.leader.update(redact(seen, self.level, self.follower.policy))
+        diagnostics = self.leader.observe(redact(seen, self.level, self.follower.policy))
         self._note(
             observed_steps=self.record.observed_steps,
             leader_value=value,
@@ -195,9 +195,9 @@ class Experiment:
         A step to where the follower has no finite response is halved until it has one; the record counts how often.
         """
         for halvings in range(MAX_HALVINGS + 2):
-            view = self.game.under(self.leader.commit())
+            view = self.game.under(self.leader.announce())
             x = view.commitment
-            self._latest = x, theta_giving(x, getattr(self.leader, "theta", None), self._parametrisation)
+            self._latest = x, theta_giving(x, self.leader.parameters(), self._parametrisation)
             self._announced = x
             self._responded_to = None
             try:
@@ -276,9 +276,7 @@ class Experiment:
 
     def shut(self) -> None:
         """End the leader's process, if it has one."""
-        close = getattr(self.leader, "close", None)
-        if close is not None:
-            close()
+        self.leader.close()
 
     def update_record(self, final: tuple[Array, Array | None] | None = None, *, with_curve: bool = True) -> RunRecord:
         """Bring the record up to date with what has been learned so far; the curve costs most.
@@ -361,7 +359,10 @@ class Experiment:
             raise ArgumentError("uniform_play: expected a tabular game")
         S = self.game.shape[0]
         anywhere = self.game.replace(initial=np.full(S, 1.0 / S))
-        return redact(self._play(anywhere.under(self._announced), steps), self.level, self.follower.policy)
+        seen = self._play(anywhere.under(self._announced), steps)
+        # Checked a second time, its rows may have moved by their last digits.
+        seen = replace(seen, commitment=self._announced)
+        return redact(seen, self.level, self.follower.policy)
 
     def _play(self, view: FollowerView, steps: int) -> Trajectories:
         """Let the follower play; its steps count as observed."""

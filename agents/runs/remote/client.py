@@ -141,6 +141,10 @@ class RemoteLeader(Leader):
         diagnostics: dict[str, float] = self._ask("update", trajectories=trajectories.to_bytes())
         return diagnostics
 
+    def parameters(self) -> Array | None:
+        """Return the leader's parameters at its last commitment, or None if it has none."""
+        return self.theta
+
     def shorten(self, share: float = 0.5) -> bool:
         """Let the leader shorten its last step; return whether it could."""
         return self._ask("shorten", share=float(share)) is True

@@ -52,8 +52,8 @@ class Host:
 
     def commit(self) -> Tree:
         """Return the next commitment and the parameters it comes from."""
-        x = self._present.commit()
-        return {"commitment": np.asarray(x), "theta": getattr(self._present, "theta", None)}
+        x = self._present.announce()
+        return {"commitment": np.asarray(x), "theta": self._present.parameters()}
 
     def recommend(self) -> Tree:
         """Return the commitment it would end with and the parameters it comes from; the leader goes on unchanged."""
@@ -62,7 +62,7 @@ class Host:
 
     def update(self, trajectories: bytes) -> Tree:
         """Let the leader learn; return its diagnostics as they are."""
-        return self._present.update(Trajectories.from_bytes(trajectories))
+        return self._present.observe(Trajectories.from_bytes(trajectories))
 
     def shorten(self, share: float) -> Tree:
         """Let the leader shorten its last step."""

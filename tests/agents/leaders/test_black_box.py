@@ -72,7 +72,7 @@ def test_each_update_is_one_commitment(name):
 def test_play_under_another_commitment_is_refused(name):
     leader = make(name)
     with pytest.raises(ArgumentError, match="expected play under its last commitment"):
-        leader.update(play(np.array([[0.1, 0.9]] * 3)))
+        leader.observe(play(np.array([[0.1, 0.9]] * 3)))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -132,13 +132,13 @@ def test_play_under_another_commitment_is_refused_and_changes_nothing():
     with pytest.raises(
         ArgumentError, match=r"bchg: expected play under its last commitment.* got 0.25 .* index \(1, 0\)"
     ):
-        leader.update(seen)
+        leader.observe(seen)
     assert leader.theta is before
     other = agents.collect(four_rooms_v0.make_game(), np.zeros(104), np.full((104, 1, 4), 0.25), steps=9, rng=0)
     with pytest.raises(ArgumentError, match=r"expected play under a commitment of shape \(3, 2\), got \(104,\)"):
-        leader.update(other)
+        leader.observe(other)
     rounded = x.astype(np.float32)
-    leader.update(agents.collect(game, rounded, solve(game, rounded).response, steps=50, rng=0))
+    leader.observe(agents.collect(game, rounded, solve(game, rounded).response, steps=50, rng=0))
 
 
 def test_a_leader_that_declares_itself_off_policy_takes_any_play():
@@ -148,7 +148,7 @@ def test_a_leader_that_declares_itself_off_policy_takes_any_play():
     game = discrete_toy_v0.make_game()
     leader = Tolerant(make_brief(game, Information.REWARDS_OBSERVED), Tolerant.Config(), np.random.default_rng(0))
     elsewhere = np.full((3, 2), (0.25, 0.75))
-    leader.update(agents.collect(game, elsewhere, solve(game, elsewhere).response, steps=50, rng=0))
+    leader.observe(agents.collect(game, elsewhere, solve(game, elsewhere).response, steps=50, rng=0))
 
 
 def test_an_unknown_leader_is_refused_with_the_nearest_names():

@@ -29,19 +29,19 @@ def test_play_under_another_commitment_is_refused_by_every_leader_that_is_not_of
     )
     made = kind(brief, kind.Config(), np.random.default_rng(0))
     assert made.name == leader
-    x = np.array(made.commit())
+    x = np.array(made.announce())
     response = se.solve(game, foreign).response
     seen = replace(agents.collect(game, foreign, response, steps=50, rng=0), response=response)
     if kind.off_policy:
         return
     with pytest.raises(ArgumentError, match=rf"^{leader}: expected play under its last commitment"):
-        made.update(seen)
+        made.observe(seen)
     response = se.solve(game, x).response
     seen = replace(agents.collect(game, x, response, steps=3_000, rng=0), response=response)
-    made.update(seen)
+    made.observe(seen)
     with pytest.raises(ArgumentError, match=rf"^{leader}: expected play under its last commitment"):
         for _ in range(2):  # a search may stay where it is, once
-            made.update(seen)
+            made.observe(seen)
 
 
 def test_a_small_commitment_is_told_from_another_small_one(monkeypatch):
@@ -53,7 +53,7 @@ def test_a_small_commitment_is_told_from_another_small_one(monkeypatch):
     other = np.full(game.commitment.shape, 2e-9)
     seen = agents.collect(game, other, se.solve(game, other).response, steps=20, rng=0)
     with pytest.raises(ArgumentError, match="naive: expected play under its last commitment"):
-        made.update(seen)
+        made.observe(seen)
 
 
 def test_so_many_commitments_explore_as_asked_for(monkeypatch):

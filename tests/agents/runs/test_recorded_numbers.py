@@ -71,6 +71,9 @@ class Wandering(Leader):
     def commit(self):
         return self.brief.parametrisation(self.theta)
 
+    def parameters(self):
+        return self.theta
+
     def update(self, trajectories):
         self.theta = self.theta + 0.3 * self.rng.standard_normal(self.theta.size)
         return {}
@@ -289,7 +292,7 @@ def test_a_leader_that_recommends_no_numbers_ends_with_its_last_commitment(monke
 
 
 @pytest.mark.parametrize("theta", ["a", [[1.0], [2.0, 3.0]], {}, np.full(6, np.nan), np.zeros(5), 3.0])
-def test_an_attribute_of_that_name_with_another_meaning_is_no_theta(monkeypatch, wandering, theta):
+def test_parameters_that_do_not_give_the_commitment_are_no_theta(monkeypatch, wandering, theta):
     monkeypatch.setattr(Wandering, "recommend", lambda self: np.full((3, 2), 0.5))
     monkeypatch.setattr(Wandering, "commit", lambda self: np.full((3, 2), 0.5))
     monkeypatch.setattr(Wandering, "update", lambda self, trajectories: setattr(self, "theta", theta) or {})
