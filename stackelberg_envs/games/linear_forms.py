@@ -317,13 +317,13 @@ class QuadraticReward:
 
     def at(self, states: Array, follower_actions: Array) -> Array:
         """Return the reward of n steps, shape (n,)."""
-        return -quadratic(self.state_cost, states) - quadratic(self.action_cost, follower_actions)
+        return -quadratic_form(self.state_cost, states) - quadratic_form(self.action_cost, follower_actions)
 
 
 LeaderReward = BumpReward | QuadraticReward
 
 
-def quadratic(matrix: Array, vectors: Array) -> Array:
+def quadratic_form(matrix: Array, vectors: Array) -> Array:
     """Return v'matrix v of n vectors, shape (n,)."""
     return np.asarray(np.einsum("ni,ni->n", vectors @ matrix, vectors))
 

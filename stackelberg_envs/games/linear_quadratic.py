@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, singledispatch
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -22,10 +22,10 @@ from stackelberg_envs.games.linear_forms import (
     LinearProblem,
     QuadraticReward,
     affine,
-    quadratic,
+    quadratic_form,
 )
 from stackelberg_envs.games.matrices import differs, require_definite, require_semidefinite
-from stackelberg_envs.games.samples import Actions
+from stackelberg_envs.games.samples import Actions, SampledCommitment
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Box
@@ -82,11 +82,12 @@ class LinearQuadraticGame(BatchedGame):
         for name, may_be_infinite in (("state_bound", True), ("action_bound", False)):
             object.__setattr__(self, name, _checked_bound(getattr(self, name), name, may_be_infinite))
         _check_shapes(self.form, self.numbers, self.commitment.low.size)
-        _check_reward(self.form, self.reward, self.horizon)
+        _check_reward(self.reward, self.form, self.horizon)
         require_definite(self.numbers.action_cost, "action_cost")
         for name in ("state_cost", "noise", "initial_covariance"):
             require_semidefinite(getattr(self.numbers, name), name)
-        _require_agreement(self)
+        _require_agreement(self.commitment, self.form, self.numbers)
+        _require_declared(self.form, self.commitment)
 
     @cached_property
     def state_space(self) -> Box:
@@ -153,15 +154,15 @@ class LinearQuadraticGame(BatchedGame):
             following = following + leader_actions @ numbers.leader_input.T
         if self._noisy:
             following = following + rng.standard_normal(states.shape) @ self._factors[1].T
-        paid = -quadratic(numbers.state_cost, states) - quadratic(numbers.action_cost, follower_actions)
+        paid = -quadratic_form(numbers.state_cost, states) - quadratic_form(numbers.action_cost, follower_actions)
         leader = self.reward.at(states, follower_actions) - self.form.price * float(np.sum(x * x))
         return BatchStep(self._clipped(following), leader, paid, np.zeros(len(states), np.bool_))
 
     def replace(self, **changes: Any) -> LinearQuadraticGame:
         """Return the same game with some arguments changed; it is checked again.
 
-        A :class:`~stackelberg_envs.games.linear_forms.DynamicsCommitment` that is not among them takes the form and the
-        numbers that are.
+        A :class:`~stackelberg_envs.games.commitments.dynamics.DynamicsCommitment` that is not among them takes the form
+        and the numbers that are.
         """
         if isinstance(self.commitment, DynamicsCommitment) and "commitment" not in changes:
             form, numbers = changes.get("form", self.form), changes.get("numbers", self.numbers)
@@ -234,33 +235,49 @@ def _check_shapes(form: LinearForm, numbers: LinearNumbers, D: int) -> None:
             raise GameError(f"{name}: expected finite numbers of shape {shape}, got shape {array.shape}")
 
 
-def _check_reward(form: LinearForm, reward: LeaderReward, horizon: int) -> None:
+@singledispatch
+def _check_reward(reward: LeaderReward, form: LinearForm, horizon: int) -> None:
+    """Raise unless a leader's reward fits the form and the horizon."""
+
+
+@_check_reward.register
+def _(reward: BumpReward, form: LinearForm, horizon: int) -> None:
+    require_shape(reward.target, [(form.sizes[0],)], "reward.target")
+    if horizon > LONGEST:
+        raise GameError(f"horizon: expected at most {LONGEST} steps, over which a BumpReward sums, got {horizon}")
+
+
+@_check_reward.register
+def _(reward: QuadraticReward, form: LinearForm, horizon: int) -> None:
     W, _, B = form.sizes
-    if isinstance(reward, BumpReward):
-        require_shape(reward.target, [(W,)], "reward.target")
-        if horizon > LONGEST:
-            raise GameError(f"horizon: expected at most {LONGEST} steps, over which a BumpReward sums, got {horizon}")
-    else:
-        require_shape(reward.state_cost, [(W, W)], "reward.state_cost")
-        require_shape(reward.action_cost, [(B, B)], "reward.action_cost")
+    require_shape(reward.state_cost, [(W, W)], "reward.state_cost")
+    require_shape(reward.action_cost, [(B, B)], "reward.action_cost")
 
 
-def _require_agreement(game: LinearQuadraticGame) -> None:
-    """Raise unless what the commitment holds, or leaves undeclared, is what the form and the numbers say."""
-    form, numbers, commitment = game.form, game.numbers, game.commitment
-    if isinstance(commitment, GainCommitment):
-        _require_equal("gains", form.gains, commitment.gains, "GainCommitment, in which K = x")
-        noise = commitment.noise**2 * np.eye(len(commitment.low))
-        _require_equal("leader_noise", form.leader_noise, noise, f"GainCommitment(noise={commitment.noise:g}), squared")
-    if isinstance(commitment, DynamicsCommitment):
-        _require_equal("basis", form.basis, commitment.form.basis, "the form of the DynamicsCommitment")
-        _require_equal("price", np.array(form.price), np.array(commitment.form.price), "that of the DynamicsCommitment")
-        for name in ("weights", "follower_input", "noise"):
-            _require_equal(name, getattr(numbers, name), getattr(commitment, name), "the DynamicsCommitment")
-        if numbers.leader_input.any():
-            raise GameError(
-                "leader_input: expected none beside a DynamicsCommitment, whose moves know no leader's action"
-            )
+@singledispatch
+def _require_agreement(commitment: SampledCommitment, form: LinearForm, numbers: LinearNumbers) -> None:
+    """Raise unless what a commitment holds is what the form and the numbers say; most hold nothing."""
+
+
+@_require_agreement.register
+def _(commitment: GainCommitment, form: LinearForm, numbers: LinearNumbers) -> None:
+    _require_equal("gains", form.gains, commitment.gains, "GainCommitment, in which K = x")
+    noise = commitment.noise**2 * np.eye(len(commitment.low))
+    _require_equal("leader_noise", form.leader_noise, noise, f"GainCommitment(noise={commitment.noise:g}), squared")
+
+
+@_require_agreement.register
+def _(commitment: DynamicsCommitment, form: LinearForm, numbers: LinearNumbers) -> None:
+    _require_equal("basis", form.basis, commitment.form.basis, "the form of the DynamicsCommitment")
+    _require_equal("price", np.array(form.price), np.array(commitment.form.price), "that of the DynamicsCommitment")
+    for name in ("weights", "follower_input", "noise"):
+        _require_equal(name, getattr(numbers, name), getattr(commitment, name), "the DynamicsCommitment")
+    if numbers.leader_input.any():
+        raise GameError("leader_input: expected none beside a DynamicsCommitment, whose moves know no leader's action")
+
+
+def _require_declared(form: LinearForm, commitment: SampledCommitment) -> None:
+    """Raise unless the commitment declares all that x changes by the form."""
     changed = {
         "transition": bool(form.basis[:, 1:].any()),
         "leader_policy": bool(form.gains[1:].any()),

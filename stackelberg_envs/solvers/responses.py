@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
+from typing import Any
+
 from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular import TabularGame
-from stackelberg_envs.solvers import soft as planning
+from stackelberg_envs.solvers import soft
 from stackelberg_envs.solvers.soft.best_response import DEFAULT_TOLERANCE, BestResponse
 from stackelberg_envs.solvers.soft.hard_response import DEFAULT_TIE_MARGIN
 
@@ -51,7 +54,7 @@ def soft_best_response(
     >>> se.soft_best_response(game, [[0.5, 0.5]] * 3).policy.shape
     (3, 2, 3)
     """
-    return planning.soft_best_response(_primitives(game, x), tolerance=tolerance, start=start)
+    return soft.soft_best_response(_primitives(game, x), tolerance=tolerance, start=start)
 
 
 def hard_best_response(
@@ -94,19 +97,27 @@ def hard_best_response(
     [0.0, 1.0]
     """
     parts = _primitives(game, x)
-    return planning.hard_best_response(parts, tie_break=tie_break, tie_margin=tie_margin, tolerance=tolerance)
+    return soft.hard_best_response(parts, tie_break=tie_break, tie_margin=tie_margin, tolerance=tolerance)
 
 
-def _primitives(game: TabularGame | Primitives, x: ArrayLike | None) -> Primitives:
-    if isinstance(game, Primitives):
-        if x is not None:
-            raise ArgumentError("x: expected None beside the arrays of a game, which are under a commitment already")
-        return game
-    if not isinstance(game, TabularGame):
-        raise ArgumentError(
-            f"game: expected a tabular game or its arrays under a commitment, got {type(game).__name__}; "
-            "solve(game, x).response is the soft best response in other games"
-        )
+@singledispatch
+def _primitives(game: Any, x: ArrayLike | None) -> Primitives:
+    """Return the arrays of a game under a commitment."""
+    raise ArgumentError(
+        f"game: expected a tabular game or its arrays under a commitment, got {type(game).__name__}; "
+        "solve(game, x).response is the soft best response in other games"
+    )
+
+
+@_primitives.register
+def _(game: Primitives, x: ArrayLike | None) -> Primitives:
+    if x is not None:
+        raise ArgumentError("x: expected None beside the arrays of a game, which are under a commitment already")
+    return game
+
+
+@_primitives.register
+def _(game: TabularGame, x: ArrayLike | None) -> Primitives:
     if x is None:
         raise ArgumentError("x: expected the commitment that is responded to, got None")
     return game.primitives(x)

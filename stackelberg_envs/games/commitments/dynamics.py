@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from stackelberg_envs.arrays import Array, frozen
 from stackelberg_envs.errors import CommitmentError, GameError
 from stackelberg_envs.games.cotangents import StepCotangents
-from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, affine, as_vector, quadratic
+from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, affine, as_vector, quadratic_form
 from stackelberg_envs.games.matrices import as_matrix, as_symmetric, is_definite
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect, Samples
 
@@ -92,7 +92,7 @@ class DynamicsCommitment(SampledCommitment):
     def effect_at(self, x: Array, samples: Samples) -> SampledEffect:
         """Return the log-density of the recorded moves, bounds of the state ignored, and the price of x."""
         away = self._away(x, samples)
-        moves = -0.5 * quadratic(self.precision, away) - self._constant
+        moves = -0.5 * quadratic_form(self.precision, away) - self._constant
         return SampledEffect(transition=moves, leader_reward=np.full(len(samples), -self.form.price * np.sum(x * x)))
 
     def vjp_at(self, x: Array, samples: Samples, cotangents: StepCotangents) -> Array:
