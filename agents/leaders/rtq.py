@@ -46,7 +46,8 @@ class RtqConfig(GradientConfig):
     levels
         K: the estimate's expectation is the hypergradient at the response after 2^(K + 1) iterations.
     shrinkage
-        See :class:`agents.estimators.models.counted.ObservedModel`.
+        In the model of play, weight of the average over the follower's actions, in visits: it decides where an action
+        was never seen.
     max_norm
         As for all gradient leaders; limited here because the deep levels are rare and divided by small probabilities.
         In largest rewards seen, as there.
