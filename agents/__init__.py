@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from agents.observing.trajectories import Trajectories
     from agents.pictures.plotting import plot_learning_curve, plot_run
     from agents.runs.collection import collect
-    from agents.runs.experiment import Experiment, ExperimentConfig, Progress
+    from agents.runs.config import ExperimentConfig
+    from agents.runs.experiment import Experiment, Progress
     from agents.runs.records import RunRecord, load_record
     from agents.runs.running import run
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "Brief": "observing.brief",
     "Experiment": "runs.experiment",
-    "ExperimentConfig": "runs.experiment",
+    "ExperimentConfig": "runs.config",
     "Follower": "followers",
     "FollowerView": "followers",
     "GradientConfig": "leaders",

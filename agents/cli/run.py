@@ -140,7 +140,7 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
     Whatever can be refused is refused here, before any work.
     """
     from agents.options import make_config
-    from agents.runs.experiment import ExperimentConfig
+    from agents.runs.config import ExperimentConfig
     from agents.runs.files import prepare_folder
     from agents.runs.lineup import line_up
     from stackelberg_envs.faces.registration import spec

@@ -199,17 +199,18 @@ def tabulate(
     Z = int(np.prod(array_shape[:-2]))
     shape = (Z, *array_shape[-2:])
     z, a, b = _visited(trajectories)
-    entries = {name: entry for name, entry in vars(coefficients.only(wanted)).items() if entry is not None}
+    entries = vars(coefficients)
     given: dict[str, Array] = {}
-    for name in entries.keys() & {"follower_reward", "leader_reward"}:
-        out = np.zeros(shape)
-        scatter_add(z, a, b, entries[name], out)
-        given[name] = out.reshape(array_shape)
-    if "leader_policy" in entries and leader_policy is not None:
-        sums = np.bincount(z * shape[1] + a, entries["leader_policy"], minlength=Z * shape[1])
+    for name in wanted & {"follower_reward", "leader_reward"}:
+        if entries[name] is not None:
+            out = np.zeros(shape)
+            scatter_add(z, a, b, entries[name], out)
+            given[name] = out.reshape(array_shape)
+    if "leader_policy" in wanted and coefficients.leader_policy is not None and leader_policy is not None:
+        sums = np.bincount(z * shape[1] + a, coefficients.leader_policy, minlength=Z * shape[1])
         given["leader_policy"] = ratio(sums.reshape(leader_policy.shape), leader_policy).reshape(array_shape[:-1])
-    if "transition" in entries and transition is not None:
-        given["transition"] = _by_transition(entries["transition"], trajectories, transition, array_shape)
+    if "transition" in wanted and coefficients.transition is not None and transition is not None:
+        given["transition"] = _by_transition(coefficients.transition, trajectories, transition, array_shape)
     return Cotangents(**given)
 
 

@@ -129,10 +129,12 @@ class Follower(Stateful, ABC):
 
     def tables(self) -> dict[str, Array]:
         """Return what has to be finite after :meth:`learn`, by name; by default all declared tables of numbers."""
-        declared = {name.strip("_"): getattr(self, name, None) for name in self.all_fields()}
-        return {
-            name: table for name, table in declared.items() if isinstance(table, np.ndarray) and table.dtype.kind == "f"
-        }
+        found = {}
+        for name in self.all_fields():
+            table = getattr(self, name, None)
+            if isinstance(table, np.ndarray) and table.dtype.kind == "f":
+                found[name.strip("_")] = table
+        return found
 
     @abstractmethod
     def learn(self, view: FollowerView) -> int:

@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import numpy as np
 
 from agents.followers import Follower, FollowerView
-from agents.learning.parametrisations import Parametrisation
 from agents.runs.evaluation import Evaluation
-from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import StackelbergError
 
-__all__ = ["meanings", "responding", "theta_giving"]
-
-#: Entries of x(theta) and x closer than this, relative to the largest entry, are equal: checking x may round it.
-ROUNDING = 1e-12
-
-
-def theta_giving(x: Array, theta: Any, parametrisation: Parametrisation) -> Array | None:
-    """Return the parameters, if they are those of the commitment x; None for those of another one, or for none."""
-    try:
-        theta = np.array(theta, dtype=np.float64)
-    except (TypeError, ValueError):  # what somebody's own leader returns
-        return None
-    if theta.shape != (parametrisation.size,) or not np.isfinite(theta).all():
-        return None
-    given = parametrisation(theta)
-    scale = max(float(np.abs(x).max(initial=0.0)), float(np.abs(given).max(initial=0.0)))
-    same = given.shape == x.shape and bool((np.abs(given - x) <= ROUNDING * scale).all())
-    return theta if same else None
+__all__ = ["meanings", "responding"]
 
 
 def responding(follower: Follower, view: FollowerView) -> Follower | None:

@@ -1,28 +1,28 @@
-"""The one outer loop: commit, let the follower learn, watch it play, update."""
+"""The one outer loop: announce, let the follower learn, watch it play, evaluate, update, note."""
 
 from __future__ import annotations
 
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from msgspec import Meta
 
-from agents.followers import Follower, FollowerView
+from agents.followers import Follower
 from agents.followers.several import make_follower
 from agents.followers.training import Trainer
 from agents.leaders import Leader
 from agents.leaders.base import recommendation
+from agents.learning.parametrisations import Parametrisation
 from agents.observing.brief import Brief, Information, redact
 from agents.observing.trajectories import Trajectories
-from agents.options import Count, Natural, Options, Positive
 from agents.runs.checkpoints import write_checkpoint
+from agents.runs.config import ExperimentConfig
 from agents.runs.curves import Curve, checked_diagnostics
-from agents.runs.ending import meanings, responding, theta_giving
+from agents.runs.ending import meanings, responding
 from agents.runs.evaluation import evaluation_of
 from agents.runs.fingerprints import fingerprint
 from agents.runs.lineup import Lineup, line_up
@@ -37,7 +37,8 @@ from stackelberg_envs.errors import (
     OutputError,
     StackelbergError,
 )
-from stackelberg_envs.games.batched import AnyGame, BatchedGame
+from stackelberg_envs.games.batched import BatchedGame
+from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.play.rollout import rollout_of
 from stackelberg_envs.play.session import neutral_commitment
@@ -46,56 +47,9 @@ __all__ = ["Experiment", "ExperimentConfig", "Progress"]
 
 #: Halvings of a step that left the follower without a finite response, before the whole step is taken back.
 MAX_HALVINGS = 10
+#: Entries of x(theta) and x closer than this, relative to the largest entry, are equal: checking x may round it.
+ROUNDING = 1e-12
 JUDGING_FAILS = (StackelbergError, ArithmeticError, np.linalg.LinAlgError)
-
-
-@dataclass(frozen=True, eq=False)
-class ExperimentConfig(Options):
-    """Everything a run depends on; checked when it is made, like the options of the players.
-
-    Attributes
-    ----------
-    game
-        A game, or the id of a registered one.
-    leader, follower
-        Registered names; by default the follower that is exact in the game, or the one its kind suggests.
-    updates
-        Leader updates.
-    steps_per_update
-        Follower steps the leader sees after each commitment.
-    seed
-        Of everything random; equal seeds give equal runs.
-    game_arguments
-        Arguments of the game, when `game` is an id.
-    leader_options, follower_options
-        Hyperparameters that differ from the defaults.
-    parametrisation
-        Name; default the one the commitment suggests.
-    evaluate_every
-        Exact leader values, of what was announced and of what is recommended after it, are computed for the record at
-        every such update, the first included (0: only at the end).
-    leader_process
-        Whether the leader runs in a process of its own, which receives nothing but bytes.
-    timeout
-        Seconds that such a leader may take for one answer before the run ends with an error; None: as long as it likes.
-    best_known
-        Best known J, for tables and pictures; default the game's own fact, if it has one.
-    """
-
-    game: AnyGame | str
-    leader: str = "bchg"
-    follower: str | None = None
-    updates: Count = 500
-    steps_per_update: Count = 1_000
-    seed: Annotated[int, Meta(ge=0)] = 0
-    game_arguments: dict[str, Any] = field(default_factory=dict)
-    leader_options: dict[str, Any] = field(default_factory=dict)
-    follower_options: dict[str, Any] = field(default_factory=dict)
-    parametrisation: str | None = None
-    evaluate_every: Natural = 1
-    leader_process: bool = False
-    timeout: Positive | None = 600.0
-    best_known: float | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +81,8 @@ class Experiment:
         self._evaluation = evaluation_of(self.game)
         self.updates_done = 0
         self.curve = Curve()
+        #: The game under the commitment in force.
+        self._committed: Committed | None = None
         # The last commitment and theta that were announced, and the last to which the follower responded soundly.
         self._latest: tuple[Array, Array | None] | None = None
         self._sound: tuple[Array, Array | None] | None = None
@@ -159,7 +115,7 @@ class Experiment:
         )
 
     def step(self) -> Progress:
-        """Do one leader update.
+        """Do one leader update: announce, learn, play, evaluate, update, note.
 
         Raises
         ------
@@ -167,21 +123,23 @@ class Experiment:
             The follower diverged.
         """
         self._between_updates = False
-        update = self.updates_done
-        view, halvings = self._announce()
-        require_sound(self.follower, f"follower {self.record.follower!r}: at leader update {update + 1}")
-        self._sound = self._latest
-        seen = self._play(view, self.config.steps_per_update)
-        value = self._evaluate(update, view)
+        every = self.config.evaluate_every
+        due = bool(every) and self.updates_done % every == 0
+        committed, halvings = self._announce()
+        seen = self._play(committed, self.config.steps_per_update)
+        value = self._evaluate(committed) if due else np.nan
         diagnostics = self.leader.observe(redact(seen, self.level, self.follower.policy))
-        self._note(
-            observed_steps=self.record.observed_steps,
-            leader_value=value,
-            recommended_value=self._recommend(update),
-            observed_return=seen.mean_return(self.game.leader_discount),
-            whole_episodes=seen.whole.sum(),
-            **({"halvings": halvings} if isinstance(self.game, BatchedGame) else {}),
-            **checked_diagnostics(diagnostics, self.config.leader),
+        recommended = self._recommend()
+        self.curve.add(
+            {
+                "observed_steps": self.record.observed_steps,
+                "leader_value": value,
+                "recommended_value": self._exact(recommended) if due else np.nan,
+                "observed_return": seen.mean_return(self.game.leader_discount),
+                "whole_episodes": seen.whole.sum(),
+                **({"halvings": halvings} if isinstance(self.game, BatchedGame) else {}),
+                **checked_diagnostics(diagnostics, self.config.leader),
+            }
         )
         self._played = self._latest
         self.record.seconds = self.seconds
@@ -189,19 +147,18 @@ class Experiment:
         self._between_updates = True
         return Progress(self.updates_done, self.config.updates, value, self.record.seconds)
 
-    def _announce(self) -> tuple[FollowerView, int]:
+    def _announce(self) -> tuple[Committed, int]:
         """Put the leader's commitment in force and let the follower learn.
 
         A step to where the follower has no finite response is halved until it has one; the record counts how often.
         """
         for halvings in range(MAX_HALVINGS + 2):
-            view = self.game.under(self.leader.announce())
-            x = view.commitment
+            self._committed = committed = self.game.under(self.leader.announce())
+            x = committed.commitment
             self._latest = x, theta_giving(x, self.leader.parameters(), self._parametrisation)
-            self._announced = x
             self._responded_to = None
             try:
-                self.record.follower_steps += self.follower.learn(view)
+                self.record.follower_steps += self.follower.learn(committed)
             except InstabilityError:
                 whole = halvings == MAX_HALVINGS
                 if halvings > MAX_HALVINGS or not self.leader.shorten(1.0 if whole else 0.5):
@@ -210,7 +167,47 @@ class Experiment:
                 break
         self._responded_to = x
         self._first = x if self._first is None else self._first
-        return view, halvings
+        require_sound(self.follower, f"follower {self.record.follower!r}: at leader update {self.updates_done + 1}")
+        self._sound = self._latest
+        return committed, halvings
+
+    def _play(self, committed: Committed, steps: int) -> Trajectories:
+        """Let the follower play; its steps count as observed."""
+        policies = [player.policy for player in self.follower.players]
+        seen = rollout_of(committed, policies, self._play_rng, steps=steps)
+        self.record.observed_steps += seen.num_steps
+        return seen
+
+    def _evaluate(self, committed: Committed) -> float:
+        """Return J under the followers' actual policies, their mean."""
+        value = self._evaluation.value(committed, self.follower)
+        if self.updates_done == 0 and not self._evaluation.is_exact:
+            self.record.start_value = value
+        elif self.updates_done == 0:
+            self._judge_others()
+        return value
+
+    def _recommend(self) -> Committed | None:
+        """Ask for a recommendation; None where there is none."""
+        x, theta = recommendation(self.leader)
+        before, self._recommended, committed = self._recommended, None, None
+        # A leader that has lost its way has nothing to recommend; what it announces next says so.
+        if x.dtype.kind != "f" or np.isfinite(x).all():
+            try:
+                committed = self.game.under(x)
+            except CommitmentError as exc:
+                raise CommitmentError(f"leader {self.config.leader!r}: recommend: {exc}") from exc
+            x = committed.commitment
+            self._recommended = x, theta_giving(x, theta, self._parametrisation)
+        again = before is not None and np.array_equal(before[0], x)
+        now = self._latest is not None and np.array_equal(self._latest[0], x)
+        self._recommended_was_played = now or (again and self._recommended_was_played)
+        return committed
+
+    def _exact(self, committed: Committed | None) -> float:
+        """Return J against the best response; NaN where that is not known."""
+        value = None if committed is None else self._evaluation.exact(committed)
+        return np.nan if value is None else value
 
     def close(self, status: str, error: str | None = None) -> RunRecord:
         """Choose the commitment the run ends with, evaluate it exactly and complete the record."""
@@ -259,7 +256,7 @@ class Experiment:
             end = np.nan if record.leader_value is None else record.leader_value
             record.curve["recommended_value"][-1] = end
 
-    def _response_to(self, view: FollowerView, status: str) -> Follower | None:
+    def _response_to(self, view: Committed, status: str) -> Follower | None:
         """Return the follower as it responds to a commitment; None where it would have to learn that after a stop."""
         responded = self._responded_to is not None and np.array_equal(self._responded_to, view.commitment)
         # Exact followers have no response from a checkpoint on until the next commitment.
@@ -354,61 +351,16 @@ class Experiment:
         return time.perf_counter() - self.started
 
     def _uniform_play(self, steps: int) -> Trajectories:
-        """Return play from uniformly drawn states under the last commitment; it counts as observed."""
-        if not isinstance(self.game, TabularGame):
-            raise ArgumentError("uniform_play: expected a tabular game")
-        S = self.game.shape[0]
-        anywhere = self.game.replace(initial=np.full(S, 1.0 / S))
-        seen = self._play(anywhere.under(self._announced), steps)
-        # Checked a second time, its rows may have moved by their last digits.
-        seen = replace(seen, commitment=self._announced)
+        """Return play from uniformly drawn states under the commitment in force; it counts as observed.
+
+        Leaders that control the follower's training ask for it in their update.
+        """
+        game = self.game
+        if not isinstance(game, TabularGame) or self._committed is None:
+            raise ArgumentError("uniform_play: expected a tabular game and a commitment in force")
+        anywhere = game.replace(initial=np.full(game.shape[0], 1.0 / game.shape[0]))
+        seen = self._play(replace(self._committed, game=anywhere), steps)
         return redact(seen, self.level, self.follower.policy)
-
-    def _play(self, view: FollowerView, steps: int) -> Trajectories:
-        """Let the follower play; its steps count as observed."""
-        policies = [player.policy for player in self.follower.players]
-        seen = rollout_of(view, policies, self._play_rng, steps=steps)
-        self.record.observed_steps += seen.num_steps
-        return seen
-
-    def _evaluate(self, update: int, view: FollowerView) -> float:
-        """Return J under the followers' actual policies, their mean, or NaN where that was not asked for."""
-        if not self._is_due(update):
-            return float("nan")
-        value = self._evaluation.value(view, self.follower)
-        if update == 0 and not self._evaluation.is_exact:
-            self.record.start_value = value
-        elif update == 0:
-            self._judge_others()
-        return value
-
-    def _recommend(self, update: int) -> float:
-        """Ask for a recommendation; return its exact J, or NaN where there is none or that was not asked for."""
-        x, theta = recommendation(self.leader)
-        before, self._recommended = self._recommended, None
-        # A leader that has lost its way has nothing to recommend; what it announces next says so.
-        if x.dtype.kind != "f" or np.isfinite(x).all():
-            try:
-                committed = self.game.under(x)
-            except CommitmentError as exc:
-                raise CommitmentError(f"leader {self.config.leader!r}: recommend: {exc}") from exc
-            x = committed.commitment
-            self._recommended = x, theta_giving(x, theta, self._parametrisation)
-        again = before is not None and np.array_equal(before[0], x)
-        now = self._latest is not None and np.array_equal(self._latest[0], x)
-        self._recommended_was_played = now or (again and self._recommended_was_played)
-        if self._recommended is None or not self._is_due(update):
-            return float("nan")
-        value = self._evaluation.exact(committed)
-        return float("nan") if value is None else value
-
-    def _is_due(self, update: int) -> bool:
-        every = self.config.evaluate_every
-        return bool(every) and update % every == 0
-
-    def _note(self, **values: float) -> None:
-        """Add one row to the curve; what has no value in it, or had none in earlier ones, is NaN there."""
-        self.curve.add({name: float(value) for name, value in values.items()})
 
 
 def _start_leader(
@@ -450,3 +402,17 @@ def _versions() -> dict[str, str]:
         "scipy": scipy.__version__,
         "numba": numba.__version__,
     }
+
+
+def theta_giving(x: Array, theta: Any, parametrisation: Parametrisation) -> Array | None:
+    """Return the parameters, if they are those of the commitment x; None for those of another one, or for none."""
+    try:
+        theta = np.array(theta, dtype=np.float64)
+    except (TypeError, ValueError):  # what somebody's own leader returns
+        return None
+    if theta.shape != (parametrisation.size,) or not np.isfinite(theta).all():
+        return None
+    given = parametrisation(theta)
+    scale = max(float(np.abs(x).max(initial=0.0)), float(np.abs(given).max(initial=0.0)))
+    same = given.shape == x.shape and bool((np.abs(given - x) <= ROUNDING * scale).all())
+    return theta if same else None

@@ -17,7 +17,7 @@ from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.games.tabular import TabularGame
 
 if TYPE_CHECKING:
-    from agents.runs.experiment import ExperimentConfig
+    from agents.runs.config import ExperimentConfig
 
 __all__ = ["Lineup", "line_up"]
 

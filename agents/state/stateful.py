@@ -11,6 +11,7 @@ never from a file, and so do the classes of whatever is made::
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -179,7 +180,8 @@ class Stateful:
     state_fields: ClassVar[Mapping[str, Field]] = fields()
 
     @classmethod
-    def all_fields(cls) -> dict[str, Field]:
+    @cache
+    def all_fields(cls) -> Mapping[str, Field]:
         """Return the fields of the class and of its bases."""
         return {
             name: item for base in reversed(cls.__mro__) for name, item in vars(base).get("state_fields", {}).items()

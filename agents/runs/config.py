@@ -1,0 +1,62 @@
+"""What a run depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from agents.options import Count, Natural, Options, Positive
+from stackelberg_envs.games.batched import AnyGame
+
+__all__ = ["ExperimentConfig"]
+
+
+@dataclass(frozen=True, eq=False)
+class ExperimentConfig(Options):
+    """Everything a run depends on; checked when it is made, like the options of the players.
+
+    Attributes
+    ----------
+    game
+        A game, or the id of a registered one.
+    leader, follower
+        Registered names; by default the follower that is exact in the game, or the one its kind suggests.
+    updates
+        Leader updates.
+    steps_per_update
+        Follower steps the leader sees after each commitment.
+    seed
+        Of everything random; equal seeds give equal runs.
+    game_arguments
+        Arguments of the game, when `game` is an id.
+    leader_options, follower_options
+        Hyperparameters that differ from the defaults.
+    parametrisation
+        Name; default the one the commitment suggests.
+    evaluate_every
+        Exact leader values, of what was announced and of what is recommended after it, are computed for the record at
+        every such update, the first included (0: only at the end).
+    leader_process
+        Whether the leader runs in a process of its own, which receives nothing but bytes.
+    timeout
+        Seconds that such a leader may take for one answer before the run ends with an error; None: as long as it likes.
+    best_known
+        Best known J, for tables and pictures; default the game's own fact, if it has one.
+    """
+
+    game: AnyGame | str
+    leader: str = "bchg"
+    follower: str | None = None
+    updates: Count = 500
+    steps_per_update: Count = 1_000
+    seed: Annotated[int, Meta(ge=0)] = 0
+    game_arguments: dict[str, Any] = field(default_factory=dict)
+    leader_options: dict[str, Any] = field(default_factory=dict)
+    follower_options: dict[str, Any] = field(default_factory=dict)
+    parametrisation: str | None = None
+    evaluate_every: Natural = 1
+    leader_process: bool = False
+    timeout: Positive | None = 600.0
+    best_known: float | None = None
