@@ -6,7 +6,7 @@ out: it names everything and loads nothing.
 
 import ast
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -80,6 +80,11 @@ def room_of(module):
     return package, first if first in ROOMS[package] else "ground"
 
 
+def place_of(module):
+    """Return the room or the single file at the top of a package that a module is in."""
+    return ".".join(module.split(".")[:2])
+
+
 def circles(edges):
     """Return the sets of modules that import each other in a circle (strongly connected components, Tarjan)."""
     index, low, stack, found = {}, {}, [], []
@@ -128,16 +133,24 @@ def report(root=ROOT):
         files[folder] += 1
         lines[folder] += len(path.read_text(encoding="utf-8").splitlines())
     arrows = sum(len(targets) for targets in edges.values())
-    between = defaultdict(int)
-    for module, targets in edges.items():
-        for target in targets:
-            if room_of(module) != room_of(target):
-                between[room_of(module), room_of(target)] += 1
+    places = {package: {place_of(name) for name in edges if name.startswith(f"{package}.")} for package in ROOMS}
+    between = {
+        package: {
+            (place_of(module), place_of(target))
+            for module in edges
+            for target in edges[module]
+            if {place_of(module), place_of(target)} <= places[package] and place_of(module) != place_of(target)
+        }
+        for package in ROOMS
+    }
     text = [f"{'folder':42} {'files':>5} {'lines':>6}"]
     text += [f"{folder:42} {files[folder]:5} {lines[folder]:6}" for folder in sorted(files)]
     text.append(f"{'all':42} {sum(files.values()):5} {sum(lines.values()):6}")
     chain = longest_chain(edges)
-    text.append(f"imports between files: {arrows}; between rooms: {len(between)} arrows")
+    text.append(f"imports between files: {arrows}")
+    text += [
+        f"{package}: {len(places[package])} rooms and lone files, {len(between[package])} arrows" for package in ROOMS
+    ]
     text.append(f"longest chain: {len(chain)} files: {' > '.join(chain)}")
     found = circles(edges)
     text.append(f"circles: {len(found)}" + "".join(f"; {' - '.join(circle)}" for circle in found))

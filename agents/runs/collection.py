@@ -14,8 +14,8 @@ from agents.observing.trajectories import Trajectories
 from agents.runs.env_collection import Policy, collect_from_env
 from stackelberg_envs.arrays import require_count
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.batched import AnyGame, BatchedGame
-from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.batched import AnyGame
+from stackelberg_envs.games.tabular import Game
 from stackelberg_envs.play.rollout import rollout_of
 
 __all__ = ["HasPolicy", "collect"]
@@ -75,7 +75,7 @@ def collect(
     if episodes is not None:
         require_count(episodes, "episodes")
     rng = _generator(rng)
-    if not isinstance(game, TabularGame | BatchedGame):
+    if not isinstance(game, Game):
         return collect_from_env(game, x, follower, steps=steps, episodes=episodes, rng=rng)
     policies = [getattr(player, "policy", player) for player in getattr(follower, "players", [follower])]
     return rollout_of(game.under(x), policies, rng, steps=steps, episodes=episodes)
