@@ -32,7 +32,7 @@ from published_figures import (
 )
 
 import stackelberg_envs as se
-from agents.estimators.unrolled import unrolled_plan
+from agents.estimators.unrolled import unrolled_solution
 from agents.leaders.amd import Amd
 from agents.observing.brief import redact
 from agents.runs.briefing import make_brief
@@ -82,7 +82,7 @@ class OneGoalAmd(Amd):
         """Return the gradient of the goal that was drawn."""
         del trajectories
         x, model = self.brief.commitment.check(self.commit()), self.brief.model
-        plan = unrolled_plan(model.game.primitives(x), self.config.inner_iterations, self._start)
+        plan = unrolled_solution(model.game.primitives(x), self.config.inner_iterations, self._start)
         self._start, flows, K = plan.warm_start, plan.given, model.game.num_contexts
         share = K * np.repeat(np.arange(K) == model.context, len(flows.occupancy) // K)
         of_goal = Flows(share * flows.occupancy, share[:, None, None] * flows.reward_flow, share * flows.state_flow)

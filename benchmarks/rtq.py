@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 import stackelberg_envs as se
 from agents.followers.training import Trainer
-from agents.leaders.rtq import expected_iterations, level_probabilities, plan_for, truncated_estimate
+from agents.leaders.rtq import expected_iterations, level_probabilities, solution_with, truncated_estimate
 
 LEVELS = range(1, 11)
 COLORS = {"discrete toy": "#0072B2", "Four-Rooms": "#E69F00", "random game": "#009E73"}
@@ -42,7 +42,7 @@ def games():
 def gradients(game, x, counts):
     """Return the hypergradients at the responses after so many iterations."""
     wanted, shape = game.commitment.changes, game.array_shape
-    plans = (plan_for(game.primitives(x), g) for g in Trainer(game)(x, counts, np.random.default_rng(0)))
+    plans = (solution_with(game.primitives(x), g) for g in Trainer(game)(x, counts, np.random.default_rng(0)))
     return [game.commitment.vjp(x, p.direct(wanted, shape) + p.through_response(wanted, shape)) for p in plans]
 
 

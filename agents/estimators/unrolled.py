@@ -24,7 +24,7 @@ from stackelberg_envs.solvers.soft import BestResponse, Flows, LeaderEvaluation,
 from stackelberg_envs.solvers.soft.best_response import Operator, SoftBackup, soft_bellman_backup
 from stackelberg_envs.solvers.soft.linear import action_values, push_flow
 
-__all__ = ["Sweeps", "UnrolledSolution", "WarmStart", "unrolled_plan"]
+__all__ = ["Sweeps", "UnrolledSolution", "WarmStart", "unrolled_solution"]
 
 #: Successors that sweeps pass before they return to Python, which looks up whether a signal has come.
 LARGEST_WORK = 1 << 24
@@ -55,7 +55,7 @@ class WarmStart:
 
 @dataclass(frozen=True, eq=False)
 class UnrolledSolution(SoftSolution):
-    """A plan whose flows were found by sweeps, too.
+    """A solution whose flows were found by sweeps, too.
 
     Attributes
     ----------
@@ -167,8 +167,8 @@ def _visited(counts: IntArray, places: IntArray, weights: Array, rhs: Array, sta
     return d
 
 
-def unrolled_plan(game: Primitives, sweeps: int, start: WarmStart) -> UnrolledSolution:
-    """Plan in a game by `sweeps` sweeps of each recursion.
+def unrolled_solution(game: Primitives, sweeps: int, start: WarmStart) -> UnrolledSolution:
+    """Solve a game by `sweeps` sweeps of each recursion.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def unrolled_plan(game: Primitives, sweeps: int, start: WarmStart) -> UnrolledSo
     sweeps
         At least 1.
     start
-        ``plan.warm_start`` of the last update, or zeros.
+        ``solution.warm_start`` of the last update, or zeros.
     """
     best = _respond(game, sweeps, start.follower_values)
     joint = game.joint_policy(best.policy)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from agents.estimators.unrolled import WarmStart, unrolled_plan
+from agents.estimators.unrolled import WarmStart, unrolled_solution
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
 from agents.observing.brief import Information, TabularBrief
 from agents.observing.trajectories import Trajectories
@@ -67,10 +67,10 @@ class Amd(GradientLeader):
         """Return dJ/dx as the sweeps find it, and a bound on the error of the follower's values."""
         del trajectories
         x = self.brief.commitment.check(self.commit())
-        plan = unrolled_plan(self.brief.model.primitives(x), self.config.inner_iterations, self._start)
+        solution = unrolled_solution(self.brief.model.primitives(x), self.config.inner_iterations, self._start)
         if self.config.warm:
-            self._start = plan.warm_start
+            self._start = solution.warm_start
         commitment = self.brief.commitment
         wanted, shape = commitment.changes, self.brief.array_shape
-        cotangents = plan.direct(wanted, shape) + plan.through_response(wanted, shape)
-        return commitment.vjp(x, cotangents), {"response_error": plan.best.error}
+        cotangents = solution.direct(wanted, shape) + solution.through_response(wanted, shape)
+        return commitment.vjp(x, cotangents), {"response_error": solution.best.error}

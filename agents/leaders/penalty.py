@@ -85,8 +85,8 @@ class Penalty(GradientLeader):
         x = self.brief.commitment.check(self.commit())
         game: Primitives = self.brief.model.primitives(x)
         eps = 1.0 / self.config.penalty
-        own = soft_value_plan(game, game.follower_reward, self._own)
-        bent = soft_value_plan(game, game.follower_reward + eps * game.leader_reward, self._bent)
+        own = soft_value_solution(game, game.follower_reward, self._own)
+        bent = soft_value_solution(game, game.follower_reward + eps * game.leader_reward, self._bent)
         self._own, self._bent = own.best.state_values, bent.best.state_values
         wanted, shape = self.brief.commitment.changes, self.brief.array_shape
         cotangents = penalised(value_cotangents(bent, shape), value_cotangents(own, shape), eps, wanted)
@@ -94,8 +94,8 @@ class Penalty(GradientLeader):
         return self.brief.commitment.vjp(x, cotangents), {"penalised_value": value}
 
 
-def soft_value_plan(game: Primitives, reward: Array, start: Array) -> SoftSolution:
-    """Plan for the soft optimum of `reward`, shape (Z, A, B), with the soft value in the leader's place.
+def soft_value_solution(game: Primitives, reward: Array, start: Array) -> SoftSolution:
+    """Solve for the soft optimum of `reward`, shape (Z, A, B), with the soft value in the leader's place.
 
     The leader's reward becomes reward - temperature log g at the optimal g: its value is then the soft value, and
     its direct term the derivative of the soft value, because at an optimum g need not be moved.
@@ -106,9 +106,9 @@ def soft_value_plan(game: Primitives, reward: Array, start: Array) -> SoftSoluti
     return SoftSolution(valued, best, evaluate(valued, best.policy))
 
 
-def value_cotangents(plan: SoftSolution, shape: tuple[int, ...]) -> Cotangents:
+def value_cotangents(solution: SoftSolution, shape: tuple[int, ...]) -> Cotangents:
     """Return the derivatives of a soft value by its reward (as `leader_reward`), the leader's policy and P."""
-    return plan.direct(frozenset({"leader_reward", "leader_policy", "transition"}), shape)
+    return solution.direct(frozenset({"leader_reward", "leader_policy", "transition"}), shape)
 
 
 def penalised(bent: Cotangents, own: Cotangents, eps: float, wanted: frozenset[str]) -> Cotangents:

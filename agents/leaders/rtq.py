@@ -31,7 +31,7 @@ from stackelberg_envs.errors import InformationError
 from stackelberg_envs.solvers.soft import BestResponse, Primitives, SoftSolution, evaluate
 from stackelberg_envs.solvers.soft.linear import action_values, chain
 
-__all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "plan_for", "truncated_estimate"]
+__all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "solution_with", "truncated_estimate"]
 
 #: Of the follower's values, relative to the largest reward with its entropy.
 EVALUATION_TOLERANCE = 1e-9
@@ -94,9 +94,9 @@ class Rtq(GradientLeader):
         return truncated_estimate(first, low, high, self.probabilities[level - 1])
 
     def _hypergradient(self, x: Array, response: Array) -> Array:
-        commitment, plan = self.brief.commitment, plan_for(self.model.primitives(x), response)
+        commitment, solution = self.brief.commitment, solution_with(self.model.primitives(x), response)
         wanted, shape = commitment.changes, self.brief.array_shape
-        return commitment.vjp(x, plan.direct(wanted, shape) + plan.through_response(wanted, shape))
+        return commitment.vjp(x, solution.direct(wanted, shape) + solution.through_response(wanted, shape))
 
 
 def level_probabilities(levels: int) -> Array:
@@ -115,8 +115,8 @@ def truncated_estimate(first: Array, low: Array, high: Array, probability: float
     return np.asarray(first + (high - low) / probability)
 
 
-def plan_for(primitives: Primitives, response: Array) -> SoftSolution:
-    """Return the plan, derivatives included, in which the follower's response is taken to be the given one.
+def solution_with(primitives: Primitives, response: Array) -> SoftSolution:
+    """Return the solution, derivatives included, in which the follower's response is taken to be the given one.
 
     Parameters
     ----------

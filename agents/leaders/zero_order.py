@@ -187,6 +187,6 @@ class TabularZeroOrder(ZeroOrder):
         """Return J at the present candidate."""
         from stackelberg_envs.solvers.soft import solve_primitives  # only who plans loads solvers
 
-        plan = solve_primitives(self.brief.model.primitives(self.commit()), start=self._start)
-        self._start = plan.best.state_values
-        return plan.leader.value
+        solution = solve_primitives(self.brief.model.primitives(self.commit()), start=self._start)
+        self._start = solution.best.state_values
+        return solution.leader.value

@@ -49,8 +49,8 @@ def counted(places):
 
 
 def swept():
-    plan = unrolled.unrolled_plan(PLAY, 20, unrolled.WarmStart.zeros(SHAPE[0]))
-    return plan.given.occupancy, plan.given.state_flow, plan.leader.q, plan.best.q, plan.best.policy
+    solution = unrolled.unrolled_solution(PLAY, 20, unrolled.WarmStart.zeros(SHAPE[0]))
+    return solution.given.occupancy, solution.given.state_flow, solution.leader.q, solution.best.q, solution.best.policy
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import agents
 from agents.followers.soft_q_learning import SoftQLearning
 from agents.followers.training import Trainer
-from agents.leaders.rtq import Rtq, RtqConfig, expected_iterations, level_probabilities, plan_for
+from agents.leaders.rtq import Rtq, RtqConfig, expected_iterations, level_probabilities, solution_with
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
@@ -78,9 +78,9 @@ def test_at_the_best_response_the_plan_is_the_oracles(game):
     rng = np.random.default_rng(2)
     x = game.commitment.project(rng.uniform(game.commitment.low, game.commitment.high))
     truth = solve(game, x)
-    plan = plan_for(game.primitives(x), truth.best.policy)
+    solution = solution_with(game.primitives(x), truth.best.policy)
     wanted, shape = game.commitment.changes, game.array_shape
-    found = game.commitment.vjp(x, plan.direct(wanted, shape) + plan.through_response(wanted, shape))
+    found = game.commitment.vjp(x, solution.direct(wanted, shape) + solution.through_response(wanted, shape))
     np.testing.assert_allclose(found, truth.gradient, atol=1e-6 * max(1.0, np.abs(truth.gradient).max()))
 
 
@@ -92,8 +92,8 @@ def test_the_bias_falls_with_the_number_of_levels(game):
     counts = [2**k for k in range(1, 13)]
     errors = []
     for response in Trainer(game)(x, counts, rng):
-        plan = plan_for(game.primitives(x), response)
-        found = game.commitment.vjp(x, plan.direct(wanted, shape) + plan.through_response(wanted, shape))
+        solution = solution_with(game.primitives(x), response)
+        found = game.commitment.vjp(x, solution.direct(wanted, shape) + solution.through_response(wanted, shape))
         errors.append(np.abs(found - truth).max() / np.abs(truth).max())
     assert errors[-1] < 1e-6 < errors[0]
 

@@ -224,3 +224,24 @@ def test_who_cannot_fall_deeper_into_debt_spends_and_three_units_above_works():
     spending, hours = one.response.policy[at] @ actions.group_spending, one.response.policy[at] @ actions.group_hours
     assert spending[0] > 14 and hours[0] < 1
     assert spending[1] < 0.1 and hours[1] > 7.5
+
+
+@pytest.mark.parametrize("x", [np.full(4, 0.3), np.array([0.7, 0.2, 1.1, 0.4])])
+def test_tax_solutions_state_the_error_of_their_grid(x):
+    solution, fine = GAME.solve(x), GAME.solve(x, nodes=20)
+    assert abs(solution.leader_value - fine.leader_value) <= solution.leader_value_error < 1e-5
+    assert abs(solution.follower_value - fine.follower_value) <= solution.follower_value_error < 1e-5
+    assert np.abs(solution.gradient - fine.gradient).max() <= solution.gradient_error < 1e-4
+    assert 0 < solution.policy_error < 1e-2
+    assert solution.value_error == max(solution.leader_value_error, solution.follower_value_error)
+
+
+def test_a_tolerance_that_the_grid_cannot_reach_is_refused():
+    x = np.full(4, 0.3)
+    with pytest.raises(ConvergenceError, match=r"expected an error of at most 1\.0e-13 of every probability"):
+        GAME.solve(x, tolerance=1e-13)
+    assert max(one.saving.response.policy_error for one in GAME.solve(x, tolerance=0.0).types) < 1e-9
+
+
+def test_a_solution_is_shown_in_a_line():
+    assert len(repr(GAME.solve(START))) < 120

@@ -1,4 +1,4 @@
-"""Stated errors of linear-quadratic games and of tax design, and short representations."""
+"""Stated errors of linear-quadratic games, and short representations."""
 
 from dataclasses import replace
 
@@ -6,8 +6,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0, tax_design_v0
-from stackelberg_envs.errors import ConvergenceError
+from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.solvers.linear_quadratic import riccati as lqr
 from stackelberg_envs.solvers.linear_quadratic import small_matrices
 
@@ -84,24 +83,6 @@ def test_linear_games_in_other_units_are_the_same_games(c):
     np.testing.assert_allclose(two.gradient, c * one.gradient, rtol=0, atol=1e-9 * c * np.abs(one.gradient).max())
 
 
-@pytest.mark.parametrize("x", [np.full(4, 0.3), np.array([0.7, 0.2, 1.1, 0.4])])
-def test_tax_solutions_state_the_error_of_their_grid(x):
-    game = tax_design_v0.make_game()
-    solution, fine = game.solve(x), game.solve(x, nodes=20)
-    assert abs(solution.leader_value - fine.leader_value) <= solution.leader_value_error < 1e-5
-    assert abs(solution.follower_value - fine.follower_value) <= solution.follower_value_error < 1e-5
-    assert np.abs(solution.gradient - fine.gradient).max() <= solution.gradient_error < 1e-4
-    assert 0 < solution.policy_error < 1e-2
-    assert solution.value_error == max(solution.leader_value_error, solution.follower_value_error)
-
-
-def test_a_tolerance_that_the_grid_cannot_reach_is_refused():
-    game, x = tax_design_v0.make_game(), np.full(4, 0.3)
-    with pytest.raises(ConvergenceError, match=r"expected an error of at most 1\.0e-13 of every probability"):
-        game.solve(x, tolerance=1e-13)
-    assert max(one.saving.response.policy_error for one in game.solve(x, tolerance=0.0).types) < 1e-9
-
-
-@pytest.mark.parametrize(("game", "x"), [*LINEAR[1:], (tax_design_v0.make_game(), np.full(4, 0.3))])
+@pytest.mark.parametrize(("game", "x"), LINEAR[1:])
 def test_solutions_are_shown_in_a_line(game, x):
     assert len(repr(game.solve(x))) < 120
