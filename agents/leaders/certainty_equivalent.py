@@ -78,9 +78,7 @@ class TabularCertaintyEquivalentConfig(SearchConfig):
         update goes on with the search; fits are shortened, or left out where they would be too short. None: no limit.
         A number, not a time, so that equal seeds give equal runs.
     shrinkage
-        See :class:`agents.estimators.models.counted.ObservedModel`.
-    random_starts, continuation_starts, vertex_starts, ladder, iterations, start_scale
-        How hard to search; see :class:`agents.planning.theta.SearchConfig`.
+        Weight of the average over the follower's actions, in visits: it decides where an action was never seen.
     """
 
     start: Start = "zeros"
@@ -226,8 +224,6 @@ class VectorCertaintyEquivalentConfig(BoxSearchConfig):
         A new search from many starts whenever the observed steps have grown by this factor.
     refine
         L-BFGS iterations from the present commitment after every other update.
-    box_draws, box_starts, box_ladder, box_iterations, polish
-        How hard to search; see :class:`agents.planning.box.BoxSearchConfig`.
     """
 
     start: Start = "zeros"

@@ -78,8 +78,6 @@ class TabularExactConfig(SearchConfig):
         "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     tolerance
         The ascent from `start` ends when no entry of dJ/dtheta is larger than this part of the largest one there.
-    random_starts, continuation_starts, vertex_starts, ladder, iterations, start_scale
-        See :class:`agents.planning.theta.SearchConfig`.
     """
 
     start: Start = "zeros"
@@ -113,7 +111,7 @@ class TabularExact(Exact):
 
 @dataclass(frozen=True)
 class VectorExactConfig(BoxSearchConfig):
-    """Options of the exact leader in batched games; by default one ascent from `start`.
+    """Options of the exact leader in batched games; by default it searches the box.
 
     Attributes
     ----------
@@ -121,8 +119,8 @@ class VectorExactConfig(BoxSearchConfig):
         "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     iterations
         L-BFGS iterations of the ascent from `start`.
-    box_draws, box_starts, box_ladder, box_iterations, polish
-        See :class:`agents.planning.box.BoxSearchConfig`. With 0 draws there is one ascent from `start`.
+    box_draws
+        Random points that are looked at; with 0 there is one ascent from `start`, and no search.
     """
 
     start: Start = "zeros"

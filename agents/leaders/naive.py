@@ -45,8 +45,12 @@ class VectorNaiveConfig(GradientConfig):
 
     Attributes
     ----------
-    critic, features, replay
-        See :class:`agents.leaders.bchg.VectorBchgConfig`.
+    critic
+        The leader's critic: "lstd", "monte_carlo" or, where the commitment changes the leader's policy only, "fitted".
+    features
+        Of the critic: "quadratic", "local", "fourier" or "network"; see :mod:`agents.estimators.state_features`.
+    replay
+        Past steps that the critic "fitted" keeps beside the present ones, whole updates.
     """
 
     critic: Literal["lstd", "monte_carlo", "fitted"] = "lstd"

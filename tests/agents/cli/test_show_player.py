@@ -25,8 +25,8 @@ def test_a_leader_shows_what_it_sees_and_its_options_with_type_default_and_meani
     assert "At the level REWARDS_OBSERVED it sees states, actions, its own reward and the follower's." in out
     rows, on_vectors = tables_of(out)
     assert "Options on tabular games (--leader-option NAME=VALUE)" in out
-    assert [name in rows for name in ("memory", "replay")] == [True, False]
-    assert [name in on_vectors for name in ("memory", "replay")] == [False, True]
+    assert [name in rows for name in ("prior_visits", "replay")] == [True, False]
+    assert [name in on_vectors for name in ("prior_visits", "replay")] == [False, True]
     for word in ("a number greater than 0", "0.05", "The optimizer's rate at update t"):
         assert word in rows["learning_rate"]
     assert "'adam' or 'sgd'" in rows["optimizer"]
