@@ -226,9 +226,8 @@ class PointLeader(Leader):
 
     def observe_rewards(self, trajectories: Trajectories) -> None:
         """Take note of the size of the leader's rewards: those of the play, or of the game where that is known."""
-        known = self.brief.model is not None and self.brief.kind == "tabular"
-        game = self.brief.model.primitives(self.commit()) if known else trajectories
-        rewards = game.leader_reward
+        known = None if self.brief.model is None else self.brief.model_reward(self.commit())
+        rewards = trajectories.leader_reward if known is None else known
         self.largest_reward = max(self.largest_reward, float(np.abs(rewards).max(initial=0.0)))
 
     def climbed(self, theta: Array, gradient: Array, optimizer: Optimizer, updates: int) -> Array:

@@ -81,6 +81,11 @@ class Brief:
         del uniform_play, train
         return self
 
+    def model_reward(self, x: Array) -> Array | None:
+        """Return the leader's rewards in the game itself under x, where they are a table; None where they are not."""
+        del x
+        return None
+
     @property
     def known_temperature(self) -> float:
         """The temperature where it is known, reward units.
@@ -125,6 +130,13 @@ class TabularBrief(Brief):
     def with_control(self, uniform_play: Callable[[int], Trajectories], train: TrainFollower) -> TabularBrief:
         """Return the brief with control over the follower's play and training."""
         return replace(self, uniform_play=uniform_play, train=train)
+
+    def model_reward(self, x: Array) -> Array | None:
+        """Return the leader's rewards in the game itself under x, shape (Z, A, B); None without the game."""
+        if self.model is None:
+            return None
+        reward: Array = self.model.primitives(x).leader_reward
+        return reward
 
     @property
     def num_joint_states(self) -> int:

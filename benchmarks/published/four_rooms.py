@@ -153,7 +153,7 @@ class _Published(TabularBchg):
     """What the three have in common; stands before the class that it changes."""
 
     def __init__(self, brief, config, rng):
-        if config.weights == "finished" and brief.commitment.changes & {"leader_policy", "transition"}:
+        if config.weights == "finished" and brief.commitment.changes_play:
             raise ArgumentError("weights: 'finished' is for configurations, which change rewards only")
         super().__init__(brief, config, rng)
 
