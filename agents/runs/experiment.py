@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,6 @@ from stackelberg_envs.errors import (
 )
 from stackelberg_envs.games.batched import BatchedGame
 from stackelberg_envs.games.committed import Committed
-from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.play.rollout import rollout_of
 from stackelberg_envs.play.session import neutral_commitment
 
@@ -355,11 +354,9 @@ class Experiment:
 
         Leaders that control the follower's training ask for it in their update.
         """
-        game = self.game
-        if not isinstance(game, TabularGame) or self._committed is None:
-            raise ArgumentError("uniform_play: expected a tabular game and a commitment in force")
-        anywhere = game.replace(initial=np.full(game.shape[0], 1.0 / game.shape[0]))
-        seen = self._play(replace(self._committed, game=anywhere), steps)
+        if self._committed is None:
+            raise ArgumentError("uniform_play: expected a commitment in force, got none")
+        seen = self._play(self._committed.from_every_state(), steps)
         return redact(seen, self.level, self.follower.policy)
 
 

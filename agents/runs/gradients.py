@@ -27,14 +27,15 @@ from agents.learning.parametrisations import make_parametrisation, unit_of
 from agents.observing.brief import Information, redact
 from agents.observing.trajectories import Trajectories
 from agents.runs.briefing import make_brief
-from agents.runs.collection import collect
 from agents.runs.files import write_atomically
 from agents.runs.records import prepare_folder
 from agents.runs.summary import HORIZON_MATTERS
 from stackelberg_envs.arrays import Array, ratio, require_count
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.batched import AnyGame, BatchedGame, SampledSolution
+from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.play.rollout import rollout_of
 from stackelberg_envs.solvers.solution import Solution
 from stackelberg_envs.solvers.solving import solve
 from stackelberg_envs.validation import checked, shown
@@ -257,20 +258,18 @@ class _Maker:
     def estimate(self, solution: AnySolution, size: int, seed: int) -> Array:
         """Return one estimate of dJ/dtheta, shape (P,)."""
         play_rng, leader_rng = (np.random.default_rng(part) for part in np.random.SeedSequence(seed).spawn(2))
-        brief = self.brief
-        if self.level >= Information.CONTROLS_TRAINING:
-            brief = brief.with_control(lambda steps: self._uniform_play(solution, steps, play_rng), Trainer(self.game))
-        leader = self._kind(brief, self._config, leader_rng)
-        seen = collect(self.game, solution.x, solution, steps=size, rng=play_rng)
-        dx, _ = leader.gradient(redact(seen, self.level, solution.policy))
-        return self.brief.parametrisation.vjp(leader.theta, dx)
+        brief, committed = self.brief, self.game.under(solution.x)
 
-    def _uniform_play(self, solution: AnySolution, steps: int, rng: np.random.Generator) -> Trajectories:
-        if not isinstance(self.game, TabularGame):
-            raise ArgumentError(f"{self.game.name}: expected a tabular game for play from every state")
-        S = self.game.shape[0]
-        anywhere = self.game.replace(initial=np.full(S, 1.0 / S))
-        return redact(collect(anywhere, solution.x, solution, steps=steps, rng=rng), self.level, solution.policy)
+        def play(where: Committed, steps: int) -> Trajectories:
+            seen = rollout_of(where, [solution.policy], play_rng, steps=steps)
+            return redact(seen, self.level, solution.policy)
+
+        if self.level >= Information.CONTROLS_TRAINING:
+            anywhere = committed.from_every_state
+            brief = brief.with_control(lambda steps: play(anywhere(), steps), Trainer(self.game))
+        leader = self._kind(brief, self._config, leader_rng)
+        dx, _ = leader.gradient(play(committed, size))
+        return self.brief.parametrisation.vjp(leader.theta, dx)
 
 
 def _point(game: AnyGame, theta: Any, seed: int) -> tuple[Array, AnySolution]:

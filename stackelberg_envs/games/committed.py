@@ -47,6 +47,16 @@ class Committed:
         """
         raise ArgumentError(f"expected a tabular game, under a commitment by its under(x), got {self.game.name!r}")
 
+    def from_every_state(self) -> Committed:
+        """Return the same where play begins in any state, all as likely.
+
+        Raises
+        ------
+        ArgumentError
+            The game is not tabular.
+        """
+        raise ArgumentError(f"{self.game.name}: expected a tabular game for play from every state")
+
 
 @dataclass(frozen=True, eq=False)
 class CommittedVector(Committed):
@@ -74,6 +84,11 @@ class CommittedTabular(Committed):
         effect = commitment.effect(self.commitment)
         # The game has looked at one effect when it was made.
         return effect if commitment.always_fits else checked_effect(effect, self.game)
+
+    def from_every_state(self) -> CommittedTabular:
+        """Return the same where play begins in any state, all as likely."""
+        S = self.game.shape[0]
+        return replace(self, game=self.game.replace(initial=np.full(S, 1.0 / S)))
 
     @cached_property
     def primitives(self) -> Primitives:

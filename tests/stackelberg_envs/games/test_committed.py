@@ -38,3 +38,12 @@ def test_games_of_vectors_have_no_arrays():
     committed = LQR.under(np.zeros(LQR.commitment.shape))
     with pytest.raises(ArgumentError, match="expected a tabular game"):
         _ = committed.primitives
+
+
+def test_play_from_every_state_is_under_the_same_commitment():
+    committed = TOY.under(np.full((3, 2), 0.5))
+    anywhere = committed.from_every_state()
+    assert anywhere.commitment is committed.commitment
+    np.testing.assert_allclose(anywhere.primitives.initial, 1.0 / 3)
+    with pytest.raises(ArgumentError, match="expected a tabular game for play from every state"):
+        LQR.under(LQR.commitment.low).from_every_state()
