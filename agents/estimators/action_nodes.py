@@ -10,10 +10,11 @@ Letters: T steps, W, A, B sizes of the state and of both actions, C columns of a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 import scipy
@@ -118,7 +119,7 @@ class GaussianNodes:
         return list(mean + self.shifts[:, None])
 
 
-class Behaviour(Protocol):
+class Behaviour(ABC):
     """The follower's policy as far as critics need it."""
 
     #: Its entropy at the steps, shape (T,), and features of what it saw, shape (T, G).
@@ -133,8 +134,9 @@ class Behaviour(Protocol):
     #: The same at the leader's mean action; none where the leader does not play or weights there are not known.
     action_nodes_at_mean: list[Actions]
     #: Whether an advantage has mean zero over the nodes in every state; else only on average over what was seen.
-    nodes_have_zero_mean: bool
+    nodes_have_zero_mean: ClassVar[bool] = True
 
+    @abstractmethod
     def means(self, recorded: Array, nodes: Sequence[Array], at_mean: Sequence[Array]) -> tuple[Array, Array]:
         """Return the means over the follower's action of a function with C columns, each of shape (T, C).
 
@@ -156,7 +158,7 @@ def leader_means(samples: Samples) -> Array:
     return Regression.of(samples.state, samples.leader_action)(samples.state)
 
 
-class GaussianBehaviour:
+class GaussianBehaviour(Behaviour):
     """Actions in a box: b ~ N(mean(s, a), covariance).
 
     Parameters
@@ -166,8 +168,6 @@ class GaussianBehaviour:
     linear
         Whether the mean is linear and functions to be averaged are quadratic in b, so that fewer nodes do.
     """
-
-    nodes_have_zero_mean: bool = True
 
     def __init__(self, samples: Samples, linear: bool = False) -> None:
         self.leader_means = leader_means(samples)
@@ -179,8 +179,7 @@ class GaussianBehaviour:
         nodes = GaussianNodes.of(samples.follower_action - given, len(mean.weights), *unit)
         self.covariance, self.weights = nodes.covariance, nodes.weights
         self.entropy = np.full(len(given), nodes.entropy)
-        self.action_nodes: list[Actions] = nodes.around(given)
-        self.action_nodes_at_mean: list[Actions] = []
+        self.action_nodes, self.action_nodes_at_mean = nodes.around(given), []
         if samples.leader_action.shape[1]:
             base = mean(np.concatenate([samples.state, self.leader_means], axis=1))
             self.action_nodes_at_mean = nodes.around(base)
@@ -192,7 +191,7 @@ class GaussianBehaviour:
         return given, weighted_sum(self.weights, at_mean) if at_mean else given
 
 
-class DiscreteBehaviour:
+class DiscreteBehaviour(Behaviour):
     """Discrete actions: means over them by regression on features of what the follower saw.
 
     Parameters
@@ -205,11 +204,10 @@ class DiscreteBehaviour:
         The follower's actions.
     """
 
-    nodes_have_zero_mean: bool = False
+    nodes_have_zero_mean = False
 
     def __init__(self, samples: Samples, features: StateFeatures, spec: ActionSpec) -> None:
-        self.action_nodes: list[Actions] = [samples.follower_action]
-        self.action_nodes_at_mean: list[Actions] = []
+        self.action_nodes, self.action_nodes_at_mean = [samples.follower_action], []
         self.weights = np.ones(1)
         A = samples.leader_action.shape[1]
         means = self.leader_means = leader_means(samples)

@@ -24,7 +24,14 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.estimators.action_nodes import GaussianNodes, encode, even_nodes, gaussian_nodes, weighted_sum
+from agents.estimators.action_nodes import (
+    GaussianBehaviour,
+    GaussianNodes,
+    encode,
+    even_nodes,
+    gaussian_nodes,
+    weighted_sum,
+)
 from agents.estimators.least_squares import LeastSquares, Regression, Whitening, quadratic_features
 from agents.estimators.replay import OwnPolicy, Played, joined
 from agents.estimators.state_features import Bumps, make_features
@@ -53,7 +60,7 @@ def ridge_regression(columns: Array) -> LeastSquares:
     return LeastSquares(columns, ridge=RIDGE, shortest=LEAST_COLUMN)
 
 
-class PresentBehaviour:
+class PresentBehaviour(GaussianBehaviour):
     """The follower's present behaviour: b ~ N(m(s) + beta (a - f(s)), covariance), f the leader's mean action.
 
     m is fitted to present play. Where the leader hardly varies its action, beta cannot be: it is fitted to all play,
@@ -66,8 +73,6 @@ class PresentBehaviour:
     policy
         The leader's, at the present steps.
     """
-
-    nodes_have_zero_mean: bool = True
 
     def __init__(self, present: Samples, everything: Samples, policy: OwnPolicy) -> None:
         W, A = present.state.shape[1], present.leader_action.shape[1]
@@ -89,11 +94,6 @@ class PresentBehaviour:
     def at(self, states: Array, leader_actions: Array, leader_means: Array) -> list[Actions]:
         """Return the nodes of the follower's action at any steps, (n, B) each."""
         return self._nodes.around(self._mean(states) + (leader_actions - leader_means) @ self._on_action)
-
-    def means(self, recorded: Array, nodes: Sequence[Array], at_mean: Sequence[Array]) -> tuple[Array, Array]:
-        """Return the weighted sums over the nodes."""
-        del recorded
-        return weighted_sum(self.weights, nodes), weighted_sum(self.weights, at_mean)
 
 
 class FittedModel(StepModel):

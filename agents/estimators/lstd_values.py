@@ -96,12 +96,9 @@ class LstdModel(StepModel):
             left = steps_left(self._play, horizon)
             now, later = _clock(left, discount), _clock(left - 1.0, discount)
         here, ahead = _timed(self.here, now), _timed(self._following, later) * self.going[:, None]
-        recorded = self._columns(self.recorded, later, rewards)
-        given, base = self.behaviour.means(
-            recorded,
-            [self._columns(node, later, rewards) for node in self.nodes],
-            [self._columns(node, later, rewards) for node in self.nodes_at_mean],
-        )
+        every, k = [self.recorded, *self.nodes, *self.nodes_at_mean], len(self.nodes)
+        recorded, *others = [self._columns(reached, later, rewards) for reached in every]
+        given, base = self.behaviour.means(recorded, others[:k], others[k:])
         F = here.shape[1]
         paid = LeastSquares(np.concatenate([here, recorded], axis=1)).solve(rewards)[F:]
         by_b, by_a = recorded - given, given - base

@@ -21,10 +21,8 @@ from stackelberg_envs.errors import unknown_name
 
 __all__ = ["FEATURES", "Bumps", "StateFeatures", "make_features"]
 
-FEATURES = ("quadratic", "local", "fourier", "network")
-#: Waves beside the quadratic features.
-WAVES = 60
-#: Whitened states are cut off here before they meet a bump or a wave; beyond, only the quadratic part is left.
+FEATURES = ("quadratic", "local", "network")
+#: Whitened states are cut off here before they meet a bump; beyond, only the quadratic part is left.
 FARTHEST = 6.0
 
 
@@ -48,15 +46,6 @@ class _Bumps:
         half -= 0.5 * (self.centres**2).sum(axis=1)
         half /= self.widths**2
         return np.asarray(np.exp(np.minimum(half, 0.0, out=half), out=half))
-
-
-@dataclass(frozen=True, eq=False)
-class _Waves:
-    frequencies: Array
-    phases: Array
-
-    def __call__(self, z: Array) -> Array:
-        return np.cos(np.clip(z, -FARTHEST, FARTHEST) @ self.frequencies + self.phases)
 
 
 def _spread_out(z: Array, count: int, rng: np.random.Generator, importance: Array | None = None) -> Array:
@@ -103,10 +92,6 @@ class Bumps:
             :, -1
         ]
         return _Bumps(centres, self.overlap * np.maximum(distance, 0.1))
-
-
-def _waves(z: Array, rng: np.random.Generator) -> _Waves:
-    return _Waves(rng.standard_normal((z.shape[1], WAVES)), rng.uniform(0.0, 2.0 * np.pi, WAVES))
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,15 +143,14 @@ def make_features(
     Parameters
     ----------
     name
-        "quadratic"; "local", with Gaussian bumps at observed states beside; or "fourier", with random waves beside
-        (Rahimi and Recht, "Random Features for Large-Scale Kernel Machines", NeurIPS 2007); or "network", with the
-        outputs of a small network beside (:mod:`agents.estimators.network_features`).
+        "quadratic"; "local", with Gaussian bumps at observed states beside; or "network", with the outputs of a small
+        network beside (:mod:`agents.estimators.network_features`).
     states
         Shape (n, W).
     num_contexts
         K.
     rng
-        Draws centres and waves, and trains.
+        Draws centres, and trains.
     targets
         Returns what the network is fitted to at the first of the states, shape (m, M); not called for other features.
     bumps
@@ -186,6 +170,4 @@ def make_features(
     if name == "network":
         known = np.zeros((len(z), 1)) if targets is None else targets()
         return StateFeatures(whitening, num_contexts, learn_features(z[: len(known)], known, rng))
-    if name == "local":
-        return StateFeatures(whitening, num_contexts, bumps.among(z, rng))
-    return StateFeatures(whitening, num_contexts, _waves(z, rng))
+    return StateFeatures(whitening, num_contexts, bumps.among(z, rng))

@@ -78,7 +78,7 @@ class VectorEstimator(Stateful):
     critic
         "lstd", "monte_carlo" or "fitted"; the last is for :class:`ReplayEstimator`.
     features
-        "quadratic", "local", "fourier" or "network".
+        "quadratic", "local" or "network".
     trace
         "mean" or "sampled".
     rule
@@ -162,16 +162,16 @@ class VectorEstimator(Stateful):
         direct = brief.leader_discount * weights * values.leader_next * going
         by_policy = weights * values.leader_action + trace * values.follower_action
         pieces = [(steps, StepCotangents(trace, weights, by_policy, direct))]
-        beyond = follower if "transition" in brief.commitment.changes else None
-        if beyond is not None:
-            pieces += self._beyond(steps, trace * going, beyond, model.next_pairs(model.recorded))
-        for b, node, increment in zip(model.behaviour.action_nodes, model.nodes, increments, strict=True):
-            played = replace(steps, follower_action=b)
-            pieces.append((played, StepCotangents(follower_reward=increment)))
-            if beyond is not None:
+        played = [replace(steps, follower_action=b) for b in model.behaviour.action_nodes]
+        if "follower_reward" in self.commitment.changes:
+            nodes = zip(played, increments, strict=True)
+            pieces += [(here, StepCotangents(follower_reward=increment)) for here, increment in nodes]
+        if follower is not None and "transition" in self.commitment.changes:
+            pieces += self._beyond(steps, trace * going, follower, model.next_pairs(model.recorded))
+            for here, node, increment in zip(played, model.nodes, increments, strict=True):
                 # Increments add up to nothing, and so does what is common to the nodes, if all have the same pairs.
                 pairs = model.next_pairs(node, drawn=len(increments) > 1)
-                pieces += self._beyond(played, increment * going, beyond, pairs)
+                pieces += self._beyond(here, increment * going, follower, pairs)
         return pieces
 
     def _traces(self, play: Trajectories, model: StepModel, leader: PlayerValues) -> tuple[Array, list[Array], Array]:
@@ -225,11 +225,10 @@ class VectorEstimator(Stateful):
         return pieces
 
     def _vjp(self, x: Array, pieces: list[Piece]) -> Array:
-        """Return dJ/dx, the sum of a vector-Jacobian product for each piece that has entries which x changes."""
-        dx, changes = np.zeros(x.shape), self.commitment.changes
+        """Return dJ/dx, the sum of the pieces' vector-Jacobian products."""
+        dx = np.zeros(x.shape)
         for steps, made in pieces:
-            if any(getattr(made, name) is not None for name in changes):
-                dx += self.commitment.vjp_at(x, steps, made.only(changes))
+            dx += self.commitment.vjp_at(x, steps, made.only(self.commitment.changes))
         return dx
 
 

@@ -165,7 +165,7 @@ class VectorBchgConfig(GradientConfig):
     critic
         The leader's critic: "lstd", "monte_carlo" or, where the commitment changes the leader's policy only, "fitted".
     features
-        Of the critics: "quadratic", "local", "fourier" or "network"; see :mod:`agents.estimators.state_features`.
+        Of the critics: "quadratic", "local" or "network"; see :mod:`agents.estimators.state_features`.
     trace
         "mean" replaces averages over single steps by fitted means, "sampled" is as published; see
         :mod:`agents.estimators.vector`.
@@ -174,7 +174,7 @@ class VectorBchgConfig(GradientConfig):
     """
 
     critic: Literal["lstd", "monte_carlo", "fitted"] = "lstd"
-    features: Literal["quadratic", "local", "fourier", "network"] = "quadratic"
+    features: Literal["quadratic", "local", "network"] = "quadratic"
     trace: Literal["mean", "sampled"] = "mean"
     replay: Natural = 4_000
 

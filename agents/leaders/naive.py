@@ -48,13 +48,13 @@ class VectorNaiveConfig(GradientConfig):
     critic
         The leader's critic: "lstd", "monte_carlo" or, where the commitment changes the leader's policy only, "fitted".
     features
-        Of the critic: "quadratic", "local", "fourier" or "network"; see :mod:`agents.estimators.state_features`.
+        Of the critic: "quadratic", "local" or "network"; see :mod:`agents.estimators.state_features`.
     replay
         Past steps that the critic "fitted" keeps beside the present ones, whole updates.
     """
 
     critic: Literal["lstd", "monte_carlo", "fitted"] = "lstd"
-    features: Literal["quadratic", "local", "fourier", "network"] = "quadratic"
+    features: Literal["quadratic", "local", "network"] = "quadratic"
     replay: Natural = 4_000
 
 

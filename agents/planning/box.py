@@ -107,34 +107,24 @@ class BoxObjective(Objective):
 
     def __call__(self, point: Array, scale: float = 1.0) -> tuple[float, Array]:
         """Return J and its gradient by the unit cube, shape (D,); -inf and zeros where they are not finite."""
-        self.evaluations += 1
-        try:
-            value, gradient = self._function(self.commitment(point), scale)
-            flat = (gradient * self._width).ravel()
-        except (InstabilityError, ConvergenceError, np.linalg.LinAlgError):
-            value, flat = np.nan, np.full(self.size, np.nan)
-        if not (self._seen(value) and np.isfinite(flat).all()):
-            return -np.inf, np.zeros(self.size)
-        return float(value), flat
+        return self._found(point, lambda x: self._function(x, scale))
 
     def value(self, point: Array) -> float:
         """Return J, -inf where it is not finite."""
-        if self._value is None:
-            return self(point)[0]
+        value = self._value
+        return self(point)[0] if value is None else self._found(point, lambda x: (value(x), np.zeros(x.shape)))[0]
+
+    def _found(self, point: Array, function: Callable[[Array], tuple[float, Array]]) -> tuple[float, Array]:
         self.evaluations += 1
         try:
-            value = self._value(self.commitment(point))
+            value, gradient = function(self.commitment(point))
         except (InstabilityError, ConvergenceError, np.linalg.LinAlgError):
-            value = np.nan
-        return float(value) if self._seen(value) else -np.inf
-
-    def _seen(self, value: float) -> bool:
-        """Take note of a value, and return whether it is finite."""
-        if not np.isfinite(value):
+            value, gradient = np.nan, np.zeros_like(self._width)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
             self.unstable += 1
-            return False
+            return -np.inf, np.zeros(self.size)
         self._least, self._most = min(self._least, value), max(self._most, value)
-        return True
+        return float(value), (gradient * self._width).ravel()
 
     @property
     def spread(self) -> float:
