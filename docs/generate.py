@@ -1,11 +1,9 @@
 """Write the pages of leaders, followers and environments from their docstrings: ``python docs/generate.py``.
 
 A page begins with what the source says: the docstring, the options with their defaults, the sizes of the game. Below
-the mark END whatever is written by hand stays. ``--check`` writes nothing and fails where a page is not up to date;
-a test does the same.
+the mark END whatever is written by hand stays. A test fails where a page is not up to date.
 """
 
-import argparse
 import importlib
 import inspect
 import re
@@ -79,15 +77,11 @@ def options_table(config):
     texts, hints = meanings_of(config), hints_of(config)
     rows = ["| option | default | takes | meaning |", "| --- | --- | --- | --- |"]
     for item in fields(config):
-        kinds = item.metadata.get("kinds")
-        if kinds is not None and not kinds:
-            continue
         factory = item.default_factory
         default = item.default if factory is MISSING else factory()
-        only = "" if kinds is None else f"Only on games of {GAMES[next(iter(kinds))]}. "
         takes = words_for(hints[item.name]).replace("'", '"').replace("|", r"\|")
         said = "required" if default is MISSING else shown(default)
-        rows.append(f"| `{item.name}` | {said} | {takes} | {only}{cell(texts.get(item.name, ''))} |")
+        rows.append(f"| `{item.name}` | {said} | {takes} | {cell(texts.get(item.name, ''))} |")
     return "\n".join(rows) if len(rows) > 2 else "It has no options."
 
 
@@ -215,19 +209,15 @@ def outdated():
 
 
 def main():
-    """Write the pages, or say which would be written."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, fail where a page is not up to date")
-    check = parser.parse_args().check
+    """Write the pages, and say which were written and which belong to what is gone."""
     stale, gone = outdated()
     for path, text in stale.items():
-        if not check:
-            path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     for path in [*stale, *gone]:
-        what = "gone" if path in gone else "outdated" if check else "written"
-        sys.stdout.write(f"{what}: {path.relative_to(REFERENCE.parent)}\n")
-    return 1 if gone or (check and stale) else 0
+        sys.stdout.write(
+            f"{'gone, to be deleted' if path in gone else 'written'}: {path.relative_to(REFERENCE.parent)}\n"
+        )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
