@@ -1,4 +1,4 @@
-r"""The Boltzmann-covariance hypergradient from observed trajectories (theory, section 5).
+r"""The Boltzmann-covariance hypergradient from observed trajectories.
 
 With the eligibility trace :math:`e_t = \gamma_F e_{t-1} + \gamma_L^t A_L(s_t, a_t, b_t)/\lambda` the hypergradient is
 the average over episodes of
@@ -263,7 +263,7 @@ def _trace_coefficients(
     values: StepValues,
     out: Array,
 ) -> None:
-    """Boltzmann covariance with an eligibility trace (theory, section 5), one forward pass.
+    """Boltzmann covariance with an eligibility trace, one forward pass.
 
     Everything has an entry per step (T,), but `weights`, which has one per step into an episode. `scales` are the
     leader's discounts gamma_L^t, `increments` what each step adds to the trace. The rows of `out` (4, T) become the

@@ -1,7 +1,7 @@
 """Critics: the leader's tables of action values, learned from observed play alone.
 
 All keep their table between leader updates. The same critic also evaluates the *follower* from its
-observed rewards: with the entropy bonus -temperature log g it estimates V_F (theory, section 5).
+observed rewards: with the entropy bonus -temperature log g it estimates V_F.
 """
 
 from __future__ import annotations

@@ -19,9 +19,10 @@ The belief has one parameter, the tremble :math:`\epsilon`:
     \Big( (1-\epsilon) P(\cdot|s,a,b) + \epsilon \frac1B \sum_{b'} P(\cdot|s,a,b') \Big)_+ ,
 
 as if its own action were replaced by a random one with probability :math:`\epsilon`. A negative tremble is a follower
-surer of its actions than they are. The derivatives are those of theory, section 4, with :math:`w = (n - n g)/\lambda`
-in place of the leader's: the flow u of w through the believed dynamics is the derivative of the log-likelihood
-by r_F, and :math:`\gamma_F u \bar V(s')` the one by :math:`P_\epsilon(s'|s,a,b)`. The method is this project's own.
+surer of its actions than they are. The derivatives are those of the exact hypergradient, with
+:math:`w = (n - n g)/\lambda` in place of the leader's: the flow u of w through the believed dynamics is the derivative
+of the log-likelihood by r_F, and :math:`\gamma_F u \bar V(s')` the one by :math:`P_\epsilon(s'|s,a,b)`. The
+method is this project's own.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ r"""The hypergradient by sweeps instead of solves: what model-based leaders with
 Four recursions, each a fixed number of times from where the last update left it: the follower's soft Bellman
 backup; the leader's evaluation :math:`\bar V \leftarrow r_\pi + \gamma_L P_\pi \bar V`; the occupancy
 :math:`d \leftarrow \rho + \gamma_L P_\pi^T d`; and the flow
-:math:`m \leftarrow \gamma_F P^T w + \gamma_F P_\pi^T m` (theory, section 4). Each contracts by its discount, so what
+:math:`m \leftarrow \gamma_F P^T w + \gamma_F P_\pi^T m`. Each contracts by its discount, so what
 n sweeps leave of an error is discount^n of it.
 
 It reads the dynamics: nothing below level MODEL imports this file.

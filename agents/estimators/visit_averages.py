@@ -1,4 +1,4 @@
-r"""HPGD's response term: derivatives of Q_F and V_F as averages over visits (theory, section 6).
+r"""HPGD's response term: derivatives of Q_F and V_F as averages over visits.
 
 Thoma et al., "Contextual Bilevel Reinforcement Learning for Incentive Alignment", NeurIPS 2024, arXiv 2406.01575:
 the response term is the average over episodes of

@@ -6,7 +6,7 @@ plans at no cost in follower steps: the follower's soft best response is solved 
 thinks about, from many starts and with temperature continuation. What the model does not know it goes and
 finds out: the first commitments pay the follower for going where little was seen.
 
-Theory, section 6; the method is this project's own. Off-policy: play under old commitments stays useful.
+The method is this project's own. Off-policy: play under old commitments stays useful.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cotangents: the one currency of gradients (theory, section 4)."""
+"""Cotangents: the one form of gradients; derived in docs/explanation/mathematics.md."""
 
 from __future__ import annotations
 

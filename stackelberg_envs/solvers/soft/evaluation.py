@@ -48,7 +48,7 @@ class LeaderEvaluation:
 
 
 def evaluate(game: Primitives, response: Array) -> LeaderEvaluation:
-    """Leader's values when the follower plays `response`, shape (Z, A, B) (theory, section 3)."""
+    """Leader's values when the follower plays `response`, shape (Z, A, B)."""
     joint = game.joint_policy(response)
     system = chain(game.leader_process, joint)
     expected_reward = np.einsum("sab,sab->s", joint, game.leader_reward)

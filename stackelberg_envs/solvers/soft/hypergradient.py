@@ -1,4 +1,4 @@
-r"""The exact hypergradient by three linear solves (theory, section 4).
+r"""The exact hypergradient by three linear solves; derived in docs/explanation/mathematics.md.
 
 With :math:`\pi = f g` and :math:`A_L = Q_L - \sum_b g Q_L`:
 

@@ -124,7 +124,7 @@ class TabularSolution(Solution, SoftSolution):
 
     @property
     def cotangents(self) -> Cotangents:
-        """dJ/dr_F, dJ/dr_L, dJ/df, dJ/dP, the follower's response included (theory, section 4)."""
+        """dJ/dr_F, dJ/dr_L, dJ/df, dJ/dP, the follower's response included."""
         return self.direct_cotangents + self.response_cotangents
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The trajectory estimators against the exact oracle (theory, section 8.2).
+"""The trajectory estimators against the exact solution.
 
 False alarms: with exact values each test looks at C components and refuses at the two-sided normal quantile of
 0.001 / C (Bonferroni), so a correct estimator fails one test in a thousand; the seeds are fixed. At C = 100 the
