@@ -98,10 +98,7 @@ class Follower(Stateful, ABC):
     @property
     def table_shape(self) -> tuple[int | None, int | None, int | None]:
         """(Z, A, B) of the game, as far as it is known."""
-        if not isinstance(self.game, TabularGame):
-            return None, None, None
-        S, A, B = self.game.shape
-        return self.game.num_contexts * S, A, B
+        return (None, None, None) if self.game is None else self.game.table_shape
 
     def show(self, game: AnyGame) -> Follower:
         """Say which game it will be shown; return the follower."""

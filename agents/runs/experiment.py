@@ -37,7 +37,6 @@ from stackelberg_envs.errors import (
     OutputError,
     StackelbergError,
 )
-from stackelberg_envs.games.batched import BatchedGame
 from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.play.rollout import rollout_of
 from stackelberg_envs.play.session import neutral_commitment
@@ -136,7 +135,7 @@ class Experiment:
                 "recommended_value": self._exact(recommended) if due else np.nan,
                 "observed_return": seen.mean_return(self.game.leader_discount),
                 "whole_episodes": seen.whole.sum(),
-                **({"halvings": halvings} if isinstance(self.game, BatchedGame) else {}),
+                **({"halvings": halvings} if self.game.can_be_unstable else {}),
                 **checked_diagnostics(diagnostics, self.config.leader),
             }
         )

@@ -167,6 +167,10 @@ class BatchedGame(ABC):
     kind: ClassVar[str] = "batched"
     #: Name of the follower that runs take by default: the exact one where there is one.
     suggested_follower: ClassVar[str] = "sac"
+    #: Whether there may be commitments without a finite response of the follower.
+    can_be_unstable: ClassVar[bool] = True
+    #: The follower's policy is no table.
+    table_shape: ClassVar[tuple[None, None, None]] = (None, None, None)
     #: Where the exact solver is, as "module:function" of the game and a checked x; None where there is none.
     solver: ClassVar[str | None] = None
     #: Whether every action that is played has to lie in `follower_action_space`. False where that is a range for

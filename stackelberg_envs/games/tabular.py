@@ -53,10 +53,18 @@ class Game(Protocol):
         What else is known: the story's units, reference values, where they come from.
     has_solution
         Whether `solve` knows the exact answer.
+    can_be_unstable
+        Whether there may be commitments without a finite response of the follower.
+    table_shape
+        (Z, A, B), the shape of a table of the follower's policy; None for each size where states are vectors.
     """
 
     @property
     def has_solution(self) -> bool: ...  # noqa: D102
+    @property
+    def can_be_unstable(self) -> bool: ...  # noqa: D102
+    @property
+    def table_shape(self) -> tuple[int | None, int | None, int | None]: ...  # noqa: D102
     @property
     def name(self) -> str: ...  # noqa: D102
     @property
@@ -164,6 +172,8 @@ class TabularGame:
     suggested_follower: ClassVar[str] = "soft_value_iteration"
     #: Whether `solve` knows the exact answer.
     has_solution: ClassVar[bool] = True
+    #: Whether there may be commitments without a finite response of the follower.
+    can_be_unstable: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check and freeze every array."""
@@ -177,6 +187,12 @@ class TabularGame:
     def num_contexts(self) -> int:
         """K."""
         return 1 if self.context_probabilities is None else len(self.context_probabilities)
+
+    @property
+    def table_shape(self) -> tuple[int, int, int]:
+        """(Z, A, B), the shape of a table of the follower's policy over joint states."""
+        S, A, B = self.shape
+        return self.num_contexts * S, A, B
 
     @property
     def shape(self) -> tuple[int, int, int]:
