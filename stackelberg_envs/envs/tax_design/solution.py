@@ -40,8 +40,7 @@ from stackelberg_envs.envs.tax_design.saving import (
     group_values,
     solve_saving,
 )
-from stackelberg_envs.solvers.episode import EpisodeValues
-from stackelberg_envs.solvers.solution import Solution
+from stackelberg_envs.solvers.solution import EpisodeValues, Solution
 
 __all__ = ["TaxSolution", "TypeSolution", "solve_tax"]
 

@@ -12,18 +12,12 @@ import numpy as np
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.linear_forms import LinearGaussianPolicy, LinearProblem, LinearQuadratic
-from stackelberg_envs.solvers.episode import EpisodeValues
 from stackelberg_envs.solvers.linear_quadratic import small_matrices
 from stackelberg_envs.solvers.linear_quadratic.closed_loop import ClosedLoop, closed_loop, discounted_steps
 from stackelberg_envs.solvers.linear_quadratic.derivative import direct_gradient, response_gradient
-from stackelberg_envs.solvers.linear_quadratic.leader_value import (
-    LeaderValue,
-    episode_value,
-    evaluate,
-    quadratic_value,
-)
+from stackelberg_envs.solvers.linear_quadratic.loop_value import LoopValue, QuadraticValue, evaluate
 from stackelberg_envs.solvers.linear_quadratic.riccati import LinearBestResponse, follower_value, linear_best_response
-from stackelberg_envs.solvers.solution import Solution
+from stackelberg_envs.solvers.solution import EpisodeValues, Solution
 
 if TYPE_CHECKING:
     from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
@@ -75,21 +69,19 @@ class LinearSolution(Solution):
         """The follower's value at the initial distribution, entropy bonus included, over endless play."""
         return follower_value(self.parts, self.best)
 
-    @cached_property
+    @property
     def follower_reward_value(self) -> float:
         """The follower's discounted reward alone, without entropy bonus, over endless play."""
-        numbers, discount = self.problem.numbers, self.problem.follower_discount
-        return quadratic_value(self.loop, numbers, numbers.state_cost, numbers.action_cost, discount)
+        return self._follower.value
 
     @cached_property
     def episode(self) -> EpisodeValues:
         """What an episode is worth as it is played, cut at the game's horizon; clipping of states is ignored."""
-        problem, numbers = self.problem, self.problem.numbers
-        costs, discount, horizon = (numbers.state_cost, numbers.action_cost), problem.follower_discount, problem.horizon
-        plain = episode_value(self.loop, numbers, *costs, discount, horizon)
-        bonus = problem.temperature * _gaussian_entropy(self.policy.covariance) * discounted_steps(discount, horizon)
-        leader = self._leader.episode - self._price_of(discounted_steps(problem.leader_discount, horizon))
-        return EpisodeValues(horizon, leader, plain + bonus, plain)
+        problem, horizon, plain = self.problem, self.problem.horizon, self._follower.episode
+        counted = discounted_steps(problem.follower_discount, horizon)
+        bonus = problem.temperature * _gaussian_entropy(self.policy.covariance) * counted
+        price = self._price_of(discounted_steps(problem.leader_discount, horizon))
+        return EpisodeValues(horizon, self._leader.episode - price, plain + bonus, plain)
 
     @cached_property
     def direct_gradient(self) -> Array:
@@ -128,8 +120,14 @@ class LinearSolution(Solution):
         return solve_problem(*in_long_doubles(self.problem, self.x))
 
     @cached_property
-    def _leader(self) -> LeaderValue:
+    def _leader(self) -> LoopValue:
         return evaluate(self.problem.reward, self.problem, self.loop)
+
+    @cached_property
+    def _follower(self) -> QuadraticValue:
+        problem, numbers = self.problem, self.problem.numbers
+        costs = numbers.state_cost, numbers.action_cost
+        return QuadraticValue(self.loop, numbers, *costs, problem.follower_discount, problem.horizon)
 
     def _price_of(self, steps: float) -> float:
         """Return what x costs the leader in so many steps."""

@@ -10,12 +10,11 @@ from numpy.typing import ArrayLike
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.tabular import TabularGame
-from stackelberg_envs.solvers.episode import EpisodeValues
 from stackelberg_envs.solvers.soft.accuracy import Accuracy
 from stackelberg_envs.solvers.soft.best_response import DEFAULT_TOLERANCE
 from stackelberg_envs.solvers.soft.evaluation import episode_values, follower_reward_value
 from stackelberg_envs.solvers.soft.hypergradient import EVERYTHING, SoftSolution, solve_primitives
-from stackelberg_envs.solvers.solution import Solution
+from stackelberg_envs.solvers.solution import EpisodeValues, Solution
 
 __all__ = ["TabularSolution", "solve_tabular"]
 

@@ -10,7 +10,7 @@ from stackelberg_envs.errors import CommitmentError, InstabilityError
 from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, LinearProblem, QuadraticReward
 from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.solvers.linear_quadratic.closed_loop import closed_loop, discounted_sum
-from stackelberg_envs.solvers.linear_quadratic.leader_value import bump_rewards, bump_value, quadratic_value
+from stackelberg_envs.solvers.linear_quadratic.loop_value import BumpValue, QuadraticValue, bump_rewards
 from stackelberg_envs.solvers.linear_quadratic.riccati import linear_best_response, riccati
 from stackelberg_envs.solvers.linear_quadratic.solution import solve_linear, solve_problem
 from tests.games import BUILDING, LQR
@@ -102,7 +102,7 @@ def test_best_known_value_of_bilevel_lqr_from_random_starts():
 
 def test_undiscounted_value_at_the_optimum_of_bilevel_lqr():
     loop, problem = LQR.solve(LQR.facts["best_commitment"]).loop, LQR.problem
-    assert bump_value(loop, problem.numbers, problem.reward, 1.0, 100) == pytest.approx(18.4, abs=0.05)
+    assert BumpValue(loop, problem.numbers, problem.reward, 1.0, 100).value == pytest.approx(18.4, abs=0.05)
 
 
 def test_values_of_building_thermal():
@@ -206,7 +206,7 @@ def regularised(solution, policy):
     """The follower's value of any linear-Gaussian policy, entropy included."""
     numbers, g = solution.problem.numbers, solution.parts.discount
     loop = closed_loop(solution.parts, policy)
-    value = quadratic_value(loop, numbers, numbers.state_cost, numbers.action_cost, g)
+    value = QuadraticValue(loop, numbers, numbers.state_cost, numbers.action_cost, g, 50).value
     entropy = 0.5 * np.linalg.slogdet(2 * np.pi * np.e * policy.covariance)[1]
     return value + solution.parts.temperature * entropy / (1 - g)
 
@@ -275,7 +275,7 @@ def test_hypergradient_of_random_games_and_its_two_parts(seed):
 
     def fixed_response(y):
         loop = closed_loop(solution.problem.under(y), solution.best.policy)
-        value = quadratic_value(loop, numbers, reward.state_cost, reward.action_cost, 0.8)
+        value = QuadraticValue(loop, numbers, reward.state_cost, reward.action_cost, 0.8, 50).value
         return value - form.price * np.sum(y * y) / 0.2
 
     assert_close(solution.direct_gradient, differences(fixed_response, x, 1e-4))
@@ -287,7 +287,7 @@ def test_hypergradient_of_a_bump_in_random_games(seed):
     form, numbers, _, x = random_game(seed)
     game = form, numbers, bilevel_lqr_v0.BumpReward(np.array([0.2, -0.3, 0.1]), np.array([0.5, 0.7, 0.9])), x
     solution = solved(game, x)
-    free = bump_value(solution.loop, numbers, solution.problem.reward, 0.8, 50)
+    free = BumpValue(solution.loop, numbers, solution.problem.reward, 0.8, 50).value
     assert solution.leader_value == pytest.approx(free - form.price * np.sum(x * x) * np.sum(0.8 ** np.arange(50)))
     assert_close(solution.gradient, differences(lambda y: solved(game, y).leader_value, x, 1e-4))
 
