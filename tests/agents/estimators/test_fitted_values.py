@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,6 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.estimators.action_nodes import even_nodes
-from agents.estimators.replay import Replay, own_policy
 from agents.estimators.vector import ReplayEstimator, Rule
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
@@ -81,47 +78,6 @@ def test_naive_estimates_the_direct_term(seeds: range) -> None:
     # The second entry is five times as large with the follower's response.
     assert np.abs(found - exact.direct_gradient)[0, 1] < 0.3 * np.abs(exact.response_gradient[0, 1])
     assert found[0, 0] == pytest.approx(exact.direct_gradient[0, 0], rel=0.2)
-
-
-def test_the_leader_knows_its_own_policy() -> None:
-    game, x = se.make_game(LQR), np.array([[-3.0, 2.0]])
-    seen = collect(game, np.zeros((1, 2)), game.solve(np.zeros((1, 2))), steps=200, rng=0)
-    found = own_policy(game.commitment, x, seen.samples)
-    np.testing.assert_allclose(found.mean, seen.state @ x.T, atol=1e-9)
-    np.testing.assert_allclose(found.spread, 1e-3, rtol=1e-6)
-
-
-def test_policies_that_are_not_gaussian_are_refused() -> None:
-    game = se.make_game(LQR)
-    seen = collect(game, np.zeros((1, 2)), game.solve(np.zeros((1, 2))), steps=50, rng=0).samples
-    cubic = SimpleNamespace(effect_at=lambda x, s: SimpleNamespace(leader_policy=-np.abs(s.leader_action[:, 0] ** 3)))
-    with pytest.raises(ArgumentError, match="policy is Gaussian"):
-        own_policy(cubic, np.zeros(2), seen)  # type: ignore[arg-type]
-
-
-def test_even_nodes_have_variance_one_and_see_a_narrow_bump() -> None:
-    nodes, shares = even_nodes(1)
-    assert shares @ nodes[:, 0] == pytest.approx(0.0, abs=1e-12)
-    assert shares @ nodes[:, 0] ** 2 == pytest.approx(1.0)
-    # E exp(-(z - c)^2 / (2 w^2)) for z ~ N(0, 1).
-    for centre in (0.0, 0.4, 1.0):
-        mean = shares @ np.exp(-0.5 * ((nodes[:, 0] - centre) / 0.45) ** 2)
-        exact = 0.45 / np.sqrt(1.0 + 0.45**2) * np.exp(-0.5 * centre**2 / (1.0 + 0.45**2))
-        assert mean == pytest.approx(exact, rel=0.1)
-
-
-def test_replay_drops_whole_batches_and_keeps_the_present_one() -> None:
-    game, x = se.make_game(LQR), np.zeros((1, 2))
-    replay = Replay(900)
-    for seed in range(5):
-        seen = collect(game, x, game.solve(x), steps=400, rng=seed)
-        kept = replay.add(seen, own_policy(game.commitment, x, seen.samples))
-    assert [len(played.samples) for played in kept] == [400, 400, 400]
-    assert kept[-1].samples is seen.samples
-    one = Replay(0)
-    for _ in range(2):
-        kept = one.add(seen, own_policy(game.commitment, x, seen.samples))
-    assert len(kept) == 1
 
 
 @pytest.mark.parametrize("name", ["stackelberg/BuildingThermal-v0", "stackelberg/TaxDesign-v0"])
