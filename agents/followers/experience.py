@@ -21,7 +21,6 @@ from stackelberg_envs.games.batched import (
     begin_states,
     draw_leader_actions,
     make_step,
-    played_bounds,
 )
 
 __all__ = ["Copies", "Floats", "Inputs", "Replay", "Rows", "root_mean_square"]
@@ -224,7 +223,7 @@ class Copies(Stateful):
         """Make one step in each copy and return the transitions, arrays of shape (n, ...)."""
         z, a, k = self.states, self.leader_actions, self.contexts
         b = checked_actions(
-            policy.sample(rng, z, a, k), self.count, played_bounds(game), "follower: what its policy draws"
+            policy.sample(rng, z, a, k), self.count, game.played_bounds, "follower: what its policy draws"
         )
         made = make_step(game, rng, x, z, k, a, b)
         following = draw_leader_actions(game, rng, x, made.next_state, k)

@@ -16,7 +16,7 @@ from stackelberg_envs.conformity.effects import check_effects
 from stackelberg_envs.conformity.values import check_batched_values, tell_horizon
 from stackelberg_envs.errors import ConformityError, InstabilityError, StackelbergError
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions, require_action_space
-from stackelberg_envs.games.batched import BatchedGame, BatchStep, SampledSolution, played_bounds, what_was_given
+from stackelberg_envs.games.batched import BatchedGame, BatchStep, SampledSolution, what_was_given
 from stackelberg_envs.games.commitments.base import MISTAKES
 from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.games.samples import SampledEffect, Samples, sampled_difference_vjp
@@ -298,7 +298,7 @@ def _check_parts(game: BatchedGame, solution: SampledSolution, rng: np.random.Ge
     require_clause(actions.shape == wanted.shape, "the policy's sample has shape (n, B)", actions.shape)
     require_clause(actions.dtype == wanted.dtype, f"the policy's sample is {wanted.dtype}", actions.dtype)
     with attempt("what the policy draws lies in the space of actions"):
-        checked_actions(actions, COPIES, played_bounds(game), "the policy's sample")
+        checked_actions(actions, COPIES, game.played_bounds, "the policy's sample")
     log_prob = solution.policy.log_prob(states, shown, contexts, actions)
     finite = np.shape(log_prob) == (COPIES,) and np.isfinite(log_prob).all()
     require_clause(finite, "the policy's log_prob of what it drew is finite, shape (n,)")

@@ -14,7 +14,7 @@ from stackelberg_envs.conformity.clauses import attempt, require_clause, require
 from stackelberg_envs.conformity.effects import without_bound
 from stackelberg_envs.errors import ConformityError, InstabilityError
 from stackelberg_envs.games.actions import checked_actions
-from stackelberg_envs.games.batched import BatchedGame, FollowerPolicy, played_bounds
+from stackelberg_envs.games.batched import BatchedGame, FollowerPolicy
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.play.vector import draw_contexts
 
@@ -190,7 +190,7 @@ def _play(
     n, total = size * groups, (size + 1) * groups
     contexts = np.concatenate([np.repeat(draw_contexts(game, rng, groups), size), draw_contexts(game, rng, groups)])
     starts = [game.initial_states(rng, contexts[i : i + size]) for i in range(0, n, size)]
-    states, bounds = np.concatenate([*starts, game.initial_states(rng, contexts[n:])]), played_bounds(game)
+    states, bounds = np.concatenate([*starts, game.initial_states(rng, contexts[n:])]), game.played_bounds
     running, totals, sizes = np.ones(total, np.bool_), np.zeros((total, 3)), np.zeros((steps, 3))
     discounts = np.array([game.leader_discount, game.follower_discount, game.follower_discount])
     for t in range(steps):

@@ -16,7 +16,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array, as_float, require_rows_sum_to_one, require_shape
 from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.games.actions import checked_actions
-from stackelberg_envs.games.batched import BatchedGame, FollowerPolicy, played_bounds
+from stackelberg_envs.games.batched import BatchedGame, FollowerPolicy
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.play.session import Session
 from stackelberg_envs.play.simulators import cumulative
@@ -87,7 +87,7 @@ class BatchedResponder(Responder):
 
     def __init__(self, game: BatchedGame, response: Response) -> None:
         super().__init__(game, response)
-        self._bounds = played_bounds(game)
+        self._bounds = game.played_bounds
 
     def _checked(self, answer: Any) -> FollowerPolicy:
         if not callable(getattr(answer, "sample", None)):

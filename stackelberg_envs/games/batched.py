@@ -203,6 +203,12 @@ class BatchedGame(ABC):
         shown = self.leader_action_space
         return int(self.state_space.shape[0]), 0 if shown is None else int(shown.shape[0])
 
+    @cached_property
+    def played_bounds(self) -> tuple[Actions, Actions]:
+        """The least and greatest action that may be played, shape (B,); infinite where the game takes any number."""
+        low, high = action_bounds(self.follower_action_space)
+        return (low, high) if self.bounds_actions else (np.full_like(low, -np.inf), np.full_like(high, np.inf))
+
     @property
     def model_class(self) -> object | None:
         """What is public about the game's form, for leaders that fit a model; None where nothing is.
@@ -294,12 +300,6 @@ class BatchedGame(ABC):
         from dataclasses import replace
 
         return replace(self, **changes)
-
-
-def played_bounds(game: BatchedGame) -> tuple[Actions, Actions]:
-    """Return the least and greatest action that may be played, shape (B,); infinite where the game takes any number."""
-    low, high = action_bounds(game.follower_action_space)
-    return (low, high) if game.bounds_actions else (np.full_like(low, -np.inf), np.full_like(high, np.inf))
 
 
 def begin_states(game: BatchedGame, rng: np.random.Generator, contexts: IntArray) -> Array:

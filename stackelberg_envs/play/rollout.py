@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array, IntArray, as_float, require_rows_sum_to_one, require_shape
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.actions import checked_actions
-from stackelberg_envs.games.batched import FollowerPolicy, begin_states, draw_leader_actions, make_step, played_bounds
+from stackelberg_envs.games.batched import FollowerPolicy, begin_states, draw_leader_actions, make_step
 from stackelberg_envs.games.committed import Committed, CommittedTabular, CommittedVector
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.trajectories import Trajectories, concatenate
@@ -333,7 +333,7 @@ def _play_batch(committed: CommittedVector, policy: FollowerPolicy, rng: np.rand
     K = game.num_contexts
     context = rng.choice(K, size=n, p=game.context_probabilities) if K > 1 else np.zeros(n, np.int64)
     contexts = np.asarray(context, dtype=np.int32)
-    states, bounds = begin_states(game, rng, contexts), played_bounds(game)
+    states, bounds = begin_states(game, rng, contexts), game.played_bounds
     running, lengths = np.ones(n, np.bool_), np.zeros(n, np.int64)
     rows: list[dict[str, NDArray[Any]]] = []
     for _ in range(game.horizon):
