@@ -153,14 +153,26 @@ def arguments(module):
     return f"```python\nimport stackelberg_envs as se\n\n{made}\n```\n\n" + "\n".join(rows)
 
 
+def told_space(space):
+    """Return a space in words that do not depend on the versions of Gymnasium and NumPy."""
+    if space is None:
+        return "none"
+    if hasattr(space, "nvec"):
+        return " x ".join(str(int(n)) for n in space.nvec)
+    if hasattr(space, "n"):
+        return str(int(space.n))
+    low, high = (sorted({f"{bound:.4g}" for bound in bounds.ravel()}, key=float) for bounds in (space.low, space.high))
+    return f"vectors of {space.shape[0]}, from {' or '.join(low)} to {' or '.join(high)}"
+
+
 def numbers(game):
     """Return the sizes, spaces and facts of a game with its default arguments."""
     commitment, known = game.commitment, game.facts.get("best_known")
     if hasattr(game, "state_space"):
         sizes = {
-            "states": f"`{game.state_space}`",
-            "leader's actions": f"`{game.leader_action_space}`" if game.leader_action_space is not None else "none",
-            "follower's actions": f"`{game.follower_action_space}`",
+            "states": told_space(game.state_space),
+            "leader's actions": told_space(game.leader_action_space),
+            "follower's actions": told_space(game.follower_action_space),
             "exact solution": "yes" if game.has_solution else "none: values are means over play",
         }
     else:
