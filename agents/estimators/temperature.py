@@ -142,6 +142,8 @@ class TemperatureEstimate(Stateful):
         The present estimate, reward units; None while there is none.
     fit
         The last batch's own fit, or None.
+    reward_range
+        Of the follower's rewards seen so far.
     """
 
     state_fields = stateful.fields(
@@ -149,6 +151,7 @@ class TemperatureEstimate(Stateful):
         fit=stateful.Record(
             TemperatureFit, temperature=stateful.Number(low=0.0), information=stateful.Number(), optional=True
         ),
+        reward_range=stateful.Number(low=0.0),
         _weight=stateful.Number(),
     )
 
@@ -156,11 +159,17 @@ class TemperatureEstimate(Stateful):
         self.counts, self.discount = counts, discount
         self.temperature: float | None = None
         self.fit: TemperatureFit | None = None
-        self._weight = 0.0
+        self.reward_range = self._weight = 0.0
+
+    @property
+    def value(self) -> float:
+        """The estimate; while there is none, a temperature of the size of the rewards seen, reward units."""
+        return self.temperature or self.reward_range or 1.0
 
     def update(self, task: EvaluationTask) -> float | None:
         """Learn from one commitment's play, the follower's rewards in it, and return the estimate."""
         seen, g = task.trajectories, task.behaviour
+        self.reward_range = max(self.reward_range, float(np.ptp(task.rewards)))
         taken = np.zeros_like(g)
         count_actions(seen.joint_state, seen.leader_action, seen.follower_action, taken)
         mean = self.counts.mean_reward("follower", task.announced_reward)

@@ -69,7 +69,6 @@ class TabularBchg(TabularGradientLeader):
         behaviour=stateful.Part(),
         critic=stateful.Part(),
         temperature_estimate=stateful.Part(optional=True),
-        _reward_range=stateful.Number(low=0.0),
     )
 
     def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
@@ -81,7 +80,6 @@ class TabularBchg(TabularGradientLeader):
         self.temperature_estimate: TemperatureEstimate | None = None
         if self.with_response and brief.temperature is None:
             self.temperature_estimate = TemperatureEstimate(self.counts, brief.follower_discount)
-        self._reward_range = 0.0
 
     @classmethod
     def required_information(
@@ -107,7 +105,6 @@ class TabularBchg(TabularGradientLeader):
         diagnostics = {"critic_error": self.critic.update(task)}
         task = replace(task, player="follower", announced_reward=announced.get("follower"))
         if self.temperature_estimate is not None:
-            self._reward_range = max(self._reward_range, float(np.ptp(task.rewards)))
             self.temperature_estimate.update(task)
             diagnostics["temperature"] = self.temperature()
         values = None
@@ -137,13 +134,9 @@ class TabularBchg(TabularGradientLeader):
         return announced
 
     def temperature(self) -> float:
-        """Return the follower's temperature, reward units: the public one, or the estimate.
-
-        While there is none it is taken to be of the size of the rewards: the range of those seen of the follower.
-        """
-        if self.temperature_estimate is None:
-            return self.brief.known_temperature
-        return self.temperature_estimate.temperature or self._reward_range or 1.0
+        """Return the follower's temperature, reward units: the public one, or the estimate."""
+        estimate = self.temperature_estimate
+        return self.brief.known_temperature if estimate is None else estimate.value
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:
         """Return the coefficients of the recorded steps; other estimators replace this."""

@@ -13,7 +13,7 @@ from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 
-__all__ = ["BlackBoxLeader", "observed_value"]
+__all__ = ["BlackBoxLeader"]
 
 
 class BlackBoxLeader(PointLeader):
@@ -46,7 +46,7 @@ class BlackBoxLeader(PointLeader):
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Judge the present candidate and choose the next."""
         self.observe_rewards(trajectories)
-        value = observed_value(trajectories, self.brief.leader_discount)
+        value = trajectories.mean_return(self.brief.leader_discount)
         if value > self.best_value:
             self.best_theta, self.best_value = self.theta, value
         theta, diagnostics = self.following(value)
@@ -56,8 +56,3 @@ class BlackBoxLeader(PointLeader):
     @abstractmethod
     def following(self, value: float) -> tuple[Array, dict[str, float]]:
         """Return the theta to try next, given the present one's value, and diagnostics."""
-
-
-def observed_value(trajectories: Trajectories, discount: float) -> float:
-    """Return the mean discounted leader return per episode, reward units; see `Trajectories.mean_return`."""
-    return trajectories.mean_return(discount)

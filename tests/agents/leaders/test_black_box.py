@@ -5,7 +5,7 @@ import pytest
 
 import agents
 from agents.leaders import leader_class
-from agents.leaders.black_box import BlackBoxLeader, observed_value
+from agents.leaders.black_box import BlackBoxLeader
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
@@ -102,7 +102,7 @@ def test_a_search_goes_on_bit_for_bit_from_a_checkpoint(name, tmp_path):
 
 def test_the_observed_value_is_the_mean_return_where_no_episode_is_cut_short():
     seen = play(np.full((3, 2), 0.5), steps=3 * 150)
-    assert observed_value(seen, 0.99) == pytest.approx(seen.returns(0.99).mean())
+    assert seen.mean_return(0.99) == pytest.approx(seen.returns(0.99).mean())
 
 
 def mean_with_the_cut_one(seen):
@@ -111,8 +111,8 @@ def mean_with_the_cut_one(seen):
 
 def test_an_episode_cut_by_the_budget_does_not_count_as_one_that_earned_nothing_more():
     x = np.array([[0.5, 0.5], [0.84, 0.16], [0.5, 0.5]])
-    whole = [observed_value(play(x, steps=600, seed=seed), 0.99) for seed in range(400)]
-    cut = [observed_value(play(x, steps=600 + 10, seed=1_000 + seed), 0.99) for seed in range(400)]
+    whole = [play(x, steps=600, seed=seed).mean_return(0.99) for seed in range(400)]
+    cut = [play(x, steps=600 + 10, seed=1_000 + seed).mean_return(0.99) for seed in range(400)]
     naive = [mean_with_the_cut_one(play(x, steps=610, seed=seed)) for seed in range(400)]
     error = np.hypot(np.std(whole), np.std(cut)) / 20
     # Four standard errors: false alarms 1 in 16,000.
