@@ -6,6 +6,7 @@ A response keeps a copy of the model's policy as it was; later training does not
 from __future__ import annotations
 
 import importlib
+import io
 import math
 from abc import ABC, abstractmethod
 from typing import Any
@@ -220,8 +221,10 @@ def policy_of(model: Any, env: Any) -> Any:
 
 def _frozen(policy: Any) -> Any:
     """Return a copy of a policy, made anew: graphs of the last gradient step hang on it, and those cannot be copied."""
-    copy = type(policy)(**policy._get_constructor_parameters())
-    copy.load_state_dict(policy.state_dict())
+    written = io.BytesIO()
+    policy.save(written)
+    written.seek(0)
+    copy = type(policy).load(written, device="cpu")
     copy.set_training_mode(False)
     return copy
 
