@@ -28,6 +28,8 @@ __all__ = [
     "Options",
     "Positive",
     "Probability",
+    "Seed",
+    "Several",
     "Share",
     "Start",
     "Unit",
@@ -41,6 +43,9 @@ MOST = 2**31 - 1
 
 Count = Annotated[int, Meta(ge=1, le=MOST)]
 Natural = Annotated[int, Meta(ge=0, le=MOST)]
+Several = Annotated[int, Meta(ge=2, le=MOST)]
+#: Any natural number: generators take them all.
+Seed = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 NonNegative = Annotated[float, Meta(ge=0)]
 AtLeastOne = Annotated[float, Meta(ge=1)]

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from stackelberg_envs.faces.registration import env_modules, register_with_clients
 
@@ -136,13 +135,13 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-class _EnvironmentFinder(MetaPathFinder, Loader):
+class _EnvironmentFinder:
     """Lets `import stackelberg_envs.four_rooms_v0` find the module that the attribute of that name is."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Return the spec of an environment that is named without its folder."""
         package, _, name = fullname.rpartition(".")
-        return ModuleSpec(fullname, self) if package == __name__ and name in _ENVIRONMENTS else None
+        return ModuleSpec(fullname, cast("Any", self)) if package == __name__ and name in _ENVIRONMENTS else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Return the module itself, under its own name and spec."""

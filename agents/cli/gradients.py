@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from msgspec import Meta
+from typing import TYPE_CHECKING
 
 from agents.cli.output import table
 from agents.cli.parser import add_command, add_id
 from agents.cli.values import list_of, typed
-from agents.options import Count, Natural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,9 +37,9 @@ def add(commands: Commands) -> None:
     add_id(gradients)
     options = {
         "--leaders": (list_of(str), "bchg,naive", "NAMES", "gradient leaders"),
-        "--sizes": (list_of(typed(Count)), "1000,10000", "NUMBERS", "observed follower steps"),
-        "--seeds": (typed(Annotated[int, Meta(ge=2)]), 10, "N", "estimates of each"),
-        "--seed": (typed(Natural), 0, "N", "of the point"),
+        "--sizes": (list_of(typed("Count")), "1000,10000", "NUMBERS", "observed follower steps"),
+        "--seeds": (typed("Several"), 10, "N", "estimates of each"),
+        "--seed": (typed("Natural"), 0, "N", "of the point"),
     }
     for name, (kind, default, metavar, meaning) in options.items():
         text = f"{meaning} (default: {default})"

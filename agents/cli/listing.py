@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from agents.cli.output import LEVELS, table
 from agents.cli.parser import add_command, add_import
-from stackelberg_envs.docstrings import summary_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +32,7 @@ def act(options: argparse.Namespace, console: Console) -> int:
     """Print the three tables."""
     from agents.followers import follower_class, follower_names
     from agents.leaders import leader_class, leader_names
+    from stackelberg_envs.docstrings import summary_of
     from stackelberg_envs.faces.registration import registered_ids, spec
 
     del options

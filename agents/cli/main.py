@@ -12,13 +12,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents.cli import demo, gradients, listing, plot, run, show
 from agents.cli.output import FAILED, REFUSED, complain, stopped
 from agents.cli.parser import CommandParser
 from agents.runs.signals import Interrupts, Signals
-from stackelberg_envs import __version__
-from stackelberg_envs.errors import StackelbergError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["command_parser", "main"]
 
@@ -41,7 +43,7 @@ first steps:
 def command_parser() -> CommandParser:
     """Return what reads the words; what a command does is its attribute `act`, None where there is no command."""
     parser = CommandParser("stackelberg", description=DESCRIPTION, epilog=EPILOG)
-    parser.add_argument("--version", action="version", version=f"stackelberg-envs {__version__}")
+    parser.add_argument("--version", action="store_true", help="print the version and nothing else")
     parser.set_defaults(act=None, modules=[], id=None)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     for command in (listing, show, run, plot, gradients, demo):
@@ -75,15 +77,12 @@ def _answer(arguments: Sequence[str] | None, interrupts: Signals) -> int:
     parser = command_parser()
     try:
         options = parser.parse_args(arguments)
-        if options.act is None:
-            parser.print_help()
-            return 0
-        return _act(options, interrupts)
+        if options.version or options.act is not None:
+            return _act(options, interrupts)
+        parser.print_help()
+        return 0
     except SystemExit as exc:
         return int(exc.code or 0)
-    except StackelbergError as exc:
-        complain(f"error: {exc}")
-        return REFUSED
     except KeyboardInterrupt:
         complain("stopped")
         return stopped(interrupts)
@@ -92,13 +91,29 @@ def _answer(arguments: Sequence[str] | None, interrupts: Signals) -> int:
 
 
 def _act(options: argparse.Namespace, interrupts: Signals) -> int:
+    # Help, which is asked for before anything else, needs neither.
     from rich.console import Console
 
-    if options.act not in (run.act, demo.act):
+    from stackelberg_envs.errors import StackelbergError
+
+    act = _version if options.version else options.act
+    if act not in (run.act, demo.act):
         interrupts.release()
-    _import_modules(options)
-    code: int = options.act(options, Console(highlight=False, markup=False, emoji=False))
+    try:
+        _import_modules(options)
+        code: int = act(options, Console(highlight=False, markup=False, emoji=False))
+    except StackelbergError as exc:
+        complain(f"error: {exc}")
+        return REFUSED
     return code
+
+
+def _version(options: argparse.Namespace, console: Console) -> int:
+    from stackelberg_envs import __version__
+
+    del options
+    console.print(f"stackelberg-envs {__version__}")
+    return 0
 
 
 def _failed(exc: BaseException) -> int:

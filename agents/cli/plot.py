@@ -6,7 +6,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 from agents.cli.parser import add_command
-from stackelberg_envs.errors import OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,6 +46,7 @@ def act(options: argparse.Namespace, console: Console) -> int:
 
 def _load(path: str) -> RunRecord:
     from agents.runs.records import load_record
+    from stackelberg_envs.errors import OutputError
 
     try:
         record = load_record(path)

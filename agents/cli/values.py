@@ -10,9 +10,6 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.validation import checked
-
 __all__ = ["command_of", "list_of", "pair", "typed", "value_of", "words_of"]
 
 #: A bare word: a name, or a path to one as in "module:Class".
@@ -27,12 +24,16 @@ _REPEATED = {
 }
 
 
-def typed(hint: Any) -> Callable[[str], Any]:
-    """Return what reads a word as a value of a declared type."""
+def typed(hint: str) -> Callable[[str], Any]:
+    """Return what reads a word as a value of a type of :mod:`agents.options`, by its name: help needs no library."""
 
     def read(text: str) -> Any:
+        from agents import options
+        from stackelberg_envs.errors import ArgumentError
+        from stackelberg_envs.validation import checked
+
         try:
-            return checked(value_of(text.strip()), hint, "value")
+            return checked(value_of(text.strip()), getattr(options, hint), "value")
         except ArgumentError as exc:
             raise argparse.ArgumentTypeError(str(exc).removeprefix("value: ")) from None
 

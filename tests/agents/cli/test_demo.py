@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from agents.cli import demo, run
+from agents.cli import demo, run_game
 from agents.cli.main import command_parser, main
 from agents.cli.values import words_of
 from tests.agents.cli.words import ROOMS
@@ -36,7 +36,7 @@ def test_the_demo_explains_itself_and_prints_a_command_that_repeats_it(tmp_path,
 
 def test_the_demo_is_the_run_it_declares():
     options = command_parser().parse_args(words_of(demo.DEMO))
-    _, _, arguments = run._checked_run(options)
+    _, _, arguments = run_game._checked_run(options)
     assert options.id == demo.DEMO["game"]
     for name, value in demo.DEMO.items():
         if name != "game":

@@ -136,7 +136,14 @@ def test_want_of_memory_is_said_in_one_line(monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     ("words", "more"),
-    [("--help", ["rich"]), ("list", []), (f"show {ROOMS}", []), ("show leader:bchg", []), ("show follower:sac", [])],
+    [
+        ("--help", ["rich", "stackelberg_envs", "numpy"]),
+        ("run --help", ["numpy"]),
+        ("list", []),
+        (f"show {ROOMS}", []),
+        ("show leader:bchg", []),
+        ("show follower:sac", []),
+    ],
 )
 def test_commands_that_only_tell_load_nothing_heavy(words, more):
     """What takes long to import stays out of what is asked first."""

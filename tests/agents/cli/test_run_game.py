@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from agents.cli import run
+from agents.cli import run_game
 from agents.cli.main import main
 from agents.runs.records import load_record
 from tests.agents.cli.words import ROOMS, SHORT, TOY, fail_after, refused, without_seconds
@@ -139,14 +139,14 @@ def test_an_interrupt_at_any_point_keeps_what_was_learned(tmp_path, capsys, monk
 
 
 def test_an_interrupt_from_the_progress_display_keeps_what_was_learned(tmp_path, capsys, monkeypatch):
-    show = run._Watch.__call__
+    show = run_game._Watch.__call__
 
     def interrupt(self, progress):
         show(self, progress)
         if progress.update == 5:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(run._Watch, "__call__", interrupt)
+    monkeypatch.setattr(run_game._Watch, "__call__", interrupt)
     code = main(["run", TOY, *FIFTY, "--output", str(tmp_path)])
     check_interrupted(code, 5, tmp_path, capsys)
 
