@@ -211,7 +211,7 @@ class RestartingFollower(Follower):
         """Adapt to the commitment of `delay` updates ago, from nothing if this is the first or with `restart`."""
         self._announced.append(view.commitment)
         seen = view if len(self._announced) == 1 else view.game.under(self._announced[0])
-        self.fresh = self.config.restart or not self.learned
+        self.fresh = self.config.restart or self.policy is None
         if self.fresh:
             self.begin(seen)
         return self.adapt(seen)

@@ -77,8 +77,8 @@ def collect(
     rng = _generator(rng)
     if not isinstance(game, Game):
         return collect_from_env(game, x, follower, steps=steps, episodes=episodes, rng=rng)
-    policies = [getattr(player, "policy", player) for player in getattr(follower, "players", [follower])]
-    return rollout_of(game.under(x), policies, rng, steps=steps, episodes=episodes)
+    players = getattr(follower, "players", [follower])
+    return rollout_of(game.under(x), players, rng, steps=steps, episodes=episodes)
 
 
 def _generator(rng: Any) -> np.random.Generator:

@@ -171,8 +171,7 @@ class Experiment:
 
     def _play(self, committed: Committed, steps: int) -> Trajectories:
         """Let the follower play; its steps count as observed."""
-        policies = [player.policy for player in self.follower.players]
-        seen = rollout_of(committed, policies, self._play_rng, steps=steps)
+        seen = rollout_of(committed, self.follower.players, self._play_rng, steps=steps)
         self.record.observed_steps += seen.num_steps
         return seen
 

@@ -261,7 +261,7 @@ class _Maker:
         brief, committed = self.brief, self.game.under(solution.x)
 
         def play(where: Committed, steps: int) -> Trajectories:
-            seen = rollout_of(where, [solution.policy], play_rng, steps=steps)
+            seen = rollout_of(where, [solution], play_rng, steps=steps)
             return redact(seen, self.level, solution.policy)
 
         if self.level >= Information.CONTROLS_TRAINING:

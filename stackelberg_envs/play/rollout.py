@@ -80,7 +80,7 @@ def rollout(
 
 def rollout_of(
     committed: Committed,
-    policies: Sequence[Any],
+    players: Sequence[Any],
     rng: np.random.Generator,
     *,
     steps: int | None = None,
@@ -88,13 +88,14 @@ def rollout_of(
 ) -> Trajectories:
     """Return the play of several followers, one after the other: an equal part of the steps each, or so many episodes.
 
-    What does not divide goes to the first; see :func:`rollout`.
+    `players` are followers or their responses. What does not divide goes to the first; see :func:`rollout`.
     """
-    n = len(policies)
+    n = len(players)
     parts = []
-    for i, policy in enumerate(policies):
+    for i, player in enumerate(players):
         share = None if steps is None else steps // n + (i < steps % n)
         if share != 0:
+            policy = getattr(player, "policy", player)
             parts.append(rollout(committed, policy, rng, steps=share, episodes=episodes))
     return parts[0] if len(parts) == 1 else concatenate(parts)
 
