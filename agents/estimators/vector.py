@@ -46,7 +46,7 @@ __all__ = ["CRITICS", "TRACES", "ReplayEstimator", "Rule", "VectorEstimator", "m
 
 #: Of batched games.
 CRITICS = ("lstd", "monte_carlo", "fitted")
-TRACES = ("mean", "sampled")
+TRACES = ("expected", "sampled")
 
 #: Samples, and the coefficients of the derivatives there.
 Piece = tuple[Samples, StepCotangents]
@@ -80,7 +80,7 @@ class VectorEstimator(Stateful):
     features
         "quadratic", "local" or "network".
     trace
-        "mean" or "sampled".
+        "expected" or "sampled".
     rule
         What is made of the values.
     rng
@@ -125,7 +125,7 @@ class VectorEstimator(Stateful):
             rewards = model.follower_reward + self.temperature * model.behaviour.entropy
             follower = model.player(rewards, brief.follower_discount)
             diagnostics["follower_critic_error"] = follower.error
-        if self.rule.with_response and self.trace == "mean":
+        if self.rule.with_response and self.trace == "expected":
             pieces = self._from_expected_trace(play, model, leader, follower)
         else:
             pieces = self._from_steps(play, model, leader, follower)

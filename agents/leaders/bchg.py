@@ -160,7 +160,7 @@ class VectorBchgConfig(GradientConfig):
     features
         Of the critics: "quadratic", "local" or "network"; see :mod:`agents.estimators.state_features`.
     trace
-        "mean" replaces averages over single steps by fitted means, "sampled" is as published; see
+        "expected" replaces averages over single steps by fitted means, "sampled" is as published; see
         :mod:`agents.estimators.vector`.
     replay
         Past steps that the critic "fitted" keeps beside the present ones, whole updates.
@@ -168,7 +168,7 @@ class VectorBchgConfig(GradientConfig):
 
     critic: Literal["lstd", "monte_carlo", "fitted"] = "lstd"
     features: Literal["quadratic", "local", "network"] = "quadratic"
-    trace: Literal["mean", "sampled"] = "mean"
+    trace: Literal["expected", "sampled"] = "expected"
     replay: Natural = 4_000
 
 

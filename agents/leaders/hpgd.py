@@ -90,11 +90,11 @@ class VectorHpgdConfig(VectorBchgConfig):
     critic
         The leader's critic: "monte_carlo" as published, or another of those of `bchg`.
     trace
-        "sampled" as published, or "mean".
+        "sampled" as published, or "expected".
     """
 
     critic: Literal["lstd", "monte_carlo", "fitted"] = "monte_carlo"
-    trace: Literal["mean", "sampled"] = "sampled"
+    trace: Literal["expected", "sampled"] = "sampled"
 
 
 @register_leader("hpgd")

@@ -77,4 +77,6 @@ class VectorNaive(VectorBchg):
     def make_estimator(self) -> VectorEstimator:
         """Return the estimator of the direct term."""
         config, rule = self.config, Rule(with_response=False)
-        return make_vector_estimator(self.brief, config.critic, config.features, "mean", rule, self.rng, config.replay)
+        return make_vector_estimator(
+            self.brief, config.critic, config.features, "expected", rule, self.rng, config.replay
+        )

@@ -120,7 +120,7 @@ OTHERS = [
     ("bchg", TOY, {"trace": "sampled"}),
     ("bchg", TOY, {"replay": 10}),
     ("hpgd", BUILDING, {"prior_visits": 0.5}),
-    ("hpgd", TOY, {"trace": "mean"}),
+    ("hpgd", TOY, {"trace": "expected"}),
     ("bchg", BUILDING, {"prior_visits": -1.0}),
     ("bchg", BUILDING, {"prior_visits": 1.0}),
     ("bchg", TOY, {"features": "nonsense"}),

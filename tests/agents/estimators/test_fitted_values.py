@@ -22,7 +22,14 @@ of_seeds = pytest.mark.parametrize("seeds", [range(3), pytest.param(range(5), ma
 
 
 def estimator(game: Any, **options: Any) -> ReplayEstimator:
-    settings = {"critic": "fitted", "features": "local", "trace": "mean", "rule": Rule(), "replay": 4_000, **options}
+    settings = {
+        "critic": "fitted",
+        "features": "local",
+        "trace": "expected",
+        "rule": Rule(),
+        "replay": 4_000,
+        **options,
+    }
     return ReplayEstimator(make_brief(game, Information.REWARDS_OBSERVED), **settings, rng=np.random.default_rng(0))
 
 

@@ -39,7 +39,7 @@ def calm_building() -> Any:
 
 def estimate(game: Any, x: Array, steps: int, seed: int, **options: Any) -> tuple[Array, dict[str, float]]:
     seen = collect(game, x, game.solve(x), steps=steps, rng=seed)
-    settings = {"critic": "lstd", "features": "quadratic", "trace": "mean", "rule": Rule(), **options}
+    settings = {"critic": "lstd", "features": "quadratic", "trace": "expected", "rule": Rule(), **options}
     brief = make_brief(game, Information.REWARDS_OBSERVED)
     return make_vector_estimator(brief, **settings, rng=np.random.default_rng(0)).gradient(seen)
 
@@ -92,14 +92,14 @@ def test_cosine_rises_with_the_sample_on_the_building() -> None:
     assert many > 0.97
 
 
-def test_mean_traces_are_much_less_noisy_than_sampled_ones() -> None:
+def test_expected_traces_are_much_less_noisy_than_sampled_ones() -> None:
     game = building()
     truth = game.solve(MIDDLE).gradient
     errors = {
         trace: np.linalg.norm(estimate(game, MIDDLE, 10_000, 0, trace=trace)[0] - truth)
-        for trace in ("mean", "sampled")
+        for trace in ("expected", "sampled")
     }
-    assert errors["mean"] < 0.5 * np.linalg.norm(truth)
+    assert errors["expected"] < 0.5 * np.linalg.norm(truth)
     assert errors["sampled"] > 5.0 * np.linalg.norm(truth)
 
 
@@ -135,7 +135,7 @@ def test_play_that_is_not_finite_gives_no_step_and_says_so() -> None:
     seen = collect(game, MIDDLE, game.solve(MIDDLE), steps=1_000, rng=0)
     broken = replace(seen, next_state=np.full_like(seen.next_state, np.nan))
     brief = make_brief(game, Information.REWARDS_OBSERVED)
-    found = make_vector_estimator(brief, "lstd", "quadratic", "mean", Rule(), np.random.default_rng(0)).gradient(broken)
+    found = make_vector_estimator(brief, "lstd", "quadratic", "expected", Rule(), np.random.default_rng(0)).gradient(broken)
     assert not found[0].any()
     assert found[1] == {"skipped": 1.0}
 
