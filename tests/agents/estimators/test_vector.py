@@ -135,7 +135,8 @@ def test_play_that_is_not_finite_gives_no_step_and_says_so() -> None:
     seen = collect(game, MIDDLE, game.solve(MIDDLE), steps=1_000, rng=0)
     broken = replace(seen, next_state=np.full_like(seen.next_state, np.nan))
     brief = make_brief(game, Information.REWARDS_OBSERVED)
-    found = make_vector_estimator(brief, "lstd", "quadratic", "expected", Rule(), np.random.default_rng(0)).gradient(broken)
+    made = make_vector_estimator(brief, "lstd", "quadratic", "expected", Rule(), np.random.default_rng(0))
+    found = made.gradient(broken)
     assert not found[0].any()
     assert found[1] == {"skipped": 1.0}
 
