@@ -161,8 +161,9 @@ def told_space(space):
         return " x ".join(str(int(n)) for n in space.nvec)
     if hasattr(space, "n"):
         return str(int(space.n))
-    low, high = (sorted({f"{bound:.4g}" for bound in bounds.ravel()}, key=float) for bounds in (space.low, space.high))
-    return f"vectors of {space.shape[0]}, from {' or '.join(low)} to {' or '.join(high)}"
+    bounds = ([f"{bound:.4g}" for bound in bounds.ravel()] for bounds in (space.low, space.high))
+    low, high = (each[0] if len(set(each)) == 1 else f"({', '.join(each)})" for each in bounds)
+    return f"vectors of {space.shape[0]}, from {low} to {high}"
 
 
 def numbers(game):
