@@ -106,6 +106,13 @@ class Trajectories:
     response: Array | None = None
     whole: Any = None
 
+    @classmethod
+    def of_loop(cls, **arrays: Any) -> Trajectories:
+        """Return what a loop of the library has recorded: every field, right as it is, `whole` among them."""
+        play = object.__new__(cls)
+        vars(play).update(arrays)
+        return play
+
     def __post_init__(self) -> None:
         for name, array in _checked_play(self).items():
             object.__setattr__(self, name, array)

@@ -116,7 +116,7 @@ def _rollout_tables(
     z, a, b, u, offsets = tabular_rollout(rng, tables, response, budget, episodes or budget)
     S, K = game.shape[0], game.num_contexts
     terminated = play.continuing[z[offsets[1:] - 1]] == 0.0
-    return Trajectories(
+    return Trajectories.of_loop(
         commitment=committed.commitment,
         num_states=S,
         state=z if K == 1 else z % S,

@@ -169,9 +169,10 @@ def respond(game: Primitives, tolerance: float, start: Array | None, settle: flo
 
     `settle` is how far iterations go on before rounding is looked at: the error that they leave of a probability.
     """
-    require_at_least(tolerance, 0.0, "tolerance")
+    if type(tolerance) is not float or not tolerance >= 0.0:
+        require_at_least(tolerance, 0.0, "tolerance")
     _require_representable(game)
-    values = _start(game, start)
+    values = np.zeros(len(game.initial)) if start is None else _checked_start(game, start)
     backup, system = SoftBackup(game), None
     # A probability's error for a residual.
     gain = game.follower_discount / (1.0 - game.follower_discount)
@@ -197,8 +198,8 @@ def respond(game: Primitives, tolerance: float, start: Array | None, settle: flo
     )
 
 
-def _start(game: Primitives, start: Array | None) -> Array:
-    values = np.zeros(len(game.initial)) if start is None else np.array(start, dtype=np.float64)
+def _checked_start(game: Primitives, start: Array) -> Array:
+    values = np.array(start, dtype=np.float64)
     if values.shape != game.initial.shape:
         raise ArgumentError(f"start: expected shape {game.initial.shape}, got {values.shape}")
     if not np.isfinite(values).all():

@@ -29,6 +29,8 @@ DENSE_LIMIT = 300
 #: this: measured break-even with the Krylov solver on square grids (benchmarks/speed_oracle.py). Discounts near
 #: one do not trouble it. The band of a game with more states is not looked for: that would cost memory.
 LEAST_NARROWNESS, BAND_WORK, BAND_STATES = 4, 400_000_000, 100_000
+#: Up to this many states a block, dense LU takes less time than looking for the band.
+SMALL = 16
 KRYLOV_ITERATIONS = 2_000
 #: A run of the Krylov solver that lowers the residual by less than this factor is its last.
 LEAST_PROGRESS = 0.1
@@ -93,7 +95,7 @@ def choose(transition: Transition, num_contexts: int) -> Literal["band", "dense"
     """Return the method for a game's systems: by the size of a context's block and the width of its band."""
     Z = len(transition.successors)
     S = Z // num_contexts
-    if Z < BAND_STATES:
+    if SMALL < S and Z < BAND_STATES:
         width = sum(transition.band)
         if LEAST_NARROWNESS * width <= S and Z * width**2 <= BAND_WORK:
             return "band"
@@ -121,18 +123,21 @@ class _Dense:
         matrix.reshape(K, S * S)[:, :: S + 1] += 1.0
         # LU of each block's transpose: the transposed view is in LAPACK's own order and is not copied.
         # LAPACK is called directly: SciPy's wrappers cost as much as the solve itself at a hundred states.
-        self._factors: list[Any] = [scipy.linalg.lapack.dgetrf(block.T, overwrite_a=True)[:2] for block in matrix]
+        self._factors = list(map(_factorised, matrix))
         self._blocks = (K, S)
 
-    def solve(self, rhs: Array, tolerance: float) -> Array:
-        return self._apply(rhs, trans=1)
+    def solve(self, rhs: Array, tolerance: float, trans: Literal[0, 1] = 1) -> Array:
+        out = np.empty(self._blocks)
+        for (factor, pivots), b, solved in zip(self._factors, rhs.reshape(self._blocks), out, strict=True):
+            solved[:] = scipy.linalg.lapack.dgetrs(factor, pivots, b, trans=trans)[0]
+        return out.ravel()
 
     def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
-        return self._apply(rhs, trans=0)
+        return self.solve(rhs, tolerance, trans=0)
 
-    def _apply(self, rhs: Array, trans: Literal[0, 1]) -> Array:
-        parts = zip(self._factors, rhs.reshape(self._blocks), strict=True)
-        return np.concatenate([scipy.linalg.lapack.dgetrs(lu, pivots, b, trans=trans)[0] for (lu, pivots), b in parts])
+
+def _factorised(block: Array) -> Any:
+    return scipy.linalg.lapack.dgetrf(block.T, overwrite_a=True)[:2]
 
 
 class _Banded:
