@@ -104,7 +104,7 @@ class FittedModel(StepModel):
     play
         The present play.
     played
-        All that is kept, present play last; see :class:`agents.estimators.replay.Replay`.
+        All that is kept, present play last; see :class:`agents.estimators.replay.PastPlay`.
     spec
         The follower's actions, a box.
     features

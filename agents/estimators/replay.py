@@ -23,7 +23,7 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, OutputError
 from stackelberg_envs.games.samples import SampledCommitment, Samples
 
-__all__ = ["OwnPolicy", "Played", "Replay", "joined", "own_policy"]
+__all__ = ["OwnPolicy", "PastPlay", "Played", "joined", "own_policy"]
 
 #: Steps of differences by an action are at least this part of the largest action.
 LEAST_WIDTH = 1e-3
@@ -96,7 +96,7 @@ NUMBERS = (np.float64, np.float32, np.int64, np.int32)
 TABLE, COLUMN = stateful.Array((None, None), dtype=NUMBERS), stateful.Array((None,))
 
 
-class Replay(Stateful):
+class PastPlay(Stateful):
     """The latest play, of at most `most` steps beside the present ones; whole batches go.
 
     Parameters

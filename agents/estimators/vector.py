@@ -31,7 +31,7 @@ from agents.estimators.action_nodes import weighted_sum
 from agents.estimators.boltzmann_covariance import StepValues, step_coefficients
 from agents.estimators.fitted_values import FittedModel
 from agents.estimators.lstd_values import LstdModel
-from agents.estimators.replay import OwnPolicy, Replay, own_policy
+from agents.estimators.replay import OwnPolicy, PastPlay, own_policy
 from agents.estimators.step_model import PlayerValues, Reached, StepModel
 from agents.observing.brief import VectorBrief
 from agents.observing.trajectories import Trajectories
@@ -259,7 +259,7 @@ class ReplayEstimator(VectorEstimator):
             # Play under other commitments would be of other dynamics or rewards.
             raise ArgumentError("critic: 'fitted' is for commitments that change the leader's policy only")
         widths = brief.state_size, brief.leader_action_size, self.follower_actions.size, brief.num_contexts
-        self._replay = Replay(require_count(replay, "replay", minimum=0), widths)
+        self._replay = PastPlay(require_count(replay, "replay", minimum=0), widths)
 
     def step_model(self, play: Trajectories) -> FittedModel:
         """Return what least squares finds in play, past play included."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from agents.estimators.replay import Replay, own_policy
+from agents.estimators.replay import PastPlay, own_policy
 from agents.runs.collection import collect
 from stackelberg_envs.errors import ArgumentError
 
@@ -33,13 +33,13 @@ def test_policies_that_are_not_gaussian_are_refused() -> None:
 
 def test_replay_drops_whole_batches_and_keeps_the_present_one() -> None:
     game, x = se.make_game(LQR), np.zeros((1, 2))
-    replay = Replay(900)
+    replay = PastPlay(900)
     for seed in range(5):
         seen = collect(game, x, game.solve(x), steps=400, rng=seed)
         kept = replay.add(seen, own_policy(game.commitment, x, seen.samples))
     assert [len(played.samples) for played in kept] == [400, 400, 400]
     assert kept[-1].samples is seen.samples
-    one = Replay(0)
+    one = PastPlay(0)
     for _ in range(2):
         kept = one.add(seen, own_policy(game.commitment, x, seen.samples))
     assert len(kept) == 1
