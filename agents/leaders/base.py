@@ -31,7 +31,6 @@ __all__ = [
     "PointLeader",
     "recommendation",
     "register_leader",
-    "require_on_policy",
     "starting_point",
 ]
 
@@ -91,9 +90,7 @@ class Leader(Stateful, ABC):
         self._announced: Array | None = None
 
     @classmethod
-    def required_information(
-        cls, commitment: Commitment, config: Any, *, public_temperature: bool = True
-    ) -> Information:
+    def required_information(cls, commitment: Commitment, config: Any, public_temperature: bool = True) -> Information:
         """Return the level it works at, by what the commitment changes and by its options; by default `information`."""
         del commitment, config, public_temperature
         return cls.information
@@ -289,22 +286,7 @@ class GradientLeader(PointLeader):
 
 
 def require_on_policy(trajectories: Trajectories, announced: Array, leader: str) -> None:
-    """Raise unless play was observed under the announced commitment.
-
-    Parameters
-    ----------
-    trajectories
-        What was observed.
-    announced
-        The last commitment, the shape of x.
-    leader
-        Its name, for the message.
-
-    Raises
-    ------
-    ArgumentError
-        Play under another commitment, with the first entry that differs.
-    """
+    """Raise ArgumentError, with the first entry that differs, unless play was under the announced commitment."""
     played = np.asarray(trajectories.commitment)
     if played.shape != announced.shape:
         raise ArgumentError(
@@ -319,11 +301,11 @@ def require_on_policy(trajectories: Trajectories, announced: Array, leader: str)
         )
 
 
-def _is_same(played: Any, announced: Any) -> bool:
-    if announced is None:
+def _is_same(played: Array, announced: Array | None) -> bool:
+    """Whether a commitment is the announced one up to rounding; where none was announced, it is not."""
+    if announced is None or played.shape != np.shape(announced):
         return False
-    one, other = np.asarray(played), np.asarray(announced)
-    return one.shape == other.shape and not bool(_differ(one, other).any())
+    return not bool(_differ(played, np.asarray(announced)).any())
 
 
 def _differ(one: Array, other: Array) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from agents.estimators import BehaviourEstimate, StepCotangents, ValueEstimates,
 from agents.estimators.counts import Player
 from agents.estimators.critics import EvaluationTask
 from agents.estimators.temperature import TemperatureEstimate
-from agents.estimators.vector import Rule, VectorEstimator, make_vector_estimator
+from agents.estimators.vector import Rule, make_vector_estimator
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
 from agents.leaders.tabular import TabularGradientLeader
 from agents.observing.brief import Information, TabularBrief, VectorBrief
@@ -82,13 +82,11 @@ class TabularBchg(TabularGradientLeader):
             self.temperature_estimate = TemperatureEstimate(self.counts, brief.follower_discount)
 
     @classmethod
-    def required_information(
-        cls, commitment: Commitment, config: Any, *, public_temperature: bool = True
-    ) -> Information:
+    def required_information(cls, commitment: Commitment, config: Any, public_temperature: bool = True) -> Information:
         """Privileged truths need the response; V_F and private temperatures are estimated from rewards."""
         if config.privileged:
             return Information.RESPONSE
-        return _from_play(commitment, public_temperature)
+        return _from_play(cls.with_response, commitment, public_temperature)
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Update the estimates, then estimate dJ/dx."""
@@ -174,39 +172,38 @@ class VectorBchgConfig(GradientConfig):
 
 @register_leader("bchg")
 class VectorBchg(GradientLeader):
-    """BC-HG in batched games: critics by least squares, and a fit of what the follower plays."""
+    """BC-HG in batched games: critics by least squares, and a fit of what the follower plays.
+
+    Attributes
+    ----------
+    rule
+        What is made of the values; other estimators have another one.
+    """
 
     brief: VectorBrief
     kinds = frozenset({"batched"})
     information = Information.REWARDS_OBSERVED
     Config: ClassVar[type[Any]] = VectorBchgConfig
+    rule: ClassVar[Rule] = Rule()
     state_fields = stateful.fields(estimator=stateful.Part())
 
     def __init__(self, brief: VectorBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.estimator = self.make_estimator()
+        settings = config.critic, config.features, config.trace, self.rule, rng, config.replay
+        self.estimator = make_vector_estimator(brief, *settings)
 
     @classmethod
-    def required_information(
-        cls, commitment: Commitment, config: Any, *, public_temperature: bool = True
-    ) -> Information:
+    def required_information(cls, commitment: Commitment, config: Any, public_temperature: bool = True) -> Information:
         """V_F and private temperatures are estimated from rewards."""
         del config
-        return _from_play(commitment, public_temperature)
-
-    def make_estimator(self) -> VectorEstimator:
-        """Return the estimator of dJ/dx; other leaders replace this."""
-        config = self.config
-        return make_vector_estimator(
-            self.brief, config.critic, config.features, config.trace, Rule(), self.rng, config.replay
-        )
+        return _from_play(cls.rule.with_response, commitment, public_temperature)
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Fit the values to the play, then estimate dJ/dx."""
         return self.estimator.gradient(trajectories)
 
 
-def _from_play(commitment: Commitment, public_temperature: bool) -> Information:
-    """Return what BC-HG has to see: of configurations with a public temperature the actions alone."""
-    enough = public_temperature and not commitment.changes_play
-    return Information.ACTIONS_ONLY if enough else Information.REWARDS_OBSERVED
+def _from_play(with_response: bool, commitment: Commitment, public_temperature: bool) -> Information:
+    """Return what has to be seen: for the direct term, and in configurations with a public temperature, the actions."""
+    rewards = with_response and (commitment.changes_play or not public_temperature)
+    return Information.REWARDS_OBSERVED if rewards else Information.ACTIONS_ONLY

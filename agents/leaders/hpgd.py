@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from agents.estimators import StepCotangents, ValueEstimates, score_function
-from agents.estimators.vector import Rule, VectorEstimator, make_vector_estimator
+from agents.estimators.vector import Rule
 from agents.estimators.visit_averages import advantage_weights, follow_visits, weights_per_visit
 from agents.leaders.base import register_leader
 from agents.leaders.bchg import TabularBchg, TabularBchgConfig, VectorBchg, VectorBchgConfig
@@ -102,14 +102,8 @@ class VectorHpgd(VectorBchg):
     """HPGD in batched games: a regression on what the follower saw takes the place of averages over visits."""
 
     Config = VectorHpgdConfig
+    rule = Rule(with_control_variate=True)
     state_fields = stateful.fields()
-
-    def make_estimator(self) -> VectorEstimator:
-        """Return the estimator of dJ/dx."""
-        config, rule = self.config, Rule(with_control_variate=True)
-        return make_vector_estimator(
-            self.brief, config.critic, config.features, config.trace, rule, self.rng, config.replay
-        )
 
 
 @dataclass(frozen=True)
@@ -138,9 +132,7 @@ class HpgdOracle(TabularHpgd):
     state_fields = stateful.fields()
 
     @classmethod
-    def required_information(
-        cls, commitment: Commitment, config: Any, *, public_temperature: bool = True
-    ) -> Information:
+    def required_information(cls, commitment: Commitment, config: Any, public_temperature: bool = True) -> Information:
         """Play from chosen states, whatever the commitment changes."""
         del commitment, config, public_temperature
         return cls.information

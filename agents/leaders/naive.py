@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from agents.estimators import StepCotangents, ValueEstimates, score_function
-from agents.estimators.vector import Rule, VectorEstimator, make_vector_estimator
+from agents.estimators.vector import Rule
 from agents.leaders.base import GradientConfig, register_leader
 from agents.leaders.bchg import TabularBchg, VectorBchg
 from agents.observing.brief import Information
 from agents.observing.trajectories import Trajectories
 from agents.options import Natural
 from agents.state import stateful
-from stackelberg_envs.games.commitments.base import Commitment
 
 __all__ = ["TabularNaive", "VectorNaive", "VectorNaiveConfig"]
 
@@ -25,14 +24,6 @@ class TabularNaive(TabularBchg):
     information = Information.ACTIONS_ONLY
     with_response = False
     state_fields = stateful.fields()
-
-    @classmethod
-    def required_information(
-        cls, commitment: Commitment, config: Any, *, public_temperature: bool = True
-    ) -> Information:
-        """Actions are always enough, but for privileged truths."""
-        del commitment, public_temperature
-        return Information.RESPONSE if config.privileged else Information.ACTIONS_ONLY
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:
         """Return the coefficients of the direct term."""
@@ -56,6 +47,7 @@ class VectorNaiveConfig(GradientConfig):
     critic: Literal["lstd", "monte_carlo", "fitted"] = "lstd"
     features: Literal["quadratic", "local", "network"] = "quadratic"
     replay: Natural = 4_000
+    trace: ClassVar[str] = "expected"
 
 
 @register_leader("naive")
@@ -64,19 +56,5 @@ class VectorNaive(VectorBchg):
 
     information = Information.ACTIONS_ONLY
     Config: ClassVar[type[Any]] = VectorNaiveConfig
+    rule = Rule(with_response=False)
     state_fields = stateful.fields()
-
-    @classmethod
-    def required_information(
-        cls, commitment: Commitment, config: Any, *, public_temperature: bool = True
-    ) -> Information:
-        """Actions are always enough."""
-        del commitment, config, public_temperature
-        return Information.ACTIONS_ONLY
-
-    def make_estimator(self) -> VectorEstimator:
-        """Return the estimator of the direct term."""
-        config, rule = self.config, Rule(with_response=False)
-        return make_vector_estimator(
-            self.brief, config.critic, config.features, "expected", rule, self.rng, config.replay
-        )

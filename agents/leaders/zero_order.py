@@ -161,9 +161,7 @@ class TabularZeroOrder(ZeroOrder):
             self.theta = self._centre
 
     @classmethod
-    def required_information(
-        cls, commitment: Commitment, config: Any, *, public_temperature: bool = True
-    ) -> Information:
+    def required_information(cls, commitment: Commitment, config: Any, public_temperature: bool = True) -> Information:
         """Exact values need the game itself."""
         del commitment, public_temperature
         return Information.MODEL if config.values == "exact" else cls.information

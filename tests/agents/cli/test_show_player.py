@@ -1,5 +1,7 @@
 """The page of a leader or follower."""
 
+from dataclasses import fields
+
 import pytest
 
 from agents.cli.main import main
@@ -46,7 +48,7 @@ def test_every_option_of_every_player_is_shown_with_a_meaning(role, capsys):
     for name in registry.names():
         tables = tables_of(page(capsys, f"{role}:{name}"))
         for kind, rows in zip(registry.named(name), tables, strict=True):
-            assert list(rows) == list(kind.Config.__dataclass_fields__)
+            assert list(rows) == [item.name for item in fields(kind.Config)]
             assert set(rows) <= set(meanings_of(kind.Config)), name
             assert ":mod:" not in "".join(rows.values())
 
