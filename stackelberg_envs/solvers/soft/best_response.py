@@ -108,6 +108,8 @@ class SoftBackup:
 
     Attributes
     ----------
+    process
+        What the follower reckons with.
     operator
         The first arguments of that function.
     """
@@ -116,10 +118,10 @@ class SoftBackup:
         shape = game.follower_reward.shape
         self.q: Array = np.empty(shape)
         self.values, self.out = np.empty(shape[:2]), np.empty(shape[0])
-        self.game, believed = game, game.believed_transition
-        lists = game.follower_reward, believed.successors, believed.probabilities
-        leader, numbers = (game.leader_policy, game.continuing), (game.follower_discount, game.temperature)
-        self.operator: Operator = *lists, *leader, *numbers
+        self.game, self.process = game, game.follower_process
+        reward, believed, continuing, discount, _ = self.process
+        lists, numbers = (believed.successors, believed.probabilities), (discount, game.temperature)
+        self.operator: Operator = reward, *lists, game.leader_policy, continuing, *numbers
 
     def __call__(self, state_values: Array) -> tuple[float, float]:
         """Back up into `q`, `values` and `out`; return the largest changes and entries of `out`."""
@@ -208,8 +210,7 @@ def _checked_start(game: Primitives, start: Array) -> Array:
 
 
 def _newton_system(backup: SoftBackup) -> Resolvent:
-    game = backup.game
-    return chain(game.follower_process, game.joint_policy(backup.policy()))
+    return chain(backup.process, backup.game.joint_policy(backup.policy()))
 
 
 def _backup_rounding(game: Primitives, largest: float) -> float:
