@@ -1,8 +1,10 @@
 """The way of one leader update through the house: how many functions in how many files it enters, and in which order.
 
-Counts what a warm `Experiment.step` enters inside the two packages, with `sys.setprofile`; compiled loops count as the
-functions that call them, comprehensions as entries of their own. ``python benchmarks/trip.py`` prints a table;
-``python benchmarks/trip.py toy`` prints the functions of one row in the order in which they are first entered.
+Counts what a warm `Experiment.step` enters inside the two packages, with `sys.setprofile`; comprehensions count as
+entries of their own. Each row is counted twice: as runs are by default, where every update also finds the exact value of
+what was announced and of what is recommended, and without that (``evaluate_every=0``), from the commitment to the step of
+the optimizer. ``python benchmarks/trip.py`` prints a table; ``python benchmarks/trip.py toy`` prints the functions of one
+row in the order in which they are first entered.
 """
 
 import itertools
@@ -24,9 +26,11 @@ TRIPS = {
 STEPS = 200
 
 
-def entered(game, leader, *, warm=3):
+def entered(game, leader, *, evaluate_every=1, warm=3):
     """Return the functions that one update enters, in order: (file, name), once per entry."""
-    experiment = Experiment(ExperimentConfig(game, leader=leader, steps_per_update=STEPS))
+    experiment = Experiment(
+        ExperimentConfig(game, leader=leader, steps_per_update=STEPS, evaluate_every=evaluate_every)
+    )
     for _ in range(warm):
         experiment.step()
     calls = []
@@ -44,21 +48,28 @@ def entered(game, leader, *, warm=3):
     return calls
 
 
+def counted(calls):
+    """Return the numbers of functions, files and changes of file."""
+    functions = set(calls)
+    switches = sum(one[0] != other[0] for one, other in itertools.pairwise(calls))
+    return len(functions), len({file for file, _ in functions}), switches
+
+
 def main(rows):
     """Print the table, or the trips of some rows."""
-    print(f"{'trip':10} {'functions':>9} {'files':>6} {'calls':>6} {'changes of file':>16}   target")
+    print("| trip | functions | files | changes of file | without evaluation | target |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    root = Path(agents.__file__).parents[1]
     for row, (game, leader, functions, files) in TRIPS.items():
         if rows and row not in rows:
             continue
         calls = entered(game, leader)
-        first = list(dict.fromkeys(calls))
-        switches = sum(one[0] != other[0] for one, other in itertools.pairwise(calls))
+        bare = counted(entered(game, leader, evaluate_every=0))
         target = "" if functions is None else f"{functions} in {files}"
-        num_files = len({file for file, _ in first})
-        print(f"{row:10} {len(first):9} {num_files:6} {len(calls):6} {switches:16}   {target}")
+        whole = " | ".join(map(str, counted(calls)))
+        print(f"| {row} | {whole} | {bare[0]} in {bare[1]} | {target} |")
         if rows:
-            root = Path(agents.__file__).parents[1]
-            for file, name in first:
+            for file, name in dict.fromkeys(calls):
                 print(f"    {Path(file).relative_to(root)}: {name} ({calls.count((file, name))})")
 
 
