@@ -1,10 +1,10 @@
 """The way of one leader update through the house: how many functions in how many files it enters, and in which order.
 
 Counts what a warm `Experiment.step` enters inside the two packages, with `sys.setprofile`; comprehensions count as
-entries of their own. Each row is counted twice: as runs are by default, where every update also finds the exact value of
-what was announced and of what is recommended, and without that (``evaluate_every=0``), from the commitment to the step of
-the optimizer. ``python benchmarks/trip.py`` prints a table; ``python benchmarks/trip.py toy`` prints the functions of one
-row in the order in which they are first entered.
+entries of their own. Each row is counted twice: as runs are by default, where every update also finds the exact value
+of what was announced and of what is recommended, and without that (``evaluate_every=0``), from the commitment to the
+step of the optimizer. ``python benchmarks/trip.py`` prints a table; ``python benchmarks/trip.py toy`` prints the
+functions of one row in the order in which they are first entered.
 """
 
 import itertools

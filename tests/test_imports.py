@@ -1,12 +1,15 @@
 """Imports run one way, from room to room and without circles, and importing the package stays light."""
 
 import ast
+import importlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import stackelberg_envs
 from tests.house import ROOMS, circles, graph, modules, room_of
 
 GRAPH = graph()
@@ -80,3 +83,26 @@ def test_making_a_game_and_its_environment_needs_no_compiler():
         "print(json.dumps([m for m in ('numba', 'torch', 'matplotlib', 'scipy', 'PIL') if m in sys.modules]))"
     )
     assert fresh_import(code) == []
+
+
+PUBLIC = json.loads((Path(__file__).parent / "data" / "public_names.json").read_text(encoding="utf-8"))
+CHANGES = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in PUBLIC.items() for name in names])
+def test_a_public_name_of_the_first_layout_imports_or_the_changelog_says_what_replaces_it(module, name):
+    if not hasattr(importlib.import_module(module), name):
+        assert f"`{name}`" in CHANGES or f"`{module}.{name}`" in CHANGES
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC["stackelberg_envs"] if name.endswith("_v0")])
+def test_an_environment_is_an_attribute_and_can_be_imported_under_that_name(name):
+    code = (
+        f"import importlib, json, stackelberg_envs.{name} as first; import stackelberg_envs as se;"
+        f"same = first is se.{name} is importlib.import_module('stackelberg_envs.{name}');"
+        f"print(json.dumps([same, first.__spec__.name, len(se.registered_ids())]))"
+    )
+    same, spec, ids = fresh_import(code)
+    assert same
+    assert spec == f"stackelberg_envs.envs.{name}"
+    assert ids == len(stackelberg_envs.registered_ids())
