@@ -275,8 +275,8 @@ def own(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def ratio(values: NDArray[Any], by: NDArray[Any]) -> Array:
-    """Return values / by, and zero where `by` is not above zero."""
-    out: Array = np.zeros(np.broadcast_shapes(values.shape, by.shape))
+    """Return values / by, and zero where `by` is not above zero; what is in single precision stays so."""
+    out: Array = np.zeros(np.broadcast_shapes(values.shape, by.shape), np.result_type(values, by, np.float32))
     np.divide(values, by, out=out, where=by > 0)
     return out
 

@@ -193,3 +193,12 @@ def test_facts_are_copied_at_any_depth():
     assert len(facts["map"]) == 2
     with pytest.raises(GameError, match=r"facts: expected a dict"):
         arrays.own_facts([1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [(np.float32, np.float32), (np.float64, np.float64), (np.int64, np.float64)]
+)
+def test_a_ratio_keeps_the_precision_and_is_zero_where_nothing_divides(kind, expected):
+    found = arrays.ratio(np.array([[1, 2, 3]], kind), np.array([[2], [0]], kind))
+    np.testing.assert_array_equal(found, [[0.5, 1.0, 1.5], [0.0, 0.0, 0.0]])
+    assert found.dtype == expected
