@@ -91,18 +91,18 @@ def _draw_coat(canvas: Canvas, zone: int, corner: Point, thickness: float) -> No
 
 
 def _draw_opening(canvas: Canvas, link: int, airflow: float) -> None:
-    """Draw the opening between zone i and i + 1, as wide as the airflow; what is left is wall, with the number."""
+    """Draw the opening between zone i and i + 1, as wide as the airflow; the number is where there is more room."""
     (top, left), (other_top, other_left) = CORNERS[link], CORNERS[(link + 1) % 4]
-    width = ZONE * airflow
+    width, inside = ZONE * airflow, airflow > 0.5
     if top == other_top:
         row, column = top + ZONE / 2, min(left, other_left) + ZONE + DOORWAY / 2
         canvas.rectangle(row - width / 2, column - DOORWAY / 2, width, DOORWAY, AIR)
-        row = top + 12
+        row = row if inside else top + 12
     else:
         row, column = min(top, other_top) + ZONE + DOORWAY / 2, left + ZONE / 2
         canvas.rectangle(row - DOORWAY / 2, column - width / 2, DOORWAY, width, AIR)
-        column = left + 20
-    canvas.text(row - 5, column, f"{airflow:.2f}", INK if airflow > 0.75 else WHITE, SMALL, "middle")
+        column = column if inside else left + 20
+    canvas.text(row - 5, column, f"{airflow:.2f}", INK if inside else WHITE, SMALL, "middle")
 
 
 def _draw_unit(canvas: Canvas, unit: int, frame: Frame, power: Array | None) -> None:
