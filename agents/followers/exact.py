@@ -22,7 +22,9 @@ __all__ = ["Exact", "TaxGrid", "TaxGridConfig"]
 @register_follower("maxent_lqr")
 @register_follower("exact")
 class Exact(RestartingFollower):
-    """Plays the soft best response that ``stackelberg_envs.solve`` finds.
+    """Exact soft best response, where it is known.
+
+    Plays the soft best response that ``stackelberg_envs.solve`` finds.
 
     Attributes
     ----------
@@ -74,7 +76,9 @@ class TaxGridConfig(FollowerConfig):
 
 @register_follower("tax_grid")
 class TaxGrid(Exact):
-    """Plays the exact response of the households of tax design: the Gibbs policy of soft values on a grid of assets.
+    """Exact response in tax design, on a grid of assets.
+
+    Plays the exact response of the households of tax design: the Gibbs policy of soft values on a grid of assets.
 
     It plays at any assets, not only at those of the grid.
     """

@@ -17,7 +17,9 @@ __all__ = ["ExpectedSarsa", "expected_sarsa"]
 
 @register_follower("expected_sarsa")
 class ExpectedSarsa(TabularLearner):
-    r"""Tabular expected SARSA with the follower's entropy, on-policy.
+    r"""Learns a table of what its own play is worth.
+
+    Tabular expected SARSA with the follower's entropy, on-policy.
 
     Its fixed point, with :math:`\mu = (1 - \epsilon) \mathrm{Gibbs}(Q) + \epsilon / B` what it plays in training:
 

@@ -34,7 +34,10 @@ class HardBestResponseConfig(TabularFollowerConfig):
 
 @register_follower("hard_best_response")
 class HardBestResponse(RestartingFollower):
-    """Plans without entropy, whatever the game's temperature. It keeps nothing: `restart` changes nothing."""
+    """Exact best response without entropy.
+
+    Plans without entropy, whatever the game's temperature. It keeps nothing: `restart` changes nothing.
+    """
 
     Config = HardBestResponseConfig
     state_fields = stateful.fields()

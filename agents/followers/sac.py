@@ -143,7 +143,9 @@ class GaussianPolicy:
 
 @register_follower("sac")
 class Sac(DeepFollower):
-    """Learns two critics and a squashed normal policy, off policy (Haarnoja et al., 2018), at a fixed temperature.
+    """Soft actor-critic, with networks.
+
+    Learns two critics and a squashed normal policy, off policy (Haarnoja et al., 2018), at a fixed temperature.
 
     The slow copy of the policy plays when the
     leader watches.

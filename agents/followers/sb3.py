@@ -64,7 +64,9 @@ class Sb3Config(TabularFollowerConfig):
 
 @register_follower("sb3")
 class Sb3(RestartingFollower):
-    """Trains a network in the follower's environment; its response is the network's policy, state by state.
+    """Any fitting algorithm of stable-baselines3.
+
+    Trains a network in the follower's environment; its response is the network's policy, state by state.
 
     Algorithms with a distribution over actions respond with it, the others (DQN, TD3, DDPG) greedily. The network is
     not shown the time, so that one table describes it in a tabular game; in games of vectors the response is one of

@@ -103,7 +103,9 @@ class SoftPolicy:
 
 @register_follower("soft_dqn")
 class SoftDqn(DeepFollower):
-    """Learns Q by regression on r + gamma (1 - terminal) lambda log sum exp(Q' / lambda), off policy.
+    """Soft Q-learning with a network.
+
+    Learns Q by regression on r + gamma (1 - terminal) lambda log sum exp(Q' / lambda), off policy.
 
     Q' is the slow copy of Q, at the next state and the leader's next action. How Q is made of networks is a choice,
     :class:`DirectValues` or :class:`AfterstateValues`.

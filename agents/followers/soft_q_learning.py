@@ -23,7 +23,10 @@ NEEDED = ("state", "next_state", "leader_action", "context", "terminal")
 
 @register_follower("soft_q_learning")
 class SoftQLearning(TabularLearner):
-    """Bootstraps with the soft value of the next state and of the leader's next action, which it is shown."""
+    """Learns a table by soft Q-learning.
+
+    Bootstraps with the soft value of the next state and of the leader's next action, which it is shown.
+    """
 
     state_fields = stateful.fields()
 

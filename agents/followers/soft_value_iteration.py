@@ -35,7 +35,9 @@ class SoftValueIterationConfig(TabularFollowerConfig):
 
 @register_follower("soft_value_iteration")
 class SoftValueIteration(TableFollower):
-    """Plans in the game as it believes it to be.
+    """Exact soft best response, or so many sweeps.
+
+    Plans in the game as it believes it to be.
 
     Without `sweeps` it solves by Newton's method, beginning at its last values; with `restart` it begins anew, and ends
     at the same response. With `sweeps` it starts from a table of zeros, or from where it was at the last commitment.

@@ -41,7 +41,10 @@ class AmdConfig(GradientConfig):
 
 @register_leader("amd")
 class Amd(GradientLeader):
-    """Plans in the game itself, by sweeps, under its own last commitment; never looks at the trajectories."""
+    """Hypergradient by inner sweeps, in the game itself.
+
+    Plans in the game itself, by sweeps, under its own last commitment; never looks at the trajectories.
+    """
 
     brief: TabularBrief
     information = Information.MODEL

@@ -50,7 +50,9 @@ class TabularBchgConfig(GradientConfig):
 
 @register_leader("bchg")
 class TabularBchg(TabularGradientLeader):
-    """BC-HG with tables: counts of the follower's policy, and critics.
+    """Hypergradient by Boltzmann covariance, from play.
+
+    BC-HG with tables: counts of the follower's policy, and critics.
 
     For configurations it uses actions only. For policy or transition commitments it also evaluates the
     follower from its observed rewards, with the entropy bonus. Where the game keeps the temperature private it is
@@ -172,7 +174,9 @@ class VectorBchgConfig(GradientConfig):
 
 @register_leader("bchg")
 class VectorBchg(GradientLeader):
-    """BC-HG in batched games: critics by least squares, and a fit of what the follower plays.
+    """Hypergradient by Boltzmann covariance, from play.
+
+    BC-HG in batched games: critics by least squares, and a fit of what the follower plays.
 
     Attributes
     ----------

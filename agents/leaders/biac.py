@@ -46,7 +46,9 @@ class BiacConfig(GradientConfig):
 
 @register_leader("biac")
 class Biac(GradientLeader):
-    """Tabular Bi-AC: the critic is the fixed point of its target on all steps seen so far.
+    """Bi-level actor-critic: a game in every state.
+
+    Tabular Bi-AC: the critic is the fixed point of its target on all steps seen so far.
 
     Declared RESPONSE: the target needs the follower's policy for leader actions that were not played, too.
     """

@@ -95,7 +95,10 @@ class TabularCertaintyEquivalentConfig(SearchConfig):
 
 @register_leader("certainty_equivalent")
 class TabularCertaintyEquivalent(Leader):
-    """Plans in a model of what it has seen: counted dynamics, mean rewards, and a fit of the follower."""
+    """Plans in a model fitted to all it has seen.
+
+    Plans in a model of what it has seen: counted dynamics, mean rewards, and a fit of the follower.
+    """
 
     brief: TabularBrief
     information = Information.REWARDS_OBSERVED
@@ -252,7 +255,9 @@ class _Remembered(Field):
 
 @register_leader("certainty_equivalent")
 class VectorCertaintyEquivalent(Leader):
-    """Fits the game's public form to all play, and plans in that.
+    """Plans in a model fitted to all it has seen.
+
+    Fits the game's public form to all play, and plans in that.
 
     The game's `model_class` says what is public about its form: which numbers there are, not what they are. Fitted to
     the play under all commitments so far it gives J and dJ/dx of any commitment at no cost in follower steps.

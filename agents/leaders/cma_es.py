@@ -46,7 +46,10 @@ class CmaEsConfig(Options):
 
 @register_leader("cma_es")
 class CmaEs(BlackBoxLeader):
-    """Where the package finds that it has converged, it begins again around the best candidate."""
+    """Evolution strategy over commitments.
+
+    Where the package finds that it has converged, it begins again around the best candidate.
+    """
 
     Config = CmaEsConfig
     state_fields = stateful.fields(

@@ -90,7 +90,10 @@ class TabularExactConfig(SearchConfig):
 
 @register_leader("exact")
 class TabularExact(Exact):
-    """L-BFGS on the exact hypergradient in theta, one iterate after the other."""
+    """Ascent on the exact hypergradient: the yardstick.
+
+    L-BFGS on the exact hypergradient in theta, one iterate after the other.
+    """
 
     brief: TabularBrief
     Config = TabularExactConfig
@@ -129,7 +132,10 @@ class VectorExactConfig(BoxSearchConfig):
 
 @register_leader("exact")
 class VectorExact(Exact):
-    """L-BFGS on the exact hypergradient in the box of commitments: x itself takes the place of theta."""
+    """Ascent on the exact hypergradient: the yardstick.
+
+    L-BFGS on the exact hypergradient in the box of commitments: x itself takes the place of theta.
+    """
 
     kinds = frozenset({"batched"})
     Config = VectorExactConfig

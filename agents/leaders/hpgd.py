@@ -49,7 +49,10 @@ class TabularHpgdConfig(TabularBchgConfig):
 
 @register_leader("hpgd")
 class TabularHpgd(TabularBchg):
-    """HPGD with tables: sees what `bchg` sees, and averages over repeated visits instead of tracing."""
+    """Hypergradient from play, by averages over visits.
+
+    HPGD with tables: sees what `bchg` sees, and averages over repeated visits instead of tracing.
+    """
 
     Config = TabularHpgdConfig
     state_fields = stateful.fields()
@@ -99,7 +102,10 @@ class VectorHpgdConfig(VectorBchgConfig):
 
 @register_leader("hpgd")
 class VectorHpgd(VectorBchg):
-    """HPGD in batched games: a regression on what the follower saw takes the place of averages over visits."""
+    """Hypergradient from play, by averages over visits.
+
+    HPGD in batched games: a regression on what the follower saw takes the place of averages over visits.
+    """
 
     Config = VectorHpgdConfig
     rule = Rule(with_control_variate=True)
@@ -121,7 +127,9 @@ class HpgdOracleConfig(TabularHpgdConfig):
 
 @register_leader("hpgd_oracle")
 class HpgdOracle(TabularHpgd):
-    """HPGD that may also start the follower wherever it wants: averages and critics use extra play.
+    """HPGD with extra play from states of its choice.
+
+    HPGD that may also start the follower wherever it wants: averages and critics use extra play.
 
     Every update asks for play from uniformly drawn states under the present commitment. It fills the tables
     where the game's own starts seldom lead; the states' weights remain those of the observed play.

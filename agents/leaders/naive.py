@@ -19,7 +19,10 @@ __all__ = ["TabularNaive", "VectorNaive", "VectorNaiveConfig"]
 
 @register_leader("naive")
 class TabularNaive(TabularBchg):
-    """BC-HG without its trace: the baseline of both papers."""
+    """Policy gradient that ignores the reaction.
+
+    BC-HG without its trace: the baseline of both papers.
+    """
 
     information = Information.ACTIONS_ONLY
     with_response = False
@@ -52,7 +55,10 @@ class VectorNaiveConfig(GradientConfig):
 
 @register_leader("naive")
 class VectorNaive(VectorBchg):
-    """BC-HG without its trace, in batched games."""
+    """Policy gradient that ignores the reaction.
+
+    BC-HG without its trace, in batched games.
+    """
 
     information = Information.ACTIONS_ONLY
     Config: ClassVar[type[Any]] = VectorNaiveConfig

@@ -54,7 +54,9 @@ class PenaltyConfig(GradientConfig):
 
 @register_leader("penalty")
 class Penalty(GradientLeader):
-    """Ascends the penalised value under its own last commitment; never looks at the trajectories.
+    """Makes the follower's optimality a penalty.
+
+    Ascends the penalised value under its own last commitment; never looks at the trajectories.
 
     Declared MODEL: it solves the follower's decision process for rewards that the follower itself never has.
     """

@@ -37,7 +37,10 @@ class RandomSearchConfig(Options):
 
 @register_leader("random_search")
 class RandomSearch(BlackBoxLeader):
-    """The baseline that every search has to beat."""
+    """Random commitments, half of them near the best.
+
+    It is the baseline that every search has to beat.
+    """
 
     Config = RandomSearchConfig
     state_fields = stateful.fields()

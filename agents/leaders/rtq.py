@@ -60,7 +60,9 @@ class RtqConfig(GradientConfig):
 
 @register_leader("rtq")
 class Rtq(GradientLeader):
-    """Asks for a follower trained a random number of iterations, and corrects for the truncation.
+    """Randomly truncated soft Q-learning.
+
+    Asks for a follower trained a random number of iterations, and corrects for the truncation.
 
     The hypergradient at each of the three responses is that of the model of all play observed so far, under
     whatever commitments.

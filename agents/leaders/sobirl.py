@@ -51,7 +51,9 @@ class SobirlConfig(GradientConfig):
 
 @register_leader("sobirl")
 class Sobirl(TabularGradientLeader):
-    """Model-free SoBiRL on tables.
+    """Score of whole episodes under the response.
+
+    Model-free SoBiRL on tables.
 
     Declared RESPONSE: dV_F is the average of dQ_F under the follower's true policy, not under counts of it.
     """

@@ -60,7 +60,9 @@ class ZeroOrderConfig(GradientConfig):
 
 @register_leader("zero_order")
 class ZeroOrder(BlackBoxLeader):
-    """Sees nothing but its own returns.
+    """Differences of returns at nearby commitments.
+
+    Sees nothing but its own returns.
 
     Its estimates are unbiased for the gradient of J smoothed by the perturbation, up to the noise of the returns.
     """
@@ -142,7 +144,10 @@ class TabularZeroOrderConfig(ZeroOrderConfig):
 
 @register_leader("zero_order")
 class TabularZeroOrder(ZeroOrder):
-    """Sees nothing but its own returns, unless it is told to read exact values."""
+    """Differences of returns at nearby commitments.
+
+    Sees nothing but its own returns, unless it is told to read exact values.
+    """
 
     brief: TabularBrief
     kinds = frozenset({"tabular"})

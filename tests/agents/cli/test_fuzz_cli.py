@@ -2,8 +2,10 @@
 
 import io
 import shutil
+import sys
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
+from importlib.machinery import NamespaceLoader
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -87,11 +89,20 @@ def words(draw, commands):
     return [command, *first, *draw(given_options()), *SHORT.get(command, [])]
 
 
+def forget_folders(before):
+    """Forget the folders that were imported as if they were packages: other tests ask for modules of such names."""
+    for name in set(sys.modules) - before:
+        if isinstance(getattr(sys.modules[name].__spec__, "loader", None), NamespaceLoader):
+            del sys.modules[name]
+
+
 def check(arguments):
+    before = set(sys.modules)
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with warnings.catch_warnings(), redirect_stdout(out), redirect_stderr(err):
         warnings.simplefilter("ignore")
         code = main(arguments)
+    forget_folders(before)
     said = err.buffer.getvalue().decode()
     if code > SIGNALLED:
         raise KeyboardInterrupt  # by somebody who wants to see the end of all this, not one failure more
