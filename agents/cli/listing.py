@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from agents.cli.parser import Commands
     from agents.observing.brief import Information
+    from stackelberg_envs.faces.registration import EnvSpec
     from stackelberg_envs.games.batched import AnyGame
 
 __all__ = ["act", "add", "levels_of"]
@@ -37,7 +38,7 @@ def act(options: argparse.Namespace, console: Console) -> int:
 
     del options
     specs = [spec(name) for name in registered_ids()]
-    _print(console, "Environments", ("id", "what happens"), [(entry.id, entry.summary) for entry in specs])
+    _print(console, "Environments", ("id", "what happens"), [(entry.id, _without_name(entry)) for entry in specs])
 
     games = [entry.make() for entry in specs]
     leaders, used = [], set()
@@ -63,6 +64,14 @@ def levels_of(name: str, games: Iterable[AnyGame]) -> list[Information]:
 
     on = [(kind, game.commitment) for kind in LEADERS.named(name) for game in games if game.kind in kind.kinds]
     return sorted({kind.required_information(commitment, kind.Config()) for kind, commitment in on})
+
+
+def _without_name(entry: EnvSpec) -> str:
+    """Return the summary of an environment without the name before its colon, which the id says already."""
+    name, _, rest = entry.summary.partition(": ")
+    letters = "".join(filter(str.isalnum, name)).lower()
+    stem = entry.id.rpartition("/")[2].rpartition("-v")[0].lower()
+    return rest[:1].upper() + rest[1:] if rest and letters.startswith(stem) else entry.summary
 
 
 def _print(console: Console, title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
