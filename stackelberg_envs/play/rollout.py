@@ -117,7 +117,7 @@ def _rollout_tables(
     S, K = game.shape[0], game.num_contexts
     terminated = play.continuing[z[offsets[1:] - 1]] == 0.0
     return Trajectories.of_loop(
-        commitment=committed.commitment,
+        commitment=committed.commitment.copy(),  # what an observer does to its own is not done to the game's
         num_states=S,
         state=z if K == 1 else z % S,
         leader_action=a,
@@ -308,7 +308,7 @@ def _rollout_vectors(
         # Episodes that end early leave steps over; as many more as their mean length suggests are begun.
         left = 0 if steps is None else max(0, steps - done_steps)
         missing = -(-left * done_episodes // done_steps)
-    seen = _joined(committed.commitment, batches, steps)
+    seen = _joined(committed.commitment.copy(), batches, steps)
     return seen if game.observe_rewards else seen.without("follower_reward")
 
 

@@ -48,7 +48,8 @@ class Joint(Commitment):
                 raise GameError(f"Joint: expected at most one part that sets the {name}, got several")
         self.changes = frozenset[str]().union(*(part.changes for part in parts))
         self.parametrisation = first.parametrisation
-        self.always_fits = all(part.always_fits for part in parts)
+        # A subclass with another effect has said nothing of it.
+        self.always_fits = type(self).effect is Joint.effect and all(part.always_fits for part in parts)
 
     def check(self, x: ArrayLike) -> Array:
         """Check by the first part's rule."""

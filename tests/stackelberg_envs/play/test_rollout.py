@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import stackelberg_envs as se
 from stackelberg_envs import jit
 from stackelberg_envs.envs import random_tabular_v0
-from stackelberg_envs.play.rollout import GameTables, tabular_rollout
+from stackelberg_envs.play.rollout import GameTables, rollout, tabular_rollout
 
 #: Each statistical test below rejects a correct sampler once in 10^5 seeds; the seeds are fixed.
 FALSE_ALARM = 1e-5
@@ -152,3 +153,13 @@ def test_rollouts_in_slices_are_those_in_one(monkeypatch, game, response):
             monkeypatch.setattr(jit, "SLICE", size)
             for one, other in zip(play(steps, episodes), whole, strict=True):
                 np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["stackelberg/DiscreteToy-v0", "stackelberg/BilevelLqr-v0"])
+def test_whoever_changes_what_it_observed_does_not_change_the_game(name):
+    game = se.make_game(name)
+    committed = game.under(game.commitment.project(np.full(game.commitment.shape, 0.5)))
+    before = committed.commitment.copy()
+    seen = rollout(committed, se.solve(game, before).response, np.random.default_rng(0), steps=20)
+    seen.commitment[...] = 0.0
+    np.testing.assert_array_equal(committed.commitment, before)
