@@ -109,6 +109,7 @@ def _rollout_tables(
     steps: int | None = None,
     episodes: int | None = None,
 ) -> Trajectories:
+    _require_one(steps, episodes)
     game, play = committed.game, committed.primitives
     response = checked_response(policy, play.leader_reward.shape)
     budget = (episodes or 0) * game.horizon if steps is None else steps
@@ -130,6 +131,14 @@ def _rollout_tables(
         context=np.zeros(len(offsets) - 1, dtype=np.int32) if K == 1 else z[offsets[:-1]] // S,
         whole=terminated | (np.diff(offsets) >= game.horizon),
     )
+
+
+def _require_one(steps: int | None, episodes: int | None) -> None:
+    """Raise unless play is to have so many steps or so many episodes, one of the two and at least 1."""
+    if (steps is None) == (episodes is None):
+        raise ArgumentError(f"rollout: expected either steps or episodes, got steps={steps}, episodes={episodes}")
+    if (steps if episodes is None else episodes) < 1:  # type: ignore[operator]
+        raise ArgumentError(f"rollout: expected at least 1 of them, got steps={steps}, episodes={episodes}")
 
 
 def checked_response(policy: Any, shape: tuple[int, ...]) -> Array:
@@ -297,6 +306,7 @@ def _rollout_vectors(
     steps: int | None = None,
     episodes: int | None = None,
 ) -> Trajectories:
+    _require_one(steps, episodes)
     game, policy = committed.game, sampling_policy(policy)
     batches: list[_Batch] = []
     missing = episodes if steps is None else -(-steps // game.horizon)

@@ -7,6 +7,7 @@ from scipy import stats
 import stackelberg_envs as se
 from stackelberg_envs import jit
 from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.play.rollout import GameTables, rollout, tabular_rollout
 
 #: Each statistical test below rejects a correct sampler once in 10^5 seeds; the seeds are fixed.
@@ -163,3 +164,12 @@ def test_whoever_changes_what_it_observed_does_not_change_the_game(name):
     seen = rollout(committed, se.solve(game, before).response, np.random.default_rng(0), steps=20)
     seen.commitment[...] = 0.0
     np.testing.assert_array_equal(committed.commitment, before)
+
+
+@pytest.mark.parametrize("name", ["stackelberg/DiscreteToy-v0", "stackelberg/BilevelLqr-v0"])
+@pytest.mark.parametrize("budget", [{}, {"steps": 5, "episodes": 2}, {"steps": 0}, {"episodes": -1}])
+def test_a_rollout_has_so_many_steps_or_so_many_episodes(name, budget):
+    game = se.make_game(name)
+    x = game.commitment.project(np.full(game.commitment.shape, 0.5))
+    with pytest.raises(ArgumentError, match="rollout: expected"):
+        rollout(game.under(x), se.solve(game, x).response, np.random.default_rng(0), **budget)
