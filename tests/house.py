@@ -24,6 +24,7 @@ ROOMS = {
         "followers",
         "runs",
         "pictures",
+        "benchmark",
         "cli",
     ),
 }

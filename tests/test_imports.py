@@ -56,7 +56,20 @@ def fresh_import(code):
 
 
 def test_importing_loads_no_heavy_package():
-    heavy = ("numba", "torch", "matplotlib", "scipy", "pygame", "supersuit", "pandas", "PIL")
+    heavy = (
+        "numba",
+        "torch",
+        "matplotlib",
+        "scipy",
+        "pygame",
+        "supersuit",
+        "pandas",
+        "PIL",
+        "joblib",
+        "duckdb",
+        "plotly",
+        "optuna",
+    )
     code = f"import stackelberg_envs, sys, json; print(json.dumps([m for m in {heavy} if m in sys.modules]))"
     assert fresh_import(code) == []
 
