@@ -127,6 +127,8 @@ class LinearQuadratic:
         A, shape (W, W).
     gain
         K, shape (A, W).
+    drift
+        M = A + C K, what the follower expects of the next state before it sees a; shape (W, W).
     leader_noise
         Covariance of the leader's action around K s, shape (A, A).
     discount, temperature
@@ -136,14 +138,10 @@ class LinearQuadratic:
     numbers: LinearNumbers
     dynamics: Array
     gain: Array
+    drift: Array
     leader_noise: Array
     discount: float
     temperature: float
-
-    @property
-    def drift(self) -> Array:
-        """M = A + C K, what the follower expects of the next state before it sees a; shape (W, W)."""
-        return self.dynamics + self.numbers.leader_input @ self.gain
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,10 +224,6 @@ class LinearForm:
     def sizes(self) -> tuple[int, int, int]:
         """(W, A, B)."""
         return self.basis.shape[-1], self.gains.shape[1], self.follower_action_size
-
-    def dynamics(self, weights: Array, x: Array) -> Array:
-        """Return A(x), shape (W, W)."""
-        return affine(np.tensordot(weights, self.basis, 1), x)
 
     def gain(self, x: Array) -> Array:
         """Return K(x), shape (A, W)."""
@@ -355,8 +349,10 @@ class LinearProblem:
     def under(self, x: Array) -> LinearQuadratic:
         """Return the game that a commitment makes of it."""
         form, numbers = self.form, self.numbers
-        dynamics, gain = form.dynamics(numbers.weights, x), form.gain(x)
-        return LinearQuadratic(numbers, dynamics, gain, form.leader_noise, self.follower_discount, self.temperature)
+        dynamics, gain = affine(np.tensordot(numbers.weights, form.basis, 1), x), affine(form.gains, x)
+        drift = dynamics + numbers.leader_input @ gain
+        private = self.follower_discount, self.temperature
+        return LinearQuadratic(numbers, dynamics, gain, drift, form.leader_noise, *private)
 
 
 # --- policies ---------------------------------------------------------------------------------------------

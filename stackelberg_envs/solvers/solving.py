@@ -55,23 +55,24 @@ def solve(game: Any, x: ArrayLike, **options: Any) -> Any:
 
 @solve.register
 def _(game: TabularGame, x: ArrayLike, **options: Any) -> TabularSolution:
-    _require_known(options, solve_tabular, game.name)
+    if options:
+        _require_known(options, solve_tabular, game.name)
     return solve_tabular(game, x, **options)
 
 
 @solve.register
 def _(game: BatchedGame, x: ArrayLike, **options: Any) -> Any:
     own: Callable[..., Any] = game.solve
-    _require_known(options, own, game.name)
+    if options:
+        _require_known(options, own, game.name)
     return own(game.commitment.check(x), **options)
 
 
 def _require_known(options: dict[str, Any], solver: Callable[..., Any], name: str) -> None:
     """Raise unless the solver has these options."""
-    if options:
-        kinds = inspect.signature(solver).parameters
-        unknown = [option for option in options if option not in kinds]
-        known = [option for option, parameter in kinds.items() if parameter.kind is parameter.KEYWORD_ONLY]
-        if unknown and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in kinds.values()):
-            expected = f"options among {', '.join(known)}" if known else "no options of its solver"
-            raise ArgumentError(f"{name}: expected {expected}, got {', '.join(unknown)}")
+    kinds = inspect.signature(solver).parameters
+    unknown = [option for option in options if option not in kinds]
+    known = [option for option, parameter in kinds.items() if parameter.kind is parameter.KEYWORD_ONLY]
+    if unknown and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in kinds.values()):
+        expected = f"options among {', '.join(known)}" if known else "no options of its solver"
+        raise ArgumentError(f"{name}: expected {expected}, got {', '.join(unknown)}")

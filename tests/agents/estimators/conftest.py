@@ -9,8 +9,8 @@ from agents.estimators import StepValues
 from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
-from stackelberg_envs.solvers.linear_quadratic.closed_loop import discounted_sum
-from stackelberg_envs.solvers.linear_quadratic.loop_value import bump_rewards
+from stackelberg_envs.solvers.linear_quadratic.riccati import discounted_sum
+from stackelberg_envs.solvers.linear_quadratic.solution import bump_rewards
 
 
 def _form(matrix: Array, left: Array, right: Array | None = None) -> Array:

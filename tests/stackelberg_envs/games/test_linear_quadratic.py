@@ -36,10 +36,10 @@ def test_building_dynamics_are_those_of_the_story():
         expected[i, j], expected[j, i] = base[i, j] * aa[link], base[j, i] * aa[link]
     for i in range(4):
         expected[i, i] = base[i, i] + effect[i] * (1 - il[i]) - expected[i, (i + 1) % 4] - expected[i, (i - 1) % 4]
-    found = BUILDING.form.dynamics(BUILDING.numbers.weights, np.concatenate([il, aa]))
+    found = BUILDING.problem.under(np.concatenate([il, aa])).dynamics
     np.testing.assert_allclose(found, expected, atol=1e-15)
     # The rows of a building without insulation losses keep an even temperature even.
-    even = BUILDING.form.dynamics(BUILDING.numbers.weights, np.concatenate([np.ones(4), aa]))
+    even = BUILDING.problem.under(np.concatenate([np.ones(4), aa])).dynamics
     np.testing.assert_allclose(even.sum(axis=1), 1.0)
 
 
@@ -59,7 +59,7 @@ def test_building_step_pays_both_for_the_state_before_it():
     made = BUILDING.step(np.random.default_rng(0), x, s, ONE, np.zeros((1, 0)), b)
     assert made.leader_reward[0] == pytest.approx(-np.var(s[0]) - 0.5 * (3600 + 4900) - 0.1 * (x @ x))
     assert made.follower_reward[0] == pytest.approx(-(8 + 4 + 45 + 96) - 0.01 * (3600 + 4900))
-    expected = BUILDING.form.dynamics(BUILDING.numbers.weights, x) @ s[0] + BUILDING.numbers.follower_input @ b[0]
+    expected = BUILDING.problem.under(x).dynamics @ s[0] + BUILDING.numbers.follower_input @ b[0]
     np.testing.assert_allclose(made.next_state[0], np.clip(expected, -30, 30), atol=0.1)
     assert made.next_state[0, 1] == 30  # 0.6 times 60 and a little more: states are clipped, actions are not
     assert not made.terminated.any()
@@ -208,7 +208,7 @@ def test_effects_at_samples_are_log_densities(game):
         np.testing.assert_allclose(effect.leader_policy, expected)
         assert effect.transition is None and effect.leader_reward is None and effect.follower_reward is None
     else:
-        move = samples.state @ game.form.dynamics(game.numbers.weights, x).T
+        move = samples.state @ game.problem.under(x).dynamics.T
         left = samples.next_state - move - samples.follower_action @ game.numbers.follower_input.T
         np.testing.assert_allclose(effect.transition, multivariate_normal(np.zeros(4), 0.0004 * np.eye(4)).logpdf(left))
         np.testing.assert_allclose(effect.leader_reward, -0.1 * x @ x)

@@ -9,10 +9,19 @@ from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import CommitmentError, InstabilityError
 from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, LinearProblem, QuadraticReward
 from stackelberg_envs.play.rollout import rollout
-from stackelberg_envs.solvers.linear_quadratic.closed_loop import closed_loop, discounted_sum
-from stackelberg_envs.solvers.linear_quadratic.loop_value import BumpValue, QuadraticValue, bump_rewards
-from stackelberg_envs.solvers.linear_quadratic.riccati import linear_best_response, riccati
-from stackelberg_envs.solvers.linear_quadratic.solution import solve_linear, solve_problem
+from stackelberg_envs.solvers.linear_quadratic.riccati import (
+    closed_loop,
+    discounted_sum,
+    linear_best_response,
+    riccati,
+)
+from stackelberg_envs.solvers.linear_quadratic.solution import (
+    BumpValue,
+    QuadraticValue,
+    bump_rewards,
+    solve_linear,
+    solve_problem,
+)
 from tests.games import BUILDING, LQR
 
 MIDDLE = np.full(8, 0.5)
