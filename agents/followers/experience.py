@@ -15,13 +15,7 @@ from agents.state.tree import check_like
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import OutputError
 from stackelberg_envs.games.actions import checked_actions
-from stackelberg_envs.games.batched import (
-    BatchedGame,
-    FollowerPolicy,
-    begin_states,
-    draw_leader_actions,
-    make_step,
-)
+from stackelberg_envs.games.batched import BatchedGame, FollowerPolicy, call_game
 
 __all__ = ["Copies", "Floats", "Inputs", "Replay", "Rows", "root_mean_square"]
 
@@ -217,7 +211,7 @@ class Copies(Stateful):
 
     def announce(self, game: BatchedGame, x: Array, rng: np.random.Generator) -> None:
         """Go on under another commitment: the leader's next actions are drawn from it."""
-        self.leader_actions = draw_leader_actions(game, rng, x, self.states, self.contexts)
+        self.leader_actions = call_game(game, "leader_actions", rng, x, self.states, self.contexts)
 
     def step(self, game: BatchedGame, x: Array, policy: FollowerPolicy, rng: np.random.Generator) -> Rows:
         """Make one step in each copy and return the transitions, arrays of shape (n, ...)."""
@@ -225,8 +219,8 @@ class Copies(Stateful):
         b = checked_actions(
             policy.sample(rng, z, a, k), self.count, game.played_bounds, "follower: what its policy draws"
         )
-        made = make_step(game, rng, x, z, k, a, b)
-        following = draw_leader_actions(game, rng, x, made.next_state, k)
+        made = call_game(game, "step", rng, x, z, k, a, b)
+        following = call_game(game, "leader_actions", rng, x, made.next_state, k)
         rows: Rows = {"state": z, "leader_action": a, "context": k, "action": b, "reward": made.follower_reward}
         rows |= {"next_state": made.next_state, "next_leader_action": following, "terminated": made.terminated}
         self.clocks = self.clocks + 1
@@ -239,7 +233,7 @@ class Copies(Stateful):
     def _begin_anew(self, game: BatchedGame, x: Array, over: NDArray[np.bool_], rng: np.random.Generator) -> None:
         n = int(over.sum())
         k, z = _begin(game, n, rng)
-        a = draw_leader_actions(game, rng, x, z, k)
+        a = call_game(game, "leader_actions", rng, x, z, k)
         self.clocks[over] = 0
         # New arrays, because the recorded transitions hold the old ones.
         self.contexts, self.states, self.leader_actions = (
@@ -251,7 +245,7 @@ def _begin(game: BatchedGame, n: int, rng: np.random.Generator) -> tuple[IntArra
     K = game.num_contexts
     drawn = rng.choice(K, size=n, p=game.context_probabilities) if K > 1 else np.zeros(n)
     contexts = drawn.astype(np.int32)
-    return contexts, begin_states(game, rng, contexts)
+    return contexts, call_game(game, "initial_states", rng, contexts)
 
 
 def _replaced(old: NDArray[Any], where: NDArray[np.bool_], new: NDArray[Any]) -> NDArray[Any]:

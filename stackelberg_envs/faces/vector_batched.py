@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.faces.vector_base import FollowerVectorEnv, Step, masked
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions
-from stackelberg_envs.games.batched import begin_states, draw_leader_actions, make_step
+from stackelberg_envs.games.batched import call_game
 from stackelberg_envs.play.simulators import record
 from stackelberg_envs.play.vector import draw_contexts
 
@@ -71,9 +71,8 @@ class BatchedVectorEnv(FollowerVectorEnv):
         leader_rewards, follower_rewards, terminated = np.zeros(n), np.zeros(n), np.zeros(n, np.bool_)
         if moves.any():
             rows: Any = slice(None) if moves.all() else moves
-            made = make_step(
-                self.game, self.np_random, self._x, self._states[rows], self._contexts[rows], shown[rows], actions[rows]
-            )
+            given = self._states[rows], self._contexts[rows], shown[rows], actions[rows]
+            made = call_game(self.game, "step", self.np_random, self._x, *given)
             self._states[rows] = made.next_state
             leader_rewards[rows], follower_rewards[rows] = made.leader_reward, made.follower_reward
             terminated[rows] = made.terminated
@@ -85,11 +84,11 @@ class BatchedVectorEnv(FollowerVectorEnv):
         if count:
             self._contexts = self._contexts.copy()
             self._contexts[begins] = draw_contexts(self.game, self.np_random, count)
-            self._states[begins] = begin_states(self.game, self.np_random, self._contexts[begins])
+            self._states[begins] = call_game(self.game, "initial_states", self.np_random, self._contexts[begins])
 
     def _draw_leader_actions(self, terminated: Mask) -> Array:
         """Draw the actions shown next; none where nothing follows."""
-        drawn = draw_leader_actions(self.game, self.np_random, self._x, self._states, self._contexts)
+        drawn = call_game(self.game, "leader_actions", self.np_random, self._x, self._states, self._contexts)
         return _hidden(drawn, terminated) if terminated.any() else drawn
 
     def _observe(self) -> None:

@@ -65,13 +65,15 @@ def checked_actions(actions: Any, n: int, bounds: Bounds, name: str) -> Actions:
     """
     low, high = bounds
     kinds = "iu" if low.dtype.kind == "i" else "fiu"
-    array = _as_array(actions)
+    array = actions if type(actions) is np.ndarray else _as_array(actions)
     # One number an action may come without its own axis.
     if array.shape != (n, low.size) and not (array.shape == (n,) and low.size == 1):
         raise ActionError(f"{name}: expected shape {(n, low.size)}, got {_shown(actions, array)}")
     if array.dtype.kind not in kinds:
         raise ActionError(f"{name}: expected {'integers' if kinds == 'iu' else 'numbers'}, got {array.dtype}")
     array = array.reshape(n, low.size).astype(low.dtype)
+    if ((array >= low) & (array <= high) & np.isfinite(array)).all():
+        return array
     legal = _legal(array, low, high)
     if not legal.all():
         where = first_index(~legal)

@@ -13,7 +13,7 @@ import importlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,16 +37,15 @@ __all__ = [
     "FollowerPolicy",
     "ModelClass",
     "SampledSolution",
-    "begin_states",
     "call_game",
-    "draw_leader_actions",
-    "make_step",
     "what_was_given",
 ]
 
 
 #: Names of what a game's functions are given, after the generator.
 CALLED = ("x", "states", "contexts", "leader_actions", "follower_actions")
+#: Functions that draw rows -> which of the game's `sizes` a row has.
+DRAWN = {"initial_states": 0, "leader_actions": 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,58 +301,55 @@ class BatchedGame(ABC):
         return replace(self, **changes)
 
 
-def begin_states(game: BatchedGame, rng: np.random.Generator, contexts: IntArray) -> Array:
-    """Return initial states that a game has drawn, checked: float64 of shape (n, W), finite.
+@overload
+def call_game(
+    game: BatchedGame, name: Literal["initial_states", "leader_actions"], rng: np.random.Generator, *arguments: Any
+) -> Array: ...
+@overload
+def call_game(game: BatchedGame, name: Literal["step"], rng: np.random.Generator, *arguments: Any) -> BatchStep: ...
+def call_game(game: BatchedGame, name: str, rng: np.random.Generator, *arguments: Any) -> Any:
+    """Return what one of a game's functions returns, checked: its arrays are what the game promises, and finite.
+
+    Parameters
+    ----------
+    game
+        The game.
+    name
+        "initial_states", "leader_actions" or "step".
+    rng, *arguments
+        What the function takes.
 
     Raises
     ------
     GameError
-        The game's function raised an error, or returned something else.
+        The function raised an error, or returned something else; the message says what it was given.
     """
-    return _rows(
-        game, "initial_states", call_game(game, "initial_states", rng, contexts), (len(contexts), game.sizes[0])
-    )
-
-
-def draw_leader_actions(
-    game: BatchedGame, rng: np.random.Generator, x: Array, states: Array, contexts: IntArray
-) -> Array:
-    """Return the leader's actions that a game has drawn, checked: float64 of shape (n, A), finite; see begin_states."""
-    shape = (len(states), game.sizes[1])
-    return _rows(game, "leader_actions", call_game(game, "leader_actions", rng, x, states, contexts), shape)
-
-
-def make_step(
-    game: BatchedGame,
-    rng: np.random.Generator,
-    x: Array,
-    states: Array,
-    contexts: IntArray,
-    leader_actions: Array,
-    follower_actions: Actions,
-) -> BatchStep:
-    """Return a game's step of n copies, checked; see begin_states."""
-    made = call_game(game, "step", rng, x, states, contexts, leader_actions, follower_actions)
-    if not isinstance(made, BatchStep):
-        raise GameError(f"{game.name}: expected its step to return a BatchStep, got {type(made).__name__}")
-    n = len(states)
-    _rows(game, "step: next_state", made.next_state, (n, states.shape[1]))
-    _rows(game, "step: leader_reward", made.leader_reward, (n,))
-    _rows(game, "step: follower_reward", made.follower_reward, (n,))
-    over: Any = made.terminated
-    if type(over) is not np.ndarray or over.shape != (n,) or over.dtype != np.bool_:
-        raise GameError(f"{game.name}: step: terminated: expected bool of shape {(n,)}, got {_seen(over)}")
-    return made
-
-
-def call_game(game: BatchedGame, name: str, rng: np.random.Generator, *arguments: Any) -> Any:
-    """Return what a game's function returns, unchecked; an error inside it says what it was given."""
     try:
-        return getattr(game, name)(rng, *arguments)
+        made = getattr(game, name)(rng, *arguments)
     except StackelbergError:
         raise
     except MISTAKES as exc:
         raise GameError(f"{game.name}: its {name} {what_was_given(exc, arguments)}") from exc
+    n = len(arguments[-1])
+    parts: list[tuple[str, Any, tuple[int, ...]]]
+    if name in DRAWN:
+        parts = [(name, made, (n, game.sizes[DRAWN[name]]))]
+    elif isinstance(made, BatchStep):
+        rewards = made.leader_reward, made.follower_reward
+        parts = [("step: next_state", made.next_state, arguments[1].shape)]
+        parts += [("step: leader_reward", rewards[0], (n,)), ("step: follower_reward", rewards[1], (n,))]
+        over: Any = made.terminated
+        if type(over) is not np.ndarray or over.shape != (n,) or over.dtype != np.bool_:
+            raise GameError(f"{game.name}: step: terminated: expected bool of shape {(n,)}, got {_seen(over)}")
+    else:
+        raise GameError(f"{game.name}: expected its step to return a BatchStep, got {type(made).__name__}")
+    for what, array, shape in parts:
+        if type(array) is not np.ndarray or array.shape != shape or array.dtype != np.float64:
+            raise GameError(f"{game.name}: {what}: expected float64 of shape {shape}, got {_seen(array)}")
+        if not np.isfinite(array).all():
+            where = first_index(~np.isfinite(array))
+            raise GameError(f"{game.name}: {what}: expected finite numbers, got {array[where]} at index {where}")
+    return made
 
 
 def what_was_given(error: Exception, arguments: tuple[Any, ...]) -> str:
@@ -363,15 +359,6 @@ def what_was_given(error: Exception, arguments: tuple[Any, ...]) -> str:
     actions = arguments[-1] if len(arguments) == len(CALLED) else np.zeros((0, 0))
     advice = "; follower_actions[:, 0] has one number a copy" if actions.shape[1] == 1 else ""
     return f"raised {type(error).__name__}: {error}; it was given {given}{advice}"
-
-
-def _rows(game: BatchedGame, what: str, array: Any, shape: tuple[int, ...]) -> Array:
-    if type(array) is not np.ndarray or array.shape != shape or array.dtype != np.float64:
-        raise GameError(f"{game.name}: {what}: expected float64 of shape {shape}, got {_seen(array)}")
-    if not np.isfinite(array).all():
-        where = first_index(~np.isfinite(array))
-        raise GameError(f"{game.name}: {what}: expected finite numbers, got {array[where]} at index {where}")
-    return array
 
 
 def _seen(value: Any) -> str:

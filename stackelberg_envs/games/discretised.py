@@ -32,7 +32,7 @@ from stackelberg_envs.arrays import (
 )
 from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games.actions import action_bounds
-from stackelberg_envs.games.batched import BatchedGame, BatchStep, begin_states, draw_leader_actions, make_step
+from stackelberg_envs.games.batched import BatchedGame, BatchStep, call_game
 from stackelberg_envs.games.commitments.base import Commitment, Effect
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.trajectories import Samples
@@ -251,7 +251,7 @@ class GridCommitment(Commitment):
 
     def _step(self, rng: np.random.Generator, x: Array, k: int, rows: NDArray[np.int64]) -> BatchStep:
         states, leader, follower = self._parts(rows)
-        return make_step(self.game, rng, x, states, np.full(len(rows), k, np.int32), leader, follower)
+        return call_game(self.game, "step", rng, x, states, np.full(len(rows), k, np.int32), leader, follower)
 
     def _gathered(self, index: NDArray[Any], weight: Array) -> tuple[NDArray[Any], Array]:
         """Return the lists, as rows over all states where that is shorter."""
@@ -303,11 +303,9 @@ class GridCommitment(Commitment):
         rows = len(self.grid.points) * len(self._leader_points) * len(self.actions)
         some = np.unique(np.linspace(0, rows - 1, 2_000).astype(np.int64))
         rng = np.random.default_rng(self.seed)
-        return bool(
-            make_step(
-                self.game, rng, x, self._parts(some)[0], np.zeros(len(some), np.int32), *self._parts(some)[1:]
-            ).terminated.any()
-        )
+        states, leader, follower = self._parts(some)
+        contexts = np.zeros(len(some), np.int32)
+        return bool(call_game(self.game, "step", rng, x, states, contexts, leader, follower).terminated.any())
 
     def _leader_policy(self, x: Array) -> Array | None:
         """Return f(a | s), shape (S, A), by draws that are shared among the corners around them."""
@@ -316,7 +314,7 @@ class GridCommitment(Commitment):
         S, A = len(self.grid.points), len(self._leader_points)
         rng = np.random.default_rng((self.seed, S))
         states = np.repeat(self.grid.points, LEADER_SAMPLES, axis=0)
-        drawn = draw_leader_actions(self.game, rng, x, states, np.zeros(len(states), np.int32))
+        drawn = call_game(self.game, "leader_actions", rng, x, states, np.zeros(len(states), np.int32))
         index, weight = self.leader.corners(drawn)
         cells = index.reshape(S, -1) + A * np.arange(S)[:, None]
         flat: Array = np.bincount(cells.ravel(), weight.ravel() / LEADER_SAMPLES, minlength=S * A).astype(np.float64)
@@ -423,7 +421,7 @@ def _initial(game: BatchedGame, grid: _Grid, n: int, S: int, seed: int) -> Array
     """Return the initial distribution, shape ([K,] S), by draws that are shared among the corners around them."""
     out = np.zeros((game.num_contexts, S))
     for k in range(game.num_contexts):
-        drawn = begin_states(game, np.random.default_rng((seed, k)), np.full(n, k, np.int32))
+        drawn = call_game(game, "initial_states", np.random.default_rng((seed, k)), np.full(n, k, np.int32))
         index, weight = grid.corners(drawn)
         out[k] = np.bincount(index.ravel(), weight.ravel() / n, minlength=S)
     return out if game.num_contexts > 1 else out[0]

@@ -127,12 +127,13 @@ class LinearQuadraticGame(BatchedGame):
     def initial_states(self, rng: np.random.Generator, contexts: IntArray) -> Array:
         """Draw Gaussian initial states, shape (n, W)."""
         mean, factor = self.numbers.initial_mean, self._factors[0]
-        return self._clipped(mean + rng.standard_normal((len(contexts), len(mean))) @ factor.T)
+        states: Array = mean + rng.standard_normal((len(contexts), len(mean))) @ factor.T
+        return states if self.state_bound == np.inf else np.clip(states, -self.state_bound, self.state_bound)
 
     def leader_actions(self, rng: np.random.Generator, x: Array, states: Array, contexts: IntArray) -> Array:
         """Draw a ~ N(K(x) s, leader_noise), shape (n, A)."""
         del contexts
-        A = self.form.sizes[1]
+        A = self.form.gains.shape[1]
         if not A:
             return np.zeros((len(states), 0))
         return states @ self.form.gain(x).T + rng.standard_normal((len(states), A)) @ self._factors[2].T
@@ -156,7 +157,9 @@ class LinearQuadraticGame(BatchedGame):
             following = following + rng.standard_normal(states.shape) @ self._factors[1].T
         paid = -quadratic_form(numbers.state_cost, states) - quadratic_form(numbers.action_cost, follower_actions)
         leader = self.reward.at(states, follower_actions) - self.form.price * float(np.sum(x * x))
-        return BatchStep(self._clipped(following), leader, paid, np.zeros(len(states), np.bool_))
+        if self.state_bound < np.inf:
+            following = np.clip(following, -self.state_bound, self.state_bound)
+        return BatchStep(following, leader, paid, np.zeros(len(states), np.bool_))
 
     def replace(self, **changes: Any) -> LinearQuadraticGame:
         """Return the same game with some arguments changed; it is checked again.
@@ -187,9 +190,6 @@ class LinearQuadraticGame(BatchedGame):
         """Square roots of the covariances of initial state, process and leader's action."""
         numbers = self.numbers
         return _root(numbers.initial_covariance), _root(numbers.noise), _root(self.form.leader_noise)
-
-    def _clipped(self, states: Array) -> Array:
-        return states if self.state_bound == np.inf else np.clip(states, -self.state_bound, self.state_bound)
 
 
 def _box(bound: float, size: int) -> Box:

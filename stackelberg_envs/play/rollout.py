@@ -7,7 +7,6 @@ once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any, NamedTuple, cast
 
@@ -17,10 +16,10 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array, IntArray, as_float, require_rows_sum_to_one, require_shape
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.actions import checked_actions
-from stackelberg_envs.games.batched import FollowerPolicy, begin_states, draw_leader_actions, make_step
+from stackelberg_envs.games.batched import FollowerPolicy, call_game
 from stackelberg_envs.games.committed import Committed, CommittedTabular, CommittedVector
 from stackelberg_envs.games.primitives import Primitives
-from stackelberg_envs.games.trajectories import Trajectories, concatenate
+from stackelberg_envs.games.trajectories import STEPS, Trajectories, concatenate
 from stackelberg_envs.jit import compiled, slice_of
 
 __all__ = [
@@ -308,18 +307,18 @@ def _rollout_vectors(
 ) -> Trajectories:
     _require_one(steps, episodes)
     game, policy = committed.game, sampling_policy(policy)
-    batches: list[_Batch] = []
+    batches: list[Trajectories] = []
     missing = episodes if steps is None else -(-steps // game.horizon)
     done_steps = done_episodes = 0
     while missing:
         batch = _play_batch(committed, policy, rng, missing)
         batches.append(batch)
-        done_steps, done_episodes = done_steps + int(batch.lengths.sum()), done_episodes + missing
+        done_steps, done_episodes = done_steps + len(batch.state), done_episodes + missing
         # Episodes that end early leave steps over; as many more as their mean length suggests are begun.
         left = 0 if steps is None else max(0, steps - done_steps)
         missing = -(-left * done_episodes // done_steps)
-    seen = _joined(committed.commitment.copy(), batches, steps)
-    return seen if game.observe_rewards else seen.without("follower_reward")
+    seen = concatenate(batches)
+    return seen if steps is None or steps == done_steps else _cut(seen, steps)
 
 
 def sampling_policy(policy: Any) -> FollowerPolicy:
@@ -329,61 +328,57 @@ def sampling_policy(policy: Any) -> FollowerPolicy:
     return cast("FollowerPolicy", policy)
 
 
-@dataclass(frozen=True, eq=False)
-class _Batch:
-    """Episodes that were played side by side: arrays of shape (n, H, ...), of which `lengths` count."""
-
-    arrays: dict[str, NDArray[Any]]
-    lengths: NDArray[np.int64]
-    terminated: NDArray[np.bool_]
-    context: IntArray
-
-
-def _play_batch(committed: CommittedVector, policy: FollowerPolicy, rng: np.random.Generator, n: int) -> _Batch:
-    game, x = committed.game, committed.commitment
-    K = game.num_contexts
+def _play_batch(committed: CommittedVector, policy: FollowerPolicy, rng: np.random.Generator, n: int) -> Trajectories:
+    """Return n whole episodes, played side by side."""
+    game, x, K = committed.game, committed.commitment, len(committed.game.context_probabilities)
     context = rng.choice(K, size=n, p=game.context_probabilities) if K > 1 else np.zeros(n, np.int64)
     contexts = np.asarray(context, dtype=np.int32)
-    states, bounds = begin_states(game, rng, contexts), game.played_bounds
+    states, bounds = call_game(game, "initial_states", rng, contexts), game.played_bounds
     running, lengths = np.ones(n, np.bool_), np.zeros(n, np.int64)
-    rows: list[dict[str, NDArray[Any]]] = []
+    rows: list[tuple[NDArray[Any], ...]] = []
     for _ in range(game.horizon):
-        a = draw_leader_actions(game, rng, x, states, contexts)
+        a = call_game(game, "leader_actions", rng, x, states, contexts)
         b = checked_actions(policy.sample(rng, states, a, contexts), n, bounds, "follower: what its policy draws")
-        made = make_step(game, rng, x, states, contexts, a, b)
-        row = {"state": states, "leader_action": a, "follower_action": b, "next_state": made.next_state}
-        rows.append({**row, "leader_reward": made.leader_reward, "follower_reward": made.follower_reward})
+        made = call_game(game, "step", rng, x, states, contexts, a, b)
+        rows.append((states, a, b, made.next_state, made.leader_reward, made.follower_reward))
         lengths += running
         running = running & ~made.terminated
         if not running.any():
             break
         # Copies that are over are carried along and not recorded; their state stays where it was finite.
         states = made.next_state if running.all() else np.where(running[:, None], made.next_state, states)
-    arrays = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
-    return _Batch(arrays, lengths, ~running, contexts)
-
-
-def _joined(x: Array, batches: list[_Batch], steps: int | None) -> Trajectories:
-    flat: dict[str, list[NDArray[Any]]] = {}
-    for batch in batches:
-        counted = np.arange(batch.arrays["leader_reward"].shape[1]) < batch.lengths[:, None]
-        whole = bool(counted.all())
-        for name, array in batch.arrays.items():
-            steps_of_all = array.reshape(counted.size, *array.shape[2:]) if whole else array[counted]
-            flat.setdefault(name, []).append(steps_of_all)
-    arrays = {name: (parts[0] if len(parts) == 1 else np.concatenate(parts))[:steps] for name, parts in flat.items()}
-    lengths = np.concatenate([batch.lengths for batch in batches])
-    ends = np.concatenate([[0], np.cumsum(lengths)])
-    total = len(arrays["state"])
-    N = int(np.searchsorted(ends, total))
-    offsets = np.minimum(ends[: N + 1], total)
-    complete = offsets[1:] == ends[1 : N + 1]
-    return Trajectories(
-        commitment=x,
+    counted = np.arange(len(rows)) < lengths[:, None]
+    flat: dict[str, Any] = {}
+    for name, column in zip(STEPS, zip(*rows, strict=True), strict=True):
+        array = np.stack(column, axis=1)
+        flat[name] = array.reshape(counted.size, *array.shape[2:]) if counted.all() else array[counted]
+    return Trajectories.of_loop(
+        **{**flat, "follower_reward": flat["follower_reward"] if game.observe_rewards else None},
+        commitment=x.copy(),  # what an observer does to its own is not done to the game's
         num_states=0,
-        offsets=offsets.astype(np.int64),
-        terminated=np.concatenate([batch.terminated for batch in batches])[:N] & complete,
-        context=np.concatenate([batch.context for batch in batches])[:N],
-        whole=complete,
-        **arrays,
+        offsets=np.append(0, np.cumsum(lengths)),
+        terminated=~running,
+        context=contexts,
+        whole=np.ones(n, np.bool_),
+    )
+
+
+def _cut(seen: Trajectories, steps: int) -> Trajectories:
+    """Return the first steps of play; the last episode may be cut."""
+    N = int(np.searchsorted(seen.offsets, steps))
+    whole = seen.offsets[1 : N + 1] <= steps
+    rewards = seen.follower_reward
+    return Trajectories.of_loop(
+        commitment=seen.commitment,
+        num_states=seen.num_states,
+        state=seen.state[:steps],
+        leader_action=seen.leader_action[:steps],
+        follower_action=seen.follower_action[:steps],
+        next_state=seen.next_state[:steps],
+        leader_reward=seen.leader_reward[:steps],
+        follower_reward=None if rewards is None else rewards[:steps],
+        offsets=np.minimum(seen.offsets[: N + 1], steps),
+        terminated=seen.terminated[:N] & whole,
+        context=seen.context[:N],
+        whole=whole,
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions, require_action_space
-from stackelberg_envs.games.batched import BatchedGame, begin_states, draw_leader_actions, make_step
+from stackelberg_envs.games.batched import BatchedGame, call_game
 from stackelberg_envs.play.simulators import Bounds, Nothing, cumulative
 
 if TYPE_CHECKING:
@@ -79,12 +79,12 @@ class BatchedSimulator:
         rng = self._stream()
         context = int(draw_contexts(self.game, rng, 1)[0])
         self._context: IntArray = np.full(1, context, dtype=np.int32)
-        states = begin_states(self.game, rng, np.repeat(self._context, num_followers))
+        states = call_game(self.game, "initial_states", rng, np.repeat(self._context, num_followers))
         return context, [_read_only(state) for state in states]
 
     def leader_action(self, state: Array) -> Array:
         """Draw from the committed policy, shape (A,)."""
-        drawn = draw_leader_actions(self.game, self._stream(), self._x, state[None], self._context)
+        drawn = call_game(self.game, "leader_actions", self._stream(), self._x, state[None], self._context)
         return _read_only(drawn[0])
 
     def check_follower_action(self, action: Any) -> Any:
@@ -98,8 +98,9 @@ class BatchedSimulator:
 
     def step(self, state: Array, leader_action: Any, follower_action: Any) -> tuple[Array, float, float, bool]:
         """Make one step of one copy."""
-        made = make_step(
+        made = call_game(
             self.game,
+            "step",
             self._stream(),
             self._x,
             state[None],

@@ -9,7 +9,7 @@ from gymnasium.spaces import Box, Discrete
 
 import stackelberg_envs as se
 from stackelberg_envs.errors import ConformityError, GameError
-from stackelberg_envs.games.batched import BatchedGame, BatchStep, begin_states, draw_leader_actions, make_step
+from stackelberg_envs.games.batched import BatchedGame, BatchStep, call_game
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect
 from stackelberg_envs.play.rollout import rollout
 
@@ -138,8 +138,8 @@ def test_faces_check_what_they_are_given_too(face):
 
 def test_right_functions_pass_unchanged():
     game, rng = shop(), np.random.default_rng(0)
-    states = begin_states(game, rng, ONE)
-    shown = draw_leader_actions(game, rng, np.array([0.5]), states, ONE)
+    states = call_game(game, "initial_states", rng, ONE)
+    shown = call_game(game, "leader_actions", rng, np.array([0.5]), states, ONE)
     assert shown.shape == (1, 0)
-    made = make_step(game, rng, np.array([0.5]), states, ONE, shown, np.ones((1, 1), np.int64))
+    made = call_game(game, "step", rng, np.array([0.5]), states, ONE, shown, np.ones((1, 1), np.int64))
     assert made.next_state[0, 0] == 1.0
