@@ -13,9 +13,10 @@ from agents.state import stateful
 from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import InformationError, OutputError
+from stackelberg_envs.games.primitives import DecisionProcess
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled, slice_of
-from stackelberg_envs.solvers.soft.linear import next_values, resolvent
+from stackelberg_envs.solvers.soft.linear import action_values, resolvent
 
 __all__ = [
     "Announced",
@@ -181,13 +182,12 @@ class TabularCounts(Stateful):
         entropy_bonus
             Added to the action values wherever they are averaged, shape (Z, A, B).
         """
-        transition = self.transition()
-        everywhere = np.ones(len(reward))
-        system = resolvent(joint_policy, transition, everywhere, discount, self.num_contexts)
+        process = DecisionProcess(reward, self.transition(), np.ones(len(reward)), discount, self.num_contexts)
+        system = resolvent(process, joint_policy)
         earned = reward if entropy_bonus is None else reward + entropy_bonus
         expected = np.einsum("zab,zab->z", joint_policy, earned)
         values = system.solve(expected, EVALUATION_TOLERANCE * float(np.abs(expected).max()))
-        return reward + discount * next_values(transition, values)
+        return action_values(process, values)
 
 
 def common_lists(successors: IntArray, *weights: Array) -> tuple[IntArray, list[Array]]:

@@ -42,7 +42,7 @@ from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import OutputError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.solvers.soft.linear import chain, push_flow
+from stackelberg_envs.solvers.soft.linear import push_flow, resolvent
 
 __all__ = ["BehaviourModel", "CommitmentHistory", "PlayFit", "PlayLikelihood", "likeliest_temperature", "trembled"]
 
@@ -316,7 +316,7 @@ def _actions(
     joint = game.joint_policy(best.policy)
     believed, discount = game.believed_transition, game.follower_discount
     inflow = push_flow(discount * w, believed, game.continuing)
-    system = chain(game.follower_process, joint)
+    system = resolvent(game.follower_process, joint)
     arriving = system.solve_transposed(inflow, TOLERANCE * float(np.abs(inflow).sum()))
     flow = w + arriving[:, None, None] * joint
     # By log temperature: -(Q - V) / temperature in the logits, the entropy (V - Q) in the values.

@@ -21,7 +21,7 @@ from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled
 from stackelberg_envs.solvers.soft import BestResponse, Flows, LeaderEvaluation, Primitives, SoftSolution
-from stackelberg_envs.solvers.soft.best_response import Operator, SoftBackup, soft_bellman_backup
+from stackelberg_envs.solvers.soft.best_response import Operator, gibbs_policy, operator_of, soft_bellman_backup
 from stackelberg_envs.solvers.soft.linear import action_values, push_flow
 
 __all__ = ["Sweeps", "UnrolledSolution", "WarmStart", "unrolled_solution"]
@@ -189,12 +189,13 @@ def unrolled_solution(game: Primitives, sweeps: int, start: WarmStart) -> Unroll
 
 
 def _respond(game: Primitives, sweeps: int, start: Array) -> BestResponse:
-    backup, residual = SoftBackup(game), 0.0
-    backup.out[:] = start
+    shape, residual = game.follower_reward.shape, 0.0
+    q, soft_values, out, policy = np.empty(shape), np.empty(shape[:2]), start.copy(), np.empty(shape)
     for part in _parts(sweeps, game.believed_transition.probabilities.size):
-        residual = _backed_up(backup.operator, part, backup.q, backup.values, backup.out)
+        residual = _backed_up(operator_of(game), part, q, soft_values, out)
+    gibbs_policy(q, soft_values, game.temperature, policy)
     error = residual * game.follower_discount / (1.0 - game.follower_discount)
-    return BestResponse(backup.q, backup.values, backup.out, backup.policy(), error)
+    return BestResponse(q, soft_values, out, policy, error)
 
 
 @compiled

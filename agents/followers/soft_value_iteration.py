@@ -12,7 +12,7 @@ from agents.options import Count, Positive
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.solvers.soft import soft_best_response
-from stackelberg_envs.solvers.soft.best_response import SoftBackup
+from stackelberg_envs.solvers.soft.best_response import operator_of, soft_bellman_backup
 
 __all__ = ["SoftValueIteration", "SoftValueIterationConfig"]
 
@@ -67,12 +67,13 @@ class SoftValueIteration(TableFollower):
     def iterate(self, view: FollowerView, iterations: int) -> None:
         """Make soft Bellman sweeps: Q <- r_F + discount (1 - terminal) P sum_a f lambda logsumexp(Q / lambda)."""
         game = view.primitives
-        ahead = _state_values(self.q, game.leader_policy, game.temperature)
-        backup = SoftBackup(game)
+        operator, ahead = operator_of(game), _state_values(self.q, game.leader_policy, game.temperature)
+        q, soft_values = np.empty(game.follower_reward.shape), np.empty(game.leader_policy.shape)
         for _ in range(iterations):
-            backup(ahead)
-            ahead = backup.out.copy()
-        self.q, self.policy = backup.q, gibbs(backup.q, game.temperature)
+            out = np.empty(len(ahead))
+            soft_bellman_backup(*operator, ahead, q, soft_values, out)
+            ahead = out
+        self.q, self.policy = q, gibbs(q, game.temperature)
 
 
 def _state_values(q: Array, leader_policy: Array, temperature: float) -> Array:

@@ -29,7 +29,7 @@ from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.solvers.soft import BestResponse, Primitives, SoftSolution, evaluate
-from stackelberg_envs.solvers.soft.linear import action_values, chain
+from stackelberg_envs.solvers.soft.linear import action_values, resolvent
 
 __all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "solution_with", "truncated_estimate"]
 
@@ -130,7 +130,7 @@ def solution_with(primitives: Primitives, response: Array) -> SoftSolution:
     game = primitives
     joint = game.joint_policy(response)
     bonus = -game.temperature * np.log(np.where(response > 0, response, 1.0))
-    system = chain(game.follower_process, joint)
+    system = resolvent(game.follower_process, joint)
     earned = np.einsum("zab,zab->z", joint, game.follower_reward + bonus)
     tolerance = EVALUATION_TOLERANCE * float(np.abs(earned).max())
     state_values = system.solve(earned, tolerance)

@@ -26,7 +26,7 @@ from stackelberg_envs.arrays import Array, IntArray, require_at_least
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, GameError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.jit import compiled
-from stackelberg_envs.solvers.soft.linear import Resolvent, chain
+from stackelberg_envs.solvers.soft.linear import resolvent
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference
 from stackelberg_envs.solvers.soft.precise_bounds import Bounds
 
@@ -34,8 +34,8 @@ __all__ = [
     "BestResponse",
     "Operator",
     "Response",
-    "SoftBackup",
     "gibbs_policy",
+    "operator_of",
     "respond",
     "soft_bellman_backup",
     "soft_best_response",
@@ -103,35 +103,18 @@ class Response:
     reference: Reference | None = None
 
 
-class SoftBackup:
-    """One soft Bellman operator with its work arrays; see :func:`soft_bellman_backup`.
-
-    Attributes
-    ----------
-    process
-        What the follower reckons with.
-    operator
-        The first arguments of that function.
-    """
-
-    def __init__(self, game: Primitives) -> None:
-        shape = game.follower_reward.shape
-        self.q: Array = np.empty(shape)
-        self.values, self.out = np.empty(shape[:2]), np.empty(shape[0])
-        self.game, self.process = game, game.follower_process
-        reward, believed, continuing, discount, _ = self.process
-        lists, numbers = (believed.successors, believed.probabilities), (discount, game.temperature)
-        self.operator: Operator = reward, *lists, game.leader_policy, continuing, *numbers
-
-    def __call__(self, state_values: Array) -> tuple[float, float]:
-        """Back up into `q`, `values` and `out`; return the largest changes and entries of `out`."""
-        return soft_bellman_backup(*self.operator, state_values, self.q, self.values, self.out)
-
-    def policy(self) -> Array:
-        """Return the Gibbs policy of the last backup."""
-        policy = np.empty_like(self.q)
-        gibbs_policy(self.q, self.values, self.game.temperature, policy)
-        return policy
+def operator_of(game: Primitives) -> Operator:
+    """Return the soft Bellman operator of the follower, in the dynamics that it believes in."""
+    lists = game.believed_transition
+    return (
+        game.follower_reward,
+        lists.successors,
+        lists.probabilities,
+        game.leader_policy,
+        game.continuing,
+        game.follower_discount,
+        game.temperature,
+    )
 
 
 def soft_best_response(
@@ -171,71 +154,45 @@ def respond(game: Primitives, tolerance: float, start: Array | None, settle: flo
 
     `settle` is how far iterations go on before rounding is looked at: the error that they leave of a probability.
     """
-    if type(tolerance) is not float or not tolerance >= 0.0:
-        require_at_least(tolerance, 0.0, "tolerance")
-    _require_representable(game)
-    values = np.zeros(len(game.initial)) if start is None else _checked_start(game, start)
-    backup, system = SoftBackup(game), None
+    values = _checked_start(game, tolerance, start)
+    operator, system, temperature = operator_of(game), None, game.temperature
+    Z, A, B = game.follower_reward.shape
+    q, soft_values, out, policy = np.empty((Z, A, B)), np.empty((Z, A)), np.empty(Z), np.empty((Z, A, B))
+    terms = game.believed_transition.probabilities.shape[3] + A + 4
     # A probability's error for a residual.
     gain = game.follower_discount / (1.0 - game.follower_discount)
-    factor = 0.5 * gain / game.temperature
+    factor = 0.5 * gain / temperature
     best = last = np.inf
     for _ in range(MAX_NEWTON_STEPS):
-        residual, largest = backup(values)
-        floor = _backup_rounding(game, largest)
+        residual, largest = soft_bellman_backup(*operator, values, q, soft_values, out)
+        # Bounds on the rounding of the backup, of its sums and the logarithm, and on what that, exp and the division
+        # do to a probability.
+        floor = ROUNDING * (terms * largest + 4 * temperature * math.log(B))
+        exponent = floor / temperature + 8 * ROUNDING
         # What rounding leaves of the tolerance is for the iteration; if that is nothing, more steps are of no use.
-        left = tolerance - factor * floor - _exponent_rounding(game, floor)
+        left = tolerance - factor * floor - exponent
         settled = factor * (residual - floor) <= settle and (factor * residual <= left or left <= 0)
         # At rounding the residual stalls; another Newton step would not lower it.
         if settled or (residual <= 8 * floor and residual >= 0.5 * best):
-            return _finished(backup, residual, floor, tolerance)
+            break
         # While the last factorisation still gains much it is kept: a solve costs a tenth of a new one.
         if system is None or residual > CHORD_PROGRESS * last:
-            system = _newton_system(backup)
+            gibbs_policy(q, soft_values, temperature, policy)
+            system = resolvent(game.follower_process, game.joint_policy(policy))
         best, last = min(best, residual), residual
-        values = values + system.solve(backup.out - values, max(1e-3 * residual, floor))
-    raise ConvergenceError(
-        f"soft best response: expected an error of at most {tolerance:.1e} of every probability, reached "
-        f"{factor * best:.1e} after {MAX_NEWTON_STEPS} Newton steps"
-    )
-
-
-def _checked_start(game: Primitives, start: Array) -> Array:
-    values = np.array(start, dtype=np.float64)
-    if values.shape != game.initial.shape:
-        raise ArgumentError(f"start: expected shape {game.initial.shape}, got {values.shape}")
-    if not np.isfinite(values).all():
-        raise ArgumentError(f"start: expected finite numbers, got {values[~np.isfinite(values)][0]}")
-    return values
-
-
-def _newton_system(backup: SoftBackup) -> Resolvent:
-    return chain(backup.process, backup.game.joint_policy(backup.policy()))
-
-
-def _backup_rounding(game: Primitives, largest: float) -> float:
-    """Return a bound on the rounding of one backup: of its sums, of values up to `largest`, and of the logarithm."""
-    _, A, B = game.follower_reward.shape
-    N = game.believed_transition.probabilities.shape[3]
-    return float(ROUNDING * ((N + A + 4) * largest + 4 * game.temperature * math.log(B)))
-
-
-def _exponent_rounding(game: Primitives, floor: float) -> float:
-    """Return what rounding of (Q - V) / temperature, of exp and of the division does to a probability."""
-    return floor / game.temperature + 8 * ROUNDING
-
-
-def _finished(backup: SoftBackup, residual: float, floor: float, tolerance: float) -> Response:
-    game = backup.game
-    gain = game.follower_discount / (1.0 - game.follower_discount)
-    error = gain * (residual + floor) + floor
-    policy_error = 0.5 * gain * (residual + floor) / game.temperature + _exponent_rounding(game, floor)
-    if policy_error <= tolerance:
-        unsettled = (0.5 * gain * max(residual - floor, 0.0) + floor) / game.temperature
-        return Response(
-            BestResponse(backup.q, backup.values, backup.out, backup.policy(), error, policy_error), unsettled
+        values = values + system.solve(out - values, max(1e-3 * residual, floor))
+    else:
+        raise ConvergenceError(
+            f"soft best response: expected an error of at most {tolerance:.1e} of every probability, reached "
+            f"{factor * best:.1e} after {MAX_NEWTON_STEPS} Newton steps"
         )
-    return refined(game, backup.out, tolerance)
+    error = gain * (residual + floor) + floor
+    policy_error = 0.5 * gain * (residual + floor) / temperature + exponent
+    if policy_error > tolerance:
+        return refined(game, out, tolerance)
+    gibbs_policy(q, soft_values, temperature, policy)
+    unsettled = (0.5 * gain * max(residual - floor, 0.0) + floor) / temperature
+    return Response(BestResponse(q, soft_values, out, policy, error, policy_error), unsettled)
 
 
 def refined(game: Primitives, start: Array, tolerance: float) -> Response:
@@ -261,8 +218,10 @@ def rounded_response(made: Reference) -> BestResponse:
     return BestResponse(unit * made.q[0], unit * made.soft_values[0], unit * values, made.policy[0], error)
 
 
-def _require_representable(game: Primitives) -> None:
-    """Raise where values, or values over the temperature, leave the range of floats."""
+def _checked_start(game: Primitives, tolerance: float, start: Array | None) -> Array:
+    """Return the values to start from; raise where those of the game, or over the temperature, leave floats' range."""
+    if type(tolerance) is not float or not tolerance >= 0.0:
+        require_at_least(tolerance, 0.0, "tolerance")
     temperature, reward = game.temperature, game.follower_reward
     if temperature < LEAST_TEMPERATURE:
         raise GameError(f"temperature: expected at least {LEAST_TEMPERATURE:g}, got {temperature:.3g}")
@@ -278,6 +237,12 @@ def _require_representable(game: Primitives) -> None:
         raise GameError(
             f"temperature: expected one beside which rewards up to {size:.3g} can be told apart, got {temperature:.3g}"
         )
+    values = np.zeros(game.initial.shape) if start is None else np.array(start, dtype=np.float64)
+    if values.shape != game.initial.shape:
+        raise ArgumentError(f"start: expected shape {game.initial.shape}, got {values.shape}")
+    if not np.isfinite(values).all():
+        raise ArgumentError(f"start: expected finite numbers, got {values[~np.isfinite(values)][0]}")
+    return values
 
 
 @compiled

@@ -8,7 +8,7 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.primitives import Primitives
-from stackelberg_envs.solvers.soft.linear import Resolvent, action_values, chain, policy_matrix
+from stackelberg_envs.solvers.soft.linear import Resolvent, action_values, policy_matrix, resolvent
 
 __all__ = [
     "LeaderEvaluation",
@@ -50,7 +50,7 @@ class LeaderEvaluation:
 def evaluate(game: Primitives, response: Array) -> LeaderEvaluation:
     """Leader's values when the follower plays `response`, shape (Z, A, B)."""
     joint = game.joint_policy(response)
-    system = chain(game.leader_process, joint)
+    system = resolvent(game.leader_process, joint)
     expected_reward = np.einsum("sab,sab->s", joint, game.leader_reward)
     values = system.solve(expected_reward, EVALUATION_TOLERANCE * float(np.abs(expected_reward).max()))
     q = action_values(game.leader_process, values)
@@ -82,7 +82,7 @@ def follower_reward_value(game: Primitives, response: Array, system: Resolvent |
     """
     joint = game.joint_policy(response)
     if system is None or game.follower_discount != game.leader_discount:
-        system = chain(game.follower_process._replace(transition=game.transition), joint)
+        system = resolvent(game.follower_process._replace(transition=game.transition), joint)
     reward = np.einsum("sab,sab->s", joint, game.follower_reward)
     values = system.solve(reward, EVALUATION_TOLERANCE * float(np.abs(reward).max()))
     return float(game.initial @ values)
@@ -145,6 +145,6 @@ def response_gap(game: Primitives, response: Array, best_state_values: Array) ->
     """
     reward = np.einsum("sa,sab,sab->s", game.leader_policy, response, game.follower_reward)
     reward += game.temperature * (game.leader_policy * _entropy(response)).sum(axis=1)
-    system = chain(game.follower_process, game.joint_policy(response))
+    system = resolvent(game.follower_process, game.joint_policy(response))
     values = system.solve(reward, EVALUATION_TOLERANCE * float(np.abs(reward).max()))
     return float(game.initial @ (best_state_values - values))

@@ -17,7 +17,7 @@ from stackelberg_envs.arrays import Array, require_at_least
 from stackelberg_envs.errors import ArgumentError, ConvergenceError
 from stackelberg_envs.games.primitives import DecisionProcess, Primitives
 from stackelberg_envs.solvers.soft.best_response import BestResponse
-from stackelberg_envs.solvers.soft.linear import Resolvent, action_values, chain
+from stackelberg_envs.solvers.soft.linear import Resolvent, action_values, resolvent
 from stackelberg_envs.solvers.soft.precise import ROUNDING, power_of_two, precise_values
 
 __all__ = ["DEFAULT_TIE_MARGIN", "hard_best_response"]
@@ -121,7 +121,7 @@ class _Player:
         # What is never paid must not set the scale.
         paid = np.where(policy > 0, process.reward, 0.0)
         unit = power_of_two(float(np.abs(paid).max()))
-        system = chain(process, game.joint_policy(policy))
+        system = resolvent(process, game.joint_policy(policy))
         values, error = precise_values(game, policy, process.transition, paid / unit, process.discount, system)
         q = action_values(process, unit * values)
         return _Solved(choice, unit * values, unit * error, q, system)

@@ -31,7 +31,7 @@ from stackelberg_envs.solvers.soft.best_response import (
     rounded_response,
 )
 from stackelberg_envs.solvers.soft.evaluation import EVALUATION_TOLERANCE, LeaderEvaluation, evaluate
-from stackelberg_envs.solvers.soft.linear import chain, push_flow
+from stackelberg_envs.solvers.soft.linear import push_flow, resolvent
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference, exact_dot
 
 __all__ = ["EVERYTHING", "Flows", "SoftSolution", "adjoint_flows", "solve_primitives"]
@@ -81,7 +81,7 @@ def adjoint_flows(game: Primitives, best: BestResponse, leader: LeaderEvaluation
     inflow *= game.follower_discount
     system = leader.system
     if believed is not game.transition or game.follower_discount != game.leader_discount:
-        system = chain(game.follower_process, leader.joint_policy)
+        system = resolvent(game.follower_process, leader.joint_policy)
     m = system.solve_transposed(inflow, EVALUATION_TOLERANCE * float(np.abs(inflow).sum()))
     return Flows(d, w + m[:, None, None] * leader.joint_policy, m)
 

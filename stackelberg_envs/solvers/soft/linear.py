@@ -19,7 +19,7 @@ from stackelberg_envs.games.primitives import DecisionProcess
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled
 
-__all__ = ["Resolvent", "action_values", "chain", "choose", "next_values", "policy_matrix", "push_flow", "resolvent"]
+__all__ = ["Resolvent", "action_values", "choose", "next_values", "policy_matrix", "push_flow", "resolvent"]
 
 #: Up to this many states a block, one dense LU serves every right-hand side. Measured break-even with the
 #: Krylov solver on one core: 350 states on random games, 450 on grids (benchmarks/speed_oracle.py). It is
@@ -49,26 +49,21 @@ class Resolvent(Protocol):
         """Return d with (I - discount P_pi^T) d = rhs; the residuals' sum is at most `tolerance`."""
 
 
-def resolvent(
-    joint_policy: Array, transition: Transition, continuing: Array, discount: float, num_contexts: int
-) -> Resolvent:
-    """Prepare solves with I - discount P_pi.
+def resolvent(process: DecisionProcess, joint_policy: Array) -> Resolvent:
+    """Prepare solves with I - discount P_pi of what one player reckons with.
 
     Parameters
     ----------
+    process
+        Its dynamics and its discount.
     joint_policy
         pi(a, b | s) = f g, shape (Z, A, B).
-    transition, continuing
-        As in :class:`stackelberg_envs.games.primitives.Primitives`.
-    discount
-        In [0, 1).
-    num_contexts
-        K: P_pi is block diagonal with K blocks.
 
     Notes
     -----
-    No tolerance is taken to be finer than rounding.
+    P_pi is block diagonal, with a block for each context. No tolerance is taken to be finer than rounding.
     """
+    _, transition, continuing, discount, num_contexts = process
     method = choose(transition, num_contexts)
     if method == "band":
         return _Banded(joint_policy, transition, continuing, discount)
@@ -77,15 +72,10 @@ def resolvent(
     return _Krylov(joint_policy, transition, continuing, discount)
 
 
-def chain(process: DecisionProcess, joint_policy: Array) -> Resolvent:
-    """Prepare solves with I - discount P_pi of what one player reckons with; see :func:`resolvent`."""
-    _, transition, continuing, discount, num_contexts = process
-    return resolvent(joint_policy, transition, continuing, discount, num_contexts)
-
-
 def action_values(process: DecisionProcess, state_values: Array) -> Array:
     """Return q = r + discount (1 - terminal) P v, shape (Z, A, B), for values of shape (Z,)."""
-    q = next_values(process.transition, state_values)
+    q, lists = np.empty(process.reward.shape), process.transition
+    _next_values(lists.successors, lists.probabilities, state_values, q)
     q *= (process.discount * process.continuing)[:, None, None]
     q += process.reward
     return q
@@ -103,7 +93,7 @@ def choose(transition: Transition, num_contexts: int) -> Literal["band", "dense"
 
 
 def policy_matrix(joint_policy: Array, transition: Transition, continuing: Array) -> Any:
-    """Return P_pi as a sparse array, shape (Z, Z); see :func:`resolvent` for the arguments."""
+    """Return P_pi as a sparse array, shape (Z, Z); `joint_policy` has the shape (Z, A, B)."""
     Z = len(continuing)
     data = np.empty(transition.probabilities.size)
     _write_entries(joint_policy, transition.probabilities, continuing, data)
@@ -123,8 +113,9 @@ class _Dense:
         matrix.reshape(K, S * S)[:, :: S + 1] += 1.0
         # LU of each block's transpose: the transposed view is in LAPACK's own order and is not copied.
         # LAPACK is called directly: SciPy's wrappers cost as much as the solve itself at a hundred states.
-        self._factors = list(map(_factorised, matrix))
-        self._blocks = (K, S)
+        self._blocks, self._factors = (K, S), []
+        for block in matrix:
+            self._factors.append(scipy.linalg.lapack.dgetrf(block.T, overwrite_a=True)[:2])
 
     def solve(self, rhs: Array, tolerance: float, trans: Literal[0, 1] = 1) -> Array:
         out = np.empty(self._blocks)
@@ -134,10 +125,6 @@ class _Dense:
 
     def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
         return self.solve(rhs, tolerance, trans=0)
-
-
-def _factorised(block: Array) -> Any:
-    return scipy.linalg.lapack.dgetrf(block.T, overwrite_a=True)[:2]
 
 
 class _Banded:

@@ -20,7 +20,7 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.solvers.soft.linear import Resolvent, chain, next_values
+from stackelberg_envs.solvers.soft.linear import Resolvent, next_values, resolvent
 from stackelberg_envs.solvers.soft.precise_kernels import (
     UNIT,
     precise_backup,
@@ -152,7 +152,7 @@ class Reference:
     @cached_property
     def system(self) -> Resolvent:
         """The leader's factorised I - discount P_pi."""
-        return chain(self.game.leader_process, self.joint_policy)
+        return resolvent(self.game.leader_process, self.joint_policy)
 
     @cached_property
     def follower_system(self) -> Resolvent:
@@ -160,7 +160,7 @@ class Reference:
         game = self.game
         if game.believed_transition is game.transition and game.follower_discount == game.leader_discount:
             return self.system
-        return chain(game.follower_process, self.joint_policy)
+        return resolvent(game.follower_process, self.joint_policy)
 
     def _solve_follower(self, start: Array) -> None:
         game, out = self.game, np.empty((2, len(start)))
@@ -189,7 +189,7 @@ class Reference:
             return float(self.rounding * (largest_reward + 2 * _largest(values[0])))
 
         def solver() -> Callable[[Array, float], Array]:
-            return chain(game.follower_process, game.joint_policy(self.policy[0])).solve
+            return resolvent(game.follower_process, game.joint_policy(self.policy[0])).solve
 
         self.values, self.left = _refined(residual, solver, _pair(start), _largest, floor)
         error = self.left / (1.0 - game.follower_discount)

@@ -61,8 +61,9 @@ def test_sweeps_reach_what_a_solver_finds():
     leader, _, _ = endless("policy")
     play = leader.brief.model.primitives(leader.commit())
     best = solve(leader.brief.model, leader.commit()).best
-    arguments = play.leader_policy[:, :, None] * best.policy, play.transition, play.continuing, 0.9
-    sweeps, solver = Sweeps(*arguments, 400), resolvent(*arguments, 1)
+    joint, process = play.joint_policy(best.policy), play.leader_process._replace(discount=0.9)
+    sweeps = Sweeps(joint, play.transition, play.continuing, 0.9, 400)
+    solver = resolvent(process, joint)
     rhs = np.random.default_rng(0).standard_normal(7)
     np.testing.assert_allclose(sweeps.solve(rhs), solver.solve(rhs, 1e-13), atol=1e-10)
     np.testing.assert_allclose(sweeps.solve_transposed(rhs), solver.solve_transposed(rhs, 1e-13), atol=1e-10)

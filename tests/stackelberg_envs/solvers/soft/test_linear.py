@@ -17,7 +17,7 @@ def system(seed=0, K=2, discount=0.95, terminal=1, S=9):
     joint = 0.5 * rng.dirichlet(np.ones(3), size=(K * S, 2))
     kernel = parts.continuing[:, None] * np.einsum("sab,sabt->st", joint, parts.transition.to_dense())
     matrix = np.eye(K * S) - discount * kernel
-    return (joint, parts.transition, parts.continuing, discount, K), matrix, rng.standard_normal(K * S)
+    return (parts.leader_process._replace(discount=discount), joint), matrix, rng.standard_normal(K * S)
 
 
 @pytest.fixture(params=["krylov", "dense", "band"])
