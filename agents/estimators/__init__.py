@@ -5,9 +5,10 @@ commitment's play; then what it is given and what keeps a state from one commitm
 :mod:`~agents.estimators.counts` (all that is counted), :mod:`~agents.estimators.behaviour`,
 :mod:`~agents.estimators.critics`, :mod:`~agents.estimators.temperature`. :mod:`~agents.estimators.visit_averages` has
 the response term of HPGD in place of the trace. Where states are vectors: :mod:`~agents.estimators.vector`, then
-:mod:`~agents.estimators.step_model` and the values that it is made with, :mod:`~agents.estimators.lstd_values` and
-:mod:`~agents.estimators.fitted_values`. Whole models of a game are in :mod:`agents.estimators.models`;
-:mod:`~agents.estimators.likelihood` fits the tabular one; :mod:`~agents.estimators.unrolled` differentiates one.
+:mod:`~agents.estimators.step_model` and what it is made with, :mod:`~agents.estimators.action_nodes` and
+:mod:`~agents.estimators.regression`; :mod:`~agents.estimators.fitted_values` is the other critic. Whole models of a
+game are in :mod:`agents.estimators.models`; :mod:`~agents.estimators.likelihood` fits the tabular one;
+:mod:`~agents.estimators.unrolled` differentiates one.
 """
 
 from agents.estimators.behaviour import BehaviourEstimate

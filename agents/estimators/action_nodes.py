@@ -20,8 +20,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from agents.estimators.least_squares import LeastSquares, Regression, quadratic_features
-from agents.estimators.state_features import StateFeatures
+from agents.estimators.regression import LeastSquares, Regression, StateFeatures, quadratic_features
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.samples import Actions, ActionSpec, Samples
 
@@ -33,7 +32,6 @@ __all__ = [
     "encode",
     "even_nodes",
     "gaussian_nodes",
-    "leader_means",
     "weighted_sum",
 ]
 
@@ -114,10 +112,6 @@ class GaussianNodes:
         entropy = 0.5 * float(np.log(2.0 * np.pi * np.e * values).sum())
         return cls(covariance, entropy, nodes @ (vectors * np.sqrt(values)).T, weights)
 
-    def around(self, mean: Array) -> list[Actions]:
-        """Return the nodes around means (n, B): k arrays of shape (n, B)."""
-        return list(mean + self.shifts[:, None])
-
 
 class Behaviour(ABC):
     """The follower's policy as far as critics need it."""
@@ -151,13 +145,6 @@ class Behaviour(ABC):
         """
 
 
-def leader_means(samples: Samples) -> Array:
-    """Return the leader's mean action at the steps, shape (T, A), by regression on the states."""
-    if not samples.leader_action.shape[1]:
-        return samples.leader_action
-    return Regression.of(samples.state, samples.leader_action)(samples.state)
-
-
 class GaussianBehaviour(Behaviour):
     """Actions in a box: b ~ N(mean(s, a), covariance).
 
@@ -170,19 +157,21 @@ class GaussianBehaviour(Behaviour):
     """
 
     def __init__(self, samples: Samples, linear: bool = False) -> None:
-        self.leader_means = leader_means(samples)
-        seen = np.concatenate([samples.state, samples.leader_action], axis=1)
+        state, a = samples.state, samples.leader_action
+        self.leader_means = Regression.of(state, a)(state) if a.shape[1] else a
+        seen = np.concatenate([state, a], axis=1)
         mean = Regression.of(seen, samples.follower_action, squares=not linear)
-        given = mean(seen)
-        self.seen = quadratic_features(mean.whitening(seen))
+        z = mean.whitening(seen)
+        given, self.seen = mean.at(z), quadratic_features(z)
         unit = gaussian_nodes(given.shape[1], linear)
         nodes = GaussianNodes.of(samples.follower_action - given, len(mean.weights), *unit)
         self.covariance, self.weights = nodes.covariance, nodes.weights
         self.entropy = np.full(len(given), nodes.entropy)
-        self.action_nodes, self.action_nodes_at_mean = nodes.around(given), []
-        if samples.leader_action.shape[1]:
-            base = mean(np.concatenate([samples.state, self.leader_means], axis=1))
-            self.action_nodes_at_mean = nodes.around(base)
+        around = nodes.shifts[:, None]
+        self.action_nodes, self.action_nodes_at_mean = list(given + around), []
+        if a.shape[1]:
+            base = mean(np.concatenate([state, self.leader_means], axis=1))
+            self.action_nodes_at_mean = list(base + around)
 
     def means(self, recorded: Array, nodes: Sequence[Array], at_mean: Sequence[Array]) -> tuple[Array, Array]:
         """Return the weighted sums over the nodes."""
@@ -209,9 +198,10 @@ class DiscreteBehaviour(Behaviour):
     def __init__(self, samples: Samples, features: StateFeatures, spec: ActionSpec) -> None:
         self.action_nodes, self.action_nodes_at_mean = [samples.follower_action], []
         self.weights = np.ones(1)
-        A = samples.leader_action.shape[1]
-        means = self.leader_means = leader_means(samples)
-        deviation = samples.leader_action - means
+        state, a = samples.state, samples.leader_action
+        A = a.shape[1]
+        self.leader_means = Regression.of(state, a)(state) if A else a
+        deviation = a - self.leader_means
         spread = np.sqrt((deviation**2).mean(axis=0)) if A else np.ones(0)
         scaled = deviation / np.where(spread > 0, spread, 1.0)
         plain = features(samples.state, samples.context)

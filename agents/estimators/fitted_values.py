@@ -32,9 +32,15 @@ from agents.estimators.action_nodes import (
     gaussian_nodes,
     weighted_sum,
 )
-from agents.estimators.least_squares import LeastSquares, Regression, Whitening, quadratic_features
+from agents.estimators.regression import (
+    Bumps,
+    LeastSquares,
+    Regression,
+    Whitening,
+    make_features,
+    quadratic_features,
+)
 from agents.estimators.replay import OwnPolicy, Played, joined
-from agents.estimators.state_features import Bumps, make_features
 from agents.estimators.step_model import FELT, PlayerValues, Reached, StepModel, steps_left
 from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
@@ -93,7 +99,8 @@ class PresentBehaviour(GaussianBehaviour):
 
     def at(self, states: Array, leader_actions: Array, leader_means: Array) -> list[Actions]:
         """Return the nodes of the follower's action at any steps, (n, B) each."""
-        return self._nodes.around(self._mean(states) + (leader_actions - leader_means) @ self._on_action)
+        mean = self._mean(states) + (leader_actions - leader_means) @ self._on_action
+        return list(mean + self._nodes.shifts[:, None])
 
 
 class FittedModel(StepModel):
@@ -108,7 +115,7 @@ class FittedModel(StepModel):
     spec
         The follower's actions, a box.
     features
-        Name; see :func:`agents.estimators.state_features.make_features`.
+        Name; see :func:`agents.estimators.regression.make_features`.
     num_contexts
         K.
     rng

@@ -30,9 +30,8 @@ import numpy as np
 from agents.estimators.action_nodes import weighted_sum
 from agents.estimators.boltzmann_covariance import StepValues, step_coefficients
 from agents.estimators.fitted_values import FittedModel
-from agents.estimators.lstd_values import LstdModel
 from agents.estimators.replay import OwnPolicy, PastPlay, own_policy
-from agents.estimators.step_model import PlayerValues, Reached, StepModel
+from agents.estimators.step_model import LstdModel, PlayerValues, Reached, StepModel
 from agents.observing.brief import VectorBrief
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
@@ -106,18 +105,23 @@ class VectorEstimator(Stateful):
 
     def gradient(self, play: Trajectories) -> tuple[Array, dict[str, float]]:
         """Return dJ/dx, the shape of x, and diagnostics; zeros where play or the fit is not finite, which they tell."""
+        x, changes, diagnostics = play.commitment, self.commitment.changes, {"skipped": 0.0}
+        dx = np.zeros(x.shape)
         try:
-            dx, diagnostics = self._gradient(play)
+            for steps, made in self._pieces(play, diagnostics):
+                others = dict.fromkeys(vars(made).keys() - changes)
+                dx += self.commitment.vjp_at(x, steps, replace(made, **others))
         except (InstabilityError, np.linalg.LinAlgError):
-            dx, diagnostics = np.full(play.commitment.shape, np.nan), {}
+            dx[...] = np.nan
         if not np.isfinite(dx).all():
-            return np.zeros(play.commitment.shape), {"skipped": 1.0}
-        return dx, {"skipped": 0.0, **diagnostics}
+            return np.zeros(x.shape), {"skipped": 1.0}
+        return dx, diagnostics
 
-    def _gradient(self, play: Trajectories) -> tuple[Array, dict[str, float]]:
+    def _pieces(self, play: Trajectories, diagnostics: dict[str, float]) -> list[Piece]:
+        """Return what dJ/dx is the sum of, by the values that fit the play; their errors go into the diagnostics."""
         brief, model = self.brief, self.step_model(play)
         leader = model.player(model.leader_reward, brief.leader_discount, horizon=brief.horizon)
-        diagnostics = {"critic_error": leader.error}
+        diagnostics["critic_error"] = leader.error
         follower = None
         if self.rule.with_response and brief.commitment.changes_play:
             if model.follower_reward is None:
@@ -125,11 +129,8 @@ class VectorEstimator(Stateful):
             rewards = model.follower_reward + self.temperature * model.behaviour.entropy
             follower = model.player(rewards, brief.follower_discount)
             diagnostics["follower_critic_error"] = follower.error
-        if self.rule.with_response and self.trace == "expected":
-            pieces = self._from_expected_trace(play, model, leader, follower)
-        else:
-            pieces = self._from_steps(play, model, leader, follower)
-        return self._vjp(play.commitment, pieces), diagnostics
+        expected = self.rule.with_response and self.trace == "expected"
+        return (self._from_expected_trace if expected else self._from_steps)(play, model, leader, follower)
 
     def step_model(self, play: Trajectories) -> StepModel:
         """Return what least squares finds in play."""
@@ -162,16 +163,18 @@ class VectorEstimator(Stateful):
         direct = brief.leader_discount * weights * values.leader_next * going
         by_policy = weights * values.leader_action + trace * values.follower_action
         pieces = [(steps, StepCotangents(trace, weights, by_policy, direct))]
-        played = [replace(steps, follower_action=b) for b in model.behaviour.action_nodes]
-        if "follower_reward" in self.commitment.changes:
-            nodes = zip(played, increments, strict=True)
-            pieces += [(here, StepCotangents(follower_reward=increment)) for here, increment in nodes]
-        if follower is not None and "transition" in self.commitment.changes:
-            pieces += self._beyond(steps, trace * going, follower, model.next_pairs(model.recorded))
-            for here, node, increment in zip(played, model.nodes, increments, strict=True):
+        paid = "follower_reward" in self.commitment.changes
+        moved = follower if "transition" in self.commitment.changes else None
+        if moved is not None:
+            pieces += self._beyond(steps, trace * going, moved, model.next_pairs(model.recorded))
+        for b, node, increment in zip(model.behaviour.action_nodes, model.nodes, increments, strict=True):
+            here = replace(steps, follower_action=b)
+            if paid:
+                pieces.append((here, StepCotangents(follower_reward=increment)))
+            if moved is not None:
                 # Increments add up to nothing, and so does what is common to the nodes, if all have the same pairs.
                 pairs = model.next_pairs(node, drawn=len(increments) > 1)
-                pieces += self._beyond(here, increment * going, follower, pairs)
+                pieces += self._beyond(here, increment * going, moved, pairs)
         return pieces
 
     def _traces(self, play: Trajectories, model: StepModel, leader: PlayerValues) -> tuple[Array, list[Array], Array]:
@@ -223,13 +226,6 @@ class VectorEstimator(Stateful):
                 made = StepCotangents(transition=sign * by_transition)
                 pieces.append((replace(steps, next_state=reached), made))
         return pieces
-
-    def _vjp(self, x: Array, pieces: list[Piece]) -> Array:
-        """Return dJ/dx, the sum of the pieces' vector-Jacobian products."""
-        dx = np.zeros(x.shape)
-        for steps, made in pieces:
-            dx += self.commitment.vjp_at(x, steps, made.only(self.commitment.changes))
-        return dx
 
 
 class ReplayEstimator(VectorEstimator):

@@ -158,7 +158,7 @@ class VectorBchgConfig(GradientConfig):
     critic
         The leader's critic: "lstd", "monte_carlo" or, where the commitment changes the leader's policy only, "fitted".
     features
-        Of the critics: "quadratic", "local" or "network"; see :mod:`agents.estimators.state_features`.
+        Of the critics: "quadratic", "local" or "network"; see :mod:`agents.estimators.regression`.
     trace
         "expected" replaces averages over single steps by fitted means, "sampled" is as published; see
         :mod:`agents.estimators.vector`.

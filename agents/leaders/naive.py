@@ -42,7 +42,7 @@ class VectorNaiveConfig(GradientConfig):
     critic
         The leader's critic: "lstd", "monte_carlo" or, where the commitment changes the leader's policy only, "fitted".
     features
-        Of the critic: "quadratic", "local" or "network"; see :mod:`agents.estimators.state_features`.
+        Of the critic: "quadratic", "local" or "network"; see :mod:`agents.estimators.regression`.
     replay
         Past steps that the critic "fitted" keeps beside the present ones, whole updates.
     """

@@ -7,7 +7,7 @@ import pytest
 
 import stackelberg_envs as se
 from agents.estimators.action_nodes import GaussianBehaviour, encode, even_nodes, gaussian_nodes
-from agents.estimators.least_squares import quadratic_features
+from agents.estimators.regression import quadratic_features
 from agents.runs.collection import collect
 from stackelberg_envs.games.samples import ActionSpec
 
