@@ -27,7 +27,7 @@ SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 CRITICS = {"lstd": "#0072B2", "expected_sarsa": "#E69F00", "monte_carlo": "#009E73", "exact values": "#000000"}
 
 
-def response_term(leader, seen, values, game):
+def response_term(seen, values, game):
     """Return the estimated response term of dJ/dx."""
     coefficients = boltzmann_covariance(
         seen,
@@ -51,7 +51,7 @@ def cosine(game, critic, size, seed):
     values, _ = leader.estimate_values(seen)
     if critic == "exact values":
         values = type(values)(solution.primitives.leader_policy, solution.best.policy, solution.leader.q)
-    estimate, truth = response_term(leader, seen, values, game), solution.response_gradient
+    estimate, truth = response_term(seen, values, game), solution.response_gradient
     norm = np.linalg.norm(estimate) * np.linalg.norm(truth)
     return float(estimate @ truth / norm) if norm > 0 else 0.0
 

@@ -21,11 +21,11 @@ from agents.leaders.bchg import TabularBchgConfig
 STEPS = 10_000
 
 
-def median_ms(function, repeats=200):
+def median_ms(function):
     """Return the median time of a call, after a warm-up."""
     function()
     times = []
-    for _ in range(repeats):
+    for _ in range(200):
         start = time.perf_counter()
         function()
         times.append(time.perf_counter() - start)

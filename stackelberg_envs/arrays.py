@@ -170,10 +170,10 @@ def require_discount(value: float, name: str) -> float:
     return float(value)
 
 
-def require_number(value: float, name: str, error: type[StackelbergError] = GameError) -> float:
+def require_number(value: float, name: str) -> float:
     """Return a finite number."""
     if not _is_real(value):
-        raise error(f"{name}: expected a finite number, got {_got(value)}")
+        raise GameError(f"{name}: expected a finite number, got {_got(value)}")
     return float(value)
 
 
@@ -184,18 +184,18 @@ def require_positive(value: float, name: str, error: type[StackelbergError] = Ga
     return float(value)
 
 
-def require_probability(value: float, name: str, error: type[StackelbergError] = GameError) -> float:
+def require_probability(value: float, name: str) -> float:
     """Return a number in [0, 1]."""
     if not (_is_real(value) and 0.0 <= value <= 1.0):
-        raise error(f"{name}: expected a probability in [0, 1], got {_got(value)}")
+        raise GameError(f"{name}: expected a probability in [0, 1], got {_got(value)}")
     return float(value)
 
 
-def require_temperature(value: float, name: str = "temperature") -> float:
+def require_temperature(value: float) -> float:
     """Return a temperature: positive, and neither so small nor so large that quotients by it are no numbers."""
-    temperature = require_positive(value, name)
+    temperature = require_positive(value, "temperature")
     if temperature < 1.0 / LARGEST:
-        raise GameError(f"{name}: expected at least {1.0 / LARGEST:g}, in reward units, got {value!r}")
+        raise GameError(f"temperature: expected at least {1.0 / LARGEST:g}, in reward units, got {value!r}")
     return temperature
 
 

@@ -67,13 +67,8 @@ class TemperatureFit:
     information: float
 
     @property
-    def standard_error(self) -> float:
-        """Of the temperature, reward units; that of the counts alone, as if the values were exact."""
-        return self.temperature * self.relative_error
-
-    @property
     def relative_error(self) -> float:
-        """The standard error of log lambda."""
+        """The standard error of log lambda; that of the counts alone, as if the values were exact."""
         return self.temperature / math.sqrt(self.information) if self.information > 0 else math.inf
 
 

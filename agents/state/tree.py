@@ -84,7 +84,7 @@ def from_bytes(data: bytes, *, limit: int = MAX_BYTES, where: str = "checkpoint"
     return from_file(io.BytesIO(data), limit=limit, where=where)
 
 
-def read_tree(path: Path, *, limit: int = MAX_BYTES) -> Tree:
+def read_tree(path: Path) -> Tree:
     """Return the tree that a file holds; what the archive lists is checked before anything of it is read.
 
     Raises
@@ -94,7 +94,7 @@ def read_tree(path: Path, *, limit: int = MAX_BYTES) -> Tree:
     """
     try:
         with path.open("rb") as file:
-            return from_file(file, limit=limit, where=str(path))
+            return from_file(file, where=str(path))
     except OutputError:
         raise
     except OSError as exc:

@@ -153,9 +153,11 @@ def test_flags_of_numpy_are_flags():
 
 @pytest.mark.parametrize("bad", [True, 10**30, 10**400, 1e200, 1 + 0j, np.datetime64("2020-01-01"), [1.0]])
 def test_numbers_are_numbers(bad):
-    for check in (arrays.require_number, arrays.require_positive, arrays.require_temperature):
+    for check in (arrays.require_number, arrays.require_positive):
         with pytest.raises(GameError, match=r"^x: expected "):
             check(bad, "x")
+    with pytest.raises(GameError, match=r"^temperature: expected "):
+        arrays.require_temperature(bad)
     with pytest.raises(ArgumentError, match=r"^x: expected "):
         arrays.require_at_least(bad, 0.0, "x")
 

@@ -19,7 +19,7 @@ from stackelberg_envs.envs.tax_design.hermite import hermite, read_terms
 
 __all__ = ["AssetGrid", "Places", "interpolate", "make_grid", "pieces", "places_of"]
 
-#: Panel edges from the kink on, in standard deviations of the noise; beyond the last one every two.
+#: Panel edges from the kink at 0 on, in standard deviations of the noise; beyond the last one every two.
 FINE_EDGES = (0.0, 0.25, 0.5, 1.0, 2.0)
 WIDEST = 2.0
 #: The same from the lower end on: debt that is cut off there makes the policy switch within a short way.
@@ -59,7 +59,7 @@ class AssetGrid:
 
 
 @lru_cache(maxsize=16)
-def make_grid(low: float, high: float, noise: float, nodes: int = DEFAULT_NODES, kink: float = 0.0) -> AssetGrid:
+def make_grid(low: float, high: float, noise: float, nodes: int = DEFAULT_NODES) -> AssetGrid:
     """Return a grid.
 
     Parameters
@@ -70,10 +70,8 @@ def make_grid(low: float, high: float, noise: float, nodes: int = DEFAULT_NODES,
         Standard deviation before truncation, above 0.
     nodes
         Quadrature nodes per panel; the knots become denser with them. Error falls fast in it, cost is cubic.
-    kink
-        Where the rewards are not smooth; panels end there.
     """
-    points, weights = _panels(_edges(low, high, noise, kink), nodes)
+    points, weights = _panels(_edges(low, high, noise), nodes)
     intervals = max(1, round((high - low) / noise * KNOTS_PER_NODE * nodes))
     knots = np.linspace(low, high, intervals + 1)
     smoothing = _smoothing(knots, points, weights, noise)
@@ -82,11 +80,11 @@ def make_grid(low: float, high: float, noise: float, nodes: int = DEFAULT_NODES,
     return AssetGrid(points, weights, low, high, noise, (high - low) / intervals, smoothing)
 
 
-def _edges(low: float, high: float, noise: float, kink: float) -> Array:
-    """Return panel edges, dense around the kink: the initial assets lie there too."""
-    count = int(max(high - kink, kink - low, 0.0) / (WIDEST * noise)) + 1
+def _edges(low: float, high: float, noise: float) -> Array:
+    """Return panel edges, dense around 0: the rewards have their kink there, and the initial assets are near."""
+    count = int(max(high, -low, 0.0) / (WIDEST * noise)) + 1
     reach = noise * np.concatenate([FINE_EDGES, WIDEST * np.arange(2, count + 2)])
-    edges = np.concatenate([kink - reach, kink + reach, low + noise * np.array(LOW_EDGES)])
+    edges = np.concatenate([-reach, reach, low + noise * np.array(LOW_EDGES)])
     # An edge right next to the end of the range would make a sliver.
     inner = edges[(edges > low + 0.1 * noise) & (edges < high - 0.1 * noise)]
     return np.unique(np.concatenate([[low, high], inner]))

@@ -58,7 +58,7 @@ def test_with_exact_values_the_stated_error_is_the_true_one():
     fits = [
         fit_temperature(rng.multinomial(300, solution.best.policy).astype(float), reward, entropy) for _ in range(400)
     ]
-    scores = np.array([(fit.temperature - 0.2) / fit.standard_error for fit in fits])
+    scores = np.array([(fit.temperature - 0.2) / (fit.temperature * fit.relative_error) for fit in fits])
     # The standard deviation of 400 draws is within 15 % of 1, and their mean within 0.2 of 0, but for 1 in 10,000.
     assert scores.std() == pytest.approx(1.0, abs=0.15)
     assert abs(scores.mean()) < 0.25

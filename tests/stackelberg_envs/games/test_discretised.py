@@ -225,6 +225,16 @@ def test_equal_seeds_give_equal_games_and_other_seeds_others():
     assert not np.array_equal(first, other)
 
 
+def test_the_initial_distribution_is_that_of_the_drawn_states():
+    few, many = (
+        se.discretise(small_tax_game(hours=2, levels=2), [[-50.0, 50.0]], samples=1, initial_samples=samples)
+        for samples in (1, 10_000)
+    )
+    # The two corners share a drawn asset a by (50 - a) / 100 and (50 + a) / 100; assets begin around 0, +- 2.
+    np.testing.assert_allclose(many.initial, 0.5, atol=1e-3)
+    assert not np.allclose(few.initial, 0.5, atol=1e-3)
+
+
 def test_multilinear_weights_keep_means():
     grid = _Grid.of([np.array([0.0, 1.0, 4.0]), np.array([-1.0, 2.0])], 2, "grid")
     states = np.array([[0.25, 0.0], [3.0, 2.0], [4.0, -1.0], [9.0, 0.5]])
