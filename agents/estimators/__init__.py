@@ -2,26 +2,24 @@
 
 Where to begin. On tables: :mod:`~agents.estimators.boltzmann_covariance` has the estimate itself, pure functions of one
 commitment's play; then what it is given and what keeps a state from one commitment to the next:
-:mod:`~agents.estimators.counts` (all that is counted), :mod:`~agents.estimators.behaviour`,
-:mod:`~agents.estimators.critics`, :mod:`~agents.estimators.temperature`. :mod:`~agents.estimators.visit_averages` has
-the response term of HPGD in place of the trace. Where states are vectors: :mod:`~agents.estimators.vector`, then
-:mod:`~agents.estimators.step_model` and what it is made with, :mod:`~agents.estimators.action_nodes` and
-:mod:`~agents.estimators.regression`; :mod:`~agents.estimators.fitted_values` is the other critic. Whole models of a
-game are in :mod:`agents.estimators.models`; :mod:`~agents.estimators.likelihood` fits the tabular one;
+:mod:`~agents.estimators.counts` (all that is counted), :mod:`~agents.estimators.critics`,
+:mod:`~agents.estimators.temperature`. :mod:`~agents.estimators.visit_averages` has the response term of HPGD in place
+of the trace. Where states are vectors: :mod:`~agents.estimators.vector`, then :mod:`~agents.estimators.step_model` and
+what it is made with, :mod:`~agents.estimators.action_nodes` and :mod:`~agents.estimators.regression`;
+:mod:`~agents.estimators.fitted_values` is the other critic. Whole models of a game are in
+:mod:`agents.estimators.models`; :mod:`~agents.estimators.likelihood` fits the tabular one;
 :mod:`~agents.estimators.unrolled` differentiates one.
 """
 
-from agents.estimators.behaviour import BehaviourEstimate
 from agents.estimators.boltzmann_covariance import (
     StepValues,
     ValueEstimates,
     boltzmann_covariance,
-    look_up,
     score_function,
     step_coefficients,
     tabulate,
 )
-from agents.estimators.counts import TabularCounts
+from agents.estimators.counts import BehaviourEstimate, TabularCounts
 from agents.estimators.critics import CRITICS, EvaluationTask, ExpectedSarsaCritic, Lstd, MonteCarlo, make_critic
 from stackelberg_envs.games.cotangents import StepCotangents
 
@@ -37,7 +35,6 @@ __all__ = [
     "TabularCounts",
     "ValueEstimates",
     "boltzmann_covariance",
-    "look_up",
     "make_critic",
     "score_function",
     "step_coefficients",

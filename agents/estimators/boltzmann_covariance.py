@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from agents.estimators.counts import scatter_add
 from agents.observing.trajectories import Trajectories
-from stackelberg_envs.arrays import Array, IntArray, ratio
+from stackelberg_envs.arrays import Array, ratio
 from stackelberg_envs.games.cotangents import Cotangents, StepCotangents
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled
@@ -32,7 +32,6 @@ __all__ = [
     "StepValues",
     "ValueEstimates",
     "boltzmann_covariance",
-    "look_up",
     "score_function",
     "step_coefficients",
     "tabulate",
@@ -107,36 +106,35 @@ def boltzmann_covariance(
     StepCotangents
         Already divided by the number of episodes; their sum against derivatives is the estimate.
     """
-    steps = look_up(trajectories, values)
+    action_values = np.einsum("zab,zab->za", values.behaviour, values.leader_q)
+    state_values = np.einsum("za,za->z", values.leader_policy, action_values)
+    soft = np.zeros_like(action_values) if values.follower_values is None else values.follower_values
+    soft_states = np.einsum("za,za->z", values.leader_policy, soft)
+    z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
+    u = trajectories.next_joint_state
+    # State values are subtracted as baselines: E[d log f | s] = 0.
+    steps = StepValues(
+        advantage=(values.leader_q - action_values[:, :, None])[z, a, b],
+        leader_action=(action_values - state_values[:, None])[z, a],
+        follower_action=(soft - soft_states[:, None])[z, a],
+        leader_next=state_values[u],
+        follower_next=soft_states[u],
+    )
     return step_coefficients(trajectories, steps, leader_discount, follower_discount, 1.0 / temperature)
 
 
 def score_function(trajectories: Trajectories, values: ValueEstimates, *, leader_discount: float) -> StepCotangents:
     """Score-function coefficients of the direct term: the follower's response is taken as fixed.
 
+    It is so at a temperature without end.
+
     Parameters
     ----------
     trajectories, values, leader_discount
         As for :func:`boltzmann_covariance`; no follower values are needed.
     """
-    return step_coefficients(trajectories, look_up(trajectories, values), leader_discount, 0.0, 0.0)
-
-
-def look_up(trajectories: Trajectories, values: ValueEstimates) -> StepValues:
-    """Return the values at the recorded steps, from tables."""
-    action_values = np.einsum("zab,zab->za", values.behaviour, values.leader_q)
-    state_values = np.einsum("za,za->z", values.leader_policy, action_values)
-    soft = np.zeros_like(action_values) if values.follower_values is None else values.follower_values
-    soft_states = np.einsum("za,za->z", values.leader_policy, soft)
-    z, a, b = _visited(trajectories)
-    u = trajectories.next_joint_state
-    # State values are subtracted as baselines: E[d log f | s] = 0.
-    return StepValues(
-        advantage=(values.leader_q - action_values[:, :, None])[z, a, b],
-        leader_action=(action_values - state_values[:, None])[z, a],
-        follower_action=(soft - soft_states[:, None])[z, a],
-        leader_next=state_values[u],
-        follower_next=soft_states[u],
+    return boltzmann_covariance(
+        trajectories, values, leader_discount=leader_discount, follower_discount=0.0, temperature=np.inf
     )
 
 
@@ -163,7 +161,8 @@ def step_coefficients(
     increments_of
         What is made of gamma_L^t beta A_L, shape (T,), before it is added to the trace; default nothing.
     """
-    scales, out = np.empty(trajectories.num_steps), np.empty((4, trajectories.num_steps))
+    T = len(values.advantage)
+    scales, out = np.empty(T), np.empty((4, T))
     _discount_powers(trajectories.offsets, leader_discount, scales)
     pushed = scales * beta * values.advantage
     increments = pushed if increments_of is None else increments_of(pushed)
@@ -198,7 +197,7 @@ def tabulate(
     """
     Z = int(np.prod(array_shape[:-2]))
     shape = (Z, *array_shape[-2:])
-    z, a, b = _visited(trajectories)
+    z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
     entries = vars(coefficients)
     given: dict[str, Array] = {}
     for name in wanted & {"follower_reward", "leader_reward"}:
@@ -219,15 +218,16 @@ def _by_transition(
 ) -> Array:
     """Return the sums of d log P coefficients, divided by P, in the layout of `transition`."""
     Z = len(transition.successors)
-    z, a, b = (array.astype(np.int64) for array in _visited(trajectories))
+    visited = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
+    z, a, b = (array.astype(np.int64) for array in visited)
     shape: tuple[int, ...] = transition.probabilities.shape
     # One key per (z, a, b, next state): a list may name a state twice, and visits cannot tell the places apart.
     rows = np.arange(np.prod(shape[:-1])).reshape(*shape[:-1], 1)
     keys, place = np.unique(rows * Z + transition.successors, return_inverse=True)
     mass = np.bincount(place.ravel(), transition.probabilities.ravel())
-    visited = np.searchsorted(keys, ((z * shape[1] + a) * shape[2] + b) * Z + trajectories.next_joint_state)
+    found = np.searchsorted(keys, ((z * shape[1] + a) * shape[2] + b) * Z + trajectories.next_joint_state)
     # The last step of a terminated episode leads nowhere; its coefficient is zero, wherever it is put.
-    sums = np.bincount(np.minimum(visited, len(keys) - 1), values, minlength=len(keys))
+    sums = np.bincount(np.minimum(found, len(keys) - 1), values, minlength=len(keys))
     lists = ratio(sums, mass)[place].reshape(shape)
     if not transition.dense:
         return lists.reshape(*array_shape, lists.shape[-1])
@@ -235,10 +235,6 @@ def _by_transition(
     dense = np.zeros((*lists.shape[:-1], S))
     np.put_along_axis(dense, transition.successors.astype(np.intp) % S, lists, axis=-1)
     return dense.reshape(*array_shape, S)
-
-
-def _visited(trajectories: Trajectories) -> tuple[IntArray, IntArray, IntArray]:
-    return trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
 
 
 @compiled

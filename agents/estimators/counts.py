@@ -1,4 +1,4 @@
-"""What an observer counts: visits, rewards, and the dynamics in successor lists that grow as they fill."""
+"""What an observer counts: actions, visits, rewards, and the dynamics in successor lists that grow as they fill."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from agents.state.stateful import Stateful
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import Array, IntArray, require_at_least
 from stackelberg_envs.errors import InformationError, OutputError
 from stackelberg_envs.games.primitives import DecisionProcess
 from stackelberg_envs.games.transitions import Transition
@@ -20,11 +20,13 @@ from stackelberg_envs.solvers.soft.linear import action_values, resolvent
 
 __all__ = [
     "Announced",
+    "BehaviourEstimate",
     "Player",
     "RecordedSteps",
     "TabularCounts",
     "common_lists",
     "count_actions",
+    "count_successors",
     "rewards_of",
     "scatter_add",
 ]
@@ -132,18 +134,23 @@ class TabularCounts(Stateful):
         InformationError
             Rewards that are to be counted were not observed.
         """
-        z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
-        observed = {player: rewards_of(trajectories, player) for player in announced}
+        steps, paid = RecordedSteps.of(trajectories), []
+        z, a, b = steps.state, steps.leader_action, steps.follower_action
+        for player, own in announced.items():
+            rewards = rewards_of(trajectories, player)
+            paid.append((player, rewards if own is None else rewards - own[z, a, b]))
         count_actions(z, a, b, self.visits)
-        for player, rewards in observed.items():
-            own = announced[player]
-            scatter_add(z, a, b, rewards if own is None else rewards - own[z, a, b], self._sums(player))
+        for player, rewards in paid:
+            scatter_add(z, a, b, rewards, getattr(self, f"{player}_reward"))
         if not self.stationary:
             self._forget_successors()
-        steps, done = RecordedSteps.of(trajectories), 0
-        while (done := _record_successors(steps, done, self.successors, self.counts)) < trajectories.num_steps:
-            self.successors = np.concatenate([self.successors, np.zeros_like(self.successors)], axis=-1)
-            self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)], axis=-1)
+        done, T = 0, len(z)
+        while done < T:
+            last = min(T, done + slice_of(self.counts.shape[3]))
+            done = count_successors(steps, done, last, self.successors, self.counts)
+            if done < last:  # at a list without a free place
+                self.successors = np.concatenate([self.successors, np.zeros_like(self.successors)], axis=-1)
+                self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)], axis=-1)
 
     def mean_reward(self, player: Player, announced: Array | None = None) -> Array:
         """Return the mean reward of each (z, a, b), shape (Z, A, B), zero where none was seen.
@@ -155,16 +162,8 @@ class TabularCounts(Stateful):
         announced
             The part that the present commitment sets, shape (Z, A, B); it is put back.
         """
-        mean = self._sums(player) / np.maximum(self.visits, 1.0)
+        mean: Array = getattr(self, f"{player}_reward") / np.maximum(self.visits, 1.0)
         return mean if announced is None else np.where(self.visits > 0, mean + announced, 0.0)
-
-    def _sums(self, player: Player) -> Array:
-        return self.leader_reward if player == "leader" else self.follower_reward
-
-    def transition(self) -> Transition:
-        """Return the relative frequencies; rows never seen are all zero."""
-        totals = self.counts.sum(axis=-1, keepdims=True)
-        return Transition(self.successors, self.counts / np.maximum(totals, 1.0))
 
     def evaluate(
         self, reward: Array, joint_policy: Array, discount: float, entropy_bonus: Array | None = None
@@ -182,12 +181,49 @@ class TabularCounts(Stateful):
         entropy_bonus
             Added to the action values wherever they are averaged, shape (Z, A, B).
         """
-        process = DecisionProcess(reward, self.transition(), np.ones(len(reward)), discount, self.num_contexts)
+        # Relative frequencies; rows never seen lead nowhere.
+        totals = self.counts.sum(axis=-1, keepdims=True)
+        model = Transition(self.successors, self.counts / np.maximum(totals, 1.0))
+        process = DecisionProcess(reward, model, np.ones(len(reward)), discount, self.num_contexts)
         system = resolvent(process, joint_policy)
         earned = reward if entropy_bonus is None else reward + entropy_bonus
         expected = np.einsum("zab,zab->z", joint_policy, earned)
         values = system.solve(expected, EVALUATION_TOLERANCE * float(np.abs(expected).max()))
         return action_values(process, values)
+
+
+class BehaviourEstimate(Stateful):
+    """Counts of follower actions under the present commitment, backed by the last estimate.
+
+    Parameters
+    ----------
+    shape
+        (Z, A, B).
+    prior_visits
+        Weight of the last commitment's estimate, in visits: it decides where the present one was never seen,
+        and steadies rows seen a few times.
+
+    Attributes
+    ----------
+    policy
+        The estimate of g(b | z, a), shape (Z, A, B); the last axis sums to one, rows never seen are uniform.
+    """
+
+    state_fields = stateful.fields(policy=stateful.Array(low=0.0, high=1.0), _seen=stateful.Array())
+
+    def __init__(self, shape: tuple[int, int, int], prior_visits: float = 1.0) -> None:
+        self.policy = np.full(shape, 1.0 / shape[2])
+        self.prior_visits = require_at_least(prior_visits, 0.0, "prior_visits")
+        self._seen = np.zeros((*shape[:2], 1), dtype=np.bool_)
+
+    def update(self, trajectories: Trajectories) -> Array:
+        """Return the estimate after one more commitment's play, shape (Z, A, B)."""
+        counts = np.where(self._seen, self.prior_visits * self.policy, 0.0)
+        count_actions(trajectories.joint_state, trajectories.leader_action, trajectories.follower_action, counts)
+        totals = counts.sum(axis=2, keepdims=True)
+        self.policy = np.divide(counts, totals, out=self.policy.copy(), where=totals > 0)
+        self._seen |= totals > 0
+        return self.policy
 
 
 def common_lists(successors: IntArray, *weights: Array) -> tuple[IntArray, list[Array]]:
@@ -261,35 +297,19 @@ def scatter_add(
         out[states[t], leader_actions[t], follower_actions[t]] += values[t]
 
 
-def _record_successors(
-    steps: RecordedSteps,
-    first: int,
-    successors: IntArray,
-    counts: Array,
-) -> int:
-    """Count transitions from step `first` on into successor lists with free places; returns the step reached.
-
-    `successors` and `counts` (Z, A, B, N) are modified in place; a place with count zero is free. Stops at
-    the first step whose list is full. Steps that end an episode lead nowhere and are passed over.
-    """
-    T, done, most = steps.state.shape[0], first, slice_of(counts.shape[3])
-    while done < T:
-        last = min(T, done + most)
-        done = _record(steps, done, last, successors, counts)
-        if done < last:
-            break
-    return int(done)
-
-
 @compiled
-def _record(
+def count_successors(
     steps: RecordedSteps,
     first: int,
     last: int,
     successors: IntArray,
     counts: Array,
 ) -> int:
-    """Count the transitions of the steps from `first` to `last` - 1; returns the step reached."""
+    """Count where the steps from `first` to `last` - 1 led; returns the step reached.
+
+    `successors` and `counts` (Z, A, B, N) are modified in place; a place with count zero is free. Stops at
+    the first step whose list is full. Steps that end an episode lead nowhere and are passed over.
+    """
     N = counts.shape[3]
     for t in range(first, last):
         if steps.ends[t]:

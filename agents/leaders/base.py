@@ -116,7 +116,8 @@ class Leader(Stateful, ABC):
         ArgumentError
             Play under another commitment than the last one, for a leader that is not off-policy.
         """
-        if not (self.off_policy or _is_same(trajectories.commitment, self._announced)):
+        announced = self._announced
+        if not self.off_policy and (announced is None or _differ(trajectories.commitment, np.asarray(announced)).any()):
             # Nothing was announced since the last update, or its parameters were set by hand after that.
             require_on_policy(trajectories, self.brief.commitment.check(self.commit()), self.name)
         diagnostics = self.update(trajectories)
@@ -301,17 +302,12 @@ def require_on_policy(trajectories: Trajectories, announced: Array, leader: str)
         )
 
 
-def _is_same(played: Array, announced: Array | None) -> bool:
-    """Whether a commitment is the announced one up to rounding; where none was announced, it is not."""
-    if announced is None or played.shape != np.shape(announced):
-        return False
-    return not bool(_differ(played, np.asarray(announced)).any())
-
-
-def _differ(one: Array, other: Array) -> NDArray[np.bool_]:
-    """Return where two arrays of one shape differ by more than rounding; NaN differs from everything."""
-    larger = np.maximum(np.abs(one), np.abs(other))
-    return np.asarray(~(np.abs(one - other) <= SAME * larger + ROUNDING * larger.max(initial=0.0)))
+def _differ(played: Array, announced: Array) -> NDArray[np.bool_]:
+    """Return where a commitment differs from the announced one by more than rounding; NaN differs from everything."""
+    if played.shape != announced.shape:
+        return np.ones(1, dtype=np.bool_)
+    larger = np.maximum(np.abs(played), np.abs(announced))
+    return np.asarray(~(np.abs(played - announced) <= SAME * larger + ROUNDING * larger.max(initial=0.0)))
 
 
 def starting_point(start: Any, size: int, rng: np.random.Generator, unit: Array | float = 1.0) -> Array:

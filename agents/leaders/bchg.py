@@ -11,21 +11,56 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from agents.estimators import BehaviourEstimate, StepCotangents, ValueEstimates, boltzmann_covariance
-from agents.estimators.counts import Player
-from agents.estimators.critics import EvaluationTask
+from agents.estimators import StepCotangents, ValueEstimates, boltzmann_covariance, tabulate
+from agents.estimators.counts import BehaviourEstimate, Player, TabularCounts
+from agents.estimators.critics import Critic, EvaluationTask, make_critic
 from agents.estimators.temperature import TemperatureEstimate
 from agents.estimators.vector import Rule, make_vector_estimator
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
-from agents.leaders.tabular import TabularGradientLeader
 from agents.observing.brief import Information, TabularBrief, VectorBrief
 from agents.observing.trajectories import Trajectories
 from agents.options import Natural, NonNegative
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.commitments.base import Commitment
+from stackelberg_envs.games.cotangents import Cotangents
 
-__all__ = ["TabularBchg", "TabularBchgConfig", "VectorBchg", "VectorBchgConfig"]
+__all__ = ["TabularBchg", "TabularBchgConfig", "TabularGradientLeader", "VectorBchg", "VectorBchgConfig"]
+
+
+class TabularGradientLeader(GradientLeader):
+    """A gradient leader with a critic of the follower, of the kind that the option `critic` names."""
+
+    brief: TabularBrief
+    follower_critic: Critic
+    state_fields = stateful.fields(counts=stateful.Part(), follower_critic=stateful.Part())
+
+    def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        stationary = "transition" not in brief.commitment.changes
+        self.counts = TabularCounts(brief.table_shape, brief.num_contexts, stationary=stationary)
+
+    def make_critic(self, discount: float) -> Critic:
+        """Return a fresh critic of the kind that was asked for."""
+        return make_critic(self.config.critic, self.counts, discount)
+
+    def soft_values(self, task: EvaluationTask, temperature: float) -> tuple[Array, float]:
+        """Return V_F, shape (Z, A), from evaluating the observed behaviour with its entropy, and the critic's error."""
+        bonus = -temperature * np.log(np.where(task.behaviour > 0, task.behaviour, 1.0))
+        error = self.follower_critic.update(replace(task, entropy_bonus=bonus))
+        return np.einsum("zab,zab->za", task.behaviour, self.follower_critic.q + bonus), error
+
+    def tabulated(self, coefficients: StepCotangents, steps: Trajectories) -> Cotangents:
+        """Return the sums of the coefficients of recorded steps over their cells, as the commitment takes them."""
+        brief, effect = self.brief, self.brief.effect(steps.commitment)
+        return tabulate(
+            coefficients,
+            steps,
+            brief.array_shape,
+            wanted=brief.commitment.changes,
+            leader_policy=effect.leader_policy,
+            transition=effect.transition,
+        )
 
 
 @dataclass(frozen=True)
@@ -82,6 +117,8 @@ class TabularBchg(TabularGradientLeader):
         self.temperature_estimate: TemperatureEstimate | None = None
         if self.with_response and brief.temperature is None:
             self.temperature_estimate = TemperatureEstimate(self.counts, brief.follower_discount)
+        #: Whether V_F enters the gradient.
+        self.uses_follower_values = self.with_response and brief.commitment.changes_play
 
     @classmethod
     def required_information(cls, commitment: Commitment, config: Any, public_temperature: bool = True) -> Information:
@@ -93,45 +130,32 @@ class TabularBchg(TabularGradientLeader):
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Update the estimates, then estimate dJ/dx."""
         values, diagnostics = self.estimate_values(trajectories)
-        coefficients = self.coefficients(trajectories, values)
-        cotangents = self.tabulated(coefficients, trajectories, values.leader_policy)
+        cotangents = self.tabulated(self.coefficients(trajectories, values), trajectories)
         return self.brief.commitment.vjp(trajectories.commitment, cotangents), diagnostics
 
     def estimate_values(self, trajectories: Trajectories) -> tuple[ValueEstimates, dict[str, float]]:
         """Estimate the follower's policy by counts, Q_L by the critic and, where needed, temperature and V_F."""
-        policy = self.brief.joint_leader_policy(trajectories.commitment)
-        behaviour, announced = self._behaviour(trajectories), self._count(trajectories)
-        task = EvaluationTask(trajectories, "leader", policy, behaviour, announced_reward=announced["leader"])
+        estimate, effect = self.temperature_estimate, self.brief.effect(trajectories.commitment)
+        behaviour = trajectories.response if "behaviour" in self.config.privileged else None
+        if behaviour is None:
+            behaviour = self.behaviour.update(trajectories)
+        announced: dict[Player, Array | None] = {"leader": effect.leader_reward}
+        if estimate is not None or self.uses_follower_values:
+            announced["follower"] = effect.follower_reward
+        if estimate is not None or self.critic.uses_counts:
+            self.counts.observe(trajectories, announced)
+        task = EvaluationTask(
+            trajectories, "leader", effect.leader_policy, behaviour, announced_reward=effect.leader_reward
+        )
         diagnostics = {"critic_error": self.critic.update(task)}
-        task = replace(task, player="follower", announced_reward=announced.get("follower"))
-        if self.temperature_estimate is not None:
-            self.temperature_estimate.update(task)
-            diagnostics["temperature"] = self.temperature()
+        task = replace(task, player="follower", announced_reward=effect.follower_reward)
+        if estimate is not None:
+            estimate.update(task)
+            diagnostics["temperature"] = estimate.value
         values = None
         if self.uses_follower_values:
             values, diagnostics["follower_critic_error"] = self.soft_values(task, self.temperature())
-        return ValueEstimates(policy, behaviour, self.critic.q, values), diagnostics
-
-    @property
-    def uses_follower_values(self) -> bool:
-        """Whether V_F enters the gradient."""
-        return self.with_response and self.brief.commitment.changes_play
-
-    def _behaviour(self, trajectories: Trajectories) -> Array:
-        """Return g, shape (Z, A, B): estimated from the play, or the truth where that was asked for."""
-        if "behaviour" in self.config.privileged and trajectories.response is not None:
-            return trajectories.response
-        return self.behaviour.update(trajectories)
-
-    def _count(self, trajectories: Trajectories) -> dict[Player, Array | None]:
-        """Count the play where that is read; return what the commitment pays, by player whose rewards are used."""
-        x, estimates = trajectories.commitment, self.temperature_estimate is not None
-        announced: dict[Player, Array | None] = {"leader": self.brief.own_reward(x, "leader_reward")}
-        if estimates or self.uses_follower_values:
-            announced["follower"] = self.brief.own_reward(x, "follower_reward")
-        if estimates or self.critic.uses_counts:
-            self.counts.observe(trajectories, announced)
-        return announced
+        return ValueEstimates(effect.leader_policy, behaviour, self.critic.q, values), diagnostics
 
     def temperature(self) -> float:
         """Return the follower's temperature, reward units: the public one, or the estimate."""

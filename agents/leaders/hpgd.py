@@ -153,6 +153,5 @@ class HpgdOracle(TabularHpgd):
         values, diagnostics = self.estimate_values(everything)
         response = self.response(self.weights(trajectories, values), everything, values)
         direct = score_function(trajectories, values, leader_discount=self.brief.leader_discount)
-        cotangents = self.tabulated(direct, trajectories, values.leader_policy)
-        cotangents += self.tabulated(response, everything, values.leader_policy)
+        cotangents = self.tabulated(direct, trajectories) + self.tabulated(response, everything)
         return self.brief.commitment.vjp(trajectories.commitment, cotangents), diagnostics

@@ -23,7 +23,7 @@ from agents.estimators import StepCotangents, ValueEstimates
 from agents.estimators.critics import EvaluationTask
 from agents.estimators.visit_averages import cell_weights, follow_visits, weights_per_visit
 from agents.leaders.base import GradientConfig, register_leader
-from agents.leaders.tabular import TabularGradientLeader
+from agents.leaders.bchg import TabularGradientLeader
 from agents.observing.brief import Information, TabularBrief
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
@@ -68,18 +68,18 @@ class Sobirl(TabularGradientLeader):
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Evaluate the follower where V_F is needed, then estimate dJ/dx."""
-        behaviour, policy = trajectories.response, self.brief.joint_leader_policy(trajectories.commitment)
+        behaviour, effect = trajectories.response, self.brief.effect(trajectories.commitment)
+        policy, announced = effect.leader_policy, effect.follower_reward
         if behaviour is None:
             raise InformationError("sobirl: expected the follower's policy (level RESPONSE), got none")
         values, diagnostics = None, dict[str, float]()
         if self.brief.commitment.changes_play:
-            announced = self.brief.own_reward(trajectories.commitment, "follower_reward")
             if self.follower_critic.uses_counts:
                 self.counts.observe(trajectories, {"follower": announced})
             task = EvaluationTask(trajectories, "follower", policy, behaviour, announced_reward=announced)
             values, diagnostics["follower_critic_error"] = self.soft_values(task, self.brief.known_temperature)
         found = self.coefficients(trajectories, ValueEstimates(policy, behaviour, np.zeros_like(behaviour), values))
-        cotangents = self.tabulated(found, trajectories, policy)
+        cotangents = self.tabulated(found, trajectories)
         return self.brief.commitment.vjp(trajectories.commitment, cotangents), diagnostics
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:

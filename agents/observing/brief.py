@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any, ClassVar, TypeAlias
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -100,6 +101,25 @@ class Brief:
         return self.temperature
 
 
+class JointEffect(NamedTuple):
+    """What a leader knows to hold under a commitment, over joint states.
+
+    Attributes
+    ----------
+    leader_policy
+        f(a | s), shape (Z, A), whoever sets it.
+    leader_reward, follower_reward
+        What the commitment adds to the rewards, shape (Z, A, B), reward units; None for nothing.
+    transition
+        The dynamics where the commitment sets them, else None.
+    """
+
+    leader_policy: Array
+    leader_reward: Array | None
+    follower_reward: Array | None
+    transition: Transition | None
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TabularBrief(Brief):
     """What a leader knows of a game over finite sets.
@@ -148,30 +168,22 @@ class TabularBrief(Brief):
         """(Z, A, B)."""
         return self.num_joint_states, self.num_leader_actions, self.num_follower_actions
 
-    @property
+    @cached_property
     def array_shape(self) -> tuple[int, ...]:
         """([K,] S, A, B), the shape in which a commitment takes cotangents."""
         shape = (self.num_states, self.num_leader_actions, self.num_follower_actions)
         return shape if self.num_contexts == 1 else (self.num_contexts, *shape)
 
-    def joint_leader_policy(self, x: Array) -> Array:
-        """Return f(a | s) under the commitment x over joint states, shape (Z, A)."""
-        committed = self.commitment.effect(x).leader_policy
-        policy = self.leader_policy if committed is None else committed
-        return policy if self.num_contexts == 1 else np.tile(policy, (self.num_contexts, 1))
-
-    def joint_transition(self, x: Array) -> Transition | None:
-        """Return the dynamics over joint states that the commitment x sets, or None where it sets none."""
-        transition = self.commitment.effect(x).transition
-        return None if transition is None else transition.joint(self.num_contexts)
-
-    def own_reward(self, x: Array, name: str) -> Array | None:
-        """Return what the commitment adds to "leader_reward" or "follower_reward", shape (Z, A, B), or None."""
-        extra: Array | None = getattr(self.commitment.effect(x), name)
-        if extra is None:
-            return None
-        S, A, B = self.num_states, self.num_leader_actions, self.num_follower_actions
-        return np.broadcast_to(extra, (self.num_contexts, S, A, B)).reshape(self.table_shape)
+    def effect(self, x: Array) -> JointEffect:
+        """Return what holds under the commitment x, over joint states."""
+        K, made = self.num_contexts, self.commitment.effect(x)
+        policy = self.leader_policy if made.leader_policy is None else made.leader_policy
+        shape = K, self.num_states, self.num_leader_actions, self.num_follower_actions
+        leader, follower = made.leader_reward, made.follower_reward
+        leader = None if leader is None else np.broadcast_to(leader, shape).reshape(self.table_shape)
+        follower = None if follower is None else np.broadcast_to(follower, shape).reshape(self.table_shape)
+        transition = None if made.transition is None else made.transition.joint(K)
+        return JointEffect(policy if K == 1 else np.tile(policy, (K, 1)), leader, follower, transition)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

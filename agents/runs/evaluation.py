@@ -17,7 +17,7 @@ from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.solvers.soft import (
     BestResponse,
     episode_values,
-    leader_value,
+    evaluate,
     response_gap,
     soft_best_response,
 )
@@ -65,7 +65,7 @@ class TabularEvaluation:
 
     def exact(self, committed: CommittedTabular) -> float | None:  # noqa: D102
         best = self._best_response(committed)
-        return None if best is None else leader_value(committed.primitives, best.policy)
+        return None if best is None else evaluate(committed.primitives, best.policy).value
 
     def episode(self, committed: CommittedTabular) -> float | None:
         """Return J of an episode cut at the horizon; the follower responds as if play had no end."""
@@ -73,7 +73,7 @@ class TabularEvaluation:
         return None if best is None else episode_values(committed.primitives, best.policy, committed.game.horizon)[0]
 
     def value(self, committed: CommittedTabular, follower: Follower) -> float:  # noqa: D102
-        return float(np.mean([leader_value(committed.primitives, player.policy) for player in follower.players]))
+        return float(np.mean([evaluate(committed.primitives, player.policy).value for player in follower.players]))
 
     def gap(self, committed: CommittedTabular, follower: Follower) -> float | None:
         """Return the largest loss of a follower; None where a policy is not finite."""

@@ -121,18 +121,20 @@ class Experiment:
             The follower diverged.
         """
         self._between_updates = False
-        every = self.config.evaluate_every
+        every, record = self.config.evaluate_every, self.record
         due = bool(every) and self.updates_done % every == 0
         committed, halvings = self._announce()
-        seen = self._play(committed, self.config.steps_per_update)
+        seen = rollout_of(committed, self.follower.players, self._play_rng, steps=self.config.steps_per_update)
+        record.observed_steps += len(seen.state)
         value = self._evaluate(committed) if due else np.nan
         diagnostics = self.leader.observe(redact(seen, self.level, self.follower.policy))
         recommended = self._recommend()
+        found = self._evaluation.exact(recommended) if due and recommended is not None else None
         self.curve.add(
             {
-                "observed_steps": self.record.observed_steps,
+                "observed_steps": record.observed_steps,
                 "leader_value": value,
-                "recommended_value": self._exact(recommended) if due else np.nan,
+                "recommended_value": np.nan if found is None else found,
                 "observed_return": seen.mean_return(self.game.leader_discount),
                 "whole_episodes": seen.whole.sum(),
                 **({"halvings": halvings} if self.game.can_be_unstable else {}),
@@ -169,12 +171,6 @@ class Experiment:
         self._sound = self._latest
         return committed, halvings
 
-    def _play(self, committed: Committed, steps: int) -> Trajectories:
-        """Let the follower play; its steps count as observed."""
-        seen = rollout_of(committed, self.follower.players, self._play_rng, steps=steps)
-        self.record.observed_steps += seen.num_steps
-        return seen
-
     def _evaluate(self, committed: Committed) -> float:
         """Return J under the followers' actual policies, their mean."""
         value = self._evaluation.value(committed, self.follower)
@@ -200,11 +196,6 @@ class Experiment:
         now = self._latest is not None and np.array_equal(self._latest[0], x)
         self._recommended_was_played = now or (again and self._recommended_was_played)
         return committed
-
-    def _exact(self, committed: Committed | None) -> float:
-        """Return J against the best response; NaN where that is not known."""
-        value = None if committed is None else self._evaluation.exact(committed)
-        return np.nan if value is None else value
 
     def close(self, status: str, error: str | None = None) -> RunRecord:
         """Choose the commitment the run ends with, evaluate it exactly and complete the record."""
@@ -354,7 +345,8 @@ class Experiment:
         """
         if self._committed is None:
             raise ArgumentError("uniform_play: expected a commitment in force, got none")
-        seen = self._play(self._committed.from_every_state(), steps)
+        seen = rollout_of(self._committed.from_every_state(), self.follower.players, self._play_rng, steps=steps)
+        self.record.observed_steps += len(seen.state)
         return redact(seen, self.level, self.follower.policy)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.commitments.base import Effect
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular_checks import checked_effect, require_follower_scale, require_scale
 
@@ -71,20 +70,6 @@ class CommittedTabular(Committed):
 
     game: TabularGame
 
-    @cached_property
-    def effect(self) -> Effect:
-        """What the commitment changes.
-
-        Raises
-        ------
-        GameError
-            It does not fit the game.
-        """
-        commitment = self.game.commitment
-        effect = commitment.effect(self.commitment)
-        # The game has looked at one effect when it was made.
-        return effect if commitment.always_fits else checked_effect(effect, self.game)
-
     def from_every_state(self) -> CommittedTabular:
         """Return the same where play begins in any state, all as likely."""
         S = self.game.shape[0]
@@ -99,7 +84,10 @@ class CommittedTabular(Committed):
         GameError
             What the commitment changes does not fit the game, or has no finite values.
         """
-        game, effect, base = self.game, self.effect, self.game.uncommitted
+        game, base, commitment = self.game, self.game.uncommitted, self.game.commitment
+        effect = commitment.effect(self.commitment)
+        if not commitment.always_fits:  # the game has looked at one effect when it was made
+            effect = checked_effect(effect, game)
         K, S, A, B = game.num_contexts, *game.shape
         changed: dict[str, Any] = {}
         if effect.leader_policy is not None:

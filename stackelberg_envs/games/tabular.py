@@ -183,7 +183,7 @@ class TabularGame:
             object.__setattr__(self, name, array)
         self._check_commitment_fits()
 
-    @property
+    @cached_property
     def num_contexts(self) -> int:
         """K."""
         return 1 if self.context_probabilities is None else len(self.context_probabilities)
@@ -194,7 +194,7 @@ class TabularGame:
         S, A, B = self.shape
         return self.num_contexts * S, A, B
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int, int]:
         """(S, A, B)."""
         S, A, B = self.leader_reward.shape[-3:]

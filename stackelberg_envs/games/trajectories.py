@@ -108,7 +108,7 @@ class Trajectories:
 
     @classmethod
     def of_loop(cls, **arrays: Any) -> Trajectories:
-        """Return what a loop of the library has recorded: every field, right as it is, `whole` among them."""
+        """Return what a loop of the library has recorded: every field, right as it is, and what else it knows."""
         play = object.__new__(cls)
         vars(play).update(arrays)
         return play
@@ -163,7 +163,7 @@ class Trajectories:
     @cached_property
     def ends(self) -> NDArray[np.bool_]:
         """True at the last step of each terminated episode, shape (T,)."""
-        out = np.zeros(self.num_steps, dtype=np.bool_)
+        out = np.zeros(len(self.state), dtype=np.bool_)
         out[self.offsets[1:][self.terminated] - 1] = True
         return out
 
@@ -175,13 +175,13 @@ class Trajectories:
         """
         longest = int(self.lengths.max())
         cut_at = np.bincount(self.lengths[~self.terminated], minlength=longest + 1)[: longest + 1]
-        at_risk = self.num_episodes - np.cumsum(cut_at)[:longest]
+        at_risk = len(self.terminated) - np.cumsum(cut_at)[:longest]
         return np.asarray(1.0 / np.maximum(at_risk, 1))
 
     @cached_property
     def time(self) -> NDArray[np.int64]:
         """How many steps into its episode each step is, shape (T,)."""
-        return np.asarray(np.arange(self.num_steps) - np.repeat(self.offsets[:-1], self.lengths))
+        return np.asarray(np.arange(len(self.state)) - np.repeat(self.offsets[:-1], self.lengths))
 
     def mean_return(self, discount: float) -> float:
         """Estimate the expected discounted leader return of an episode as it is played, reward units.

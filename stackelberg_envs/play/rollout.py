@@ -114,7 +114,7 @@ def _rollout_tables(
     budget = (episodes or 0) * game.horizon if steps is None else steps
     tables = GameTables.of(play, game.horizon)
     z, a, b, u, offsets = tabular_rollout(rng, tables, response, budget, episodes or budget)
-    S, K = game.shape[0], game.num_contexts
+    S, K, lengths = game.shape[0], game.num_contexts, np.diff(offsets)
     terminated = play.continuing[z[offsets[1:] - 1]] == 0.0
     return Trajectories.of_loop(
         commitment=committed.commitment.copy(),  # what an observer does to its own is not done to the game's
@@ -128,7 +128,10 @@ def _rollout_tables(
         offsets=offsets,
         terminated=terminated,
         context=np.zeros(len(offsets) - 1, dtype=np.int32) if K == 1 else z[offsets[:-1]] // S,
-        whole=terminated | (np.diff(offsets) >= game.horizon),
+        whole=terminated | (lengths >= game.horizon),
+        lengths=lengths,
+        joint_state=z,
+        next_joint_state=u,
     )
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import agents
-from agents.estimators import counts, critics, unrolled
-from agents.estimators.counts import RecordedSteps
+from agents.estimators import critics, unrolled
+from agents.estimators.counts import TabularCounts
 from agents.followers.expected_sarsa import expected_sarsa
 from agents.followers.soft_q_learning import soft_q_learning
 from agents.followers.tabular import LearningTask
@@ -26,13 +26,6 @@ def learned(learn, steps=300):
     return episodes, q, visits, rng.random()
 
 
-def recorded():
-    rng = np.random.default_rng(3)
-    z, a, b, u = (rng.integers(size, size=200).astype(np.int32) for size in (*SHAPE, SHAPE[0]))
-    ends = rng.random(200) < 0.1
-    return RecordedSteps(z, a, b, u, ends)
-
-
 def evaluated():
     x = np.full((5, 2), 0.5)
     seen = agents.collect(GAME, x, np.full(SHAPE, 1 / 3), steps=200, rng=3)
@@ -43,9 +36,11 @@ def evaluated():
 
 
 def counted(places):
-    steps = recorded()
-    successors, numbers = np.zeros((*SHAPE, places), dtype=np.int32), np.zeros((*SHAPE, places))
-    return counts._record_successors(steps, 3, successors, numbers), successors, numbers
+    seen = agents.collect(GAME, np.full((5, 2), 0.5), np.full(SHAPE, 1 / 3), steps=200, rng=3)
+    table = TabularCounts(SHAPE, 2)
+    table.successors, table.counts = np.zeros((*SHAPE, places), dtype=np.int32), np.zeros((*SHAPE, places))
+    table.observe(seen, {"leader": None})
+    return table.successors, table.counts, table.visits, table.leader_reward
 
 
 def swept():
@@ -59,7 +54,7 @@ def swept():
         lambda: learned(soft_q_learning),
         lambda: learned(expected_sarsa),
         evaluated,
-        lambda: counted(2),
+        lambda: counted(1),
         lambda: counted(10),
         swept,
     ],

@@ -145,9 +145,8 @@ class ObservedModel(Stateful):
         InformationError
             The follower's rewards were not observed.
         """
-        x, z = seen.commitment, seen.joint_state
-        own = self.brief.own_reward
-        self.counts.observe(seen, {"leader": own(x, "leader_reward"), "follower": own(x, "follower_reward")})
+        z, own = seen.joint_state, self.brief.effect(seen.commitment)
+        self.counts.observe(seen, {"leader": own.leader_reward, "follower": own.follower_reward})
         np.add.at(self._starts, z[seen.offsets[:-1]], 1.0)
         np.add.at(self._ends, z[seen.ends], 1.0)
         self._counted = self._trembled = None
@@ -184,13 +183,14 @@ class ObservedModel(Stateful):
         if behaviour is None:
             raise InformationError("model: expected the follower's temperature, got none; this game keeps it private")
         counted = self.counted
-        effect = brief.commitment.effect(x)
+        effect = brief.effect(x)
         transition, believed = self._dynamics(effect.transition, behaviour.tremble)
+        leader = counted.leader_reward
         follower = counted.follower_reward - behaviour.temperature * counted.untried_penalty
         return Primitives(
-            leader_policy=brief.joint_leader_policy(x),
-            follower_reward=self._with_own(follower, effect.follower_reward),
-            leader_reward=self._with_own(counted.leader_reward, effect.leader_reward),
+            leader_policy=effect.leader_policy,
+            follower_reward=follower if effect.follower_reward is None else follower + effect.follower_reward,
+            leader_reward=leader if effect.leader_reward is None else leader + effect.leader_reward,
             transition=transition,
             believed_transition=believed,
             initial=counted.initial,
@@ -204,8 +204,7 @@ class ObservedModel(Stateful):
     def _dynamics(self, announced: Transition | None, tremble: float) -> tuple[Transition, Transition]:
         """Return the dynamics and what the follower believes; it believes those that the commitment sets."""
         if announced is not None:
-            joint = announced.joint(self.brief.num_contexts)
-            return joint, joint
+            return announced, announced
         own = self.counted.transition
         if tremble == 0.0:
             return own, own
@@ -218,12 +217,6 @@ class ObservedModel(Stateful):
         seen = self.counted.follower_reward[self.counts.visits > 0]
         # Where all rewards are alike any temperature is as good as another.
         return float(np.ptp(seen)) or float(np.abs(seen).max(initial=0.0)) or 1.0
-
-    def _with_own(self, base: Array, own: Array | None) -> Array:
-        """Add the part of a reward that the commitment sets, which broadcasts to ([K,] S, A, B)."""
-        if own is None:
-            return base
-        return np.asarray(base.reshape(self.brief.array_shape) + own).reshape(base.shape)
 
     def _averages(self) -> CountedModel:
         visits = self.counts.visits

@@ -328,9 +328,11 @@ def on_lists(cotangent: Array, transition: Transition) -> Array:
 def sum_to(array: Array, shape: tuple[int, ...]) -> Array:
     """Sum the broadcast axes of `array` away, so that it has `shape`: the adjoint of np.broadcast_to."""
     extra = array.ndim - len(shape)
-    out = array.sum(axis=tuple(range(extra))) if extra else array
+    out: Array = array.sum(axis=tuple(range(extra))) if extra else array
+    if out.shape == shape:
+        return out
     axes = tuple(i for i, size in enumerate(shape) if size == 1 and out.shape[i] != 1)
-    return out.sum(axis=axes, keepdims=True) if axes else out
+    return np.asarray(out.sum(axis=axes, keepdims=True))
 
 
 def need(cotangent: Array | None, name: str) -> Array:

@@ -87,9 +87,9 @@ def estimated(game, steps, updates, seed):
         solution = se.solve(game, brief.parametrisation(rng.standard_normal(brief.parametrisation.size)))
         x = solution.x
         seen = agents.collect(game, x, solution.response, steps=steps, rng=rng)
-        paid = brief.own_reward(x, "follower_reward")
+        paid = brief.effect(x).follower_reward
         counts.observe(seen, {"follower": paid})
-        policy, g = brief.joint_leader_policy(x), behaviour.update(seen)
+        policy, g = brief.effect(x).leader_policy, behaviour.update(seen)
         estimate.update(EvaluationTask(seen, "follower", policy, g, announced_reward=paid))
     return estimate.temperature
 

@@ -69,8 +69,9 @@ def test_the_games_own_rewards_are_for_whom_the_game_is():
 def test_dynamics_are_told_where_the_commitment_sets_them():
     game = se.random_tabular_v0.make_game(S=4, A=1, B=2, K=2, commitment="features", temperature=1.0, seed=0)
     brief = make_brief(game, Information.ACTIONS_ONLY)
-    assert brief.joint_transition(np.zeros(game.commitment.shape)) is None
-    assert brief.joint_leader_policy(np.zeros(game.commitment.shape)).shape == (8, 1)
+    effect = brief.effect(np.zeros(game.commitment.shape))
+    assert effect.transition is None
+    assert effect.leader_policy.shape == (8, 1)
 
 
 @pytest.mark.parametrize(("kind", "game"), [("tabular", BUILDING), ("batched", TOY)])
