@@ -29,6 +29,9 @@ class Named(Protocol):
 Player = TypeVar("Player", bound=Named)
 Kind = TypeVar("Kind", bound="type[Named]")
 
+#: Another name of a kind of game -> its name.
+OTHER_NAMES = {"batched": "vector"}
+
 
 class Registry(Generic[Player]):
     """(name, kind of game) -> class; the folder's files register theirs when they are imported, on the first question.
@@ -78,6 +81,7 @@ class Registry(Generic[Player]):
                 raise ArgumentError(
                     f"{self.role} {name!r}: expected a {self.role} whose Config is a dataclass, got {kind!r}"
                 )
+            kind.kinds = frozenset(OTHER_NAMES.get(word, word) for word in kind.kinds)
             # The same class again is a module that was run twice, in a notebook say.
             others = [other for other in self.classes.get(name, ()) if _place(other) != _place(kind)]
             for other in others:
@@ -140,7 +144,7 @@ class Registry(Generic[Player]):
         kinds = sorted(frozenset[str]().union(*(each.kinds for each in self.named(name))))
         fit = ", ".join(other for other in self.names() if game.kind in self.find(other, game.kind).kinds)
         raise ArgumentError(
-            f"{self.role} {name!r}: works on {' and '.join(kinds)} games, but {game.name!r} is {game.kind}; "
+            f"{self.role} {name!r}: works on {' and '.join(kinds)} games, but {game.name!r} is a {game.kind} one; "
             f"expected one of {fit}"
         )
 

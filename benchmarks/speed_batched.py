@@ -1,4 +1,4 @@
-"""Steps per second of batched games, at 1 and at 1,024 copies, beside Gymnasium's SyncVectorEnv of as many.
+"""Steps per second of vector games, at 1 and at 1,024 copies, beside Gymnasium's SyncVectorEnv of as many.
 
 Run ``python benchmarks/speed_batched.py``; it writes ``docs/tables/speed_batched.md``. Single process, whose own time
 counts and not the clock. The loops take turns and the best of several rounds is shown, because whatever else a machine
@@ -20,8 +20,8 @@ import gymnasium
 import numpy as np
 
 import stackelberg_envs as se
-from stackelberg_envs.conformity.batched import UniformPolicy
-from stackelberg_envs.games.batched import BatchedGame
+from stackelberg_envs.conformity.vector_games import UniformPolicy
+from stackelberg_envs.games.vector import VectorGame
 
 COPIES = (1, 1024)
 TARGET = 50
@@ -34,19 +34,19 @@ TABLE = Path(__file__).parents[1] / "docs" / "tables" / "speed_batched.md"
 Loop = Callable[[], int]
 
 
-def batched_ids() -> list[str]:
+def vector_ids() -> list[str]:
     """Return the ids of games of vectors."""
-    return [spec_id for spec_id in se.registered_ids() if isinstance(se.make_game(spec_id), BatchedGame)]
+    return [spec_id for spec_id in se.registered_ids() if isinstance(se.make_game(spec_id), VectorGame)]
 
 
-def prepared_actions(game: BatchedGame, n: int) -> list[Any]:
+def prepared_actions(game: VectorGame, n: int) -> list[Any]:
     """Return sets of n follower actions."""
     policy, rng = UniformPolicy(game.follower_action_space), np.random.default_rng(0)
     nobody = np.zeros((n, 0)), np.zeros(n, np.int32)
     return [policy.sample(rng, np.zeros((n, 1)), *nobody) for _ in range(PREPARED)]
 
 
-def simulator_loop(game: BatchedGame, n: int) -> Loop:
+def simulator_loop(game: VectorGame, n: int) -> Loop:
     """Return a loop over the game's own functions; finished copies start anew."""
     rng, contexts, actions = np.random.default_rng(0), np.zeros(n, np.int32), prepared_actions(game, n)
     x = game.commitment.project(np.zeros(game.commitment.shape))
@@ -67,7 +67,7 @@ def simulator_loop(game: BatchedGame, n: int) -> Loop:
     return loop
 
 
-def vector_loop(envs: Any, game: BatchedGame, n: int) -> Loop:
+def vector_loop(envs: Any, game: VectorGame, n: int) -> Loop:
     """Return a loop over a vector environment."""
     dtype, actions = envs.single_action_space.dtype, prepared_actions(game, n)
     actions = [each.astype(dtype).reshape(envs.action_space.shape) for each in actions]
@@ -126,7 +126,7 @@ def main() -> None:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     print("\n".join(lines))
-    for spec_id in chosen or batched_ids():
+    for spec_id in chosen or vector_ids():
         for n in COPIES:
             lines.append(row(spec_id, n))
             print(lines[-1], flush=True)

@@ -29,7 +29,7 @@ def main():
     seen = collect(game, middle, game.solve(middle), steps=STEPS, rng=0)
     print("| leader | wall, ms | processor, ms |\n| --- | --- | --- |")
     for name in ("bchg", "naive", "hpgd"):
-        kind = leader_class(name, "batched")
+        kind = leader_class(name, "vector")
         brief = make_brief(game, kind.required_information(game.commitment, kind.Config()))
         wall, processor = [], []
         for _ in range(REPEATS):

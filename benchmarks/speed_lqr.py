@@ -88,7 +88,7 @@ def rows(game: LinearQuadraticGame, x: np.ndarray, repetitions: int) -> None:
 def update_rows(game: LinearQuadraticGame, repetitions: int) -> None:
     print(f"{game.name}, a whole leader update with {STEPS:,} steps")
     for name in LEADERS:
-        if name not in leader_names() or "batched" not in leader_class(name, "batched").kinds:
+        if name not in leader_names() or "vector" not in leader_class(name, "vector").kinds:
             continue
         experiment = agents.Experiment(
             agents.ExperimentConfig(game, leader=name, updates=10_000, steps_per_update=STEPS, evaluate_every=0)

@@ -24,7 +24,7 @@ REFERENCE = Path(__file__).parent / "reference"
 START = "<!-- Written by docs/generate.py from the source named below; change it there. -->"
 END = "<!-- End of what docs/generate.py writes; what follows is written by hand. -->"
 #: Kinds of games, as a reader knows them.
-GAMES = {"tabular": "tables", "batched": "vectors"}
+GAMES = {"tabular": "tables", "vector": "vectors"}
 
 #: A page named in a docstring, from the root of the repository.
 PAGE = re.compile(r"\bdocs/((?:[\w-]+/)*)([\w-]+)\.md\b")

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from stackelberg_envs.faces.registration import registered_ids as registered_ids
     from stackelberg_envs.faces.registration import spec as spec
     from stackelberg_envs.faces.registration import vector_env as vector_env
-    from stackelberg_envs.games.batched import BatchedGame as BatchedGame
-    from stackelberg_envs.games.batched import BatchStep as BatchStep
     from stackelberg_envs.games.commitments.base import Commitment as Commitment
     from stackelberg_envs.games.commitments.base import Effect as Effect
     from stackelberg_envs.games.commitments.function import FunctionCommitment as FunctionCommitment
@@ -61,18 +59,22 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.tabular import TabularGame as TabularGame
     from stackelberg_envs.games.trajectories import Samples as Samples
     from stackelberg_envs.games.transitions import Transition as Transition
+    from stackelberg_envs.games.vector import BatchStep as BatchStep
+    from stackelberg_envs.games.vector import VectorGame as VectorGame
     from stackelberg_envs.solvers.responses import hard_best_response as hard_best_response
     from stackelberg_envs.solvers.responses import soft_best_response as soft_best_response
     from stackelberg_envs.solvers.soft import occupancy as occupancy
     from stackelberg_envs.solvers.solution import Solution as Solution
     from stackelberg_envs.solvers.solving import solve as solve
 
+    BatchedGame = VectorGame
+
 __version__ = "0.1.0"
 
 #: Public name -> the module it comes from (``module:name`` where the name differs there).
 _EXPORTS = {
-    "BatchStep": "games.batched",
-    "BatchedGame": "games.batched",
+    "BatchStep": "games.vector",
+    "BatchedGame": "games.vector:VectorGame",  # another name of it
     "Commitment": "games.commitments.base",
     "Cotangents": "games.cotangents",
     "StepCotangents": "games.cotangents",
@@ -93,6 +95,7 @@ _EXPORTS = {
     "TabularGame": "games.tabular",
     "Transition": "games.transitions",
     "TransitionMixture": "games.commitments.transition_mixture",
+    "VectorGame": "games.vector",
     "check_env": "conformity.checks",
     "check_game": "conformity.checks",
     "combine": "games.contexts",

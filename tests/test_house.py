@@ -8,7 +8,7 @@ from tests.house import ROOT, modules
 
 FILES = modules()
 #: Classes of games, of briefs and of followers' views: one class or one registered function for each, no questions.
-KINDS = {"TabularGame", "BatchedGame", "LinearQuadraticGame", "TaxGame", "TabularBrief", "VectorBrief"}
+KINDS = {"TabularGame", "VectorGame", "LinearQuadraticGame", "TaxGame", "TabularBrief", "VectorBrief"}
 #: Lines of a file that need no reason.
 LONGEST = 450
 #: What the first docstring of a longer file says.
@@ -41,7 +41,7 @@ def questions(path):
             and names_in(node.args[1]) & KINDS
         )
         compares = isinstance(node, ast.Compare) and any(
-            isinstance(item, ast.Constant) and item.value in ("tabular", "batched", "vector") for item in ast.walk(node)
+            isinstance(item, ast.Constant) and item.value in ("tabular", "vector", "vector") for item in ast.walk(node)
         )
         if (asks or compares) and id(node) not in at_the_door:
             found.append(f"{path.relative_to(ROOT)}:{node.lineno}")

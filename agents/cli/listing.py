@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agents.cli.parser import Commands
     from agents.observing.brief import Information
     from stackelberg_envs.faces.registration import EnvSpec
-    from stackelberg_envs.games.batched import AnyGame
+    from stackelberg_envs.games.vector import AnyGame
 
 __all__ = ["act", "add", "levels_of"]
 

@@ -31,7 +31,7 @@ from agents.runs.signals import Signals
 from agents.runs.summary import in_words, rows
 from stackelberg_envs.errors import ArgumentError, StackelbergError
 from stackelberg_envs.faces.registration import spec
-from stackelberg_envs.games.batched import AnyGame
+from stackelberg_envs.games.vector import AnyGame
 
 __all__ = ["run_game"]
 

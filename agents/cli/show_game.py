@@ -17,9 +17,9 @@ from agents.cli.output import in_words, plain, table
 from agents.cli.values import command_of
 from stackelberg_envs.docstrings import docstring_of, meanings_of
 from stackelberg_envs.faces.registration import EnvSpec, spec
-from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.games.samples import ActionSpec
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import AnyGame, VectorGame
 from stackelberg_envs.pictures.canvas import draw
 from stackelberg_envs.play.session import Session
 
@@ -125,7 +125,7 @@ def _of_tables(game: TabularGame) -> tuple[str, str, str]:
 
 
 @_sizes.register
-def _of_vectors(game: BatchedGame) -> tuple[str, str, str]:
+def _of_vectors(game: VectorGame) -> tuple[str, str, str]:
     leader: Any = game.leader_action_space
     actions = ActionSpec.of(game.follower_action_space)
     B = "x".join(map(str, actions.counts)) if actions.counts else f"R{actions.size}"

@@ -43,7 +43,7 @@ from stackelberg_envs.games.samples import Samples
 
 __all__ = ["CRITICS", "TRACES", "ReplayEstimator", "Rule", "VectorEstimator", "make_vector_estimator"]
 
-#: Of batched games.
+#: Of vector games.
 CRITICS = ("lstd", "monte_carlo", "fitted")
 TRACES = ("expected", "sampled")
 
@@ -73,7 +73,7 @@ class VectorEstimator(Stateful):
     Parameters
     ----------
     brief
-        Of a batched game.
+        Of a vector game.
     critic
         "lstd", "monte_carlo" or "fitted"; the last is for :class:`ReplayEstimator`.
     features
@@ -92,11 +92,11 @@ class VectorEstimator(Stateful):
         self, brief: VectorBrief, critic: str, features: str, trace: str, rule: Rule, rng: np.random.Generator
     ) -> None:
         if critic not in CRITICS:
-            raise ArgumentError(f"critic: expected one of {', '.join(CRITICS)} on batched games, got {critic!r}")
+            raise ArgumentError(f"critic: expected one of {', '.join(CRITICS)} on vector games, got {critic!r}")
         if trace not in TRACES:
             raise ArgumentError(f"trace: expected one of {', '.join(TRACES)}, got {trace!r}")
         if brief.temperature is None and rule.with_response:
-            raise InformationError("temperature: expected a public one; on batched games it is not estimated")
+            raise InformationError("temperature: expected a public one; on vector games it is not estimated")
         self.brief, self.rule, self.rng = brief, rule, rng
         self.critic, self.features, self.trace = critic, features, trace
         self.commitment: Any = brief.commitment

@@ -21,9 +21,9 @@ from agents.state import stateful
 from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, CommitmentError, OutputError
-from stackelberg_envs.games.batched import AnyGame
 from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import AnyGame
 
 __all__ = [
     "FOLLOWERS",
@@ -61,11 +61,11 @@ class Follower(Stateful, ABC):
         The name it is registered under.
     policy
         The response after the first call of :meth:`learn`: g(b | z, a), shape (Z, A, B), in tabular games; a
-        :class:`stackelberg_envs.games.batched.FollowerPolicy` in batched ones. None before.
+        :class:`stackelberg_envs.games.vector.FollowerPolicy` in vector games. None before.
     solution
         Everything exact about the commitment responded to, where the follower plays the solution of a game's solver.
     kinds
-        The kinds of game it works on: "tabular", "batched".
+        The kinds of game it works on: "tabular", "vector".
     state_fields
         What a checkpoint holds of it besides what its bases say; see :mod:`agents.state.stateful`.
     needs_trust

@@ -19,11 +19,11 @@ from agents.state import stateful
 from agents.state.stateful import Pending
 from agents.state.tree import Tree
 from stackelberg_envs.errors import ArgumentError, CommitmentError, OutputError
-from stackelberg_envs.games.batched import (
-    BatchedGame,
-    FollowerPolicy,
-)
 from stackelberg_envs.games.samples import ActionSpec
+from stackelberg_envs.games.vector import (
+    FollowerPolicy,
+    VectorGame,
+)
 
 __all__ = ["DeepFollower", "DeepFollowerConfig"]
 
@@ -97,7 +97,7 @@ class DeepFollower(RestartingFollower):
     Config: ClassVar[type[Any]] = DeepFollowerConfig
     policy: Any
     name: ClassVar[str]
-    kinds = frozenset({"batched"})
+    kinds = frozenset({"vector"})
     #: All but the policy, which is made of these.
     state_fields = stateful.fields(
         copies=stateful.Part(optional=True),
@@ -141,8 +141,8 @@ class DeepFollower(RestartingFollower):
 
         return Pending(apply)
 
-    def _known_game(self, where: str) -> BatchedGame:
-        if not isinstance(self.game, BatchedGame):
+    def _known_game(self, where: str) -> VectorGame:
+        if not isinstance(self.game, VectorGame):
             raise OutputError(f"{where}: expected a follower that has been told its game, got one that has not")
         return self.game
 
@@ -217,7 +217,7 @@ class DeepFollower(RestartingFollower):
         """The size of the rewards of a little even play, in `unit`."""
         return self._scale / self.unit
 
-    def temperature(self, game: BatchedGame) -> float:
+    def temperature(self, game: VectorGame) -> float:
         """The game's temperature, in `unit`."""
         return game.temperature / self.unit
 
@@ -236,9 +236,9 @@ class DeepFollower(RestartingFollower):
         rows = {**rows, "reward": rows["reward"] / self.unit}
         self.replay.add({**rows, "commitment": np.broadcast_to(self._shown, (n, len(self._shown)))})
 
-    def _game(self, view: FollowerView) -> BatchedGame:
+    def _game(self, view: FollowerView) -> VectorGame:
         game: Any = view.game
-        if not isinstance(game, BatchedGame):
+        if not isinstance(game, VectorGame):
             raise ArgumentError(f"{self.name}: expected a game whose states are vectors, got {type(game).__name__}")
         return game
 
@@ -248,7 +248,7 @@ class DeepFollower(RestartingFollower):
         return self._inputs(z, a, batch["context"], batch["commitment"])
 
     @abstractmethod
-    def make_networks(self, game: BatchedGame, seen: Rows) -> None:
+    def make_networks(self, game: VectorGame, seen: Rows) -> None:
         """Make untrained networks; `seen` is a little even play."""
 
     @abstractmethod
@@ -256,27 +256,27 @@ class DeepFollower(RestartingFollower):
         """Return all that is trained."""
 
     @abstractmethod
-    def prepare(self, game: BatchedGame) -> None:
+    def prepare(self, game: VectorGame) -> None:
         """Take up the commitment at hand."""
 
     @abstractmethod
-    def improve(self, game: BatchedGame) -> None:
+    def improve(self, game: VectorGame) -> None:
         """Make the gradient steps that follow a step of all copies."""
 
     @abstractmethod
-    def even(self, game: BatchedGame) -> FollowerPolicy:
+    def even(self, game: VectorGame) -> FollowerPolicy:
         """Return the policy of who knows nothing."""
 
     @abstractmethod
-    def explorer(self, game: BatchedGame) -> FollowerPolicy:
+    def explorer(self, game: VectorGame) -> FollowerPolicy:
         """Return how it acts while it learns."""
 
     @abstractmethod
-    def player(self, game: BatchedGame) -> FollowerPolicy:
+    def player(self, game: VectorGame) -> FollowerPolicy:
         """Return how it acts when the leader watches; later learning must not change it."""
 
 
-def episode_steps(game: BatchedGame, wanted: int | None) -> int:
+def episode_steps(game: VectorGame, wanted: int | None) -> int:
     """Return the steps after which a copy begins anew."""
     if wanted is not None:
         return wanted

@@ -32,7 +32,7 @@ class Exact(RestartingFollower):
         Everything exact about the commitment responded to.
     """
 
-    kinds = frozenset({"tabular", "batched"})
+    kinds = frozenset({"tabular", "vector"})
     # The response follows from the next commitment.
     state_fields = stateful.fields()
 
@@ -84,7 +84,7 @@ class TaxGrid(Exact):
     """
 
     Config = TaxGridConfig
-    kinds = frozenset({"batched"})
+    kinds = frozenset({"vector"})
     state_fields = stateful.fields()
 
     def solver_options(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from agents.state.tree import check_like
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import OutputError
 from stackelberg_envs.games.actions import checked_actions
-from stackelberg_envs.games.batched import BatchedGame, FollowerPolicy, call_game
+from stackelberg_envs.games.vector import FollowerPolicy, VectorGame, call_game
 
 __all__ = ["Copies", "Floats", "Inputs", "Replay", "Rows", "root_mean_square"]
 
@@ -57,7 +57,7 @@ class Inputs(Stateful):
         **{name: stateful.Like() for name in ("_state", "_action", "middle_action", "change")}
     )
 
-    def __init__(self, game: BatchedGame, observe_commitment: bool, seen: Rows) -> None:
+    def __init__(self, game: VectorGame, observe_commitment: bool, seen: Rows) -> None:
         self._state, self._action = _center_and_scale(seen["state"]), _center_and_scale(seen["leader_action"])
         self.middle_action = self._action[0]
         moved = np.sqrt(np.mean((seen["next_state"] - seen["state"]) ** 2, axis=0))
@@ -204,16 +204,16 @@ class Copies(Stateful):
         leader_actions=stateful.Array(),
     )
 
-    def __init__(self, game: BatchedGame, count: int, episode_steps: int, rng: np.random.Generator) -> None:
+    def __init__(self, game: VectorGame, count: int, episode_steps: int, rng: np.random.Generator) -> None:
         self.count, self.episode_steps, self.num_contexts = count, episode_steps, game.num_contexts
         self.clocks = rng.integers(episode_steps, size=count)
         self.contexts, self.states = _begin(game, count, rng)
 
-    def announce(self, game: BatchedGame, x: Array, rng: np.random.Generator) -> None:
+    def announce(self, game: VectorGame, x: Array, rng: np.random.Generator) -> None:
         """Go on under another commitment: the leader's next actions are drawn from it."""
         self.leader_actions = call_game(game, "leader_actions", rng, x, self.states, self.contexts)
 
-    def step(self, game: BatchedGame, x: Array, policy: FollowerPolicy, rng: np.random.Generator) -> Rows:
+    def step(self, game: VectorGame, x: Array, policy: FollowerPolicy, rng: np.random.Generator) -> Rows:
         """Make one step in each copy and return the transitions, arrays of shape (n, ...)."""
         z, a, k = self.states, self.leader_actions, self.contexts
         b = checked_actions(
@@ -230,7 +230,7 @@ class Copies(Stateful):
             self._begin_anew(game, x, over, rng)
         return rows
 
-    def _begin_anew(self, game: BatchedGame, x: Array, over: NDArray[np.bool_], rng: np.random.Generator) -> None:
+    def _begin_anew(self, game: VectorGame, x: Array, over: NDArray[np.bool_], rng: np.random.Generator) -> None:
         n = int(over.sum())
         k, z = _begin(game, n, rng)
         a = call_game(game, "leader_actions", rng, x, z, k)
@@ -241,7 +241,7 @@ class Copies(Stateful):
         )
 
 
-def _begin(game: BatchedGame, n: int, rng: np.random.Generator) -> tuple[IntArray, Array]:
+def _begin(game: VectorGame, n: int, rng: np.random.Generator) -> tuple[IntArray, Array]:
     K = game.num_contexts
     drawn = rng.choice(K, size=n, p=game.context_probabilities) if K > 1 else np.zeros(n)
     contexts = drawn.astype(np.int32)

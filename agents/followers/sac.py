@@ -17,7 +17,7 @@ from agents.options import Positive
 from agents.state import stateful
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.batched import BatchedGame
+from stackelberg_envs.games.vector import VectorGame
 
 __all__ = ["ActionBox", "GaussianPolicy", "Sac", "SacConfig"]
 
@@ -155,7 +155,7 @@ class Sac(DeepFollower):
     name = "sac"
     state_fields = stateful.fields()
 
-    def make_networks(self, game: BatchedGame, seen: Rows) -> None:
+    def make_networks(self, game: VectorGame, seen: Rows) -> None:
         """Make an actor and two critics, whose unit is that of the rewards."""
         c, self._box = self.config, _playable(game.follower_action_space, self.config.action_scale)
         B, F = self._box.size, self._inputs.size
@@ -174,11 +174,11 @@ class Sac(DeepFollower):
         """Return actor and critics."""
         return self._parts
 
-    def prepare(self, game: BatchedGame) -> None:
+    def prepare(self, game: VectorGame) -> None:
         """Take up the commitment at hand."""
         del game
 
-    def improve(self, game: BatchedGame) -> None:
+    def improve(self, game: VectorGame) -> None:
         """Make gradient steps of the critics and of the actor."""
         for _ in range(self.config.updates):
             batch = self.replay.sample(self.rng, self.config.batch_size)
@@ -188,7 +188,7 @@ class Sac(DeepFollower):
             for part in self._parts:
                 part.follow(self.config.target_rate)
 
-    def _improve_critics(self, game: BatchedGame, batch: Rows, rows: Any) -> None:
+    def _improve_critics(self, game: VectorGame, batch: Rows, rows: Any) -> None:
         torch, critics = load_torch(self.name), self._parts[1]
         with torch.no_grad():
             following = tensor(self.inputs_of(batch, "next_"))
@@ -202,7 +202,7 @@ class Sac(DeepFollower):
         errors = self._values(rows, y, critics.network, leaf) - target
         descend((errors**2).sum(dim=0).mean(), [critics], [leaf], self.name)
 
-    def _improve_actor(self, game: BatchedGame, rows: Any) -> None:
+    def _improve_actor(self, game: VectorGame, rows: Any) -> None:
         actor, critics = self._parts
         leaf = actor.network.leaf()
         y, log_density = self._draw(rows, leaf)
@@ -232,16 +232,16 @@ class Sac(DeepFollower):
             shown = torch.cat([shown, shown[:, first] * shown[:, second]], dim=1)
         return network(shown, leaf)[:, :, 0]
 
-    def explorer(self, game: BatchedGame) -> GaussianPolicy:
+    def explorer(self, game: VectorGame) -> GaussianPolicy:
         """Return the latest policy."""
         del game
         return GaussianPolicy(self._parts[0].network, self._box, self._inputs, self._shown)
 
-    def player(self, game: BatchedGame) -> GaussianPolicy:
+    def player(self, game: VectorGame) -> GaussianPolicy:
         """Return the slow copy of the policy."""
         del game
         return GaussianPolicy(self._parts[0].target.copy(), self._box, self._inputs, self._shown)
 
-    def even(self, game: BatchedGame) -> GaussianPolicy:
+    def even(self, game: VectorGame) -> GaussianPolicy:
         """Return the policy of who knows nothing."""
         return GaussianPolicy(None, _playable(game.follower_action_space, self.config.action_scale), None, None)

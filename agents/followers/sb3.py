@@ -25,8 +25,8 @@ from agents.state.stateful import Pending
 from agents.state.tree import Tree, check_like
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
-from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import AnyGame, VectorGame
 
 __all__ = ["Sb3", "Sb3Config"]
 
@@ -74,7 +74,7 @@ class Sb3(RestartingFollower):
     """
 
     Config = Sb3Config
-    kinds = frozenset({"tabular", "batched"})
+    kinds = frozenset({"tabular", "vector"})
     needs_trust = True
     state_fields = stateful.fields()
 
@@ -243,7 +243,7 @@ def _environment(view: FollowerView, observe_commitment: str) -> tuple[Any, Any]
 @singledispatch
 def _response(game: AnyGame, env: Any, model: Any) -> Any:
     """Return what a model plays under the environment's present commitment; one function per kind of game."""
-    raise ArgumentError(f"sb3: expected a TabularGame or a BatchedGame, got {type(game).__name__}")
+    raise ArgumentError(f"sb3: expected a TabularGame or a VectorGame, got {type(game).__name__}")
 
 
 @_response.register(TabularGame)
@@ -252,8 +252,8 @@ def _response_to_tabular(game: TabularGame, env: Any, model: Any) -> Array:
     return _table(model, _observations(env), (game.num_contexts * S, A, B))
 
 
-@_response.register(BatchedGame)
-def _response_to_batched(game: BatchedGame, env: Any, model: Any) -> Any:
+@_response.register(VectorGame)
+def _response_to_vectors(game: VectorGame, env: Any, model: Any) -> Any:
     return policy_of(model, env)
 
 

@@ -30,7 +30,7 @@ class Observations:
     Parameters
     ----------
     env
-        A :class:`stackelberg_envs.faces.gymnasium_views.FollowerEnv` of a batched game; its present commitment
+        A :class:`stackelberg_envs.faces.gymnasium_views.FollowerEnv` of a vector game; its present commitment
         is the one shown.
     """
 

@@ -15,9 +15,9 @@ from agents.followers.base import Follower, FollowerView, require_tabular
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.batched import AnyGame
 from stackelberg_envs.games.contexts import one_context
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import AnyGame
 
 __all__ = ["PerContext", "Population", "make_follower"]
 
@@ -99,7 +99,7 @@ class Population(_Several):
         Those whose play is observed, each in episodes of its own: the members.
     policy
         The mean of their tables, shape (Z, A, B): what leaders that see the response see. Play is that of the members,
-        and so are values; no follower plays the mean. Batched games have no tables, and then there is no such policy.
+        and so are values; no follower plays the mean. Vector games have no tables, and then there is no such policy.
     """
 
     state_fields = stateful.fields()

@@ -18,7 +18,7 @@ from agents.learning.networks import Network, Trained, one_thread
 from agents.options import Count, Positive, Probability, Share
 from agents.state import stateful
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.games.batched import BatchedGame
+from stackelberg_envs.games.vector import VectorGame
 
 __all__ = ["SoftDqn", "SoftDqnConfig", "SoftPolicy"]
 
@@ -115,7 +115,7 @@ class SoftDqn(DeepFollower):
     name = "soft_dqn"
     state_fields = stateful.fields()
 
-    def make_networks(self, game: BatchedGame, seen: Rows) -> None:
+    def make_networks(self, game: VectorGame, seen: Rows) -> None:
         """Make Q.
 
         Base values are in the unit of the rewards. The rest is in a finer one, because differences between actions
@@ -142,12 +142,12 @@ class SoftDqn(DeepFollower):
         """Return the parts of Q."""
         return self._values.parts
 
-    def prepare(self, game: BatchedGame) -> None:
+    def prepare(self, game: VectorGame) -> None:
         """Take up the commitment at hand."""
         self._until_refresh = 0
         self._acting = self._gibbs(game, self.config.exploration)
 
-    def improve(self, game: BatchedGame) -> None:
+    def improve(self, game: VectorGame) -> None:
         """Make gradient steps on the difference to the soft target."""
         c = self.config
         draw = partial(self.replay.sample, self.rng, c.batch_size)
@@ -158,7 +158,7 @@ class SoftDqn(DeepFollower):
             self._values.observe(draw, c.target_rate)
             self._values.descend(self.rng.integers(self._taken, size=c.batch_size), c.target_rate)
 
-    def _refresh(self, game: BatchedGame) -> None:
+    def _refresh(self, game: VectorGame) -> None:
         """Draw the transitions of the next gradient steps, and compute their targets by the slow copy as it is now."""
         c = self.config
         drawn = self.replay.sample(self.rng, min(c.target_rows, c.target_every * c.batch_size))
@@ -166,18 +166,18 @@ class SoftDqn(DeepFollower):
         self._until_refresh = c.target_every
         self._acting = self._gibbs(game, c.exploration)
 
-    def explorer(self, game: BatchedGame) -> SoftPolicy:
+    def explorer(self, game: VectorGame) -> SoftPolicy:
         """Return the Gibbs policy of the slow copy when it was last looked at, with exploration."""
         return self._acting
 
-    def player(self, game: BatchedGame) -> SoftPolicy:
+    def player(self, game: VectorGame) -> SoftPolicy:
         """Return the Gibbs policy of the slow copy."""
         return self._gibbs(game, 0.0)
 
-    def _gibbs(self, game: BatchedGame, exploration: float) -> SoftPolicy:
+    def _gibbs(self, game: VectorGame, exploration: float) -> SoftPolicy:
         return SoftPolicy(self._values.still(), self._shown, self.temperature(game), exploration)
 
-    def even(self, game: BatchedGame) -> EvenPolicy:
+    def even(self, game: VectorGame) -> EvenPolicy:
         """Return the policy of who knows nothing."""
         return EvenPolicy(ActionTable(game.follower_action_space))
 

@@ -12,7 +12,7 @@ from agents.followers.base import Follower, TableFollower
 from agents.followers.soft_value_iteration import SoftValueIteration, SoftValueIterationConfig
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.games.batched import AnyGame
+from stackelberg_envs.games.vector import AnyGame
 
 __all__ = ["Trainer"]
 

@@ -66,7 +66,7 @@ class Leader(Stateful, ABC):
         Whether it can learn from play under other commitments than its last one. Otherwise :meth:`observe` refuses
         such play.
     kinds
-        The kinds of game it works on: "tabular", "batched" (states are vectors).
+        The kinds of game it works on: "tabular", "vector" (states are vectors).
     state_fields
         What a checkpoint holds of it besides what its bases say; see :mod:`agents.state.stateful`.
     """

@@ -175,7 +175,7 @@ class TabularBchg(TabularGradientLeader):
 
 @dataclass(frozen=True)
 class VectorBchgConfig(GradientConfig):
-    """Hyperparameters of BC-HG in batched games.
+    """Hyperparameters of BC-HG in vector games.
 
     Attributes
     ----------
@@ -200,7 +200,7 @@ class VectorBchgConfig(GradientConfig):
 class VectorBchg(GradientLeader):
     """Hypergradient by Boltzmann covariance, from play.
 
-    BC-HG in batched games: critics by least squares, and a fit of what the follower plays.
+    BC-HG in vector games: critics by least squares, and a fit of what the follower plays.
 
     Attributes
     ----------
@@ -209,7 +209,7 @@ class VectorBchg(GradientLeader):
     """
 
     brief: VectorBrief
-    kinds = frozenset({"batched"})
+    kinds = frozenset({"vector"})
     information = Information.REWARDS_OBSERVED
     Config: ClassVar[type[Any]] = VectorBchgConfig
     rule: ClassVar[Rule] = Rule()

@@ -31,7 +31,7 @@ class BlackBoxLeader(PointLeader):
     """
 
     information = Information.ACTIONS_ONLY
-    kinds = frozenset({"tabular", "batched"})
+    kinds = frozenset({"tabular", "vector"})
     state_fields = stateful.fields(best_theta=stateful.Array(), best_value=stateful.Number())
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:

@@ -215,7 +215,7 @@ class TabularCertaintyEquivalent(Leader):
 
 @dataclass(frozen=True)
 class VectorCertaintyEquivalentConfig(BoxSearchConfig):
-    """Options of the certainty-equivalent leader in batched games.
+    """Options of the certainty-equivalent leader in vector games.
 
     Attributes
     ----------
@@ -264,7 +264,7 @@ class VectorCertaintyEquivalent(Leader):
     """
 
     brief: VectorBrief
-    kinds = frozenset({"batched"})
+    kinds = frozenset({"vector"})
     information = Information.REWARDS_OBSERVED
     Config = VectorCertaintyEquivalentConfig
     off_policy: ClassVar[bool] = True

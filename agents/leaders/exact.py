@@ -114,7 +114,7 @@ class TabularExact(Exact):
 
 @dataclass(frozen=True)
 class VectorExactConfig(BoxSearchConfig):
-    """Options of the exact leader in batched games; by default it searches the box.
+    """Options of the exact leader in vector games; by default it searches the box.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ class VectorExact(Exact):
     L-BFGS on the exact hypergradient in the box of commitments: x itself takes the place of theta.
     """
 
-    kinds = frozenset({"batched"})
+    kinds = frozenset({"vector"})
     Config = VectorExactConfig
     state_fields = stateful.fields()
 
@@ -156,7 +156,7 @@ class VectorExact(Exact):
 
 
 class _Exactly:
-    """J and dJ/dx of a batched game, at multiples of its temperature."""
+    """J and dJ/dx of a vector game, at multiples of its temperature."""
 
     def __init__(self, game: Any) -> None:
         self._game = game

@@ -86,7 +86,7 @@ class TabularHpgd(TabularBchg):
 
 @dataclass(frozen=True)
 class VectorHpgdConfig(VectorBchgConfig):
-    """Hyperparameters of HPGD in batched games: those of `bchg`.
+    """Hyperparameters of HPGD in vector games: those of `bchg`.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class VectorHpgdConfig(VectorBchgConfig):
 class VectorHpgd(VectorBchg):
     """Hypergradient from play, by averages over visits.
 
-    HPGD in batched games: a regression on what the follower saw takes the place of averages over visits.
+    HPGD in vector games: a regression on what the follower saw takes the place of averages over visits.
     """
 
     Config = VectorHpgdConfig

@@ -35,7 +35,7 @@ class TabularNaive(TabularBchg):
 
 @dataclass(frozen=True)
 class VectorNaiveConfig(GradientConfig):
-    """Hyperparameters of the naive leader in batched games, as those of `bchg`: it has no trace.
+    """Hyperparameters of the naive leader in vector games, as those of `bchg`: it has no trace.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class VectorNaiveConfig(GradientConfig):
 class VectorNaive(VectorBchg):
     """Policy gradient that ignores the reaction.
 
-    BC-HG without its trace, in batched games.
+    BC-HG without its trace, in vector games.
     """
 
     information = Information.ACTIONS_ONLY

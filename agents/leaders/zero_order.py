@@ -67,7 +67,7 @@ class ZeroOrder(BlackBoxLeader):
     Its estimates are unbiased for the gradient of J smoothed by the perturbation, up to the noise of the returns.
     """
 
-    kinds = frozenset({"batched"})
+    kinds = frozenset({"vector"})
     Config: ClassVar[type[Any]] = ZeroOrderConfig
     state_fields = stateful.fields(
         optimizer=stateful.Part(like="theta"),

@@ -200,7 +200,7 @@ class VectorBrief(Brief):
         Fits models of the form that the game publishes; None where it publishes none.
     """
 
-    kind = "batched"
+    kind = "vector"
 
     state_size: int
     leader_action_size: int

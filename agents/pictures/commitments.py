@@ -8,7 +8,7 @@ import numpy as np
 
 from agents.pictures.figures import BEST, LEARNED, MUTED, PALETTE
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.games.batched import AnyGame
+from stackelberg_envs.games.vector import AnyGame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

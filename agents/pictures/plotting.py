@@ -15,7 +15,7 @@ from agents.pictures.labels import groups_of, wrapped
 from agents.runs.records import RunRecord
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, StackelbergError
-from stackelberg_envs.games.batched import AnyGame
+from stackelberg_envs.games.vector import AnyGame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,9 +11,9 @@ from agents.estimators.models.published import model_class_of
 from agents.learning.parametrisations import make_parametrisation
 from agents.observing.brief import Brief, Information, TabularBrief, VectorBrief
 from stackelberg_envs.errors import ArgumentError, InformationError
-from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.games.samples import ActionSpec
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import AnyGame, VectorGame
 
 __all__ = ["make_brief"]
 
@@ -49,7 +49,7 @@ def _(
 
 @make_brief.register
 def _(
-    game: BatchedGame, level: Information, parametrisation: str | None = None, leader: str = "this leader"
+    game: VectorGame, level: Information, parametrisation: str | None = None, leader: str = "this leader"
 ) -> VectorBrief:
     space = game.leader_action_space
     return VectorBrief(

@@ -14,15 +14,15 @@ from agents.observing.trajectories import Trajectories
 from agents.runs.env_collection import Policy, collect_from_env
 from stackelberg_envs.arrays import require_count
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.batched import AnyGame
 from stackelberg_envs.games.tabular import Game
+from stackelberg_envs.games.vector import AnyGame
 from stackelberg_envs.play.rollout import rollout_of
 
 __all__ = ["HasPolicy", "collect"]
 
 
 class HasPolicy(Protocol):
-    """Anything with a response: a table of shape (Z, A, B), or a policy of a batched game."""
+    """Anything with a response: a table of shape (Z, A, B), or a policy of a vector game."""
 
     @property
     def policy(self) -> Any: ...  # noqa: D102
@@ -42,13 +42,13 @@ def collect(
     Parameters
     ----------
     game
-        A tabular or batched game (its fast path is used), or a PettingZoo environment, parallel or AEC, whose infos
+        A tabular or vector game (its fast path is used), or a PettingZoo environment, parallel or AEC, whose infos
         tell an observer what happened, as those of this suite do.
     x
         The commitment.
     follower
-        A follower, or its response: an array of shape ([K,] S, A, B), in batched games a
-        :class:`stackelberg_envs.games.batched.FollowerPolicy`; for environments also a function
+        A follower, or its response: an array of shape ([K,] S, A, B), in vector games a
+        :class:`stackelberg_envs.games.vector.FollowerPolicy`; for environments also a function
         (observation, info, rng) -> action.
     steps
         Follower steps in all; the last episode is cut when they are used up, and then it is not `whole`.

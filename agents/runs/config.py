@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from agents.options import Count, Natural, Options, Positive
-from stackelberg_envs.games.batched import AnyGame
+from stackelberg_envs.games.vector import AnyGame
 
 __all__ = ["ExperimentConfig"]
 

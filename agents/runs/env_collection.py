@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike
 from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.batched import BatchedGame
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.rollout import checked_response, sampling_policy
 
 __all__ = ["Policy", "collect_from_env"]
@@ -219,7 +219,7 @@ def _(game: TabularGame) -> int:
 
 
 @_num_states.register
-def _(game: BatchedGame) -> int:
+def _(game: VectorGame) -> int:
     del game
     return 0
 
@@ -251,7 +251,7 @@ def _(game: TabularGame, env: Any, follower: Any) -> Policy:
 
 
 @_acting.register
-def _(game: BatchedGame, env: Any, follower: Any) -> Policy:
+def _(game: VectorGame, env: Any, follower: Any) -> Policy:
     del game
     policy = sampling_policy(getattr(follower, "policy", follower))
     shown = getattr(env.unwrapped, "observation_layout", {}).get("leader_action", slice(0, 0))

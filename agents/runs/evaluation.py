@@ -10,9 +10,9 @@ import numpy as np
 from agents.followers import Follower
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError
-from stackelberg_envs.games.batched import BatchedGame
 from stackelberg_envs.games.committed import CommittedTabular, CommittedVector
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.solvers.soft import (
     BestResponse,
@@ -99,7 +99,7 @@ class TabularEvaluation:
 class VectorEvaluation:
     """Exact values of best responses where the game has a solver; means over play with fixed random numbers else."""
 
-    def __init__(self, game: BatchedGame) -> None:
+    def __init__(self, game: VectorGame) -> None:
         self.horizon = game.horizon
         self.is_exact = game.has_solution
         self._last: tuple[Array, Any] | None = None
@@ -162,4 +162,4 @@ def evaluation_of(game: Any) -> Evaluation:
 
 
 evaluation_of.register(TabularGame, TabularEvaluation)
-evaluation_of.register(BatchedGame, VectorEvaluation)
+evaluation_of.register(VectorGame, VectorEvaluation)

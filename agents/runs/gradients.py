@@ -32,9 +32,9 @@ from agents.runs.records import prepare_folder
 from agents.runs.summary import HORIZON_MATTERS
 from stackelberg_envs.arrays import Array, ratio, require_count
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.batched import AnyGame, BatchedGame, SampledSolution
 from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import AnyGame, SampledSolution, VectorGame
 from stackelberg_envs.play.rollout import rollout_of
 from stackelberg_envs.solvers.solution import Solution
 from stackelberg_envs.solvers.solving import solve
@@ -152,7 +152,7 @@ def compare(
     Parameters
     ----------
     game
-        A tabular game, or a batched one whose exact solution is known.
+        A tabular game, or a vector one whose exact solution is known.
     leaders
         Names of gradient leaders; see :func:`gradient_leaders`.
     sizes
@@ -188,7 +188,7 @@ def compare(
     options = _options_of(leaders, leader_options)
     if not (options and sizes):
         raise ArgumentError("compare: expected at least one leader and one size")
-    if not isinstance(game, TabularGame | BatchedGame):
+    if not isinstance(game, TabularGame | VectorGame):
         raise ArgumentError(f"game: expected a game, got {shown(game)}")
     point, solution = _point(game, theta, point_seed)
     makers = {name: _Maker(game, name, given, point) for name, given in options.items()}

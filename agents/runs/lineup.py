@@ -13,8 +13,8 @@ from agents.observing.brief import Brief, Information
 from agents.runs.briefing import make_brief
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.registration import spec
-from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import AnyGame, VectorGame
 
 if TYPE_CHECKING:
     from agents.runs.config import ExperimentConfig
@@ -73,7 +73,7 @@ def _game_of(config: ExperimentConfig) -> tuple[AnyGame, str]:
     if isinstance(config.game, str):
         entry = spec(config.game)
         return entry.make(**config.game_arguments), entry.id
-    if not isinstance(config.game, TabularGame | BatchedGame):
+    if not isinstance(config.game, TabularGame | VectorGame):
         raise ArgumentError(f"game: expected a game or an id, got {type(config.game).__name__}")
     if config.game_arguments:
         given = ", ".join(config.game_arguments)

@@ -32,8 +32,8 @@ from agents.runs.signals import Signals
 from agents.runs.threads import keep_memory, one_blas_thread
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError, UnknownNameError
 from stackelberg_envs.faces.registration import spec
-from stackelberg_envs.games.batched import AnyGame, BatchedGame
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import AnyGame, VectorGame
 from stackelberg_envs.validation import checked, checked_path, shown
 
 __all__ = ["load_checkpoint", "run", "stored_config"]
@@ -352,7 +352,7 @@ def _refuse_options(options: dict[str, Any]) -> None:
 def _resumed(folder: Path, content: dict[str, Any], game: AnyGame | str | None, *, trust: bool) -> Experiment:
     """Return the experiment as it was at its last checkpoint."""
     stored = content["config"]["game"]
-    if stored is None and not isinstance(game, TabularGame | BatchedGame):
+    if stored is None and not isinstance(game, TabularGame | VectorGame):
         raise ArgumentError("game: expected the game itself that the run was started with; only ids are remembered")
     where = str(folder / CHECKPOINT_NAME)
     if stored is not None and game is not None and not (isinstance(game, str) and spec(game).id == stored):

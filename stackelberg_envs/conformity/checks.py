@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.conformity.batched import DIFFERENCE_STEPS, check_batched_game, few_steps
 from stackelberg_envs.conformity.clauses import ROUNDING, agree, attempt
 from stackelberg_envs.conformity.clauses import require_clause as _require
 from stackelberg_envs.conformity.faces import check_env
 from stackelberg_envs.conformity.travel import require_travel
 from stackelberg_envs.conformity.values import check_tabular_values, tell_horizon
+from stackelberg_envs.conformity.vector_games import DIFFERENCE_STEPS, check_vector_game, few_steps
 from stackelberg_envs.errors import ArgumentError, ConformityError
-from stackelberg_envs.games.batched import BatchedGame
 from stackelberg_envs.games.commitments.base import DIFFERENCE_STEP, Commitment, Effect, finite_difference_vjp
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.tabular import Game, Primitives, TabularGame
+from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.resets import require_seed
 
 __all__ = ["check_env", "check_game"]
@@ -43,7 +43,7 @@ def check_game(game: Game, *, seed: int = 0) -> None:
     Parameters
     ----------
     game
-        A tabular or a batched game; ``check_game.register(kind)`` adds kinds.
+        A tabular or a vector game; ``check_game.register(kind)`` adds kinds.
     seed
         For everything random in the check: equal seeds make equal checks.
 
@@ -60,7 +60,7 @@ def check_game(game: Game, *, seed: int = 0) -> None:
     logger ``stackelberg_envs.check_game``.
 
     Comparisons of means by random numbers raise on a sound game with a probability of 1e-6 at most, all together. For
-    tabular games that bound holds whatever their returns are distributed like; for batched games means over hundreds
+    tabular games that bound holds whatever their returns are distributed like; for vector games means over hundreds
     of episodes are taken to be normal.
 
     Examples
@@ -68,7 +68,7 @@ def check_game(game: Game, *, seed: int = 0) -> None:
     >>> import stackelberg_envs as se
     >>> se.check_game(se.make_game("stackelberg/DiscreteToy-v0"))
     """
-    raise ArgumentError(f"game: expected a TabularGame or a BatchedGame, got {type(game).__name__}")
+    raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {type(game).__name__}")
 
 
 @check_game.register(TabularGame)
@@ -95,13 +95,13 @@ def _(game: TabularGame, *, seed: int = 0) -> None:
     _require(same, "a pickled or copied game is the same game")
 
 
-@check_game.register(BatchedGame)
-def _(game: BatchedGame, *, seed: int = 0) -> None:
+@check_game.register(VectorGame)
+def _(game: VectorGame, *, seed: int = 0) -> None:
     rng = np.random.default_rng(require_seed(seed))
     commitments = _random_commitments(game, rng, RANDOM_COMMITMENTS)
     for x in commitments:
         _check_admissible(game, x)
-    check_batched_game(game, commitments, rng)
+    check_vector_game(game, commitments, rng)
     twin = require_travel(game, "game")
     with attempt("a pickled or copied game is the same game"):
         played = [few_steps(each, commitments[0], np.random.default_rng(seed)) for each in (game, twin)]

@@ -1,4 +1,4 @@
-"""Whether a batched game does what its commitment says: its functions, played twice under two commitments.
+"""Whether a vector game does what its commitment says: its functions, played twice under two commitments.
 
 Equal random numbers are used both times, so that whatever differs is the commitment's doing. Differences of rewards are
 those of the declared effect, row by row. Where next states or leader's actions differ, their log-densities must be
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.conformity.clauses import ROUNDING, agree, attempt, require_clause, require_mean
 from stackelberg_envs.errors import ConformityError
-from stackelberg_envs.games.batched import BatchedGame, BatchStep
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.games.samples import SampledEffect, Samples
+from stackelberg_envs.games.vector import BatchStep, VectorGame
 
 __all__ = ["check_effects", "without_bound"]
 
@@ -39,7 +39,7 @@ MAX_NUMBERS = 64
 HALVINGS = 60
 
 
-def check_effects(game: BatchedGame, x: Array, y: Array, samples: Samples, rng: np.random.Generator) -> None:
+def check_effects(game: VectorGame, x: Array, y: Array, samples: Samples, rng: np.random.Generator) -> None:
     """Hold what changes between two commitments to what the game's commitment says.
 
     Parameters
@@ -76,26 +76,26 @@ def check_effects(game: BatchedGame, x: Array, y: Array, samples: Samples, rng: 
 
 
 @singledispatch
-def without_bound(game: BatchedGame) -> BatchedGame:
+def without_bound(game: VectorGame) -> VectorGame:
     """Return a game without the bounds of its states that its densities and exact values ignore; most have none."""
     return game
 
 
 @without_bound.register
-def _(game: LinearQuadraticGame) -> BatchedGame:
+def _(game: LinearQuadraticGame) -> VectorGame:
     return game.replace(state_bound=np.inf)
 
 
-def _stepped(game: BatchedGame, x: Array, samples: Samples, rng: np.random.Generator) -> BatchStep:
+def _stepped(game: VectorGame, x: Array, samples: Samples, rng: np.random.Generator) -> BatchStep:
     moves = samples.leader_action.copy(), samples.follower_action.copy()
     return game.step(rng, x, samples.state.copy(), samples.context.copy(), *moves)
 
 
-def _led(game: BatchedGame, x: Array, samples: Samples, rng: np.random.Generator) -> Array:
+def _led(game: VectorGame, x: Array, samples: Samples, rng: np.random.Generator) -> Array:
     return game.leader_actions(rng, x, samples.state.copy(), samples.context.copy())
 
 
-def _effect(game: BatchedGame, x: Array, samples: Samples) -> SampledEffect:
+def _effect(game: VectorGame, x: Array, samples: Samples) -> SampledEffect:
     with attempt("commitment.effect_at returns what x sets at samples"):
         effect = game.commitment.effect_at(x, samples)
     require_clause(
@@ -104,9 +104,7 @@ def _effect(game: BatchedGame, x: Array, samples: Samples) -> SampledEffect:
     return effect
 
 
-def _rewards_are_drawn(
-    game: BatchedGame, x: Array, samples: Samples, made: BatchStep, rng: np.random.Generator
-) -> bool:
+def _rewards_are_drawn(game: VectorGame, x: Array, samples: Samples, made: BatchStep, rng: np.random.Generator) -> bool:
     """Return whether rewards depend on what is drawn in the step."""
     again = _stepped(game, x, samples, rng.spawn(1)[0])
     pairs = ((made.leader_reward, again.leader_reward), (made.follower_reward, again.follower_reward))
@@ -114,7 +112,7 @@ def _rewards_are_drawn(
 
 
 def _check_reward(
-    game: BatchedGame, name: str, made: tuple[BatchStep, BatchStep], effects: list[SampledEffect], rows: NDArray[Any]
+    game: VectorGame, name: str, made: tuple[BatchStep, BatchStep], effects: list[SampledEffect], rows: NDArray[Any]
 ) -> None:
     paid = [np.asarray(getattr(each, name))[rows] for each in made]
     said = [np.zeros(len(paid[0])) if part is None else np.asarray(part)[rows] for part in _parts(effects, name)]
@@ -136,7 +134,7 @@ def _parts(effects: list[SampledEffect], name: str) -> list[Any]:
     return [getattr(effect, name) for effect in effects]
 
 
-def _require_declared(game: BatchedGame, name: str, changes: Any) -> None:
+def _require_declared(game: VectorGame, name: str, changes: Any) -> None:
     what = {"transition": "next states or ends of `step`", "leader_policy": "leader_actions"}[name]
     require_clause(
         not changes or name in game.commitment.changes,
@@ -148,7 +146,7 @@ def _require_declared(game: BatchedGame, name: str, changes: Any) -> None:
 
 
 def _check_density(
-    game: BatchedGame, name: str, between: tuple[Array, Array], samples: Samples, pays: bool, rng: np.random.Generator
+    game: VectorGame, name: str, between: tuple[Array, Array], samples: Samples, pays: bool, rng: np.random.Generator
 ) -> None:
     """Check that outcomes drawn under two commitments are of the densities that the effect says.
 
@@ -169,7 +167,7 @@ def _check_density(
     _compare(name, (numbers - centre, their_numbers - centre), (_share(ratios), _share(back)), sizes)
 
 
-def _log_density(game: BatchedGame, name: str, z: Array, samples: Samples, outcome: Array) -> Array:
+def _log_density(game: VectorGame, name: str, z: Array, samples: Samples, outcome: Array) -> Array:
     given = replace(samples, next_state=outcome) if name == "transition" else replace(samples, leader_action=outcome)
     value = getattr(_effect(game, z, given), name)
     require_clause(value is not None, f"effect_at sets the log-density of what it declares, {name!r}", "got None")
@@ -182,7 +180,7 @@ def _share(ratios: Array) -> Array:
 
 
 def _outcomes(
-    game: BatchedGame, name: str, z: Array, samples: Samples, pays: bool, rng: np.random.Generator
+    game: VectorGame, name: str, z: Array, samples: Samples, pays: bool, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Return what was drawn, shape (n, size), and the numbers by which draws are compared, shape (n, at least size)."""
     if name == "leader_policy":

@@ -14,15 +14,15 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.conformity.batched import UniformPolicy
 from stackelberg_envs.conformity.clauses import attempt
 from stackelberg_envs.conformity.clauses import require_clause as _require
 from stackelberg_envs.conformity.travel import require_travel
 from stackelberg_envs.conformity.vector import check_vector, is_number, plain
+from stackelberg_envs.conformity.vector_games import UniformPolicy
 from stackelberg_envs.errors import ArgumentError, ConformityError, UnknownNameError
 from stackelberg_envs.faces import registration
-from stackelberg_envs.games.batched import BatchedGame
 from stackelberg_envs.games.tabular import Game, TabularGame
+from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.resets import require_seed
 
 __all__ = ["check_env"]
@@ -119,7 +119,7 @@ def _any_response(game: Game) -> dict[str, Any]:
     return {} if game.has_solution else {"response": _uniform_response}
 
 
-def _uniform_response(game: BatchedGame, x: Array) -> UniformPolicy:
+def _uniform_response(game: VectorGame, x: Array) -> UniformPolicy:
     del x
     return UniformPolicy(game.follower_action_space)
 
@@ -372,8 +372,8 @@ def _(game: TabularGame, x: Array) -> Callable[[dict[str, Any]], tuple[float, fl
     return owes
 
 
-@_payer.register(BatchedGame)
-def _(game: BatchedGame, x: Array) -> Callable[[dict[str, Any]], tuple[float, float]]:
+@_payer.register(VectorGame)
+def _(game: VectorGame, x: Array) -> Callable[[dict[str, Any]], tuple[float, float]]:
     told = _payer.dispatch(object)(game, x)
 
     def owes(info: dict[str, Any]) -> tuple[float, float]:

@@ -14,11 +14,11 @@ from stackelberg_envs.conformity.clauses import attempt, require_clause, require
 from stackelberg_envs.conformity.effects import without_bound
 from stackelberg_envs.errors import ConformityError, InstabilityError
 from stackelberg_envs.games.actions import checked_actions
-from stackelberg_envs.games.batched import BatchedGame, FollowerPolicy
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import FollowerPolicy, VectorGame
 from stackelberg_envs.play.vector import draw_contexts
 
-__all__ = ["check_batched_values", "check_tabular_values", "tell_horizon"]
+__all__ = ["check_tabular_values", "check_vector_values", "tell_horizon"]
 
 LOG = logging.getLogger("stackelberg_envs.check_game")
 #: Part by which values of episodes and of endless play may differ without a word.
@@ -28,7 +28,7 @@ WORTH_TELLING = 0.01
 LEFT_OVER = 1e-3
 #: Steps of an episode, at least and at most.
 MIN_STEPS, MAX_STEPS = 30, 2_000
-#: Episodes at least and at most, and steps of all episodes: of tabular games, which play fast, and of batched ones.
+#: Episodes at least and at most, and steps of all episodes: of tabular games, which play fast, and of vector games.
 TABULAR_BUDGET = 200, 20_000, 1_500_000
 BATCHED_BUDGET = 200, 1_000, 400_000
 #: Value of a solution -> the name of its own estimate of its error, where it has one.
@@ -133,7 +133,7 @@ def _require_near(value: float, other: float, left: float, name: str, size: floa
     )
 
 
-# ------------------------------------------------------------------------------------------------ batched
+# ------------------------------------------------------------------------------------------------- vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,8 +156,8 @@ class _Play:
     sizes: Array
 
 
-def check_batched_values(game: BatchedGame, x: Array, rng: np.random.Generator) -> None:
-    """Play a batched game against its exact response and compare returns with exact values.
+def check_vector_values(game: VectorGame, x: Array, rng: np.random.Generator) -> None:
+    """Play a vector game against its exact response and compare returns with exact values.
 
     Episodes begin one group of followers at a time, as those of the faces do, and all at once, as those of `play` do.
 
@@ -177,14 +177,14 @@ def check_batched_values(game: BatchedGame, x: Array, rng: np.random.Generator) 
         _compare(solution, returns, play.sizes, f"over {steps} steps, with episodes begun {how}")
 
 
-def _of_length(game: BatchedGame, steps: int) -> BatchedGame:
+def _of_length(game: VectorGame, steps: int) -> VectorGame:
     """Return the game with another horizon, where its solution may count it, and without a bound that it ignores."""
     with attempt("game.replace makes the same game with another horizon"):
         return without_bound(game).replace(horizon=steps)
 
 
 def _play(
-    game: BatchedGame, x: Array, policy: FollowerPolicy, rng: np.random.Generator, steps: int, size: int, groups: int
+    game: VectorGame, x: Array, policy: FollowerPolicy, rng: np.random.Generator, steps: int, size: int, groups: int
 ) -> _Play:
     """Play groups of `size` followers, each group in one context, and as many more episodes that begin all at once."""
     n, total = size * groups, (size + 1) * groups

@@ -59,7 +59,7 @@ def make_game(
     leader_noise: float = 1e-3,
     action_bound: float = 100.0,
 ) -> LinearQuadraticGame:
-    """Bilevel LQR as a batched game.
+    """Bilevel LQR as a vector game.
 
     Parameters
     ----------

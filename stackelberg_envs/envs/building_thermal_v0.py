@@ -83,7 +83,7 @@ def make_game(
     horizon: int = 100,
     action_bound: float = 100.0,
 ) -> LinearQuadraticGame:
-    """Building thermal control as a batched game.
+    """Building thermal control as a vector game.
 
     Parameters
     ----------

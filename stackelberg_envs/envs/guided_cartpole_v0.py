@@ -52,9 +52,9 @@ from gymnasium.spaces import Box
 from stackelberg_envs.arrays import Array, IntArray, as_float, frozen_space
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.faces.registration import declare
-from stackelberg_envs.games.batched import BatchStep
 from stackelberg_envs.games.guided import WINDS, GuidedGame
 from stackelberg_envs.games.leader_policies import ClippedGaussianPolicy, policy_network
+from stackelberg_envs.games.vector import BatchStep
 
 GRAVITY, CART, POLE, HALF_LENGTH = 9.8, 1.0, 0.1, 0.5
 #: Newton per unit of the follower's action; rad/s^2 per unit of wind; seconds per step.
@@ -135,7 +135,7 @@ def make_game(
     temperature: float = 0.1,
     horizon: int = 200,
 ) -> GuidedCartPole:
-    """Guided cart-pole as a batched game.
+    """Guided cart-pole as a vector game.
 
     Parameters
     ----------

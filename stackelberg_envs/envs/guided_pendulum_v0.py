@@ -49,9 +49,9 @@ from gymnasium.spaces import Box
 
 from stackelberg_envs.arrays import Array, IntArray, frozen_space
 from stackelberg_envs.faces.registration import declare
-from stackelberg_envs.games.batched import BatchStep
 from stackelberg_envs.games.guided import WINDS, GuidedGame
 from stackelberg_envs.games.leader_policies import ClippedGaussianPolicy, policy_network
+from stackelberg_envs.games.vector import BatchStep
 
 GRAVITY, MASS, LENGTH = 10.0, 1.0, 1.0
 #: rad/s^2 per unit of wind; seconds per step.
@@ -110,7 +110,7 @@ def make_game(
     temperature: float = 0.1,
     horizon: int = 200,
 ) -> GuidedPendulum:
-    """Guided pendulum as a batched game.
+    """Guided pendulum as a vector game.
 
     Parameters
     ----------

@@ -84,7 +84,7 @@ def make_game(
     nodes: int = DEFAULT_NODES,
     num_households: int | None = None,
 ) -> TaxGame:
-    """Tax design as a batched game.
+    """Tax design as a vector game.
 
     Parameters
     ----------

@@ -130,7 +130,7 @@ class LeaderEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         The game.
     response
         Maps (game, x) to the followers' policy, drawn from in play: for a tabular game an array of shape
-        ([K,] S, A, B), for a batched one a :class:`stackelberg_envs.games.batched.FollowerPolicy`. Default the exact
+        ([K,] S, A, B), for a vector one a :class:`stackelberg_envs.games.vector.FollowerPolicy`. Default the exact
         soft best response, where that is known.
     discounted
         Whether the leader is paid its discounted return over the episode, or the plain sum.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
     from pettingzoo import AECEnv, ParallelEnv
 
-    from stackelberg_envs.games.batched import AnyGame
+    from stackelberg_envs.games.vector import AnyGame
 
 __all__ = [
     "EnvSpec",
@@ -189,7 +189,7 @@ def register(
     id
         ``namespace/Name-v<int>``.
     make_game
-        Returns a :class:`stackelberg_envs.TabularGame` or :class:`stackelberg_envs.BatchedGame` for its keyword
+        Returns a :class:`stackelberg_envs.TabularGame` or :class:`stackelberg_envs.VectorGame` for its keyword
         arguments; or ``"module:name"`` of
         such a function.
     renderer
@@ -316,7 +316,7 @@ def _require_game(game: Any) -> None:
 
     if isinstance(game, type) or not isinstance(game, Game):
         shown = getattr(game, "__name__", type(game).__name__)
-        raise ArgumentError(f"game: expected a TabularGame or a BatchedGame, got {shown}")
+        raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {shown}")
 
 
 def _load(entry_point: str) -> Callable[..., Any]:

@@ -16,15 +16,15 @@ import numpy as np
 from stackelberg_envs.arrays import Array, as_float, require_rows_sum_to_one, require_shape
 from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.games.actions import checked_actions
-from stackelberg_envs.games.batched import BatchedGame, FollowerPolicy
 from stackelberg_envs.games.tabular import Game, TabularGame
+from stackelberg_envs.games.vector import FollowerPolicy, VectorGame
 from stackelberg_envs.play.session import Session
 from stackelberg_envs.play.simulators import cumulative
 
-__all__ = ["BatchedResponder", "Responder", "Response", "TabularResponder", "responder_of"]
+__all__ = ["Responder", "Response", "TabularResponder", "VectorResponder", "responder_of"]
 
 RESPONSE_AXES = ("context", "state", "leader action")
-#: (game, x) -> the response: of a tabular game an array of shape ([K,] S, A, B), of a batched one a FollowerPolicy.
+#: (game, x) -> the response: of a tabular game an array of shape ([K,] S, A, B), of a vector one a FollowerPolicy.
 Response = Callable[[Any, Array], Any]
 
 
@@ -82,10 +82,10 @@ class TabularResponder(Responder):
         ]
 
 
-class BatchedResponder(Responder):
+class VectorResponder(Responder):
     """Draws from a policy of vectors, all followers at once; what it draws is checked against the space."""
 
-    def __init__(self, game: BatchedGame, response: Response) -> None:
+    def __init__(self, game: VectorGame, response: Response) -> None:
         super().__init__(game, response)
         self._bounds = game.played_bounds
 
@@ -127,7 +127,7 @@ def responder_of(game: Game, response: Response | None = None) -> Responder:
     ArgumentError
         A kind of game without responders, or a game without an exact response where none is given.
     """
-    raise ArgumentError(f"game: expected a TabularGame or a BatchedGame, got {type(game).__name__}")
+    raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {type(game).__name__}")
 
 
 @responder_of.register(TabularGame)
@@ -135,14 +135,14 @@ def _(game: TabularGame, response: Response | None = None) -> Responder:
     return TabularResponder(game, soft_response if response is None else response)
 
 
-@responder_of.register(BatchedGame)
-def _(game: BatchedGame, response: Response | None = None) -> Responder:
+@responder_of.register(VectorGame)
+def _(game: VectorGame, response: Response | None = None) -> Responder:
     if response is None and not game.has_solution:
         raise ArgumentError(
             f"response: expected a function (game, x) -> follower policy, because no exact response of {game.name!r} "
             "is known; the policy has sample(rng, states, leader_actions, contexts)"
         )
-    return BatchedResponder(game, exact_policy if response is None else response)
+    return VectorResponder(game, exact_policy if response is None else response)
 
 
 def soft_response(game: TabularGame, x: Array) -> Array:
@@ -152,6 +152,6 @@ def soft_response(game: TabularGame, x: Array) -> Array:
     return soft_best_response(game.primitives(x)).policy.reshape(game.array_shape)
 
 
-def exact_policy(game: BatchedGame, x: Array) -> FollowerPolicy:
-    """Return the soft best response of a batched game whose solution is known."""
+def exact_policy(game: VectorGame, x: Array) -> FollowerPolicy:
+    """Return the soft best response of a vector game whose solution is known."""
     return game.solve(x).policy

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.vector_base import FollowerVectorEnv
-from stackelberg_envs.games.batched import BatchedGame
 from stackelberg_envs.games.tabular import Game, TabularGame
+from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
 
 __all__ = ["FollowerVectorEnv", "follower_vector_env"]
@@ -29,7 +29,7 @@ def follower_vector_env(
     name: str | None = None,
 ) -> FollowerVectorEnv:
     """Return the :class:`FollowerVectorEnv` of a kind of game; ``follower_vector_env.register(kind)`` adds kinds."""
-    raise ArgumentError(f"game: expected a TabularGame or a BatchedGame, got {type(game).__name__}")
+    raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {type(game).__name__}")
 
 
 @follower_vector_env.register(TabularGame)
@@ -39,8 +39,8 @@ def _(game: TabularGame, num_envs: int = 1, **options: Any) -> FollowerVectorEnv
     return TabularVectorEnv(game, num_envs, **options)
 
 
-@follower_vector_env.register(BatchedGame)
-def _(game: BatchedGame, num_envs: int = 1, **options: Any) -> FollowerVectorEnv:
-    from stackelberg_envs.faces.vector_batched import BatchedVectorEnv
+@follower_vector_env.register(VectorGame)
+def _(game: VectorGame, num_envs: int = 1, **options: Any) -> FollowerVectorEnv:
+    from stackelberg_envs.faces.vector_games import VectorGameVectorEnv
 
-    return BatchedVectorEnv(game, num_envs, **options)
+    return VectorGameVectorEnv(game, num_envs, **options)

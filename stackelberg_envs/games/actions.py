@@ -1,4 +1,4 @@
-"""Actions of batched games: rows of numbers, checked against a Gymnasium space before anything moves.
+"""Actions of vector games: rows of numbers, checked against a Gymnasium space before anything moves.
 
 A batch of n actions has shape (n, B): float64 for boxes, int64 for Discrete (B = 1) and MultiDiscrete spaces.
 """
@@ -21,7 +21,7 @@ Bounds = tuple[Actions, Actions]
 
 
 def require_action_space(space: object, name: str) -> Space[Any]:
-    """Return a space batched games may act in: a flat Box, Discrete or MultiDiscrete.
+    """Return a space vector games may act in: a flat Box, Discrete or MultiDiscrete.
 
     Raises
     ------

@@ -14,8 +14,8 @@ from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular_checks import checked_effect, require_follower_scale, require_scale
 
 if TYPE_CHECKING:
-    from stackelberg_envs.games.batched import AnyGame, BatchedGame
     from stackelberg_envs.games.tabular import TabularGame
+    from stackelberg_envs.games.vector import AnyGame, VectorGame
 
 __all__ = ["Committed", "CommittedTabular", "CommittedVector"]
 
@@ -61,7 +61,7 @@ class Committed:
 class CommittedVector(Committed):
     """A game whose states are vectors, under a commitment."""
 
-    game: BatchedGame
+    game: VectorGame
 
 
 @dataclass(frozen=True, eq=False)

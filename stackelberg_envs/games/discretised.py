@@ -1,4 +1,4 @@
-"""Grids: a batched game of few dimensions as a tabular game, with everything exact on the grid.
+"""Grids: a vector game of few dimensions as a tabular game, with everything exact on the grid.
 
 Next states are brought onto the grid in one of two ways. *By density*: where the commitment gives the log-density of
 the transition, a row is that density at the grid points times the volumes of their cells, normalised; accurate where
@@ -32,11 +32,11 @@ from stackelberg_envs.arrays import (
 )
 from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games.actions import action_bounds
-from stackelberg_envs.games.batched import BatchedGame, BatchStep, call_game
 from stackelberg_envs.games.commitments.base import Commitment, Effect
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.trajectories import Samples
 from stackelberg_envs.games.transitions import Transition
+from stackelberg_envs.games.vector import BatchStep, VectorGame, call_game
 
 __all__ = ["GridCommitment", "discretise"]
 
@@ -106,7 +106,7 @@ def _end_halves(n: int) -> Array:
     return out
 
 
-def _follower_actions(game: BatchedGame, axes: Axes | None) -> tuple[NDArray[Any], Array]:
+def _follower_actions(game: VectorGame, axes: Axes | None) -> tuple[NDArray[Any], Array]:
     """Return the follower's actions, shape (B, .), and their volumes; every one of a discrete space has volume 1."""
     low, high = action_bounds(game.follower_action_space)
     if low.dtype.kind == "f":
@@ -122,14 +122,14 @@ def _follower_actions(game: BatchedGame, axes: Axes | None) -> tuple[NDArray[Any
 
 
 class GridCommitment(Commitment):
-    """The commitment of a batched game, as it changes the game's tables on a grid.
+    """The commitment of a vector game, as it changes the game's tables on a grid.
 
     Its derivative is by central differences of the tables.
 
     Parameters
     ----------
     game
-        The batched game.
+        The vector game.
     grid, actions, volumes, leader
         The grid of states; the follower's actions, shape (B, .), with their volumes; the grid of the leader's actions,
         None where it only configures.
@@ -141,7 +141,7 @@ class GridCommitment(Commitment):
 
     def __init__(
         self,
-        game: BatchedGame,
+        game: VectorGame,
         grid: _Grid,
         actions: NDArray[Any],
         volumes: Array,
@@ -323,7 +323,7 @@ class GridCommitment(Commitment):
 
 
 def discretise(
-    game: BatchedGame,
+    game: VectorGame,
     grid: Axes,
     *,
     actions: Axes | None = None,
@@ -333,12 +333,12 @@ def discretise(
     initial_samples: int = DEFAULT_INITIAL_SAMPLES,
     seed: int = 0,
 ) -> TabularGame:
-    """Return a batched game as a tabular game on a grid.
+    """Return a vector game as a tabular game on a grid.
 
     Parameters
     ----------
     game
-        A batched game with few state dimensions: the tables have S A B rows.
+        A vector game with few state dimensions: the tables have S A B rows.
     grid
         For each of the W state dimensions, rising grid points; states beyond the ends are brought to them.
     actions
@@ -376,8 +376,8 @@ def discretise(
     >>> table.shape
     (22, 1, 1250)
     """
-    if not isinstance(game, BatchedGame):
-        raise ArgumentError(f"game: expected a BatchedGame, got {type(game).__name__}")
+    if not isinstance(game, VectorGame):
+        raise ArgumentError(f"game: expected a VectorGame, got {type(game).__name__}")
     if require_text(transition, "transition", ArgumentError) not in ("auto", "density", "sampling"):
         raise ArgumentError(f"transition: expected 'auto', 'density' or 'sampling', got {transition!r}")
     require_count(seed, "seed", 0)
@@ -417,7 +417,7 @@ def discretise(
     )
 
 
-def _initial(game: BatchedGame, grid: _Grid, n: int, S: int, seed: int) -> Array:
+def _initial(game: VectorGame, grid: _Grid, n: int, S: int, seed: int) -> Array:
     """Return the initial distribution, shape ([K,] S), by draws that are shared among the corners around them."""
     out = np.zeros((game.num_contexts, S))
     for k in range(game.num_contexts):

@@ -11,8 +11,8 @@ from gymnasium.spaces import Box
 
 from stackelberg_envs.arrays import Array, IntArray, frozen_space
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.games.batched import BatchedGame, BatchStep
 from stackelberg_envs.games.leader_policies import ClippedGaussianPolicy
+from stackelberg_envs.games.vector import BatchStep, VectorGame
 
 __all__ = ["WINDS", "GuidedGame"]
 
@@ -21,7 +21,7 @@ WINDS: Box = frozen_space(Box(-1.0, 1.0, (1,), np.float32))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class GuidedGame(BatchedGame):
+class GuidedGame(VectorGame):
     """A game of one wind and one push; subclasses name their spaces and say what both do.
 
     Attributes

@@ -1,4 +1,4 @@
-"""LinearQuadraticGame: batched games with linear dynamics and quadratic costs, exact by two matrix equations."""
+"""LinearQuadraticGame: vector games with linear dynamics and quadratic costs, exact by two matrix equations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array, IntArray, frozen_space, require_positive, require_shape
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.games.batched import BatchedGame, BatchStep
 from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
 from stackelberg_envs.games.commitments.gain import GainCommitment
 from stackelberg_envs.games.linear_forms import (
@@ -26,6 +25,7 @@ from stackelberg_envs.games.linear_forms import (
 )
 from stackelberg_envs.games.matrices import differs, require_definite, require_semidefinite
 from stackelberg_envs.games.samples import Actions, SampledCommitment
+from stackelberg_envs.games.vector import BatchStep, VectorGame
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Box
@@ -38,7 +38,7 @@ LONGEST = 10**6
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class LinearQuadraticGame(BatchedGame):
+class LinearQuadraticGame(VectorGame):
     """s' = A(x) s + B b + C a + noise; the follower pays quadratic costs, the leader is paid as `reward` says.
 
     Parameters

@@ -70,9 +70,9 @@ class Trajectories:
     commitment
         The x that was in force.
     num_states
-        S, to tell joint states from states; 0 in batched games.
+        S, to tell joint states from states; 0 in vector games.
     state, leader_action, follower_action, next_state
-        Shape (T,), int32; states are within their context, 0..S-1. In batched games vectors: states of shape (T, W),
+        Shape (T,), int32; states are within their context, 0..S-1. In vector games vectors: states of shape (T, W),
         leader actions (T, A), follower actions (T, B).
     leader_reward
         Shape (T,), reward units.
@@ -126,7 +126,7 @@ class Trajectories:
 
     @cached_property
     def samples(self) -> Samples:
-        """The steps of a batched game as samples, at which its commitment can be differentiated."""
+        """The steps of a vector game as samples, at which its commitment can be differentiated."""
         return Samples(
             state=self.state,
             leader_action=self.leader_action,

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array, IntArray, as_float, require_rows_sum_to_one, require_shape
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.actions import checked_actions
-from stackelberg_envs.games.batched import FollowerPolicy, call_game
 from stackelberg_envs.games.committed import Committed, CommittedTabular, CommittedVector
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.trajectories import STEPS, Trajectories, concatenate
+from stackelberg_envs.games.vector import FollowerPolicy, call_game
 from stackelberg_envs.jit import compiled, slice_of
 
 __all__ = [
@@ -54,7 +54,7 @@ def rollout(
         The game under a commitment, ``game.under(x)``.
     policy
         One follower's response: a table of shape ([K,] S, A, B) or (Z, A, B); where states are vectors a
-        :class:`stackelberg_envs.games.batched.FollowerPolicy`.
+        :class:`stackelberg_envs.games.vector.FollowerPolicy`.
     rng
         Equal generators give equal play.
     steps
@@ -327,7 +327,7 @@ def _rollout_vectors(
 def sampling_policy(policy: Any) -> FollowerPolicy:
     """Return a response of a game whose states are vectors, or raise ArgumentError."""
     if not hasattr(policy, "sample"):
-        raise ArgumentError(f"follower: expected a policy with sample() in a batched game, got {type(policy).__name__}")
+        raise ArgumentError(f"follower: expected a policy with sample() in a vector game, got {type(policy).__name__}")
     return cast("FollowerPolicy", policy)
 
 

@@ -21,12 +21,12 @@ from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
-from stackelberg_envs.games.batched import BatchedGame
 from stackelberg_envs.games.tabular import Game, TabularGame
+from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.resets import require_seed
 from stackelberg_envs.play.simulators import NOTHING, Simulator, record
 from stackelberg_envs.play.tabular import TabularSimulator
-from stackelberg_envs.play.vector import BatchedSimulator
+from stackelberg_envs.play.vector import VectorSimulator
 
 __all__ = ["COMMITMENT", "DONE", "PLAY", "READY", "Session", "neutral_commitment", "simulator_of"]
 
@@ -46,11 +46,11 @@ def simulator_of(game: Game) -> Simulator:
     ArgumentError
         A game of a kind that has none.
     """
-    raise ArgumentError(f"game: expected a TabularGame or a BatchedGame, got {type(game).__name__}")
+    raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {type(game).__name__}")
 
 
 simulator_of.register(TabularGame, TabularSimulator)
-simulator_of.register(BatchedGame, BatchedSimulator)
+simulator_of.register(VectorGame, VectorSimulator)
 
 
 def neutral_commitment(game: Game) -> Array:

@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions, require_action_space
-from stackelberg_envs.games.batched import BatchedGame, call_game
+from stackelberg_envs.games.vector import VectorGame, call_game
 from stackelberg_envs.play.simulators import Bounds, Nothing, cumulative
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Space
 
-__all__ = ["BatchedSimulator", "draw_contexts", "with_zero"]
+__all__ = ["VectorSimulator", "draw_contexts", "with_zero"]
 
 
-class BatchedSimulator:
-    """The simulator of a batched game: batches of one copy. States and actions are vectors.
+class VectorSimulator:
+    """The simulator of a vector game: batches of one copy. States and actions are vectors.
 
     Parameters
     ----------
     game
-        A batched game.
+        A vector game.
 
     Notes
     -----
@@ -33,7 +33,7 @@ class BatchedSimulator:
     stand in infos, and -1 for actions that are integers; ``played`` tells them from real ones.
     """
 
-    def __init__(self, game: BatchedGame) -> None:
+    def __init__(self, game: VectorGame) -> None:
         self.game = game
         self.follower_action_space = require_action_space(game.follower_action_space, "follower_action_space")
         self.leader_action_space: Space[Any] | None = game.leader_action_space
@@ -126,8 +126,8 @@ class BatchedSimulator:
         row[start : start + self._leader[0].size] = 0.0 if action is None else action
 
 
-def draw_contexts(game: BatchedGame, rng: np.random.Generator, n: int) -> IntArray:
-    """Return n contexts of a batched game, shape (n,); no number is drawn where there is one context."""
+def draw_contexts(game: VectorGame, rng: np.random.Generator, n: int) -> IntArray:
+    """Return n contexts of a vector game, shape (n,); no number is drawn where there is one context."""
     if game.num_contexts == 1:
         return np.zeros(n, dtype=np.int32)
     sums = cumulative(game.context_probabilities)

@@ -10,8 +10,8 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.batched import BatchedGame
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.solvers.soft.solution import TabularSolution, solve_tabular
 
 __all__ = ["solve"]
@@ -24,7 +24,7 @@ def solve(game: Any, x: ArrayLike, **options: Any) -> Any:
     Parameters
     ----------
     game
-        A tabular game, or a batched one whose exact solution is known.
+        A tabular game, or a vector one whose exact solution is known.
     x
         The commitment, the shape of ``game.commitment.space``.
     options
@@ -61,7 +61,7 @@ def _(game: TabularGame, x: ArrayLike, **options: Any) -> TabularSolution:
 
 
 @solve.register
-def _(game: BatchedGame, x: ArrayLike, **options: Any) -> Any:
+def _(game: VectorGame, x: ArrayLike, **options: Any) -> Any:
     own: Callable[..., Any] = game.solve
     if options:
         _require_known(options, own, game.name)

@@ -141,7 +141,7 @@ OTHERS = [
 @pytest.mark.parametrize(("leader", "game", "options"), OTHERS)
 def test_options_of_another_kind_of_game_are_refused(leader, game, options, idle):
     (name,) = options
-    where = "tabular" if game == BUILDING else "batched"
+    where = "tabular" if game == BUILDING else "vector"
     message = rf"{name}: not an option of leader '{leader}' on this game, but on {where} games; expected one of"
     with pytest.raises(ArgumentError, match=message):
         run(game, leader=leader, leader_options=options)
@@ -180,7 +180,7 @@ def test_a_leader_made_by_hand_is_held_to_the_same():
         ArgumentError, match="TabularBchgConfig: prior_visits: expected a finite number of at least 0, got -1"
     ):
         TabularBchgConfig(prior_visits=-1)
-    with pytest.raises(ArgumentError, match="bchg: expected the brief of a tabular game, got that of a batched one"):
+    with pytest.raises(ArgumentError, match="bchg: expected the brief of a tabular game, got that of a vector one"):
         TabularBchg(brief, TabularBchgConfig(prior_visits=0.5), np.random.default_rng(0))
 
 
@@ -251,9 +251,9 @@ def test_derived_configurations_are_checked_and_belong_to_a_kind_of_game():
         DerivedConfig(momentum=0)
     with pytest.raises(ArgumentError, match="learning_rate: expected a number greater than 0, got -1"):
         DerivedConfig(learning_rate=-1)
-    message = r"far: not an option of leader 'mine' on this game, but on batched games; expected one of .*; got far=2"
+    message = r"far: not an option of leader 'mine' on this game, but on vector games; expected one of .*; got far=2"
     with pytest.raises(ArgumentError, match=message):
-        make_config(GradientConfig, {"far": 2}, "leader 'mine'", {"batched": DerivedConfig})
+        make_config(GradientConfig, {"far": 2}, "leader 'mine'", {"vector": DerivedConfig})
     assert make_config(DerivedConfig, {"far": 2}, "leader 'mine'", {"tabular": GradientConfig}).far == 2.0
 
 

@@ -63,15 +63,21 @@ def test_names_of_the_folder_are_taken_before_anybody_has_asked(registry):
 
 
 def test_classes_of_one_name_share_it_by_kind_of_game(registry):
-    tables, vectors = player({"tabular"}), player({"batched"}, Other, "Vectors")
+    tables, vectors = player({"tabular"}), player({"vector"}, Other, "Vectors")
     assert registry.register("mine")(tables) is tables
     registry.register("mine")(vectors)
     assert (tables.name, vectors.name) == ("mine", "mine")
     assert registry.named("mine") == (tables, vectors)
     assert registry.find("mine") is registry.find("mine", "tabular") is tables
-    assert registry.find("mine", "batched") is registry.serving("mine", SimpleNamespace(kind="batched")) is vectors
+    assert registry.find("mine", "vector") is registry.serving("mine", SimpleNamespace(kind="vector")) is vectors
     with pytest.raises(ArgumentError, match="leader 'mine': the name is taken by"):
-        registry.register("mine")(player({"batched", "other"}, name="Third"))
+        registry.register("mine")(player({"vector", "other"}, name="Third"))
+
+
+def test_a_kind_of_game_may_go_by_its_other_name(registry):
+    registry.register("mine")(kind := player({"batched"}))
+    assert registry.serving("mine", SimpleNamespace(kind="vector", name="aim")) is kind
+    assert kind.kinds == {"vector"}
 
 
 def test_the_same_class_again_replaces_the_first(registry):
@@ -82,20 +88,21 @@ def test_the_same_class_again_replaces_the_first(registry):
 
 
 def test_a_class_that_has_a_name_to_itself_is_found_whatever_the_kind_but_serves_its_own(registry):
-    registry.register("mine")(vectors := player({"batched"}))
+    registry.register("mine")(vectors := player({"vector"}))
     assert registry.find("mine") is vectors
     with pytest.raises(
-        ArgumentError, match=r"leader 'mine': works on batched games, but 'toy' is tabular; expected one of inside$"
+        ArgumentError,
+        match=r"leader 'mine': works on vector games, but 'toy' is a tabular one; expected one of inside$",
     ):
         registry.serving("mine", SimpleNamespace(kind="tabular", name="toy"))
 
 
 def test_options_of_the_other_class_are_told_from_those_that_nobody_has(registry):
-    tables, vectors = player({"tabular"}), player({"batched"}, Other, "Vectors")
+    tables, vectors = player({"tabular"}), player({"vector"}, Other, "Vectors")
     registry.register("mine")(tables)
     registry.register("mine")(vectors)
     assert registry.configure("mine", tables, {"memory": 2}) == One(2.0)
-    message = "replay: not an option of leader 'mine' on this game, but on batched games; expected one of memory; got "
+    message = "replay: not an option of leader 'mine' on this game, but on vector games; expected one of memory; got "
     with pytest.raises(ArgumentError, match=message):
         registry.configure("mine", tables, {"replay": 4})
     with pytest.raises(ArgumentError, match="leader 'mine': unknown option 'speed'; expected one of replay"):

@@ -22,7 +22,7 @@ from stackelberg_envs.envs.tax_design.economy import (
 )
 from stackelberg_envs.envs.tax_design.schedule import TaxSchedule
 from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
-from stackelberg_envs.games.batched import BatchedGame, BatchStep
+from stackelberg_envs.games.vector import BatchStep, VectorGame
 from stackelberg_envs.play.simulators import cumulative
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ MOST_NODES = 500
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class TaxGame(BatchedGame):
+class TaxGame(VectorGame):
     """Tax design; see :mod:`stackelberg_envs.envs.tax_design_v0`.
 
     Parameters

@@ -19,8 +19,8 @@ from agents.runs.records import load_record
 from agents.state.tree import from_bytes, to_bytes
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0, discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, MissingExtraError
-from stackelberg_envs.games.batched import BatchedGame, BatchStep
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect
+from stackelberg_envs.games.vector import BatchStep, VectorGame
 
 MOVES, TASTES = (-1, 0, 1), (0.3, -0.2)
 NOTHING = np.zeros((1, 0))
@@ -41,7 +41,7 @@ class Bonus(SampledCommitment):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Line(BatchedGame):
+class Line(VectorGame):
     """Five places on a line at distance ten. A step moves by -1, 0 or 1; at the right end the episode ends."""
 
     @property

@@ -29,7 +29,7 @@ ROOT = Path(agents.__file__).parent
 #: Games, what solves a game, what plays one. Solvers for arrays, in `solvers.soft`, know no game.
 BARRED = (
     "stackelberg_envs.games.tabular",
-    "stackelberg_envs.games.batched",
+    "stackelberg_envs.games.vector",
     "stackelberg_envs.games.contexts",
     "stackelberg_envs.games.linear_quadratic",
     "stackelberg_envs.games.discretised",

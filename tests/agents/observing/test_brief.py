@@ -74,7 +74,7 @@ def test_dynamics_are_told_where_the_commitment_sets_them():
     assert effect.leader_policy.shape == (8, 1)
 
 
-@pytest.mark.parametrize(("kind", "game"), [("tabular", BUILDING), ("batched", TOY)])
+@pytest.mark.parametrize(("kind", "game"), [("tabular", BUILDING), ("vector", TOY)])
 def test_a_leader_refuses_the_brief_of_another_kind_of_game(kind, game):
     leader = leader_class("bchg", kind)
     message = f"bchg: expected the brief of a {kind} game, got that of a {game.kind} one"

@@ -8,7 +8,7 @@ import stackelberg_envs as se
 from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.conformity.batched import UniformPolicy
+from stackelberg_envs.conformity.vector_games import UniformPolicy
 from stackelberg_envs.errors import ArgumentError
 
 
@@ -175,5 +175,5 @@ def test_play_of_several_integers_is_recorded_from_infos():
 
 def test_a_table_is_no_response_to_vectors():
     env = se.parallel_env("stackelberg/GuidedCartPole-v0")
-    with pytest.raises(ArgumentError, match=r"sample\(\) in a batched game, got ndarray"):
+    with pytest.raises(ArgumentError, match=r"sample\(\) in a vector game, got ndarray"):
         agents.collect(env, np.zeros(5), np.zeros(3), steps=10)

@@ -183,7 +183,7 @@ def test_games_of_vectors_without_exact_answers_cannot():
         compare(se.make_game("stackelberg/GuidedCartPole-v0"))
     with pytest.raises(
         ArgumentError,
-        match="leader 'hpgd_oracle': works on tabular games, but 'Building thermal control' is batched; expected",
+        match="leader 'hpgd_oracle': works on tabular games, but 'Building thermal control' is a vector one; expected",
     ):
         compare(se.make_game("stackelberg/BuildingThermal-v0"), ["hpgd_oracle"], [1_000], seeds=2)
 

@@ -13,7 +13,7 @@ from agents.leaders.random_search import RandomSearchConfig
 from agents.runs import evaluation
 from agents.runs.briefing import make_brief
 from agents.runs.curves import COLUMNS
-from stackelberg_envs.conformity.batched import UniformPolicy
+from stackelberg_envs.conformity.vector_games import UniformPolicy
 from stackelberg_envs.errors import ArgumentError, CommitmentError, InstabilityError
 from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.play.session import neutral_commitment
@@ -132,7 +132,7 @@ def test_without_evaluations_there_is_none_before_the_end(wandering):
 class Indifferent(RestartingFollower):
     """Does anything."""
 
-    kinds = frozenset({"batched"})
+    kinds = frozenset({"vector"})
 
     def begin(self, view):
         self.policy = UniformPolicy(view.game.follower_action_space)
@@ -225,7 +225,7 @@ def test_stopped_and_resumed_runs_end_alike(tmp_path):
 def test_theta_gives_the_commitment_or_is_absent(leader, name, quick):
     game = se.make_game(f"stackelberg/{name}-v0")
     tabular = name == "DiscreteToy"
-    if ("tabular" if tabular else "batched") not in leader_class(leader).kinds:
+    if ("tabular" if tabular else "vector") not in leader_class(leader).kinds:
         pytest.skip("another kind of game")
     options = quick.get(leader, {}) if tabular else {}
     if not tabular and leader in ("exact", "certainty_equivalent"):

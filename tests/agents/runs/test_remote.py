@@ -33,7 +33,7 @@ TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
 #: What a leader must not even have loaded.
 BARRED = (
     "stackelberg_envs.games.tabular",
-    "stackelberg_envs.games.batched",
+    "stackelberg_envs.games.vector",
     "stackelberg_envs.games.contexts",
     "stackelberg_envs.games.linear_quadratic",
     "stackelberg_envs.games.discretised",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs.conformity.batched import UniformPolicy
+from stackelberg_envs.conformity.vector_games import UniformPolicy
 from stackelberg_envs.envs.guided_cartpole_v0 import GuidedCartPole
 from stackelberg_envs.errors import ArgumentError, ConformityError, UnknownNameError
 from stackelberg_envs.faces.parallel import ParallelFace
@@ -96,7 +96,7 @@ def test_a_broken_commitment_is_caught(commitment, clause):
         se.check_game(se.make_game(TOY).replace(commitment=commitment))
 
 
-# --- batched games ---------------------------------------------------------------------------------------
+# --- vector games ---------------------------------------------------------------------------------------
 
 CARTPOLE = "stackelberg/GuidedCartPole-v0"
 
@@ -250,15 +250,15 @@ def test_a_step_that_writes_to_its_arguments_is_caught():
 
 
 def test_a_face_that_pays_another_reward_than_the_games_is_caught(monkeypatch):
-    from stackelberg_envs.play.vector import BatchedSimulator
+    from stackelberg_envs.play.vector import VectorSimulator
 
-    right = BatchedSimulator.step
+    right = VectorSimulator.step
 
     def generous(simulator, *arguments):
         following, to_leader, to_follower, over = right(simulator, *arguments)
         return following, to_leader, to_follower + 0.5, over
 
-    monkeypatch.setattr(BatchedSimulator, "step", generous)
+    monkeypatch.setattr(VectorSimulator, "step", generous)
     with pytest.raises(ConformityError, match="paid under what it saw"):
         se.check_env(se.parallel_env(CARTPOLE))
 

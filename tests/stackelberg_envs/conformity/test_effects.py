@@ -1,4 +1,4 @@
-"""A batched game that does something else than its commitment says is refused, whatever its units."""
+"""A vector game that does something else than its commitment says is refused, whatever its units."""
 
 import copy
 from dataclasses import dataclass, fields
@@ -9,8 +9,8 @@ from gymnasium.spaces import Box
 
 import stackelberg_envs as se
 from stackelberg_envs.errors import ConformityError
-from stackelberg_envs.games.batched import BatchedGame, BatchStep
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect
+from stackelberg_envs.games.vector import BatchStep, VectorGame
 
 NOISE = 0.1
 
@@ -53,7 +53,7 @@ class Tide(SampledCommitment):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Boat(BatchedGame):
+class Boat(VectorGame):
     """Drifts and would rather be at 0."""
 
     scale: float = 1.0

@@ -148,7 +148,7 @@ def test_what_a_commitment_raises_breaks_a_clause(error, name, monkeypatch):
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("name", ["initial_states", "step", "leader_actions", "state_space", "follower_action_space"])
-def test_what_a_batched_game_raises_breaks_a_clause(error, name, monkeypatch):
+def test_what_a_vector_game_raises_breaks_a_clause(error, name, monkeypatch):
     game = se.make_game("stackelberg/GuidedCartPole-v0")
     broken = property(raising(error)) if name.endswith("space") else raising(error)
     monkeypatch.setattr(GuidedCartPole, name, broken, raising=False)

@@ -7,7 +7,7 @@ import pytest
 
 import stackelberg_envs as se
 from stackelberg_envs.conformity.clauses import FALSE_ALARM, require_mean
-from stackelberg_envs.conformity.values import check_batched_values, check_tabular_values
+from stackelberg_envs.conformity.values import check_tabular_values, check_vector_values
 from stackelberg_envs.envs import tax_design_v0
 from stackelberg_envs.envs.tax_design import game as tax_game
 from stackelberg_envs.errors import ConformityError
@@ -67,7 +67,7 @@ def test_households_of_which_play_favours_a_type_are_found(monkeypatch):
 def test_households_whose_solution_weighs_types_otherwise_are_found(monkeypatch):
     monkeypatch.setattr(tax_game, "_types_in_turn", lambda rng, p, n: (rng.random(n) < 2 / 3).astype(int))
     with pytest.raises(ConformityError, match="play is worth the solution's leader_value"):
-        check_batched_values(
+        check_vector_values(
             tax_design_v0.make_game(num_households=3), np.array([0.0, 2.0, 0.0, 0.64]), np.random.default_rng(0)
         )
 

@@ -3,7 +3,7 @@
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs.conformity.batched import UniformPolicy
+from stackelberg_envs.conformity.vector_games import UniformPolicy
 
 
 def two_followers(spec_id, **kwargs):

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import stackelberg_envs as se
-from stackelberg_envs.conformity.batched import UniformPolicy
+from stackelberg_envs.conformity.vector_games import UniformPolicy
 from stackelberg_envs.errors import StackelbergError
 
 TOY, SWING = "stackelberg/DiscreteToy-v0", "stackelberg/GuidedPendulum-v0"

@@ -10,13 +10,13 @@ from gymnasium.spaces import Box, Discrete
 import stackelberg_envs as se
 from stackelberg_envs.envs import discrete_toy_v0, tax_design_v0
 from stackelberg_envs.errors import ArgumentError, GameError
-from stackelberg_envs.games.batched import BatchedGame, BatchStep
 from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
 from stackelberg_envs.games.commitments.gain import GainCommitment
 from stackelberg_envs.games.discretised import _Grid
 from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, QuadraticReward, free_dynamics
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect
+from stackelberg_envs.games.vector import BatchStep, VectorGame
 
 RATES = np.array([0.5, 0.3, 0.2, 0.4])
 
@@ -148,7 +148,7 @@ def test_a_linear_quadratic_game_in_which_the_leader_plays():
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Walk(BatchedGame):
+class Walk(VectorGame):
     """Steps of one to the left or right, from 1; over at 3, which pays x; every step costs 0.1."""
 
     @cached_property
@@ -252,7 +252,7 @@ def test_volumes_are_those_of_the_trapezoid_rule():
 @pytest.mark.parametrize(
     ("game", "arguments", "match"),
     [
-        (discrete_toy_v0.make_game(), {"grid": [0.0, 1.0]}, "expected a BatchedGame"),
+        (discrete_toy_v0.make_game(), {"grid": [0.0, 1.0]}, "expected a VectorGame"),
         (linear_game(), {"grid": [0.0, 1.0]}, "actions: expected axes"),
         (linear_game(), {"grid": [[0.0, 1.0], [0.0, 1.0]], "actions": [0.0, 1.0]}, "grid: expected 1 axes"),
         (linear_game(), {"grid": [1.0, 0.0], "actions": [0.0, 1.0]}, "rising"),

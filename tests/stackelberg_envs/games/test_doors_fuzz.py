@@ -24,7 +24,6 @@ from stackelberg_envs.envs import (
     tax_design_v0,
 )
 from stackelberg_envs.errors import StackelbergError
-from stackelberg_envs.games.batched import BatchedGame
 from stackelberg_envs.games.commitments.base import Effect
 from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
 from stackelberg_envs.games.commitments.gain import GainCommitment
@@ -34,6 +33,7 @@ from stackelberg_envs.games.linear_forms import BumpReward, LinearForm, LinearNu
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
+from stackelberg_envs.games.vector import VectorGame
 from tests.games import BUILDING
 
 S, A, B = 3, 2, 2
@@ -286,7 +286,7 @@ def require_finite(game):
             arrays = game.primitives(x).follower_reward, game.primitives(x).leader_reward
             assert all(np.isfinite(array).all() for array in arrays)
         else:
-            assert isinstance(game, BatchedGame)
+            assert isinstance(game, VectorGame)
             states = game.initial_states(np.random.default_rng(0), np.zeros(2, np.int32))
             assert np.isfinite(states).all()
             found = game.solve(x) if isinstance(game, LinearQuadraticGame) else None

@@ -138,7 +138,7 @@ def test_what_has_no_area_or_lies_outside_is_left_out():
 
 # --- games of vectors ------------------------------------------------------------------------------------
 
-VECTORS = [name for name in se.registered_ids() if isinstance(se.make_game(name), se.BatchedGame)]
+VECTORS = [name for name in se.registered_ids() if isinstance(se.make_game(name), se.VectorGame)]
 
 
 @pytest.mark.parametrize("spec_id", VECTORS)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs.conformity.batched import UniformPolicy
+from stackelberg_envs.conformity.vector_games import UniformPolicy
 from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, StackelbergError
 
 TABULAR, VECTORS = "stackelberg/DiscreteToy-v0", "stackelberg/GuidedPendulum-v0"

@@ -9,7 +9,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 import stackelberg_envs as se
-from stackelberg_envs.conformity.batched import UniformPolicy
+from stackelberg_envs.conformity.vector_games import UniformPolicy
 from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
 from stackelberg_envs.play.session import COMMITMENT, DONE, PLAY, READY, Session
 from stackelberg_envs.play.simulators import Nothing, cumulative

@@ -79,7 +79,7 @@ BATCHED = [
 
 
 @pytest.mark.parametrize(("game", "x"), BATCHED, ids=lambda value: getattr(value, "name", ""))
-def test_batched_episodes_are_worth_what_play_brings(game, x):
+def test_episodes_of_vector_games_are_worth_what_play_brings(game, x):
     """Five standard errors at a fixed seed: one draw in 10^6 would fail."""
     solution = game.solve(x)
     seen = rollout(game.under(x), solution.response, np.random.default_rng(0), episodes=2_000)
@@ -97,7 +97,7 @@ def test_batched_episodes_are_worth_what_play_brings(game, x):
 
 
 @pytest.mark.parametrize(("game", "x"), BATCHED, ids=lambda value: getattr(value, "name", ""))
-def test_long_batched_episodes_are_worth_what_endless_play_is(game, x):
+def test_long_episodes_of_vector_games_are_worth_what_endless_play_is(game, x):
     solution = game.replace(horizon=5_000).solve(x)
     for name in ("leader_value", "follower_value", "follower_reward_value"):
         assert getattr(solution.episode, name) == pytest.approx(getattr(solution, name), rel=1e-8)

@@ -17,9 +17,9 @@ from agents.runs.collection import collect
 from agents.runs.evaluation import VectorEvaluation
 from agents.state import stateful
 from stackelberg_envs.errors import ArgumentError, InstabilityError
-from stackelberg_envs.games.batched import BatchedGame, BatchStep
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect, sampled_difference_vjp
+from stackelberg_envs.games.vector import BatchStep, VectorGame
 from stackelberg_envs.play.rollout import rollout
 
 #: Beyond this the follower of the small game has no finite response.
@@ -62,7 +62,7 @@ class Answer:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class AimGame(BatchedGame):
+class AimGame(VectorGame):
     """One state; the leader wants b = 1, and pays 1 - (b - 1)^2 a step; each step ends the episode with p = `ends`."""
 
     ends: float = 0.0
@@ -103,7 +103,7 @@ class Jumpy(GradientLeader):
     """Always wants more, by a lot."""
 
     information = agents.Information.ACTIONS_ONLY
-    kinds = frozenset({"batched"})
+    kinds = frozenset({"vector"})
     Config = GradientConfig
 
     def gradient(self, trajectories):
@@ -155,11 +155,11 @@ def test_a_first_commitment_without_a_response_ends_the_run_with_the_spectral_ra
 
 
 def test_leaders_and_followers_of_the_other_kind_are_refused_with_those_that_work():
-    with pytest.raises(ArgumentError, match=r"leader 'amd': works on tabular games, but 'aim' is batched; .*cma_es"):
+    with pytest.raises(ArgumentError, match=r"'amd': works on tabular games, but 'aim' is a vector one; .*cma_es"):
         agents.run(small_game(), leader="amd")
     with pytest.raises(ArgumentError, match="follower 'soft_value_iteration': works on tabular games"):
         agents.run(small_game(), leader="cma_es", follower="soft_value_iteration")
-    with pytest.raises(ArgumentError, match="leader 'jumpy': works on batched games, but 'Discrete toy' is tabular"):
+    with pytest.raises(ArgumentError, match="'jumpy': works on vector games, but 'Discrete toy' is a tabular one"):
         agents.run("stackelberg/DiscreteToy-v0", leader="jumpy")
 
 
@@ -207,7 +207,7 @@ def test_collect_records_what_an_observer_sees():
     assert len(seen.samples) == 50 and seen.samples.context.shape == (50,)
     hidden = collect(game.replace(observe_rewards=False), [0.0], follower, steps=50, rng=0)
     assert hidden.follower_reward is None
-    with pytest.raises(ArgumentError, match=r"expected a policy with sample\(\) in a batched game, got ndarray"):
+    with pytest.raises(ArgumentError, match=r"expected a policy with sample\(\) in a vector game, got ndarray"):
         collect(game, [0.0], np.ones((1, 1, 1)), steps=5, rng=0)
 
 
@@ -232,7 +232,7 @@ def test_a_game_without_a_solver_is_judged_by_play():
 def test_solve_says_when_no_exact_solution_is_known():
     assert se.solve(small_game(), [0.5]).leader_value == small_game().solve(np.array([0.5])).leader_value
     with pytest.raises(ArgumentError, match="expected a game with an exact solution"):
-        BatchedGame.solve(small_game(), np.zeros(1))
+        VectorGame.solve(small_game(), np.zeros(1))
 
 
 def test_differences_at_samples_are_the_derivative():

@@ -47,7 +47,7 @@ def test_every_general_leader_runs_on_every_game(game: str, leader: str) -> None
 
 
 @pytest.mark.parametrize(
-    "leader", [name for name in leader_names() if "batched" not in leader_class(name, "batched").kinds]
+    "leader", [name for name in leader_names() if "vector" not in leader_class(name, "vector").kinds]
 )
 def test_leaders_of_tables_are_refused_with_those_that_would_work(leader: str) -> None:
     with pytest.raises(ArgumentError, match=f"leader '{leader}': works on tabular games.*expected one of .*bchg"):
@@ -55,7 +55,7 @@ def test_leaders_of_tables_are_refused_with_those_that_would_work(leader: str) -
 
 
 def level(name: str, commitment: Any) -> Information:
-    kind = leader_class(name, "batched")
+    kind = leader_class(name, "vector")
     return kind.required_information(commitment, kind.Config())
 
 
@@ -93,7 +93,7 @@ def test_exact_finds_the_best_known_commitments() -> None:
     assert run(BUILDING, "exact", 1, 100, start=MIDDLE, box_draws=16).commitment is not None
     game = se.make_game(BUILDING)
     brief = make_brief(game, Information.MODEL)
-    kind = leader_class("exact", "batched")
+    kind = leader_class("exact", "vector")
     leader = kind(brief, kind.Config(start=MIDDLE), np.random.default_rng(0))
     for _ in range(200):
         leader.update(None)  # type: ignore[arg-type]
@@ -153,7 +153,7 @@ def planner(model_class: Any, **options: Any) -> Any:
 
     game = se.make_game(BUILDING)
     brief = replace(make_brief(game, Information.REWARDS_OBSERVED), model_class=model_class_of(model_class))
-    kind = leader_class("certainty_equivalent", "batched")
+    kind = leader_class("certainty_equivalent", "vector")
     return kind(brief, kind.Config(**{**SMALL, **options, "start": [0.5] * 8}), np.random.default_rng(0))
 
 

@@ -9,8 +9,8 @@ from gymnasium.spaces import Box, Discrete
 
 import stackelberg_envs as se
 from stackelberg_envs.errors import ConformityError, GameError
-from stackelberg_envs.games.batched import BatchedGame, BatchStep, call_game
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect
+from stackelberg_envs.games.vector import BatchStep, VectorGame, call_game
 from stackelberg_envs.play.rollout import rollout
 
 ONE = np.zeros(1, np.int32)
@@ -26,7 +26,7 @@ class Price(SampledCommitment):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Shop(BatchedGame):
+class Shop(VectorGame):
     """One number as the state; the follower buys (1) or not (0). `changed` replaces parts of a step."""
 
     changed: dict[str, Any] = field(default_factory=dict)
@@ -78,7 +78,7 @@ def test_discrete_actions_arrive_as_rows_of_one_integer():
     record = played(shop())
     assert record.follower_action.shape == (10, 1)
     np.testing.assert_allclose(record.leader_reward, 0.5)
-    assert "follower_actions[:, 0]" in BatchedGame.step.__doc__
+    assert "follower_actions[:, 0]" in VectorGame.step.__doc__
 
 
 def test_a_step_that_wants_numbers_is_told_what_it_was_given():

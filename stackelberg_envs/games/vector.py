@@ -1,6 +1,6 @@
-"""Games whose states are vectors, as batched functions: n copies step in one call.
+"""Vector games, whose states and actions are vectors: functions of batches, in which n copies step in one call.
 
-A :class:`BatchedGame` satisfies the same :class:`~stackelberg_envs.games.tabular.Game` protocol as a tabular one and
+A :class:`VectorGame` satisfies the same :class:`~stackelberg_envs.games.tabular.Game` protocol as a tabular one and
 stands behind the same faces. Where the exact answer is known the game names its solver, and ``se.solve`` works as
 usual.
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 __all__ = [
     "AnyGame",
     "BatchStep",
-    "BatchedGame",
     "FollowerPolicy",
     "ModelClass",
     "SampledSolution",
+    "VectorGame",
     "call_game",
     "what_was_given",
 ]
@@ -79,7 +79,7 @@ class FollowerPolicy(Protocol):
 
 
 class SampledSolution(Protocol):
-    """Everything exact about one commitment to a batched game.
+    """Everything exact about one commitment to a vector game.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class SampledSolution(Protocol):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class BatchedGame(ABC):
+class VectorGame(ABC):
     """A game whose states are vectors; subclasses are frozen dataclasses that add their numbers.
 
     Parameters
@@ -148,11 +148,11 @@ class BatchedGame(ABC):
     num_followers: int = 1
     observe_rewards: bool = True
     publish_temperature: bool = True
-    name: str = "batched"
+    name: str = "vector"
     facts: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check what all batched games share."""
+        """Check what all vector games share."""
         require_commitment(self.commitment, SampledCommitment)  # type: ignore[type-abstract]
         for name, value in shared_scalars(self).items():
             object.__setattr__(self, name, value)
@@ -163,7 +163,7 @@ class BatchedGame(ABC):
         object.__setattr__(self, "context_probabilities", frozen(weights))
 
     #: The kind of game, by which players are found.
-    kind: ClassVar[str] = "batched"
+    kind: ClassVar[str] = "vector"
     #: Name of the follower that runs take by default: the exact one where there is one.
     suggested_follower: ClassVar[str] = "sac"
     #: Whether there may be commitments without a finite response of the follower.
@@ -292,9 +292,9 @@ class BatchedGame(ABC):
     @property
     def has_solution(self) -> bool:
         """Whether :meth:`solve` works."""
-        return self.solver is not None or type(self).solve is not BatchedGame.solve
+        return self.solver is not None or type(self).solve is not VectorGame.solve
 
-    def replace(self, **changes: Any) -> BatchedGame:
+    def replace(self, **changes: Any) -> VectorGame:
         """Return the same game with some arguments changed; it is checked again."""
         from dataclasses import replace
 
@@ -303,11 +303,11 @@ class BatchedGame(ABC):
 
 @overload
 def call_game(
-    game: BatchedGame, name: Literal["initial_states", "leader_actions"], rng: np.random.Generator, *arguments: Any
+    game: VectorGame, name: Literal["initial_states", "leader_actions"], rng: np.random.Generator, *arguments: Any
 ) -> Array: ...
 @overload
-def call_game(game: BatchedGame, name: Literal["step"], rng: np.random.Generator, *arguments: Any) -> BatchStep: ...
-def call_game(game: BatchedGame, name: str, rng: np.random.Generator, *arguments: Any) -> Any:
+def call_game(game: VectorGame, name: Literal["step"], rng: np.random.Generator, *arguments: Any) -> BatchStep: ...
+def call_game(game: VectorGame, name: str, rng: np.random.Generator, *arguments: Any) -> Any:
     """Return what one of a game's functions returns, checked: its arrays are what the game promises, and finite.
 
     Parameters
@@ -368,4 +368,4 @@ def _seen(value: Any) -> str:
     return type(value).__name__
 
 
-AnyGame: TypeAlias = TabularGame | BatchedGame
+AnyGame: TypeAlias = TabularGame | VectorGame

@@ -9,18 +9,18 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
 
 import stackelberg_envs as se
-from stackelberg_envs.conformity.batched import UniformPolicy
+from stackelberg_envs.conformity.vector_games import UniformPolicy
 from stackelberg_envs.errors import ActionError, ArgumentError, GameError, PhaseError
 from stackelberg_envs.faces.gymnasium_views import LeaderEnv
 from stackelberg_envs.faces.vector import FollowerVectorEnv, follower_vector_env
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions, require_action_space
-from stackelberg_envs.games.batched import BatchedGame, BatchStep
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect
+from stackelberg_envs.games.vector import BatchStep, VectorGame
 from stackelberg_envs.play.session import DONE, PLAY, Session, simulator_of
-from stackelberg_envs.play.vector import BatchedSimulator, draw_contexts
+from stackelberg_envs.play.vector import VectorSimulator, draw_contexts
 
 CARTPOLE, PENDULUM = "stackelberg/GuidedCartPole-v0", "stackelberg/GuidedPendulum-v0"
-BATCHED = [name for name in se.registered_ids() if isinstance(se.make_game(name), BatchedGame)]
+BATCHED = [name for name in se.registered_ids() if isinstance(se.make_game(name), VectorGame)]
 
 
 class Weight(SampledCommitment):
@@ -35,7 +35,7 @@ class Weight(SampledCommitment):
         return SampledEffect(follower_reward=x[0] * samples.follower_action[:, 0])
 
 
-class Ladder(BatchedGame):
+class Ladder(VectorGame):
     """Climbs by a Discrete action, from a step its context names; over at 4. The leader has no actions."""
 
     @property
@@ -76,7 +76,7 @@ def ladder(**changes):
 
 def test_a_session_of_vectors_tells_its_story_in_records():
     session = Session(ladder())
-    assert isinstance(session.simulator, BatchedSimulator)
+    assert isinstance(session.simulator, VectorSimulator)
     session.reset(0)
     first = session.records[0]
     assert (first["state"].tolist(), first["next_state"].tolist()) == ([0.0], [0.0])
@@ -129,7 +129,7 @@ def test_streams_start_with_a_seed_and_go_on_without_one():
     assert (walks[0] != walks[1]).any()
     assert (walks[0][0] != walks[0][1]).any()
     with pytest.raises(PhaseError, match="seed"):
-        BatchedSimulator(se.make_game(CARTPOLE)).reset(1)
+        VectorSimulator(se.make_game(CARTPOLE)).reset(1)
 
 
 @pytest.mark.parametrize("twin", [copy.deepcopy, lambda session: pickle.loads(pickle.dumps(session))])  # noqa: S301
@@ -178,12 +178,12 @@ def test_followers_share_the_context():
 
 
 def test_other_kinds_of_games_are_refused_by_name():
-    with pytest.raises(ArgumentError, match="TabularGame or a BatchedGame, got dict"):
+    with pytest.raises(ArgumentError, match="TabularGame or a VectorGame, got dict"):
         simulator_of({})
     for spaces in ({"follower_action_space": Dict({})}, {"leader_action_space": Box(-1, 1, (2, 2))}):
         odd = type("Odd", (Ladder,), {name: property(lambda game, s=space: s) for name, space in spaces.items()})
         with pytest.raises(GameError, match="action_space: expected a Box"):
-            BatchedSimulator(recast(ladder(), odd))
+            VectorSimulator(recast(ladder(), odd))
 
 
 # ---------------------------------------------------------------------------------------------- actions
@@ -490,7 +490,7 @@ def test_the_exact_response_is_the_default(spec_id):
     assert env.observation_space.contains(observation)
 
 
-def test_sessions_of_batched_games_end_by_their_horizon():
+def test_sessions_of_vector_games_end_by_their_horizon():
     session = Session(se.make_game(PENDULUM, horizon=4))
     session.reset(0)
     session.commit(np.zeros(4))

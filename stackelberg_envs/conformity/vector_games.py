@@ -1,4 +1,4 @@
-"""What a batched game promises, clause by clause; :func:`stackelberg_envs.check_game` runs it."""
+"""What a vector game promises, clause by clause; :func:`stackelberg_envs.check_game` runs it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.conformity.clauses import ROUNDING, agree, attempt, require_clause, require_mean
 from stackelberg_envs.conformity.effects import check_effects
-from stackelberg_envs.conformity.values import check_batched_values, tell_horizon
+from stackelberg_envs.conformity.values import check_vector_values, tell_horizon
 from stackelberg_envs.errors import ConformityError, InstabilityError, StackelbergError
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions, require_action_space
-from stackelberg_envs.games.batched import BatchedGame, BatchStep, SampledSolution, what_was_given
 from stackelberg_envs.games.commitments.base import MISTAKES
 from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.games.samples import SampledEffect, Samples, sampled_difference_vjp
+from stackelberg_envs.games.vector import BatchStep, SampledSolution, VectorGame, what_was_given
 from stackelberg_envs.play.vector import draw_contexts
 
-__all__ = ["UniformPolicy", "check_batched_game", "few_steps", "require_clause"]
+__all__ = ["UniformPolicy", "check_vector_game", "few_steps", "require_clause"]
 
 #: Copies and steps a game is tried with.
 COPIES, STEPS = 7, 12
@@ -65,7 +65,7 @@ class UniformPolicy:
         return np.where(bounded, even, normal)
 
 
-def check_batched_game(game: BatchedGame, commitments: list[Array], rng: np.random.Generator) -> None:
+def check_vector_game(game: VectorGame, commitments: list[Array], rng: np.random.Generator) -> None:
     """Check the functions, the commitment's effect and derivative and, where there is one, the solution.
 
     Parameters
@@ -92,7 +92,7 @@ def check_batched_game(game: BatchedGame, commitments: list[Array], rng: np.rand
 # ------------------------------------------------------------------------------------------------- play
 
 
-def few_steps(game: BatchedGame, x: Array, rng: np.random.Generator) -> Samples:
+def few_steps(game: VectorGame, x: Array, rng: np.random.Generator) -> Samples:
     """Play some copies step by step, check each result, and return what happened."""
     policy = UniformPolicy(game.follower_action_space)
     contexts = draw_contexts(game, rng, COPIES)
@@ -113,7 +113,7 @@ def few_steps(game: BatchedGame, x: Array, rng: np.random.Generator) -> Samples:
     return Samples(*(np.concatenate(parts) for parts in zip(*rows, strict=True)))
 
 
-def _check_initial_states(game: BatchedGame, rng: np.random.Generator) -> None:
+def _check_initial_states(game: VectorGame, rng: np.random.Generator) -> None:
     """Check that initial states are of one distribution, however many are asked for at once."""
     with attempt("initial_states draws states of n copies"):
         ways = {}
@@ -139,7 +139,7 @@ def _twice(function: Any, rng: np.random.Generator, *arguments: Any) -> Any:
     try:
         first, second = function(rng, *arguments), function(twin, *arguments)
     except MISTAKES as error:
-        if isinstance(error, StackelbergError) or not isinstance(getattr(function, "__self__", None), BatchedGame):
+        if isinstance(error, StackelbergError) or not isinstance(getattr(function, "__self__", None), VectorGame):
             raise
         raise ConformityError(f"the game's {name} {what_was_given(error, arguments)}") from error
     same = all(_agree(a, b) for a, b in zip(_arrays(first), _arrays(second), strict=True))
@@ -174,7 +174,7 @@ def _check_rows(array: Any, n: int, space: Box, name: str) -> None:
     require_clause(((narrow >= space.low) & (narrow <= space.high)).all(), f"{name} lies in its space")
 
 
-def _check_leader_actions(game: BatchedGame, shown: Any, n: int) -> None:
+def _check_leader_actions(game: VectorGame, shown: Any, n: int) -> None:
     space = game.leader_action_space
     if space is None:
         require_clause(np.shape(shown) == (n, 0), "leader_actions has shape (n, 0) where the leader only configures")
@@ -182,7 +182,7 @@ def _check_leader_actions(game: BatchedGame, shown: Any, n: int) -> None:
         _check_rows(shown, n, space, "leader_actions")
 
 
-def _check_step(game: BatchedGame, made: BatchStep, n: int) -> None:
+def _check_step(game: VectorGame, made: BatchStep, n: int) -> None:
     _check_rows(made.next_state, n, game.state_space, "step's next_state")
     for name in ("leader_reward", "follower_reward"):
         reward = getattr(made, name)
@@ -196,7 +196,7 @@ def _check_step(game: BatchedGame, made: BatchStep, n: int) -> None:
 # ------------------------------------------------------------------------------------------- derivatives
 
 
-def _check_derivative(game: BatchedGame, x: Array, samples: Samples, rng: np.random.Generator) -> None:
+def _check_derivative(game: VectorGame, x: Array, samples: Samples, rng: np.random.Generator) -> None:
     """Compare the commitment's derivative at the samples with central differences, for random cotangents."""
     commitment, T = game.commitment, len(samples)
     effect = commitment.effect_at(x, samples)
@@ -216,9 +216,7 @@ def _check_derivative(game: BatchedGame, x: Array, samples: Samples, rng: np.ran
         _check_vjp(game, x, samples, StepCotangents(**weights), name, float(np.abs(value * weights[name]).sum()))
 
 
-def _check_vjp(
-    game: BatchedGame, x: Array, samples: Samples, weights: StepCotangents, name: str, summed: float
-) -> None:
+def _check_vjp(game: VectorGame, x: Array, samples: Samples, weights: StepCotangents, name: str, summed: float) -> None:
     commitment = game.commitment
     exact = commitment.vjp_at(x, samples, weights)
     require_clause(np.shape(exact) == x.shape, "commitment.vjp_at returns the shape of x", np.shape(exact))
@@ -237,7 +235,7 @@ def _check_vjp(
     raise ConformityError(f"commitment.vjp_at agrees with finite differences: error {min(errors):.1e} of its {name}")
 
 
-def _check_solution(game: BatchedGame, rng: np.random.Generator) -> None:
+def _check_solution(game: VectorGame, rng: np.random.Generator) -> None:
     """Compare the gradient with differences of J between two commitments at which the game has finite values."""
     commitment = game.commitment
     for _ in range(ATTEMPTS):
@@ -252,20 +250,20 @@ def _check_solution(game: BatchedGame, rng: np.random.Generator) -> None:
         return
 
 
-def _check_values(game: BatchedGame, commitments: list[Array], rng: np.random.Generator) -> None:
+def _check_values(game: VectorGame, commitments: list[Array], rng: np.random.Generator) -> None:
     """Compare play with exact values under the first commitment that has finite ones."""
     low, high = game.commitment.low, game.commitment.high
     others = (game.commitment.project(rng.uniform(low, high)) for _ in range(ATTEMPTS))
     for x in (*commitments, *others):
         try:
-            check_batched_values(game, x, rng)
+            check_vector_values(game, x, rng)
             tell_horizon(game, x)
         except InstabilityError:
             continue
         return
 
 
-def _check_slope(game: BatchedGame, middle: SampledSolution, start: Array, end: Array) -> None:
+def _check_slope(game: VectorGame, middle: SampledSolution, start: Array, end: Array) -> None:
     exact, slopes = float((middle.gradient * (end - start)).sum()), []
     # J may be a small difference of large sums: the follower's value is of their size where the leader's is not.
     size = max(abs(middle.leader_value), float(np.abs(middle.gradient * (end - start)).sum()))
@@ -277,13 +275,13 @@ def _check_slope(game: BatchedGame, middle: SampledSolution, start: Array, end: 
     raise ConformityError(f"the solution's gradient agrees with finite differences of J: {exact:.8g} and {slopes}")
 
 
-def _slope(game: BatchedGame, start: Array, end: Array, step: float) -> float:
+def _slope(game: VectorGame, start: Array, end: Array, step: float) -> float:
     """Return the derivative of J along end - start, halfway between the two, by a central difference."""
     ahead, behind = (game.solve(start + (0.5 + sign * step) * (end - start)).leader_value for sign in (1, -1))
     return (ahead - behind) / (2 * step)
 
 
-def _check_parts(game: BatchedGame, solution: SampledSolution, rng: np.random.Generator) -> None:
+def _check_parts(game: VectorGame, solution: SampledSolution, rng: np.random.Generator) -> None:
     """Check that a solution's gradient is the sum of its parts, and that its policy acts as the game expects."""
     parts = solution.direct_gradient + solution.response_gradient
     require_clause(solution.gradient.shape == game.commitment.shape, "a solution's gradient has the shape of x")

@@ -1,4 +1,4 @@
-"""Many copies of a batched game's follower environment: the game's own functions, called once a step."""
+"""Many copies of a vector game's follower environment: the game's own functions, called once a step."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.faces.vector_base import FollowerVectorEnv, Step, masked
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions
-from stackelberg_envs.games.batched import call_game
+from stackelberg_envs.games.vector import call_game
 from stackelberg_envs.play.simulators import record
 from stackelberg_envs.play.vector import draw_contexts
 
-__all__ = ["BatchedVectorEnv"]
+__all__ = ["VectorGameVectorEnv"]
 
 Mask = NDArray[np.bool_]
 
 
-class BatchedVectorEnv(FollowerVectorEnv):
+class VectorGameVectorEnv(FollowerVectorEnv):
     """See :class:`FollowerVectorEnv`."""
 
     def _commit(self, x: Array) -> None:
