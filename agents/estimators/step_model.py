@@ -33,7 +33,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -238,7 +238,7 @@ class StepModel(ABC):
         InstabilityError
             The fitted motion of the features, discounted, does not die away.
         """
-        here = self.here[-len(self.steps) :]
+        here = self.here[-len(self.going) :]
         pushed = np.zeros(here.shape[1])
         for node, increment in zip(self.nodes, increments, strict=True):
             pushed += node.features.T @ (increment * self.going)
@@ -276,7 +276,7 @@ class StepModel(ABC):
         if drawn:
             if self._pair is None:
                 share = noise.weights / noise.weights.sum()
-                self._pair = self._rng.choice(len(share), size=len(self.steps), p=share)
+                self._pair = self._rng.choice(len(share), size=len(self.going), p=share)
             shift = noise.shifts[self._pair]
             return [(mean + shift, mean - shift, float(noise.weights.sum()))]
         return list(zip(mean + noise.shifts[:, None], mean - noise.shifts[:, None], noise.weights, strict=True))
@@ -352,7 +352,7 @@ class LstdModel(StepModel):
             now, later = _clock(left, discount), _clock(left - 1.0, discount)
         here, ahead = _timed(self.here, now), _timed(self._following, later) * self.going[:, None]
         every, k = [self.recorded, *self.nodes, *self.nodes_at_mean], len(self.nodes)
-        recorded, *others = [self._columns(reached, later, rewards) for reached in every]
+        recorded, *others = map(partial(self._columns, clock=later, rewards=rewards), every)
         given, base = self.behaviour.means(recorded, others[:k], others[k:])
         F = here.shape[1]
         paid = LeastSquares(np.concatenate([here, recorded], axis=1)).solve(rewards)[F:]

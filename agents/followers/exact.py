@@ -6,9 +6,12 @@ b ~ N(-L (A s + C a), (temperature / 2) S^-1), by a Riccati equation, which sees
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any
 
+import numpy as np
 from msgspec import Meta
 
 from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
@@ -30,8 +33,11 @@ class Exact(RestartingFollower):
     ----------
     solution
         Everything exact about the commitment responded to.
+    solver_options
+        What the game's solver is told; by default nothing.
     """
 
+    solver_options: Mapping[str, Any] = MappingProxyType({})
     kinds = frozenset({"tabular", "vector"})
     # The response follows from the next commitment.
     state_fields = stateful.fields()
@@ -49,13 +55,9 @@ class Exact(RestartingFollower):
         InstabilityError
             The commitment leaves the follower without a finite response.
         """
-        self.solution = solve(view.game, view.commitment, **self.solver_options())
+        self.solution = solve(view.game, view.commitment, **self.solver_options)
         self.policy = self.solution.policy
         return 0
-
-    def solver_options(self) -> dict[str, Any]:
-        """Return what the game's solver is told; by default nothing."""
-        return {}
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,6 @@ class TaxGrid(Exact):
     kinds = frozenset({"vector"})
     state_fields = stateful.fields()
 
-    def solver_options(self) -> dict[str, Any]:
-        """Return how fine the grid is."""
-        return {"nodes": self.config.nodes, "tolerance": self.config.tolerance}
+    def __init__(self, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(config, rng)
+        self.solver_options = {"nodes": config.nodes, "tolerance": config.tolerance}

@@ -151,7 +151,7 @@ class Projection(_Unconstrained):
 
     def retract(self, theta: Array) -> Array:
         """Return the projection."""
-        return self(theta).ravel()
+        return self._project(theta.reshape(self.shape)).ravel()
 
 
 def _softmax_vjp(p: Array, dp: Array) -> Array:

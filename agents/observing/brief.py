@@ -166,7 +166,7 @@ class TabularBrief(Brief):
     @property
     def table_shape(self) -> tuple[int, int, int]:
         """(Z, A, B)."""
-        return self.num_joint_states, self.num_leader_actions, self.num_follower_actions
+        return self.num_contexts * self.num_states, self.num_leader_actions, self.num_follower_actions
 
     @cached_property
     def array_shape(self) -> tuple[int, ...]:

@@ -114,7 +114,16 @@ class VectorEvaluation:
 
     def value(self, committed: CommittedVector, follower: Follower) -> float:
         """Return the exact J of exact followers, and a mean over play for the others."""
-        return float(np.mean([self._value(committed, player) for player in follower.players]))
+        values = []
+        for player in follower.players:
+            solution = player.solution_under(committed.commitment)
+            if solution is not None:
+                values.append(float(solution.leader_value))
+            else:
+                rng = np.random.default_rng(EVALUATION_SEED)
+                seen = rollout(committed, player.policy, rng, episodes=EVALUATION_EPISODES)
+                values.append(seen.mean_return(committed.game.leader_discount))
+        return float(np.mean(values))
 
     def gap(self, committed: CommittedVector, follower: Follower) -> float | None:
         """Return 0 for followers that play the game's own solution; nobody evaluates others exactly."""
@@ -134,14 +143,6 @@ class VectorEvaluation:
             return ACTUAL
         episodes = f"{EVALUATION_EPISODES} episodes of at most {self.horizon} steps"
         return f"mean over {episodes}, against the follower as it played"
-
-    def _value(self, committed: CommittedVector, follower: Follower) -> float:
-        solution = follower.solution_under(committed.commitment)
-        if solution is not None:
-            return float(solution.leader_value)
-        rng = np.random.default_rng(EVALUATION_SEED)
-        seen = rollout(committed, follower.policy, rng, episodes=EVALUATION_EPISODES)
-        return seen.mean_return(committed.game.leader_discount)
 
     def _solution(self, committed: CommittedVector) -> Any:
         if not self.is_exact:

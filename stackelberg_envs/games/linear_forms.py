@@ -415,8 +415,8 @@ class LinearGaussianPolicy:
     def sample(self, rng: np.random.Generator, states: Array, leader_actions: Array, contexts: IntArray) -> Array:
         """Draw actions, shape (n, B)."""
         del contexts
-        mean = self.mean(states, leader_actions)
-        return mean + rng.standard_normal(mean.shape) @ self._factor.T
+        mean = states @ self.on_state.T + leader_actions @ self.on_action.T
+        return np.asarray(mean + rng.standard_normal(mean.shape) @ self._factor.T)
 
     def log_prob(self, states: Array, leader_actions: Array, contexts: IntArray, actions: Array) -> Array:
         """Return the log-density of actions, shape (n,)."""

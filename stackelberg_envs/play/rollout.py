@@ -320,7 +320,7 @@ def _rollout_vectors(
         # Episodes that end early leave steps over; as many more as their mean length suggests are begun.
         left = 0 if steps is None else max(0, steps - done_steps)
         missing = -(-left * done_episodes // done_steps)
-    seen = concatenate(batches)
+    seen = batches[0] if len(batches) == 1 else concatenate(batches)
     return seen if steps is None or steps == done_steps else _cut(seen, steps)
 
 

@@ -199,10 +199,12 @@ class Commitment(ABC):
     def project(self, x: ArrayLike) -> Array:
         """Return an admissible commitment near x: bounds are applied, infinite numbers refused."""
         array = as_float(x, "commitment", CommitmentError, booleans=False)
-        return np.clip(self._reshaped(array), self.low, self.high)
+        if array.shape != self.low.shape:
+            array = self._reshaped(array)
+        return np.clip(array, self.low, self.high)
 
     def _reshaped(self, array: Array) -> Array:
-        if array.shape != self.shape and (array.ndim > 1 or array.size != self.low.size):
+        if array.ndim > 1 or array.size != self.low.size:
             raise CommitmentError(f"commitment: expected shape {self.shape}, got {array.shape}")
         return array.reshape(self.shape)
 

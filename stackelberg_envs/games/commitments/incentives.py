@@ -135,16 +135,14 @@ class IncentiveCost(Commitment):
 
     def effect(self, x: Array) -> Effect:
         """Return the cost as an addition to r_L."""
-        return Effect(leader_reward=(-self.price * self._absolute(x) * self.where)[..., None, None])
+        # Written with the sign of the box, so that the cost stays differentiable at a bound of zero.
+        absolute = float((self._sign(x) * x).sum())
+        return Effect(leader_reward=(-self.price * absolute * self.where)[..., None, None])
 
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return the derivative of the cost, weighted by how often it is paid."""
         per_state = need(cotangents.leader_reward, "leader_reward").sum(axis=(-2, -1))
         return -self.price * float((per_state * self.where).sum()) * self._sign(x)
-
-    def _absolute(self, x: Array) -> float:
-        # Written with the sign of the box, so that the cost stays differentiable at a bound of zero.
-        return float((self._sign(x) * x).sum())
 
     def _sign(self, x: Array) -> Array:
         return np.where(self.high <= 0, -1.0, np.where(self.low >= 0, 1.0, np.sign(x)))

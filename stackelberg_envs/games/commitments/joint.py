@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,8 +16,8 @@ from stackelberg_envs.games.cotangents import Cotangents
 
 __all__ = ["Joint"]
 
-
-T = TypeVar("T")
+#: Entries of effects that add up.
+ADDED = ("follower_reward", "leader_reward")
 
 
 class Joint(Commitment):
@@ -61,17 +61,19 @@ class Joint(Commitment):
 
     def effect(self, x: Array) -> Effect:
         """Add the rewards of all parts; at most one part sets the policy, and one the transition."""
-        effects = [part.effect(x) for part in self.parts]
-        return Effect(
-            _last([e.leader_policy for e in effects]),
-            _total([e.follower_reward for e in effects]),
-            _total([e.leader_reward for e in effects]),
-            _last([e.transition for e in effects]),
-        )
+        joint: dict[str, Any] = {}
+        for part in self.parts:
+            for name, entry in vars(part.effect(x)).items():
+                if entry is not None:
+                    joint[name] = joint[name] + entry if name in ADDED and name in joint else entry
+        return Effect(**joint)
 
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Add the derivatives of the parts."""
-        return np.asarray(sum((part.vjp(x, cotangents) for part in self.parts), np.zeros(x.shape)))
+        out = np.zeros(x.shape)
+        for part in self.parts:
+            out = out + part.vjp(x, cotangents)
+        return out
 
     def local(self, x: Array) -> Array | None:
         """Return the first part's local view."""
@@ -118,13 +120,3 @@ def _require_equal_bounds(first: Commitment, part: Commitment, i: int) -> None:
                 f"Joint: expected parts with equal bounds, got {name} = {expected[where]:g} in the first and "
                 f"{got[where]:g} in part {i}, {type(part).__name__}, at index {where}"
             )
-
-
-def _total(arrays: list[Array | None]) -> Array | None:
-    given = [array for array in arrays if array is not None]
-    return sum(given[1:], given[0]) if given else None
-
-
-def _last(items: list[T | None]) -> T | None:
-    given = [item for item in items if item is not None]
-    return given[-1] if given else None

@@ -12,7 +12,6 @@ from stackelberg_envs.solvers.linear_quadratic.riccati import (
     LinearBestResponse,
     LoopGradient,
     discounted_sum,
-    symmetric_inverse,
 )
 
 __all__ = ["direct_gradient", "policy_gradient", "response_gradient"]
@@ -47,7 +46,7 @@ def response_gradient(parts: LinearQuadratic, best: LinearBestResponse, by: Loop
     B, P, L = numbers.follower_input, best.cost_to_go, best.feedback
     on_state, on_action, covariance = policy_gradient(parts, best.policy, by)
     by_feedback = -(on_state @ parts.dynamics.T + on_action @ numbers.leader_input.T)
-    inverse = symmetric_inverse(best.curvature)
+    inverse = best.inverse_curvature
     weighted = inverse @ by_feedback
     by_curvature = -0.5 * parts.temperature * inverse @ covariance @ inverse - weighted @ L.T
     by_cost = g * B @ (weighted + by_curvature @ B.T)

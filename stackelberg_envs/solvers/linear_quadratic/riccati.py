@@ -40,7 +40,6 @@ __all__ = [
     "solve",
     "spectral_radius",
     "state_moments",
-    "symmetric_inverse",
 ]
 
 #: Doublings after which a sum that still moves has no limit: 2^60 steps.
@@ -59,8 +58,8 @@ class LinearBestResponse:
     ----------
     cost_to_go
         P, shape (W, W).
-    curvature
-        S, shape (B, B).
+    curvature, inverse_curvature
+        S and S^-1, shape (B, B).
     feedback
         L, shape (B, W).
     policy
@@ -69,6 +68,7 @@ class LinearBestResponse:
 
     cost_to_go: Array
     curvature: Array
+    inverse_curvature: Array
     feedback: Array
     policy: LinearGaussianPolicy
 
@@ -125,9 +125,11 @@ def linear_best_response(parts: LinearQuadratic) -> LinearBestResponse:
     P = riccati(parts.drift, B, numbers.state_cost, R, parts.discount)
     pull = parts.discount * (B.T @ P)
     S = R + pull @ B
-    L, covariance = solve(S, pull), 0.5 * parts.temperature * symmetric_inverse(S)
+    L, inverse = solve(S, pull), solve(S, np.eye(len(S)))
+    inverse = 0.5 * (inverse + inverse.T)  # symmetric to the last bit
+    covariance = 0.5 * parts.temperature * inverse
     policy = LinearGaussianPolicy(-L @ parts.dynamics, -L @ numbers.leader_input, covariance)
-    return LinearBestResponse(P, S, L, policy)
+    return LinearBestResponse(P, S, inverse, L, policy)
 
 
 def follower_value(parts: LinearQuadratic, best: LinearBestResponse) -> float:
@@ -259,12 +261,6 @@ def solve(matrix: Array, rhs: Array) -> Array:
     if matrix.dtype == rhs.dtype == np.float64:
         return np.asarray(np.linalg.solve(matrix, rhs))
     return _eliminated(matrix, rhs)[0]
-
-
-def symmetric_inverse(matrix: Array) -> Array:
-    """Return the inverse of a symmetric matrix, symmetric to the last bit."""
-    found = solve(matrix, np.eye(len(matrix)))
-    return np.asarray(0.5 * (found + found.T))
 
 
 def log_determinant(matrix: Array) -> Any:
