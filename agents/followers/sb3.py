@@ -42,8 +42,6 @@ class Sb3Config(TabularFollowerConfig):
     algorithm
         A class of stable-baselines3 ("DQN", "PPO", "A2C", "SAC", "TD3", "DDPG"), or "module:Class" for one from
         elsewhere.
-    network
-        The name of its policy class.
     steps
         Environment steps after each commitment; algorithms that collect whole batches round up.
     first_steps
@@ -55,7 +53,6 @@ class Sb3Config(TabularFollowerConfig):
     """
 
     algorithm: str = "DQN"
-    network: str = "MlpPolicy"
     steps: Count = 20_000
     first_steps: Count | None = None
     observe_commitment: Literal["all", "local", "none"] = "all"
@@ -101,12 +98,12 @@ class Sb3(RestartingFollower):
         if np.any(getattr(self._env.action_space, "start", 0) != 0):
             raise ArgumentError(f"sb3: expected discrete actions from 0 on, got {self._env.action_space}; try soft_dqn")
         try:
-            self.model = self._algorithm(self.config.network, shown, **options)
+            self.model = self._algorithm("MlpPolicy", shown, **options)
         except AssertionError as exc:
             name, space = self.config.algorithm, self._env.action_space
             raise ArgumentError(f"algorithm: expected one that takes actions in {space}, got {name!r}: {exc}") from exc
         except (TypeError, ValueError) as exc:
-            given = f"network={self.config.network!r}, model_options={shown(self.config.model_options)}"
+            given = f"model_options={shown(self.config.model_options)}"
             raise ArgumentError(
                 f"follower 'sb3': expected what {self.config.algorithm} takes, got {given} ({exc})"
             ) from exc

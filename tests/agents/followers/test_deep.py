@@ -482,6 +482,32 @@ def test_the_first_commitment_may_have_more_steps(torch):
 
 
 @pytest.mark.parametrize(("make", "game", "x"), [(dqn, LINE, X), (sac, LQ, GAIN)])
+def test_memory_episodes_and_learning_rate_have_the_sizes_that_are_asked_for(torch, make, game, x):
+    follower = make(**QUICK, replay_size=50, episode_steps=3, learning_rate=0.01, last_rate=0.5)
+    for _ in range(2):  # the first steps after the first commitment only look at the game
+        follower.learn(game.under(x))
+    assert len(follower.replay) == 50
+    assert follower.copies.clocks.max() < 3
+    # The last of 16 steps of all copies begins when 15 are done.
+    assert {part.optimizer.learning_rate for part in follower.trained()} == {0.01 * 0.5 ** (15 / 16)}
+
+
+def test_targets_are_computed_anew_so_often_and_for_so_many_transitions(torch, monkeypatch):
+    refresh, taken = SoftDqn._refresh, []
+
+    def noted(follower, game):
+        refresh(follower, game)
+        taken.append(follower._taken)
+
+    monkeypatch.setattr(SoftDqn, "_refresh", noted)
+    follower = dqn(**QUICK, target_every=4, target_rows=40)
+    follower.learn(LINE.under(X))
+    taken.clear()
+    follower.learn(LINE.under(X))  # 16 gradient steps
+    assert taken == [40] * 4
+
+
+@pytest.mark.parametrize(("make", "game", "x"), [(dqn, LINE, X), (sac, LQ, GAIN)])
 def test_networks_that_diverge_are_an_error(torch, make, game, x):
     follower = make(**QUICK)
     follower.learn(game.under(x))

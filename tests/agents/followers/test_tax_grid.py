@@ -31,6 +31,14 @@ def test_a_finer_grid_on_request():
     assert fine.solution.nodes == 12
 
 
+def test_a_rougher_solution_on_request():
+    rough, exact = follower(tolerance=1e-2), follower()
+    for one in (rough, exact):
+        one.learn(GAME.under(X))
+    assert rough.solution.tolerance == 1e-2
+    assert 0 < abs(rough.solution.follower_value - exact.solution.follower_value) < 0.1
+
+
 def test_other_games_and_odd_options_are_refused():
     with pytest.raises(ArgumentError, match="expected no options of its solver, got nodes, tolerance"):
         follower().learn(bilevel_lqr_v0.make_game().under(np.zeros((1, 2))))

@@ -183,6 +183,19 @@ def test_the_work_of_an_update_is_limited_and_the_search_goes_on():
     assert leader.model.behaviour.tremble == 0.0  # no work left for a fit
 
 
+def test_explored_at_random_every_entry_stands_at_one_of_its_bounds():
+    game = se.make_game("stackelberg/FourRooms-v0")
+    kind = leader_class("certainty_equivalent")
+    brief = make_brief(game, Information.REWARDS_OBSERVED)
+    leader = kind(brief, kind.Config(exploration="random", shrinkage=4.0), np.random.default_rng(0))
+    assert leader.model.shrinkage == 4.0
+    x = leader.explore()
+    low = x == game.commitment.low
+    assert (low | (x == game.commitment.high)).all()
+    # 104 fair coins: a share outside of this has a probability below 1e-4.
+    assert 0.3 < low.mean() < 0.7
+
+
 def test_options_that_are_none_are_refused():
     game = se.make_game("stackelberg/DiscreteToy-v0")
     for options, message in (

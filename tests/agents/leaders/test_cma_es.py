@@ -40,6 +40,12 @@ def test_a_generation_is_told_when_it_is_complete():
     assert generations == [0.0] * 4 + [1.0] * 5 + [2.0] * 2
 
 
+def test_sigma_is_the_spread_of_the_first_candidates():
+    near, far = (make(sigma=sigma).theta for sigma in (0.25, 1.0))
+    assert np.abs(near).min() > 0
+    np.testing.assert_allclose(far, 4 * near)
+
+
 def test_where_it_has_converged_it_begins_again_around_the_best(monkeypatch):
     leader = make(population=4)
     monkeypatch.setattr(type(leader._search), "has_converged", lambda self: True)

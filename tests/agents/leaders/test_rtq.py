@@ -51,6 +51,16 @@ def test_the_expectation_telescopes_to_the_gradient_after_the_last_iteration(gam
         assert all(np.abs(single - full).max() > 1e-6 for single in singles)
 
 
+def test_shrinkage_is_that_of_its_model_of_play():
+    guesses = []
+    for shrinkage in (0.0, 1.0, 4.0):
+        leader, x = informed(GAMES[0], shrinkage=shrinkage)
+        assert leader.model.shrinkage == shrinkage
+        guesses.append(leader.model.primitives(x).leader_reward)
+    spread = [np.ptp(guess, axis=-1).sum() for guess in guesses]
+    assert spread[0] > spread[1] > spread[2]
+
+
 @pytest.mark.parametrize("levels", [1, 2, 5, 10, 20, 40])
 def test_the_expected_cost_is_linear_in_the_number_of_levels(levels):
     p = level_probabilities(levels)

@@ -179,3 +179,10 @@ def test_exact_values_need_the_game():
         TabularZeroOrder(
             make_brief(game, Information.MODEL), TabularZeroOrderConfig(values="true"), np.random.default_rng(0)
         )
+
+
+def test_the_running_average_keeps_as_much_of_the_past_as_it_is_told():
+    leader = make(baseline="running", memory=0.25, perturbation=0.5)
+    rises = [leader.estimate([value]) @ leader._direction * 0.5 for value in (4.0, 8.0, 0.0)]
+    # The averages before them: 4 itself, 4, and 0.25 4 + 0.75 8.
+    np.testing.assert_allclose(rises, np.array([0.0, 4.0, -7.0]) * (leader._direction @ leader._direction))

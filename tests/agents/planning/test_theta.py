@@ -41,6 +41,15 @@ def test_searching_ends_higher_than_one_ascent_where_that_ends_in_a_poor_optimum
     assert found.value == pytest.approx(objective(found.point)[0])
 
 
+def test_start_scale_is_the_spread_of_random_starts():
+    starts = []
+    for scale in (1.0, 3.0):
+        config = SearchConfig(random_starts=2, continuation_starts=0, vertex_starts=0, start_scale=scale)
+        search = theta_search(config, np.random.default_rng(0), [], np.ones(5))
+        starts.append([ascent.point for ascent in search._ascents])
+    np.testing.assert_allclose(starts[1], 3.0 * np.array(starts[0]))
+
+
 def test_a_search_in_parts_keeps_to_its_evaluations_and_comes_to_its_end():
     game = se.make_game("stackelberg/FourRooms-v0", temperature=0.005)
     brief = make_brief(game, Information.MODEL)

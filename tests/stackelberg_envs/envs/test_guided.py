@@ -259,3 +259,14 @@ def test_bad_policies_are_refused(spec_id, changes, match):
 def test_bad_targets_are_refused(target):
     with pytest.raises(GameError, match="target: expected"):
         se.make_game(IDS[0], target=target)
+
+
+@pytest.mark.parametrize("spec_id", IDS)
+def test_equal_policy_seeds_draw_equal_networks(spec_id):
+    networks = [
+        se.make_game(spec_id, policy="mlp", policy_seed=seed, bound=3.0).commitment.network for seed in (1, 1, 2)
+    ]
+    x, states = np.full(networks[0].size, 0.1), np.full((1, networks[0].inputs), 0.5)
+    first, same, other = (network.activations(x, states)[-1] for network in networks)
+    np.testing.assert_array_equal(first, same)
+    assert np.abs(first - other).min() > 0
