@@ -134,8 +134,8 @@ class TabularCounts(Stateful):
         InformationError
             Rewards that are to be counted were not observed.
         """
-        steps, paid = RecordedSteps.of(trajectories), []
-        z, a, b = steps.state, steps.leader_action, steps.follower_action
+        z, a, b = trajectories.joint_state, trajectories.leader_action, trajectories.follower_action
+        steps, paid = RecordedSteps(z, a, b, trajectories.next_joint_state, trajectories.ends), []
         for player, own in announced.items():
             rewards = rewards_of(trajectories, player)
             paid.append((player, rewards if own is None else rewards - own[z, a, b]))

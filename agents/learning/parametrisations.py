@@ -86,7 +86,8 @@ class SoftmaxBudget(_Unconstrained):
 
     def vjp(self, theta: Array, dx: Array) -> Array:
         """Return p (dp - <p, dp>), where dp is zero for the unused slot."""
-        return _softmax_vjp(scipy.special.softmax(theta), np.append(self.bound * dx.ravel(), 0.0))
+        p, dp = scipy.special.softmax(theta), np.append(self.bound * dx.ravel(), 0.0)
+        return np.asarray(p * (dp - (p * dp).sum()))
 
 
 class Sigmoid(_Unconstrained):
@@ -119,8 +120,9 @@ class SoftmaxTable(_Unconstrained):
         return np.asarray(scipy.special.softmax(theta.reshape(self.shape), axis=-1))
 
     def vjp(self, theta: Array, dx: Array) -> Array:
-        """Return the derivative row by row."""
-        return _softmax_vjp(self(theta), dx).ravel()
+        """Return p (dx - <p, dx>), row by row."""
+        p = self(theta)
+        return np.asarray(p * (dx - (p * dx).sum(axis=-1, keepdims=True))).ravel()
 
 
 class Projection(_Unconstrained):
@@ -152,10 +154,6 @@ class Projection(_Unconstrained):
     def retract(self, theta: Array) -> Array:
         """Return the projection."""
         return self._project(theta.reshape(self.shape)).ravel()
-
-
-def _softmax_vjp(p: Array, dp: Array) -> Array:
-    return np.asarray(p * (dp - (p * dp).sum(axis=-1, keepdims=True)))
 
 
 PARAMETRISATIONS: dict[str, type[_Unconstrained]] = {

@@ -10,8 +10,8 @@ import numpy as np
 from agents.followers import Follower
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError
-from stackelberg_envs.games.committed import CommittedTabular, CommittedVector
-from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.committed import CommittedVector
+from stackelberg_envs.games.tabular import CommittedTabular, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.solvers.soft import (

@@ -126,7 +126,9 @@ class Experiment:
         committed, halvings = self._announce()
         seen = rollout_of(committed, self.follower.players, self._play_rng, steps=self.config.steps_per_update)
         record.observed_steps += len(seen.state)
-        value = self._evaluate(committed) if due else np.nan
+        value = self._evaluation.value(committed, self.follower) if due else np.nan
+        if due and self.updates_done == 0:
+            self._note_start(value)
         diagnostics = self.leader.observe(redact(seen, self.level, self.follower.policy))
         recommended = self._recommend()
         found = self._evaluation.exact(recommended) if due and recommended is not None else None
@@ -142,15 +144,20 @@ class Experiment:
             }
         )
         self._played = self._latest
-        self.record.seconds = self.seconds
         self.updates_done += 1
         self._between_updates = True
-        return Progress(self.updates_done, self.config.updates, value, self.record.seconds)
+        record.seconds = time.perf_counter() - self.started
+        return Progress(self.updates_done, self.config.updates, value, record.seconds)
 
     def _announce(self) -> tuple[Committed, int]:
         """Put the leader's commitment in force and let the follower learn.
 
         A step to where the follower has no finite response is halved until it has one; the record counts how often.
+
+        Raises
+        ------
+        ConvergenceError
+            What the follower has learned holds other than finite numbers.
         """
         for halvings in range(MAX_HALVINGS + 2):
             self._committed = committed = self.game.under(self.leader.announce())
@@ -167,18 +174,22 @@ class Experiment:
                 break
         self._responded_to = x
         self._first = x if self._first is None else self._first
-        require_sound(self.follower, f"follower {self.record.follower!r}: at leader update {self.updates_done + 1}")
+        for name, table in self.follower.tables().items():
+            if not np.isfinite(table).all():
+                where, owner = first_index(~np.isfinite(table)), f"follower {self.record.follower!r}"
+                raise ConvergenceError(
+                    f"{owner}: at leader update {self.updates_done + 1}: expected finite numbers in {name}, "
+                    f"got {table[where]} at index {where}"
+                )
         self._sound = self._latest
         return committed, halvings
 
-    def _evaluate(self, committed: Committed) -> float:
-        """Return J under the followers' actual policies, their mean."""
-        value = self._evaluation.value(committed, self.follower)
-        if self.updates_done == 0 and not self._evaluation.is_exact:
-            self.record.start_value = value
-        elif self.updates_done == 0:
+    def _note_start(self, value: float) -> None:
+        """Say in the record what the first commitment is worth; `value` is J under the followers' actual policies."""
+        if self._evaluation.is_exact:
             self._judge_others()
-        return value
+        else:
+            self.record.start_value = value
 
     def _recommend(self) -> Committed | None:
         """Ask for a recommendation; None where there is none."""
@@ -358,20 +369,6 @@ def _start_leader(
     from agents.runs.remote.client import RemoteLeader
 
     return RemoteLeader(kind, brief, config, rng, options.timeout)
-
-
-def require_sound(follower: Follower, owner: str) -> None:
-    """Raise unless the follower's policy and tables hold finite numbers.
-
-    Raises
-    ------
-    ConvergenceError
-        With the first table that does not, and where.
-    """
-    for name, value in follower.tables().items():
-        if not np.isfinite(value).all():
-            where = first_index(~np.isfinite(value))
-            raise ConvergenceError(f"{owner}: expected finite numbers in {name}, got {value[where]} at index {where}")
 
 
 def _versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Games: the protocol every game satisfies, and TabularGame, its exact finite member.
+"""Games: the protocol every game satisfies, and TabularGame, its exact finite member, alone and under a commitment.
 
 Letters: S states, A leader actions, B follower actions, K contexts, N successors a row, Z = K S joint states
 (a context is a part of the state that never changes during play; solvers and simulators work on joint
@@ -7,7 +7,7 @@ states and so need no loop over contexts).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -17,12 +17,18 @@ from numpy.typing import ArrayLike
 from stackelberg_envs.arrays import Array, frozen
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.commitments.base import Commitment
-from stackelberg_envs.games.committed import Committed, CommittedTabular
+from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.games.primitives import Primitives
-from stackelberg_envs.games.tabular_checks import checked_arrays, checked_effect, checked_scalars
+from stackelberg_envs.games.tabular_checks import (
+    checked_arrays,
+    checked_effect,
+    checked_scalars,
+    require_follower_scale,
+    require_scale,
+)
 from stackelberg_envs.games.transitions import Transition
 
-__all__ = ["Game", "Primitives", "TabularGame"]
+__all__ = ["CommittedTabular", "Game", "Primitives", "TabularGame"]
 
 DEFAULT_HORIZON = 200
 
@@ -262,8 +268,6 @@ class TabularGame:
 
     def replace(self, **changes: Any) -> TabularGame:
         """Return the same game with some arguments changed; it is checked again."""
-        from dataclasses import replace
-
         return replace(self, **changes)
 
     def as_believed(self) -> TabularGame:
@@ -281,6 +285,49 @@ class TabularGame:
             raise GameError(f"leader_policy: expected shape ({S}, {A}), got None, and the commitment does not set it")
         if effect.transition is None and self.transition is None:
             raise GameError("transition: expected a kernel, got None, and the commitment does not bring one")
+
+
+@dataclass(frozen=True, eq=False)
+class CommittedTabular(Committed):
+    """A tabular game under a commitment; its arrays are made when they are first asked for, and kept."""
+
+    game: TabularGame
+
+    def from_every_state(self) -> CommittedTabular:
+        """Return the same where play begins in any state, all as likely."""
+        S = self.game.shape[0]
+        return replace(self, game=self.game.replace(initial=np.full(S, 1.0 / S)))
+
+    @cached_property
+    def primitives(self) -> Primitives:
+        """The game's arrays under the commitment: planners read them, learners sample from them.
+
+        Raises
+        ------
+        GameError
+            What the commitment changes does not fit the game, or has no finite values.
+        """
+        game, base, commitment = self.game, self.game.uncommitted, self.game.commitment
+        effect = commitment.effect(self.commitment)
+        if not commitment.always_fits:  # the game has looked at one effect when it was made
+            effect = checked_effect(effect, game)
+        K, S, A, B = game.num_contexts, *game.shape
+        changed: dict[str, Any] = {}
+        if effect.leader_policy is not None:
+            changed["leader_policy"] = np.tile(effect.leader_policy, (K, 1)) if K > 1 else effect.leader_policy
+        if effect.follower_reward is not None:
+            own = base.follower_reward.reshape(K, S, A, B) + effect.follower_reward
+            require_follower_scale(own, game, "commitment: the follower_reward under it")
+            changed["follower_reward"] = own.reshape(K * S, A, B)
+        if effect.leader_reward is not None:
+            own = base.leader_reward.reshape(K, S, A, B) + effect.leader_reward
+            require_scale(own, game.leader_discount, game.temperature, "commitment: the leader_reward under it")
+            changed["leader_reward"] = own.reshape(K * S, A, B)
+        if effect.transition is not None:
+            changed["transition"] = effect.transition.joint(K)
+            if game.believed_transition is None:
+                changed["believed_transition"] = changed["transition"]
+        return replace(base, **changed)
 
 
 def _no_transition(S: int, A: int, B: int) -> Transition:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, IntArray, as_float, require_rows_sum_to_one, require_shape
+from stackelberg_envs.arrays import Array, IntArray, as_float, require_rows_sum_to_one
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.actions import checked_actions
-from stackelberg_envs.games.committed import Committed, CommittedTabular, CommittedVector
+from stackelberg_envs.games.committed import Committed, CommittedVector
 from stackelberg_envs.games.primitives import Primitives
+from stackelberg_envs.games.tabular import CommittedTabular
 from stackelberg_envs.games.trajectories import STEPS, Trajectories, concatenate
 from stackelberg_envs.games.vector import FollowerPolicy, call_game
 from stackelberg_envs.jit import compiled, slice_of
@@ -155,7 +156,8 @@ def checked_response(policy: Any, shape: tuple[int, ...]) -> Array:
         policy = policy.reshape(-1, *policy.shape[2:])  # places in messages are joint states
     table = as_float(policy, "response", ArgumentError)
     table = table.reshape(-1, *table.shape[2:]) if table.ndim == len(shape) + 1 else table
-    require_shape(table, [shape], "response", ArgumentError)
+    if table.shape != shape:
+        raise ArgumentError(f"response: expected shape {shape}, got {table.shape}")
     # Checked only: normalising would change what equal seeds play in the last bit.
     require_rows_sum_to_one(table, "response", ArgumentError, axes=RESPONSE_AXES)
     return table

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.games.commitments.base import Effect, need, sum_to
-from stackelberg_envs.games.commitments.simplex_rows import SimplexRows
+from stackelberg_envs.games.commitments.base import Effect, SimplexRows, need
 from stackelberg_envs.games.cotangents import Cotangents
 
 __all__ = ["PolicyTable"]
@@ -33,7 +34,7 @@ class PolicyTable(SimplexRows):
 
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return dJ/df, summed over contexts."""
-        return sum_to(need(cotangents.leader_policy, "leader_policy"), x.shape)
+        return np.asarray(need(cotangents.leader_policy, "leader_policy").reshape(-1, *x.shape).sum(axis=0))
 
     def local(self, x: Array) -> Array | None:
         """Return the row of each state."""

@@ -7,8 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.arrays import Array, as_float, as_integers, frozen, require_rows_sum_to_one, require_shape
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.games.commitments.base import Effect, need, on_lists, sum_to
-from stackelberg_envs.games.commitments.simplex_rows import SimplexRows
+from stackelberg_envs.games.commitments.base import Effect, SimplexRows, need, on_lists, sum_to
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.transitions import AXES, Transition
 

@@ -33,10 +33,8 @@ from stackelberg_envs.solvers.soft.precise_bounds import Bounds
 __all__ = [
     "BestResponse",
     "Operator",
-    "Response",
     "gibbs_policy",
     "operator_of",
-    "respond",
     "soft_bellman_backup",
     "soft_best_response",
 ]
@@ -74,6 +72,10 @@ class BestResponse:
         Bound on the largest error of `state_values`, reward units.
     policy_error
         Bound on the largest error of a probability in `policy`; 0 for a hard response, which is a choice.
+    unsettled
+        Estimate of the relative error of its probabilities that iteration and rounding leave; 0 where refined.
+    reference
+        The solution in twice the precision, where one was needed.
     """
 
     q: Array
@@ -82,24 +84,7 @@ class BestResponse:
     policy: Array
     error: float
     policy_error: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Response:
-    """A soft best response and how it was found.
-
-    Attributes
-    ----------
-    best
-        The response.
-    unsettled
-        Estimate of the relative error of its probabilities that iteration and rounding leave; 0 where refined.
-    reference
-        The solution in twice the precision, where one was needed.
-    """
-
-    best: BestResponse
-    unsettled: float
+    unsettled: float = 0.0
     reference: Reference | None = None
 
 
@@ -118,7 +103,11 @@ def operator_of(game: Primitives) -> Operator:
 
 
 def soft_best_response(
-    game: Primitives, *, tolerance: float = DEFAULT_TOLERANCE, start: Array | None = None
+    game: Primitives,
+    *,
+    tolerance: float = DEFAULT_TOLERANCE,
+    start: Array | None = None,
+    settle: float | None = None,
 ) -> BestResponse:
     """Soft best response by Newton's method.
 
@@ -131,6 +120,9 @@ def soft_best_response(
         change nothing. 0 asks for all that floats can hold.
     start
         State values to start from, shape (Z,), for instance those of a nearby commitment.
+    settle
+        How far iterations go on before rounding is looked at: the error of a probability that they leave; default
+        `tolerance`.
 
     Raises
     ------
@@ -146,15 +138,7 @@ def soft_best_response(
     the values of two actions move apart, over the temperature. Where rounding alone exceeds the tolerance, residuals
     are taken in twice the precision (:mod:`stackelberg_envs.solvers.soft.precise`).
     """
-    return respond(game, tolerance, start, tolerance).best
-
-
-def respond(game: Primitives, tolerance: float, start: Array | None, settle: float) -> Response:
-    """Find the soft best response; see :func:`soft_best_response`.
-
-    `settle` is how far iterations go on before rounding is looked at: the error that they leave of a probability.
-    """
-    values = _checked_start(game, tolerance, start)
+    values, settle = _checked_start(game, tolerance, start), tolerance if settle is None else settle
     operator, system, temperature = operator_of(game), None, game.temperature
     Z, A, B = game.follower_reward.shape
     q, soft_values, out, policy = np.empty((Z, A, B)), np.empty((Z, A)), np.empty(Z), np.empty((Z, A, B))
@@ -192,10 +176,10 @@ def respond(game: Primitives, tolerance: float, start: Array | None, settle: flo
         return refined(game, out, tolerance)
     gibbs_policy(q, soft_values, temperature, policy)
     unsettled = (0.5 * gain * max(residual - floor, 0.0) + floor) / temperature
-    return Response(BestResponse(q, soft_values, out, policy, error, policy_error), unsettled)
+    return BestResponse(q, soft_values, out, policy, error, policy_error, unsettled)
 
 
-def refined(game: Primitives, start: Array, tolerance: float) -> Response:
+def refined(game: Primitives, start: Array, tolerance: float) -> BestResponse:
     """Return the soft best response found in twice the precision from values near it, then rounded."""
     made = Reference(game, start)
     known = made.left / (1.0 - game.follower_discount) + made.rounding * float(np.abs(made.q[0]).max())
@@ -207,7 +191,7 @@ def refined(game: Primitives, start: Array, tolerance: float) -> Response:
             f"soft best response: expected an error of at most {tolerance:.1e} of every probability, reached "
             f"{policy_error:.1e}, which is what floats hold; 0 takes it"
         )
-    return Response(replace(rounded_response(made), policy_error=policy_error), 0.0, made)
+    return replace(rounded_response(made), policy_error=policy_error, reference=made)
 
 
 def rounded_response(made: Reference) -> BestResponse:

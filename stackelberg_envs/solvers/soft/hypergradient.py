@@ -27,8 +27,8 @@ from stackelberg_envs.solvers.soft.best_response import (
     LARGEST,
     BestResponse,
     refined,
-    respond,
     rounded_response,
+    soft_best_response,
 )
 from stackelberg_envs.solvers.soft.evaluation import EVALUATION_TOLERANCE, LeaderEvaluation, evaluate
 from stackelberg_envs.solvers.soft.linear import push_flow, resolvent
@@ -190,12 +190,13 @@ def solve_primitives(
     too small to matter for them, and where what rounding leaves is not, all is solved in twice the precision.
     """
     amplified = 1.0 / (1.0 - max(primitives.follower_discount, primitives.leader_discount))
-    made = respond(primitives, tolerance, start, min(tolerance, 0.1 * GRADIENT_GOAL / amplified))
-    if made.reference is None and amplified * (made.unsettled + 8 * amplified * ROUNDING) > GRADIENT_GOAL:
-        made = refined(primitives, made.best.state_values, tolerance)
-    if made.reference is None:
-        return SoftSolution(primitives, made.best, evaluate(primitives, made.best.policy))
-    return SoftSolution(primitives, made.best, rounded_evaluation(made.reference), reference=made.reference)
+    settle = min(tolerance, 0.1 * GRADIENT_GOAL / amplified)
+    best = soft_best_response(primitives, tolerance=tolerance, start=start, settle=settle)
+    if best.reference is None and amplified * (best.unsettled + 8 * amplified * ROUNDING) > GRADIENT_GOAL:
+        best = refined(primitives, best.state_values, tolerance)
+    if best.reference is None:
+        return SoftSolution(primitives, best, evaluate(primitives, best.policy))
+    return SoftSolution(primitives, best, rounded_evaluation(best.reference), reference=best.reference)
 
 
 def rounded_solution(primitives: Primitives, reference: Reference) -> SoftSolution:
