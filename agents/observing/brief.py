@@ -163,7 +163,7 @@ class TabularBrief(Brief):
         """Z = K S: a context is a part of the state that never changes in play."""
         return self.num_contexts * self.num_states
 
-    @property
+    @cached_property
     def table_shape(self) -> tuple[int, int, int]:
         """(Z, A, B)."""
         return self.num_contexts * self.num_states, self.num_leader_actions, self.num_follower_actions

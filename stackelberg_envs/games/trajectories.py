@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import zipfile
 from dataclasses import dataclass, fields, replace
@@ -208,9 +209,10 @@ class Trajectories:
         return np.asarray(np.add.reduceat(rewards, self.offsets[:-1])[self.whole])
 
     def without(self, *names: str) -> Trajectories:
-        """Return the same play with the named optional fields removed."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Trajectories(**{**values, **dict.fromkeys(names)})
+        """Return the same play with the named optional fields removed: "follower_reward", "response"."""
+        play = copy.copy(self)
+        vars(play).update(dict.fromkeys(names))
+        return play
 
     def to_bytes(self) -> bytes:
         """Serialise as an uncompressed npz archive, without pickle."""
