@@ -27,8 +27,7 @@ from scipy.optimize import minimize
 
 import stackelberg_envs as se
 from agents.observing.brief import Information
-from agents.planning.ascent import ascend
-from agents.planning.search import Ascent, Search
+from agents.planning.search import Ascent, Search, ascend
 from agents.planning.theta import ThetaObjective, Vertices
 from agents.runs.briefing import make_brief
 from stackelberg_envs.envs.four_rooms_v0 import LOWEST_INCENTIVE, ONE_GOAL, TWO_GOALS

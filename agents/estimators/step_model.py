@@ -346,11 +346,12 @@ class LstdModel(StepModel):
 
     def player(self, rewards: Array, discount: float, *, horizon: int | None = None) -> PlayerValues:
         """Return the values of the player that is paid `rewards`, shape (T,)."""
-        now = later = None
+        here, following, later = self.here, self._following, None
         if horizon is not None and discount**horizon > FELT:
             left = steps_left(self._play, horizon)
-            now, later = _clock(left, discount), _clock(left - 1.0, discount)
-        here, ahead = _timed(self.here, now), _timed(self._following, later) * self.going[:, None]
+            later = _clock(left - 1.0, discount)
+            here, following = _timed(here, _clock(left, discount)), _timed(following, later)
+        ahead = following * self.going[:, None]
         every, k = [self.recorded, *self.nodes, *self.nodes_at_mean], len(self.nodes)
         recorded, *others = map(partial(self._columns, clock=later, rewards=rewards), every)
         given, base = self.behaviour.means(recorded, others[:k], others[k:])
@@ -369,6 +370,11 @@ class LstdModel(StepModel):
         weights = paid.copy()
         weights[:F] += discount * expected
         error = rewards + discount * next_values - here @ u
+
+        def of_next(states: Array) -> Array:
+            features = self.features(states, self.steps.context)
+            return np.asarray((features if later is None else _timed(features, later)) @ u)
+
         return PlayerValues(
             advantage=by_b @ weights,
             mean=given @ weights,
@@ -376,16 +382,16 @@ class LstdModel(StepModel):
             next=next_values - recorded[:, :F] @ expected,
             error=float(np.abs(error).mean()),
             q=lambda reached: np.asarray(self._columns(reached, later, rewards) @ weights),
-            of_next=lambda states: np.asarray(_timed(self.features(states, self.steps.context), later) @ u),
+            of_next=of_next,
         )
 
     def _columns(self, reached: Reached, clock: Array | None, rewards: Array) -> Array:
         """Return psi at the mean next state, and what else the reward may depend on, shape (T, F + Q)."""
-        if self._spec.counts is not None:
-            return np.concatenate([_timed(reached.features, clock), rewards[:, None]], axis=1)
-        if clock is None:
+        boxed = self._spec.counts is None
+        if boxed and clock is None:
             return reached.columns
-        return np.concatenate([_timed(reached.features, clock), reached.paid], axis=1)
+        features = reached.features if clock is None else _timed(reached.features, clock)
+        return np.concatenate([features, reached.paid if boxed else rewards[:, None]], axis=1)
 
     def _whole_returns(self, rewards: Array, ahead: Array, discount: float) -> tuple[Array, Array]:
         """Return what each step and all after it earned, shape (T,), and what goes on after them, shape (T, F)."""
@@ -410,10 +416,8 @@ def _clock(left: Array, discount: float) -> Array:
     return np.stack([running, running * discount**left], axis=1)
 
 
-def _timed(features: Array, clock: Array | None) -> Array:
-    """Return features once for each column of the clock, or as they are where no time is counted."""
-    if clock is None:
-        return features
+def _timed(features: Array, clock: Array) -> Array:
+    """Return features once for each column of the clock."""
     return np.concatenate([features * clock[:, :1], features * clock[:, 1:]], axis=1)
 
 

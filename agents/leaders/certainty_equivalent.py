@@ -23,9 +23,8 @@ from agents.learning.parametrisations import unit_of
 from agents.observing.brief import Information, TabularBrief, VectorBrief
 from agents.observing.trajectories import Trajectories
 from agents.options import AtLeastOne, Natural, NonNegative, Positive, Start
-from agents.planning.ascent import Found, ascend
 from agents.planning.box import BoxObjective, BoxSearchConfig, box_search
-from agents.planning.search import Search
+from agents.planning.search import Found, Search, ascend
 from agents.planning.theta import SearchConfig, ThetaObjective, theta_search
 from agents.state import stateful
 from agents.state.stateful import Field

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from agents.learning.parametrisations import unit_of
 from agents.observing.brief import Brief, Information, TabularBrief
 from agents.observing.trajectories import Trajectories
 from agents.options import Count, Natural, Positive, Start
-from agents.planning.ascent import ascend
 from agents.planning.box import BoxObjective, BoxSearchConfig, box_search
+from agents.planning.search import ascend
 from agents.planning.theta import SearchConfig, ThetaObjective, theta_search
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
@@ -146,7 +147,7 @@ class VectorExact(Exact):
         game, config, commitment = self.brief.model, self.config, self.brief.commitment
         if not game.has_solution or self.brief.parametrisation.name != "projection":
             raise ArgumentError("exact: expected a game with an exact solution and the parametrisation 'projection'")
-        objective = BoxObjective(_Exactly(game), commitment.low, commitment.high)
+        objective = BoxObjective(partial(_exactly, game), commitment.low, commitment.high)
         units: list[Array] = []
         first = objective.point(self.brief.parametrisation(start))
         ascend(objective, first, iterations=config.iterations, visit=units.append)
@@ -155,13 +156,8 @@ class VectorExact(Exact):
         return [objective.commitment(unit).ravel() for unit in units]
 
 
-class _Exactly:
-    """J and dJ/dx of a vector game, at multiples of its temperature."""
-
-    def __init__(self, game: Any) -> None:
-        self._game = game
-
-    def __call__(self, x: Array, scale: float) -> tuple[float, Array]:
-        game = self._game if scale == 1.0 else self._game.replace(temperature=scale * self._game.temperature)
-        solution = game.solve(x)
-        return float(solution.leader_value), np.asarray(solution.gradient)
+def _exactly(game: Any, x: Array, scale: float) -> tuple[float, Array]:
+    """Return J and dJ/dx of a vector game at a multiple of its temperature."""
+    game = game if scale == 1.0 else game.replace(temperature=scale * game.temperature)
+    solution = game.solve(x)
+    return float(solution.leader_value), np.asarray(solution.gradient)

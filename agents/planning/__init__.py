@@ -1,4 +1,4 @@
-"""Searching a known model for the best commitment: `ascent.py`, then `search.py`; `theta.py` and `box.py` say of what.
+"""Searching a known model for the best commitment: `search.py`; `theta.py` and `box.py` say of what.
 
 May import: `learning`, `observing`, `state` and the solvers for arrays.
 To add a search, copy `box.py`: an objective, seeds, and a function that returns the `Search`.

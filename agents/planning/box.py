@@ -14,8 +14,7 @@ import numpy as np
 
 from agents.learning.optimizers import power_of_two
 from agents.options import Count, Natural, Options, Positive
-from agents.planning.ascent import Found, Objective, ascend
-from agents.planning.search import Ascent, Search
+from agents.planning.search import Ascent, Found, Objective, Search, ascend
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError, InstabilityError
 

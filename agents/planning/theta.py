@@ -14,8 +14,7 @@ import numpy as np
 from agents.learning.parametrisations import unit_of
 from agents.observing.brief import TabularBrief
 from agents.options import Count, Natural, NonNegative, Options, Positive
-from agents.planning.ascent import Objective
-from agents.planning.search import Ascent, Search
+from agents.planning.search import Ascent, Objective, Search
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.primitives import Primitives
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.planning.ascent import ascend
 from agents.planning.box import BoxObjective, BoxSearchConfig, box_search
+from agents.planning.search import ascend
 from stackelberg_envs.errors import InstabilityError
 
 

@@ -5,8 +5,7 @@ import pytest
 
 import stackelberg_envs as se
 from agents.observing.brief import Information
-from agents.planning.ascent import ascend
-from agents.planning.search import Ascent, Search
+from agents.planning.search import Ascent, Search, ascend
 from agents.planning.theta import SearchConfig, ThetaObjective, Vertices, theta_search
 from agents.runs.briefing import make_brief
 

@@ -16,8 +16,8 @@ from agents.estimators.models.published import model_class_of
 from agents.estimators.temperature import fit_temperature
 from agents.learning.optimizers import Adam, Sgd, clip_norm, length
 from agents.learning.parametrisations import make_parametrisation, unit_of
-from agents.planning.ascent import ascend
 from agents.planning.box import BoxObjective, BoxSearchConfig, box_search
+from agents.planning.search import ascend
 from stackelberg_envs.envs import building_thermal_v0
 from stackelberg_envs.errors import InstabilityError
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
