@@ -247,25 +247,24 @@ class SimplexRows(Commitment):
             A negative or infinite entry, or a row that sums to something else, with the first row (state).
         """
         array = super().check(x)
-        sums = array.sum(axis=1)
+        sums = array.sum(axis=1, keepdims=True)
         off = (np.abs(sums - 1.0) > array.shape[1] * ROW_SUM_TOLERANCE) & (sums != 0)
         if off.any():
             state = int(np.argmax(off))
             raise CommitmentError(
-                f"commitment: expected rows that sum to one, got a sum of {sums[state]:.6g} at row {state}"
+                f"commitment: expected rows that sum to one, got a sum of {sums[state, 0]:.6g} at row {state}"
             )
-        return _normalised(array)
+        table = np.full_like(array, 1.0 / array.shape[1])
+        np.divide(array, sums, out=table, where=sums > 0)
+        return table
 
     def project(self, x: ArrayLike) -> Array:
         """Return x clipped to non-negative entries and normalised row by row."""
-        return _normalised(super().project(x))
-
-
-def _normalised(table: Array) -> Array:
-    sums = table.sum(axis=1, keepdims=True)
-    uniform = np.full_like(table, 1.0 / table.shape[1])
-    np.divide(table, sums, out=uniform, where=sums > 0)
-    return uniform
+        array = super().project(x)
+        sums = array.sum(axis=1, keepdims=True)
+        table = np.full_like(array, 1.0 / array.shape[1])
+        np.divide(array, sums, out=table, where=sums > 0)
+        return table
 
 
 def finite_difference_vjp(

@@ -145,15 +145,12 @@ class _Banded:
         rows[:, lower + upper] += 1.0
         self._factor, self._pivots, _ = scipy.linalg.lapack.dgbtrf(rows.T, lower, upper, overwrite_ab=True)
 
-    def solve(self, rhs: Array, tolerance: float) -> Array:
-        return self._apply(rhs, trans=0)
-
-    def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
-        return self._apply(rhs, trans=1)
-
-    def _apply(self, rhs: Array, trans: Literal[0, 1]) -> Array:
+    def solve(self, rhs: Array, tolerance: float, trans: Literal[0, 1] = 0) -> Array:
         lower, upper = self._widths
         return np.asarray(scipy.linalg.lapack.dgbtrs(self._factor, lower, upper, rhs, self._pivots, trans=trans)[0])
+
+    def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
+        return self.solve(rhs, tolerance, trans=1)
 
 
 class _Krylov:
