@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import InstabilityError
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
-from stackelberg_envs.solvers.linear_quadratic.solution import solve_linear
+from stackelberg_envs.solvers.linear_quadratic.solution import solve_problem
 
 TABLE = Path(__file__).parents[1] / "docs" / "tables" / "best_known_linear.md"
 OPTIONS = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000}
@@ -28,7 +28,7 @@ def climb(game: LinearQuadraticGame, start: np.ndarray) -> tuple[float, np.ndarr
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         try:
-            solution = solve_linear(game, flat.reshape(box.shape))
+            solution = solve_problem(game.problem, flat.reshape(box.shape))
             return -solution.leader_value, -solution.gradient.ravel()
         except InstabilityError:
             return 1e3, np.zeros(flat.size)

@@ -69,12 +69,16 @@ class LeastSquares:
         self._gram = columns.T @ columns / np.outer(self._scale, self._scale)
         self._gram[np.diag_indices(len(self._gram))] += ridge
 
-    def solve(self, targets: NDArray[Any], first: int | None = None) -> Array:
-        """Return weights (C, ...) for targets (n, ...), by the first columns only or by all."""
-        return self.from_moments(self.columns[:, :first].T @ targets, first)
+    def solve(
+        self, targets: NDArray[Any] | None = None, first: int | None = None, *, moments: NDArray[Any] | None = None
+    ) -> Array:
+        """Return weights (C, ...) for targets (n, ...), by the first columns only or by all.
 
-    def from_moments(self, moments: NDArray[Any], first: int | None = None) -> Array:
-        """Return the weights, the shape of `moments`, under which columns times fitted values sum to these."""
+        In place of targets there may be their `moments`, what columns times targets sum to, shape (C, ...).
+        """
+        if targets is not None:
+            moments = self.columns[:, :first].T @ targets
+        assert moments is not None  # noqa: S101 - one of the two is given
         gram, scale = self._gram[:first, :first], self._scale[:first]
         scale = scale if moments.ndim == 1 else scale[:, None]
         right = moments / scale

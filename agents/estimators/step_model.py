@@ -244,7 +244,7 @@ class StepModel(ABC):
             pushed += node.features.T @ (increment * self.going)
         # m(psi) = discount (sum_t increment_t psi(s_{t+1}) + m(E psi(s'))): what arrives in states, as a functional.
         arriving = np.linalg.solve(self.fading(discount).T, discount * pushed)
-        return np.asarray(here @ LeastSquares(here, rank=RANK).from_moments(arriving))
+        return np.asarray(here @ LeastSquares(here, rank=RANK).solve(moments=arriving))
 
     def fading(self, discount: float) -> Array:
         """Return I - discount K.

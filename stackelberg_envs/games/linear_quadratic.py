@@ -68,7 +68,7 @@ class LinearQuadraticGame(VectorGame):
     action_bound: float = 100.0
 
     suggested_follower: ClassVar[str] = "maxent_lqr"
-    solver: ClassVar[str] = "stackelberg_envs.solvers.linear_quadratic.solution:solve_linear"
+    solver: ClassVar[str] = "stackelberg_envs.solvers.linear_quadratic.solution:solve_problem"
     bounds_actions: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

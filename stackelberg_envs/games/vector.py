@@ -170,7 +170,7 @@ class VectorGame(ABC):
     can_be_unstable: ClassVar[bool] = True
     #: The follower's policy is no table.
     table_shape: ClassVar[tuple[None, None, None]] = (None, None, None)
-    #: Where the exact solver is, as "module:function" of the game and a checked x; None where there is none.
+    #: Where the exact solver is, as "module:function" of `problem` and a checked x; None where there is none.
     solver: ClassVar[str | None] = None
     #: Whether every action that is played has to lie in `follower_action_space`. False where that is a range for
     #: learners only, and the game takes any number.
@@ -286,8 +286,15 @@ class VectorGame(ABC):
                 "estimate its value by play"
             )
         module, _, name = self.solver.partition(":")
-        solution: SampledSolution = getattr(importlib.import_module(module), name)(self, self.commitment.check(x))
+        solution: SampledSolution = getattr(importlib.import_module(module), name)(
+            self.problem, self.commitment.check(x)
+        )
         return solution
+
+    @property
+    def problem(self) -> Any:
+        """What the solver is given: the game itself, unless less is enough."""
+        return self
 
     @property
     def has_solution(self) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from functools import cached_property, singledispatch
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -43,9 +43,6 @@ from stackelberg_envs.solvers.linear_quadratic.riccati import (
 )
 from stackelberg_envs.solvers.solution import EpisodeValues, Solution
 
-if TYPE_CHECKING:
-    from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
-
 __all__ = [
     "BumpValue",
     "LinearSolution",
@@ -53,7 +50,6 @@ __all__ = [
     "QuadraticValue",
     "bump_rewards",
     "evaluate",
-    "solve_linear",
     "solve_problem",
 ]
 
@@ -179,11 +175,6 @@ def solve_problem(problem: LinearProblem, x: Array) -> LinearSolution:
     parts = problem.under(x)
     best = linear_best_response(parts)
     return LinearSolution(problem, x, parts, best, closed_loop(parts, best.policy))
-
-
-def solve_linear(game: LinearQuadraticGame, x: Array) -> LinearSolution:
-    """Solve a game of this kind for one admissible commitment; see :func:`solve_problem`."""
-    return solve_problem(game.problem, x)
 
 
 def in_long_doubles(problem: LinearProblem, x: Array) -> tuple[LinearProblem, Array]:
@@ -318,19 +309,18 @@ class QuadraticValue:
     def episode(self) -> float:
         """By propagating mean and covariance of the state."""
         means, covariances = state_moments(self.loop, self.numbers, self.horizon)
-        paid = np.einsum("ti,ij,tj->t", means, self._cost, means) + np.einsum("tij,ji->t", covariances, self._cost)
+        H = self.loop.feedback
+        cost = self.state_cost + H.T @ self.action_cost @ H
+        paid = np.einsum("ti,ij,tj->t", means, cost, means) + np.einsum("tij,ji->t", covariances, cost)
         noise = np.sum(self.action_cost * self.loop.action_noise)
         return -float(self.discount ** np.arange(self.horizon) @ (paid + noise))
-
-    @property
-    def _cost(self) -> Array:
-        feedback = self.loop.feedback
-        return self.state_cost + feedback.T @ self.action_cost @ feedback
 
     @cached_property
     def _ahead(self) -> Array:
         """The cost-to-go, shape (W, W)."""
-        return discounted_sum(self.loop.transition.T, self._cost, self.discount)
+        H = self.loop.feedback
+        cost = self.state_cost + H.T @ self.action_cost @ H
+        return discounted_sum(self.loop.transition.T, cost, self.discount)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,6 @@ from stackelberg_envs.solvers.linear_quadratic.solution import (
     BumpValue,
     QuadraticValue,
     bump_rewards,
-    solve_linear,
     solve_problem,
 )
 from tests.games import BUILDING, LQR
@@ -87,7 +86,7 @@ def climb(game, start):
 
     def loss(flat):
         try:
-            solution = solve_linear(game, flat.reshape(box.shape))
+            solution = solve_problem(game.problem, flat.reshape(box.shape))
         except InstabilityError:
             return 1e3, np.zeros(flat.size)
         return -solution.leader_value, -solution.gradient.ravel()
@@ -260,19 +259,21 @@ def assert_close(found, expected):
 
 @pytest.mark.parametrize("x", gains(20, seed=1), ids=str)
 def test_hypergradient_of_bilevel_lqr(x):
-    assert_close(LQR.solve(x).gradient, differences(lambda y: solve_linear(LQR, y).leader_value, x, 1e-3))
+    assert_close(LQR.solve(x).gradient, differences(lambda y: solve_problem(LQR.problem, y).leader_value, x, 1e-3))
 
 
 @pytest.mark.parametrize("x", [[[-9.683, -10.25]], [[-9.9, -10.05]], [[-9.95, -9.98]]], ids=str)
 def test_hypergradient_of_bilevel_lqr_near_the_edge_of_stability(x):
     step = 2e-5 if x[0][1] > -10.1 else 1e-4
-    found = differences(lambda y: solve_linear(LQR, y).leader_value, np.array(x), step)
+    found = differences(lambda y: solve_problem(LQR.problem, y).leader_value, np.array(x), step)
     assert_close(LQR.solve(x).gradient, found)
 
 
 @pytest.mark.parametrize("x", designs(20, seed=1), ids=lambda x: str(np.round(x, 2)))
 def test_hypergradient_of_building_thermal(x):
-    assert_close(BUILDING.solve(x).gradient, differences(lambda y: solve_linear(BUILDING, y).leader_value, x, 1e-3))
+    assert_close(
+        BUILDING.solve(x).gradient, differences(lambda y: solve_problem(BUILDING.problem, y).leader_value, x, 1e-3)
+    )
 
 
 @pytest.mark.parametrize("seed", range(20))
