@@ -76,7 +76,7 @@ class Experiment:
         self._parametrisation = brief.parametrisation
         self.leader = _start_leader(lineup.leader, brief, leader_config, leader_rng, config)
         self.follower = make_follower(lineup.follower, follower_config, follower_rng, self.game)
-        self._evaluation = evaluation_of(self.game)
+        self.evaluation = evaluation_of(self.game)
         self.updates_done = 0
         self.curve = Curve()
         #: The game under the commitment in force.
@@ -126,12 +126,12 @@ class Experiment:
         committed, halvings = self._announce()
         seen = rollout_of(committed, self.follower.players, self._play_rng, steps=self.config.steps_per_update)
         record.observed_steps += len(seen.state)
-        value = self._evaluation.value(committed, self.follower) if due else np.nan
+        value = self.evaluation.value(committed, self.follower) if due else np.nan
         if due and self.updates_done == 0:
             self._note_start(value)
         diagnostics = self.leader.observe(redact(seen, self.level, self.follower.policy))
         recommended = self._recommend()
-        found = self._evaluation.exact(recommended) if due and recommended is not None else None
+        found = self.evaluation.exact(recommended) if due and recommended is not None else None
         self.curve.add(
             {
                 "observed_steps": record.observed_steps,
@@ -186,7 +186,7 @@ class Experiment:
 
     def _note_start(self, value: float) -> None:
         """Say in the record what the first commitment is worth; `value` is J under the followers' actual policies."""
-        if self._evaluation.is_exact:
+        if self.evaluation.is_exact:
             self._judge_others()
         else:
             self.record.start_value = value
@@ -237,7 +237,7 @@ class Experiment:
 
     def _judge(self, record: RunRecord) -> None:
         """Say what the final commitment is worth, after the follower has responded to it, and what others are."""
-        x, found = record.commitment, self._evaluation
+        x, found = record.commitment, self.evaluation
         assert x is not None  # noqa: S101 - the caller looks
         self._judge_others()
         view = self.game.under(x)
@@ -265,10 +265,32 @@ class Experiment:
 
     def _judge_others(self) -> None:
         """Evaluate the first and the neutral commitment, where the game has a solution and that was not done yet."""
-        record, found = self.record, self._evaluation
+        record, found = self.record, self.evaluation
         if found.is_exact and record.start_value is None and self._first is not None:
             record.start_value = found.exact(self.game.under(self._first))
             record.neutral_value = found.exact(self.game.under(neutral_commitment(self.game)))
+
+    def values(self) -> dict[str, float]:
+        """Return what the commitments of the last update are worth, NaN where that is unknown.
+
+        That is "announced_value", "recommended_value", "actual_value" and "response_gap"; nothing of the run changes.
+        """
+        committed, found = self._committed, self.evaluation
+        assert committed is not None  # noqa: S101 - there was an update
+        recommended = None if self._recommended is None else self.game.under(self._recommended[0])
+        values = {
+            "announced_value": found.exact(committed),
+            "recommended_value": None if recommended is None else found.exact(recommended),
+            "actual_value": found.value(committed, self.follower),
+            "response_gap": found.gap(committed, self.follower),
+        }
+        return {name: np.nan if value is None else value for name, value in values.items()}
+
+    @property
+    def announced(self) -> tuple[Array, Array | None]:
+        """The commitment of the last update and the theta that it comes from, or None where it comes from none."""
+        assert self._latest is not None  # noqa: S101 - there was an update
+        return self._latest
 
     def shut(self) -> None:
         """End the leader's process, if it has one."""
@@ -283,7 +305,7 @@ class Experiment:
         if final is not None:
             self.record.commitment, self.record.theta = final
         if self._responded_to is not None:
-            self.record.meanings = meanings(self._evaluation, self.follower)
+            self.record.meanings = meanings(self.evaluation, self.follower)
         if with_curve:
             self.record.curve = self.curve.columns()
         return self.record

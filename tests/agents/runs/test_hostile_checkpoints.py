@@ -96,7 +96,7 @@ SEEN = {"x": X, "cells": np.array([18]), "counts": np.ones(1)}
         # Any name set on the run or on its record.
         *[
             (put(*RUN, name, "elsewhere"), f"run: expected updates_done, .*got unknown {name}")
-            for name in ("config", "game", "record", "step", "level", "_evaluation")
+            for name in ("config", "game", "record", "step", "level", "evaluation")
         ],
         *[
             (put("state", "record", name, 1e9), f"record: expected start_value, .*got unknown {name}")
