@@ -2,7 +2,7 @@
 
 Where to begin. On tables: :mod:`~agents.estimators.boltzmann_covariance` has the estimate itself, pure functions of one
 commitment's play; then what it is given and what keeps a state from one commitment to the next:
-:mod:`~agents.estimators.counts` (all that is counted), :mod:`~agents.estimators.critics`,
+:mod:`~agents.estimators.counts` (all that is counted, and `lstd`), :mod:`~agents.estimators.critics`,
 :mod:`~agents.estimators.temperature`. :mod:`~agents.estimators.visit_averages` has the response term of HPGD in place
 of the trace. Where states are vectors: :mod:`~agents.estimators.vector`, then :mod:`~agents.estimators.step_model` and
 what it is made with, :mod:`~agents.estimators.action_nodes` and :mod:`~agents.estimators.regression`;
@@ -19,8 +19,8 @@ from agents.estimators.boltzmann_covariance import (
     step_coefficients,
     tabulate,
 )
-from agents.estimators.counts import BehaviourEstimate, TabularCounts
-from agents.estimators.critics import CRITICS, EvaluationTask, ExpectedSarsaCritic, Lstd, MonteCarlo, make_critic
+from agents.estimators.counts import BehaviourEstimate, EvaluationTask, Lstd, TabularCounts
+from agents.estimators.critics import CRITICS, ExpectedSarsaCritic, MonteCarlo, make_critic
 from stackelberg_envs.games.cotangents import StepCotangents
 
 __all__ = [

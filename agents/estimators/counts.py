@@ -1,8 +1,12 @@
-"""What an observer counts: actions, visits, rewards, and the dynamics in successor lists that grow as they fill."""
+"""What an observer counts: actions, visits, rewards, and the dynamics in successor lists that grow as they fill.
+
+And what follows from counts: the follower's policy, and values by least-squares temporal differences.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -21,10 +25,11 @@ from stackelberg_envs.solvers.soft.linear import action_values, resolvent
 __all__ = [
     "Announced",
     "BehaviourEstimate",
+    "EvaluationTask",
+    "Lstd",
     "Player",
     "RecordedSteps",
     "TabularCounts",
-    "common_lists",
     "count_actions",
     "count_successors",
     "rewards_of",
@@ -192,6 +197,80 @@ class TabularCounts(Stateful):
         return action_values(process, values)
 
 
+@dataclass(frozen=True, eq=False)
+class EvaluationTask:
+    """What a critic evaluates: a player's rewards under a leader's policy and the follower's behaviour.
+
+    Attributes
+    ----------
+    trajectories
+        What was observed under the present commitment.
+    player
+        Whose rewards.
+    leader_policy, behaviour
+        f, shape (Z, A), and the estimated g, shape (Z, A, B).
+    entropy_bonus
+        Added to q wherever it is averaged, shape (Z, A, B): the follower's entropy.
+    announced_reward
+        The part of the rewards that the present commitment sets, shape (Z, A, B).
+    """
+
+    trajectories: Trajectories
+    player: Player
+    leader_policy: Array
+    behaviour: Array
+    entropy_bonus: Array | None = None
+    announced_reward: Array | None = None
+
+    @property
+    def rewards(self) -> Array:
+        """The observed rewards, reward units, shape (T,).
+
+        Raises
+        ------
+        InformationError
+            They were not observed.
+        """
+        return rewards_of(self.trajectories, self.player)
+
+    @property
+    def joint_policy(self) -> Array:
+        """pi(a, b | z) = f g, shape (Z, A, B)."""
+        return np.asarray(self.leader_policy[:, :, None] * self.behaviour)
+
+
+class Lstd(Stateful):
+    """Least-squares temporal differences on the table: expected SARSA's fixed point on all steps seen, solved.
+
+    Dynamics are counted over all commitments (they do not depend on an incentive or a policy); rewards too,
+    less the part the leader itself sets and knows. Only the behaviour has to be the present one.
+
+    Parameters
+    ----------
+    counts
+        All that was seen, the play to learn from included; others may read it too.
+    discount
+        Per play step.
+    """
+
+    uses_counts = True
+    state_fields = stateful.fields(q=stateful.Array())
+
+    def __init__(self, counts: TabularCounts, discount: float) -> None:
+        self.q = np.zeros(counts.visits.shape)
+        self.counts = counts
+        self.discount = discount
+
+    def update(self, task: EvaluationTask) -> float:
+        """Solve for the values; return their mean absolute change at the steps of the present commitment."""
+        seen = task.trajectories
+        z, a, b = seen.joint_state, seen.leader_action, seen.follower_action
+        mean = self.counts.mean_reward(task.player, task.announced_reward)
+        before = self.q[z, a, b]
+        self.q = self.counts.evaluate(mean, task.joint_policy, self.discount, task.entropy_bonus)
+        return float(np.abs(self.q[z, a, b] - before).mean())
+
+
 class BehaviourEstimate(Stateful):
     """Counts of follower actions under the present commitment, backed by the last estimate.
 
@@ -224,47 +303,6 @@ class BehaviourEstimate(Stateful):
         self.policy = np.divide(counts, totals, out=self.policy.copy(), where=totals > 0)
         self._seen |= totals > 0
         return self.policy
-
-
-def common_lists(successors: IntArray, *weights: Array) -> tuple[IntArray, list[Array]]:
-    """Return weights of successors in lists that name, for every follower action of (z, a), the same ones.
-
-    Parameters
-    ----------
-    successors
-        Shape (Z, A, B, N); where all weights are zero the successor means nothing.
-    *weights
-        One or more arrays of that shape.
-
-    Returns
-    -------
-    tuple
-        Successors in rising order, shape (Z, A, B, W) with W the longest list needed, and each array of weights in
-        that shape; weights of the same successor are added.
-    """
-    Z, A, B, N = successors.shape
-    used = np.any([array != 0 for array in weights], axis=0)
-    # Z stands for "none": it sorts last, and ends in a place of its own behind the lists.
-    states = np.where(used, successors, Z).reshape(Z, A, B * N)
-    order = np.argsort(states, axis=-1, kind="stable")
-    ranked = np.take_along_axis(states, order, axis=-1)
-    new = np.diff(ranked, axis=-1, prepend=-1) != 0
-    width = max(1, int((new & (ranked < Z)).sum(axis=-1).max()))
-    rank = np.minimum(np.cumsum(new, axis=-1) - 1, width)
-    own = np.arange(Z, dtype=np.int32)[:, None, None]
-    lists = np.broadcast_to(own, (Z, A, width + 1)).copy()
-    np.put_along_axis(lists, rank, np.where(ranked < Z, ranked, own), axis=-1)
-    place = np.empty_like(rank)
-    np.put_along_axis(place, order, rank, axis=-1)
-    index = (*np.indices((Z, A, B, N), sparse=True)[:3], place.reshape(Z, A, B, N))
-    shared = np.broadcast_to(lists[:, :, None, :width], (Z, A, B, width))
-    return np.ascontiguousarray(shared), [_gathered(array, index, width) for array in weights]
-
-
-def _gathered(weights: Array, index: tuple[NDArray[np.intp], ...], width: int) -> Array:
-    out = np.zeros((*weights.shape[:3], width + 1))
-    np.add.at(out, index, weights)
-    return np.ascontiguousarray(out[..., :width])
 
 
 def rewards_of(trajectories: Trajectories, player: Player) -> Array:

@@ -7,13 +7,12 @@ observed rewards: with the entropy bonus -temperature log g it estimates V_F.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.estimators.counts import Player, RecordedSteps, TabularCounts, count_actions, rewards_of, scatter_add
+from agents.estimators.counts import EvaluationTask, Lstd, RecordedSteps, TabularCounts, count_actions, scatter_add
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from agents.state.stateful import Stateful
@@ -24,9 +23,7 @@ from stackelberg_envs.jit import compiled, slice_of
 __all__ = [
     "CRITICS",
     "Critic",
-    "EvaluationTask",
     "ExpectedSarsaCritic",
-    "Lstd",
     "MonteCarlo",
     "discounted_returns",
     "make_critic",
@@ -38,48 +35,6 @@ LEAST_STEP = 0.05
 #: Passes over each batch. One brings a reward to the start of its episode; more, by the states that episodes share,
 #: to episodes that ended without it.
 SWEEPS = 10
-
-
-@dataclass(frozen=True, eq=False)
-class EvaluationTask:
-    """What a critic evaluates: a player's rewards under a leader's policy and the follower's behaviour.
-
-    Attributes
-    ----------
-    trajectories
-        What was observed under the present commitment.
-    player
-        Whose rewards.
-    leader_policy, behaviour
-        f, shape (Z, A), and the estimated g, shape (Z, A, B).
-    entropy_bonus
-        Added to q wherever it is averaged, shape (Z, A, B): the follower's entropy.
-    announced_reward
-        The part of the rewards that the present commitment sets, shape (Z, A, B).
-    """
-
-    trajectories: Trajectories
-    player: Player
-    leader_policy: Array
-    behaviour: Array
-    entropy_bonus: Array | None = None
-    announced_reward: Array | None = None
-
-    @property
-    def rewards(self) -> Array:
-        """The observed rewards, reward units, shape (T,).
-
-        Raises
-        ------
-        InformationError
-            They were not observed.
-        """
-        return rewards_of(self.trajectories, self.player)
-
-    @property
-    def joint_policy(self) -> Array:
-        """pi(a, b | z) = f g, shape (Z, A, B)."""
-        return np.asarray(self.leader_policy[:, :, None] * self.behaviour)
 
 
 class Critic(Protocol):
@@ -177,38 +132,6 @@ def _bonus_of_next(trajectories: Trajectories, bonus: Array, discount: float) ->
     out[:-1] = discount * own[1:]
     out[trajectories.offsets[1:] - 1] = 0.0
     return out
-
-
-class Lstd(Stateful):
-    """Least-squares temporal differences on the table: expected SARSA's fixed point on all steps seen, solved.
-
-    Dynamics are counted over all commitments (they do not depend on an incentive or a policy); rewards too,
-    less the part the leader itself sets and knows. Only the behaviour has to be the present one.
-
-    Parameters
-    ----------
-    counts
-        All that was seen, the play to learn from included; others may read it too.
-    discount
-        Per play step.
-    """
-
-    uses_counts = True
-    state_fields = stateful.fields(q=stateful.Array())
-
-    def __init__(self, counts: TabularCounts, discount: float) -> None:
-        self.q = np.zeros(counts.visits.shape)
-        self.counts = counts
-        self.discount = discount
-
-    def update(self, task: EvaluationTask) -> float:
-        """Solve for the values; return their mean absolute change at the steps of the present commitment."""
-        seen = task.trajectories
-        z, a, b = seen.joint_state, seen.leader_action, seen.follower_action
-        mean = self.counts.mean_reward(task.player, task.announced_reward)
-        before = self.q[z, a, b]
-        self.q = self.counts.evaluate(mean, task.joint_policy, self.discount, task.entropy_bonus)
-        return float(np.abs(self.q[z, a, b] - before).mean())
 
 
 #: The critics by name.

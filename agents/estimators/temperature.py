@@ -32,8 +32,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from agents.estimators.counts import TabularCounts, count_actions
-from agents.estimators.critics import EvaluationTask
+from agents.estimators.counts import EvaluationTask, TabularCounts, count_actions
 from agents.state import stateful
 from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array

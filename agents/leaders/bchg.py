@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from agents.estimators import StepCotangents, ValueEstimates, boltzmann_covariance, tabulate
-from agents.estimators.counts import BehaviourEstimate, Player, TabularCounts
-from agents.estimators.critics import Critic, EvaluationTask, make_critic
+from agents.estimators.counts import BehaviourEstimate, EvaluationTask, Player, TabularCounts
+from agents.estimators.critics import Critic, make_critic
 from agents.estimators.temperature import TemperatureEstimate
 from agents.estimators.vector import Rule, make_vector_estimator
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from agents.estimators import StepCotangents, ValueEstimates
-from agents.estimators.critics import EvaluationTask
+from agents.estimators.counts import EvaluationTask
 from agents.estimators.visit_averages import cell_weights, follow_visits, weights_per_visit
 from agents.leaders.base import GradientConfig, register_leader
 from agents.leaders.bchg import TabularGradientLeader

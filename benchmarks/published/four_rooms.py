@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from agents.estimators.critics import EvaluationTask
+from agents.estimators.counts import EvaluationTask
 from agents.leaders.bchg import TabularBchg, TabularBchgConfig
 from agents.leaders.hpgd import TabularHpgd, TabularHpgdConfig
 from agents.leaders.naive import TabularNaive

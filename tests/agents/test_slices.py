@@ -5,7 +5,7 @@ import pytest
 
 import agents
 from agents.estimators import critics, unrolled
-from agents.estimators.counts import TabularCounts
+from agents.estimators.counts import EvaluationTask, TabularCounts
 from agents.followers.expected_sarsa import expected_sarsa
 from agents.followers.soft_q_learning import soft_q_learning
 from agents.followers.tabular import LearningTask
@@ -31,7 +31,7 @@ def evaluated():
     seen = agents.collect(GAME, x, np.full(SHAPE, 1 / 3), steps=200, rng=3)
     critic = critics.ExpectedSarsaCritic(SHAPE, 0.9)
     bonus = np.full(SHAPE, 0.1)
-    task = critics.EvaluationTask(seen, "leader", PLAY.leader_policy, np.full(SHAPE, 1 / 3), bonus)
+    task = EvaluationTask(seen, "leader", PLAY.leader_policy, np.full(SHAPE, 1 / 3), bonus)
     return critic.update(task), critic.q
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agents.estimators.counts import TabularCounts, common_lists
+from agents.estimators.counts import TabularCounts
 from agents.estimators.likelihood import (
     BehaviourModel,
     CommitmentHistory,
@@ -303,3 +304,44 @@ class ObservedModel(Stateful):
         self._correction = successors, seen.sum(axis=-1, keepdims=True) * fit.probabilities - seen
         self._counted = self._trembled = None
         return fit
+
+
+def common_lists(successors: IntArray, *weights: Array) -> tuple[IntArray, list[Array]]:
+    """Return weights of successors in lists that name, for every follower action of (z, a), the same ones.
+
+    Parameters
+    ----------
+    successors
+        Shape (Z, A, B, N); where all weights are zero the successor means nothing.
+    *weights
+        One or more arrays of that shape.
+
+    Returns
+    -------
+    tuple
+        Successors in rising order, shape (Z, A, B, W) with W the longest list needed, and each array of weights in
+        that shape; weights of the same successor are added.
+    """
+    Z, A, B, N = successors.shape
+    used = np.any([array != 0 for array in weights], axis=0)
+    # Z stands for "none": it sorts last, and ends in a place of its own behind the lists.
+    states = np.where(used, successors, Z).reshape(Z, A, B * N)
+    order = np.argsort(states, axis=-1, kind="stable")
+    ranked = np.take_along_axis(states, order, axis=-1)
+    new = np.diff(ranked, axis=-1, prepend=-1) != 0
+    width = max(1, int((new & (ranked < Z)).sum(axis=-1).max()))
+    rank = np.minimum(np.cumsum(new, axis=-1) - 1, width)
+    own = np.arange(Z, dtype=np.int32)[:, None, None]
+    lists = np.broadcast_to(own, (Z, A, width + 1)).copy()
+    np.put_along_axis(lists, rank, np.where(ranked < Z, ranked, own), axis=-1)
+    place = np.empty_like(rank)
+    np.put_along_axis(place, order, rank, axis=-1)
+    index = (*np.indices((Z, A, B, N), sparse=True)[:3], place.reshape(Z, A, B, N))
+    shared = np.broadcast_to(lists[:, :, None, :width], (Z, A, B, width))
+    return np.ascontiguousarray(shared), [_gathered(array, index, width) for array in weights]
+
+
+def _gathered(weights: Array, index: tuple[NDArray[np.intp], ...], width: int) -> Array:
+    out = np.zeros((*weights.shape[:3], width + 1))
+    np.add.at(out, index, weights)
+    return np.ascontiguousarray(out[..., :width])

@@ -7,7 +7,6 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.estimators.counts import common_lists
 from agents.estimators.likelihood import (
     BehaviourModel,
     CommitmentHistory,
@@ -15,7 +14,7 @@ from agents.estimators.likelihood import (
     likeliest_temperature,
     trembled,
 )
-from agents.estimators.models.counted import ObservedModel
+from agents.estimators.models.counted import ObservedModel, common_lists
 from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief

@@ -6,8 +6,7 @@ import pytest
 import agents
 import stackelberg_envs as se
 from agents.estimators import BehaviourEstimate
-from agents.estimators.counts import TabularCounts
-from agents.estimators.critics import EvaluationTask
+from agents.estimators.counts import EvaluationTask, TabularCounts
 from agents.estimators.temperature import TemperatureEstimate, fit_temperature
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief

@@ -8,8 +8,8 @@ from scipy.stats import norm
 
 import agents
 from agents.estimators import ValueEstimates
-from agents.estimators.counts import TabularCounts
-from agents.estimators.critics import EvaluationTask, make_critic
+from agents.estimators.counts import EvaluationTask, TabularCounts
+from agents.estimators.critics import make_critic
 from agents.leaders import leader_class, leader_names
 from agents.leaders.base import LEADERS
 from agents.runs.briefing import make_brief
