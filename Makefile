@@ -49,7 +49,7 @@ test-lowest: $(LOWEST)/.installed  ## the tests with the lowest versions that py
 
 test-torch: $(STAMP)  ## the tests of networks; installs PyTorch and stable-baselines3
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sb3]'
-	@$(BIN)/python -m pytest -q tests/agents -k "sb3 or baselines3 or networks or test_deep"
+	@$(BIN)/python -m pytest -q tests/agents -k "sb3 or baselines3 or networks or test_deep or test_sac or soft_dqn or action_values"
 
 lint: $(STAMP)  ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,6 +1,9 @@
+""""""
+
 import numpy as np
 import pytest
 
+from agents.followers import follower_class
 from agents.followers.soft_value_iteration import SoftValueIteration, SoftValueIterationConfig
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError
@@ -82,3 +85,17 @@ def test_iterations_that_do_not_rise_are_refused(counts):
 def test_bad_options_are_refused_by_name(options, message):
     with pytest.raises(ArgumentError, match=message):
         make(**options)
+
+
+def make_any(name, seed=0, **options):
+    kind = follower_class(name)
+    return kind(kind.Config(**options), np.random.default_rng(seed))
+
+
+def test_soft_value_iteration_is_the_best_response_to_each_commitment():
+    game = four_rooms_v0.make_game()
+    follower = make_any("soft_value_iteration")
+    for scale in (0.0, 0.01, 0.2):
+        x = np.full(104, -scale / 105)
+        assert follower.learn(game.under(x)) == 0
+        np.testing.assert_allclose(follower.policy.reshape(104, 1, 4), solve(game, x).response, atol=1e-6)

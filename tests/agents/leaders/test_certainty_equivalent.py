@@ -1,16 +1,24 @@
 """The certainty-equivalent leader: its model, its search, and what it reaches. Seeds are fixed."""
 
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 import agents
 import stackelberg_envs as se
 from agents.estimators.models.counted import ObservedModel
+from agents.estimators.models.published import model_class_of
+from agents.followers.soft_value_iteration import SoftValueIteration
 from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.planning.theta import ThetaObjective
 from agents.runs.briefing import make_brief
-from stackelberg_envs.errors import ArgumentError, InformationError
+from agents.runs.collection import collect
+from stackelberg_envs.errors import ArgumentError, InformationError, InstabilityError
 from stackelberg_envs.solvers.soft import solve_primitives
 
 
@@ -223,3 +231,100 @@ def test_it_sees_that_the_follower_believes_in_other_dynamics_and_gains_by_it():
     assert record.curve["tremble"][-1] == pytest.approx(0.262, abs=0.08)
     assert se.solve(game.as_believed(), record.commitment).leader_value > 1.333
     assert record.leader_value > 1.333
+
+
+TOY = "stackelberg/DiscreteToy-v0"
+
+
+def test_so_many_commitments_explore_as_asked_for(monkeypatch):
+    kind = leader_class("certainty_equivalent")
+    explored = []
+    explore = kind.explore
+    monkeypatch.setattr(kind, "explore", lambda self: explored.append(explore(self)) or explored[-1])
+    announced = []
+    learn = SoftValueIteration.learn
+    monkeypatch.setattr(
+        SoftValueIteration, "learn", lambda self, view: announced.append(view.commitment) or learn(self, view)
+    )
+    agents.run(TOY, leader="certainty_equivalent", updates=9, steps_per_update=300, leader_options={"explore": 5})
+    exploring = [any(np.array_equal(x, other) for other in explored) for x in announced[:9]]
+    assert exploring == [False] + [True] * 5 + [False] * 3
+
+
+def test_so_many_commitments_are_drawn_as_asked_for():
+    options = {"draws": 5, "box_draws": 2, "box_starts": 1, "polish": 0}
+    record = agents.run(
+        "stackelberg/BuildingThermal-v0", leader="certainty_equivalent", updates=8, steps_per_update=200,
+        leader_options=options,
+    )  # fmt: skip
+    np.testing.assert_array_equal(record.curve["exploring"], [1] * 5 + [0] * 3)
+
+
+BUILDING, LQR, TAX = "stackelberg/BuildingThermal-v0", "stackelberg/BilevelLqr-v0", "stackelberg/TaxDesign-v0"
+
+
+MIDDLE = [0.5] * 8
+
+
+J_MIDDLE, J_BEST = -261.96313, -162.50345
+
+
+SMALL = {"box_draws": 8, "box_starts": 1, "box_ladder": (2.0,), "box_iterations": 10, "polish": 5, "draws": 1}
+
+
+def run(game: str, leader: str, updates: int, steps: int, **options: Any) -> Any:
+    return agents.run(
+        game, leader=leader, updates=updates, steps_per_update=steps, evaluate_every=0, leader_options=options
+    )
+
+
+def score(record: Any) -> float:
+    return float((record.leader_value - J_MIDDLE) / (J_BEST - J_MIDDLE))
+
+
+def test_certainty_equivalent_reaches_the_bar_of_the_lqr_on_few_steps() -> None:
+    # 15 undiscounted is about 9.2 discounted.
+    assert run(LQR, "certainty_equivalent", 5, 400).leader_value > 11.3
+
+
+@pytest.mark.deep
+def test_certainty_equivalent_reaches_the_other_bars_on_few_steps() -> None:
+    assert score(run(BUILDING, "certainty_equivalent", 6, 1_000, start=MIDDLE)) > 0.95
+    tax = run(TAX, "certainty_equivalent", 2, 2_000, start=[0.3] * 4, **SMALL)
+    assert tax.leader_value > 0.99 * se.make_game(TAX).facts["best_known"]
+
+
+class Unsolvable:
+    """A form whose models are all unstable."""
+
+    def fit(self, data: list[Any]) -> Any:
+        del data
+        return self
+
+    def value_and_gradient(self, x: Any, scale: float = 1.0) -> Any:
+        raise InstabilityError("closed loop: unstable", 1.5)
+
+
+def planner(model_class: Any, **options: Any) -> Any:
+
+    game = se.make_game(BUILDING)
+    brief = replace(make_brief(game, Information.REWARDS_OBSERVED), model_class=model_class_of(model_class))
+    kind = leader_class("certainty_equivalent", "vector")
+    return kind(brief, kind.Config(**{**SMALL, **options, "start": [0.5] * 8}), np.random.default_rng(0))
+
+
+def test_a_model_without_a_stable_commitment_is_reported_and_looking_goes_on() -> None:
+    game = se.make_game(BUILDING)
+    leader = planner(Unsolvable())
+    for _ in range(3):
+        seen = collect(game, leader.x, game.solve(leader.x), steps=200, rng=0)
+        told = leader.update(seen)
+        assert ((leader.x >= 0) & (leader.x <= 1)).all()
+    assert told["model_unstable"] > 0
+    assert told["exploring"] == 1.0
+    np.testing.assert_array_equal(leader.recommend(), leader.x)
+
+
+def test_a_game_that_keeps_its_form_private_is_named() -> None:
+    with pytest.raises(ArgumentError, match=r"expected a game that publishes its form.*bchg"):
+        planner(None)

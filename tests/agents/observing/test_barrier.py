@@ -2,7 +2,7 @@
 
 Four proofs: what their files import, what is reachable from the objects they are handed, who touches a follower
 that records it, and that they do the same when all that crosses between them and the game is bytes (in a process
-of their own: test_remote.py).
+of their own: runs/remote/test_client.py).
 """
 
 import ast

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,7 @@ from agents.followers.soft_value_iteration import SoftValueIteration
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
 from agents.runs.experiment import Experiment
-from agents.runs.records import FILE_NAME, RunRecord, load_record
+from agents.runs.records import load_record
 from agents.state import stateful
 from stackelberg_envs.envs import discrete_toy_v0
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InformationError, OutputError, UnknownNameError
@@ -68,21 +66,6 @@ def test_games_can_be_named_by_id():
     assert record.leader_value == pytest.approx(39.940211, abs=1e-5)
 
 
-def test_a_record_survives_json(game, tmp_path):
-    record = agents.run(game, **SHORT, output=tmp_path)
-    back = load_record(tmp_path)
-    assert back.to_json() == record.to_json()
-    np.testing.assert_array_equal(back.commitment, record.commitment)
-    assert json.loads((tmp_path / FILE_NAME).read_text())["format"] == 1
-    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]  # no temporary file is left
-
-
-def test_numbers_json_has_no_word_for_become_null():
-    text = RunRecord("g", "l", "f", 1, 1, 0, curve={"leader_value": np.array([np.nan, 1.0])}).to_json()
-    assert json.loads(text)["curve"]["leader_value"] == [None, 1.0]
-    assert np.isnan(RunRecord.from_json(text).curve["leader_value"][0])
-
-
 def test_evaluation_can_be_thinned_out(game):
     record = agents.run(game, **SHORT, evaluate_every=3)
     np.testing.assert_array_equal(np.isnan(record.curve["leader_value"]), [False, True, True, False])
@@ -117,27 +100,6 @@ def test_an_unwritable_folder_is_refused_before_any_work(game, tmp_path):
     with pytest.raises(OutputError, match="expected a folder that can be written"):
         agents.run(game, **SHORT, output=tmp_path / "file" / "run", progress=calls.append)
     assert not calls
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("not json", "expected the JSON of a run"),
-        ("{}", "expected the JSON of a run, got KeyError: 'format'"),
-        ('{"format": 99}', "expected format 1, got 99"),
-        ('{"format": 1, "nonsense": 2}', "expected fields of a run's record, got 'nonsense'"),
-        ("[1]", "expected the JSON of a run"),
-    ],
-)
-def test_other_texts_are_refused(text, message, tmp_path):
-    (tmp_path / FILE_NAME).write_text(text)
-    with pytest.raises(OutputError, match=message):
-        load_record(tmp_path)
-
-
-def test_a_missing_record_is_named(tmp_path):
-    with pytest.raises(OutputError, match=r"expected a run's record.json"):
-        load_record(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize(

@@ -102,43 +102,6 @@ def test_the_leader_is_paid_the_mean_and_sees_shares_of_followers():
     np.testing.assert_array_equal(observations["leader_0"][env.observation_layout["state"]], [0.25, 0.5, 0.25])
 
 
-def test_the_leader_action_shown_is_the_one_that_pays():
-    env, (observations, *_) = committed(TOY, np.array([[0.5, 0.5], [0.3, 0.7], [0.5, 0.5]]), seed=1)
-    game, layout = env.game, env.observation_layout
-    seen = {0: 0, 1: 0}
-    while env.agents:
-        shown = int(observations["follower_0"][layout["leader_action"]].argmax())
-        state = int(observations["follower_0"][layout["state"]].argmax())
-        observations, rewards, _, _, infos = env.step({"follower_0": (state + 1) % 3})
-        assert infos["follower_0"]["leader_action"] == shown
-        assert rewards["follower_0"] == game.follower_reward[state, shown, (state + 1) % 3]
-        seen[shown] += 1
-    assert min(seen.values()) > 30
-
-
-def test_local_observations_show_the_row_of_the_own_state():
-    x = np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]])
-    env, (observations, *_) = committed(TOY, x, observe_commitment="local")
-    for action in (1, 2, 0, 1, 0, 2):
-        state = int(observations["follower_0"][env.observation_layout["state"]].argmax())
-        seen = observations["follower_0"][env.observation_layout["commitment"]]
-        np.testing.assert_array_equal(seen, x[state].astype(np.float32))
-        observations, *_ = env.step({"follower_0": action})
-
-
-def test_local_falls_back_to_all_where_a_commitment_has_no_rows():
-    env = se.parallel_env("stackelberg/RandomTabular-v0", observe_commitment="local")
-    assert env.observation_layout["commitment"] == slice(22, 26)
-
-
-def test_many_states_are_shown_as_one_number():
-    env = se.parallel_env("stackelberg/RandomTabular-v0", S=1200)
-    observations, _ = env.reset(seed=0)
-    observations, *_, infos = env.step({"leader_0": np.zeros(4)})
-    assert env.observation_layout["state"] == slice(0, 1)
-    assert observations["follower_0"][0] == np.float32(infos["follower_0"]["next_state"] / 1199)
-
-
 def test_per_step_shows_the_leaders_action_one_round_later():
     env = se.parallel_env(TOY, commitment="per_step", horizon=5)
     observations, _ = env.reset(seed=0)
@@ -151,19 +114,6 @@ def test_per_step_shows_the_leaders_action_one_round_later():
         shown.append(infos["leader_0"]["leader_action"])
     assert shown == [-1, *chosen[:-1]]
     assert not env.agents
-
-
-def test_per_step_turns_of_the_aec_face_go_leader_followers_leader():
-    env = se.env(TOY, commitment="per_step", horizon=3)
-    env.reset(seed=0)
-    turns = []
-    for agent in env.agent_iter():
-        *_, terminated, truncated, _ = env.last()
-        turns.append(agent)
-        env.step(None if terminated or truncated else 1)
-    assert turns == ["leader_0", "follower_0"] * 4
-    with pytest.raises(ArgumentError, match="leader actions"):
-        se.parallel_env(FOUR_ROOMS, commitment="per_step")
 
 
 def test_a_refused_per_step_action_moves_nothing():
@@ -201,46 +151,6 @@ def test_private_rewards_stay_out_of_the_infos():
     env = se.parallel_env(TOY, game=game)
     _, infos = env.reset(seed=0)
     assert all("follower_reward" not in info for info in infos.values())
-
-
-def aec_story(env, x, actions):
-    """Return (follower's rewards, leader's return, observations) of one AEC episode."""
-    env.reset(seed=11)
-    rewards, leader, seen = [], 0.0, []
-    actions = iter(actions)
-    for agent in env.agent_iter():
-        observation, reward, terminated, truncated, _ = env.last()
-        if agent == "leader_0":
-            leader += reward
-        else:
-            rewards.append(reward)
-            seen.append(observation)
-        over = terminated or truncated
-        env.step(None if over else x if agent == "leader_0" else next(actions))
-    return rewards[1:], leader, seen
-
-
-@pytest.mark.parametrize("spec_id", [FOUR_ROOMS, TOY, "stackelberg/RandomTabular-v0"])
-def test_aec_and_parallel_tell_one_story(spec_id):
-    space = se.make_game(spec_id).commitment.space
-    space.seed(5)
-    x = space.sample()
-    actions = np.random.default_rng(5).integers(3, size=300).tolist()
-    env = se.parallel_env(spec_id)
-    env.reset(seed=11)
-    observations, *_ = env.step({"leader_0": x})
-    rewards, leader, seen = [], 0.0, [observations["follower_0"]]
-    for action in actions:
-        observations, paid, *_ = env.step({"follower_0": action})
-        rewards.append(paid["follower_0"])
-        leader += paid["leader_0"]
-        seen.append(observations["follower_0"])
-        if not env.agents:
-            break
-    got_rewards, got_leader, got_seen = aec_story(se.env(spec_id), x, actions)
-    assert got_rewards == rewards
-    assert got_leader == pytest.approx(leader)
-    np.testing.assert_array_equal(got_seen, seen)
 
 
 def test_reset_without_a_seed_goes_on_with_the_stream():

@@ -1,6 +1,6 @@
 """Linear-quadratic games: their definitions, their simulators, and their commitments at samples."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -9,77 +9,30 @@ import stackelberg_envs as se
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import CommitmentError, GameError
 from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
+from stackelberg_envs.games.commitments.gain import GainCommitment
 from stackelberg_envs.games.cotangents import Cotangents
-from stackelberg_envs.games.linear_forms import LinearGaussianPolicy
-from stackelberg_envs.games.samples import Samples, sampled_difference_vjp
+from stackelberg_envs.games.linear_forms import (
+    LinearForm,
+    LinearGaussianPolicy,
+    LinearNumbers,
+    QuadraticReward,
+    free_dynamics,
+)
+from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
+from stackelberg_envs.games.samples import sampled_difference_vjp
+from stackelberg_envs.games.trajectories import Samples
 from stackelberg_envs.play.rollout import rollout
 from tests.games import BUILDING, LQR
 
 GAMES = pytest.mark.parametrize("game", [LQR, BUILDING], ids=lambda game: game.name)
+
+
 ONE = np.zeros(1, np.int32)
 
 
 def some_commitment(game, seed=0):
     low, high = game.commitment.low, game.commitment.high
     return np.random.default_rng(seed).uniform(0.8 * low, 0.8 * high)
-
-
-# --- definitions -------------------------------------------------------------------------------------------
-
-
-def test_building_dynamics_are_those_of_the_story():
-    """Written out link by link, without the basis."""
-    il, aa = np.array([0.1, 0.4, 0.7, 1.0]), np.array([0.2, 0.3, 0.5, 0.9])
-    base, effect = building_thermal_v0.BASE, building_thermal_v0.INSULATION_EFFECT
-    expected = np.zeros((4, 4))
-    for i, j, link in ((0, 1, 0), (1, 2, 1), (2, 3, 2), (3, 0, 3)):
-        expected[i, j], expected[j, i] = base[i, j] * aa[link], base[j, i] * aa[link]
-    for i in range(4):
-        expected[i, i] = base[i, i] + effect[i] * (1 - il[i]) - expected[i, (i + 1) % 4] - expected[i, (i - 1) % 4]
-    found = BUILDING.problem.under(np.concatenate([il, aa])).dynamics
-    np.testing.assert_allclose(found, expected, atol=1e-15)
-    # The rows of a building without insulation losses keep an even temperature even.
-    even = BUILDING.problem.under(np.concatenate([np.ones(4), aa])).dynamics
-    np.testing.assert_allclose(even.sum(axis=1), 1.0)
-
-
-def test_building_numbers():
-    numbers = BUILDING.numbers
-    np.testing.assert_array_equal(numbers.follower_input, [[0.1, 0], [0.6, 0], [0, 0.55], [0, 0.3]])
-    np.testing.assert_array_equal(numbers.state_cost, np.diag([8, 1, 5, 6]))
-    np.testing.assert_array_equal(numbers.action_cost, 0.01 * np.eye(2))
-    np.testing.assert_allclose(numbers.noise, 0.0004 * np.eye(4))
-    np.testing.assert_array_equal(numbers.initial_covariance, 25 * np.eye(4))
-    assert (BUILDING.horizon, BUILDING.leader_discount, BUILDING.follower_discount) == (100, 0.9, 0.9)
-    assert (BUILDING.temperature, BUILDING.state_bound) == (0.1, 30)
-
-
-def test_building_step_pays_both_for_the_state_before_it():
-    x, s, b = some_commitment(BUILDING), np.array([[1.0, -2.0, 3.0, 4.0]]), np.array([[60.0, -70.0]])
-    made = BUILDING.step(np.random.default_rng(0), x, s, ONE, np.zeros((1, 0)), b)
-    assert made.leader_reward[0] == pytest.approx(-np.var(s[0]) - 0.5 * (3600 + 4900) - 0.1 * (x @ x))
-    assert made.follower_reward[0] == pytest.approx(-(8 + 4 + 45 + 96) - 0.01 * (3600 + 4900))
-    expected = BUILDING.problem.under(x).dynamics @ s[0] + BUILDING.numbers.follower_input @ b[0]
-    np.testing.assert_allclose(made.next_state[0], np.clip(expected, -30, 30), atol=0.1)
-    assert made.next_state[0, 1] == 30  # 0.6 times 60 and a little more: states are clipped, actions are not
-    assert not made.terminated.any()
-
-
-def test_lqr_step_pays_both_for_the_state_before_it():
-    K, s, a, b = np.array([[1.0, 2.0]]), np.array([[-0.7, 0.005]]), np.array([[3.0]]), np.array([[-400.0]])
-    made = LQR.step(np.random.default_rng(0), K, s, ONE, a, b)
-    assert made.leader_reward[0] == pytest.approx(np.exp(-0.5 * (0.5**2 + 0.5**2)))
-    assert made.follower_reward[0] == pytest.approx(-(0.49 + 0.005**2 + 160_000))
-    np.testing.assert_allclose(made.next_state, [[0.005 + 0.3, -40.0]])
-
-
-def test_lqr_leader_plays_its_gain():
-    K, s = np.array([[1.0, 2.0]]), np.tile([[0.5, -1.5]], (4000, 1))
-    a = LQR.leader_actions(np.random.default_rng(0), K, s, np.zeros(4000, np.int32))
-    assert a.shape == (4000, 1)
-    # Mean and standard deviation of 4,000 draws, at four standard errors.
-    assert abs(a.mean() + 2.5) < 4e-3 / np.sqrt(4000)
-    assert abs(a.std() - 1e-3) < 4e-3 / np.sqrt(8000)
 
 
 def test_starts():
@@ -102,23 +55,6 @@ def test_steps_of_many_copies_are_steps_of_one(game):
         np.testing.assert_allclose(alone.next_state[0], made.next_state[i])
         assert alone.leader_reward[0] == pytest.approx(made.leader_reward[i])
         assert alone.follower_reward[0] == pytest.approx(made.follower_reward[i])
-
-
-def test_clipping_concerns_one_episode_of_the_building_in_ten_thousand():
-    """The figure of the best known values; 200,000 first steps, of which 20 are expected to be clipped."""
-    x, rng, context = np.full(8, 0.5), np.random.default_rng(0), np.zeros(200_000, np.int32)
-    states = BUILDING.initial_states(rng, context)
-    actions = BUILDING.solve(x).policy.sample(rng, states, np.zeros((200_000, 0)), context)
-    after = BUILDING.step(rng, x, states, context, np.zeros((200_000, 0)), actions).next_state
-    assert 5 <= (np.abs(after) >= 30).any(axis=1).sum() <= 40
-
-
-def test_building_noise():
-    n = 20_000
-    zero = np.zeros((n, 4)), np.zeros(n, np.int32), np.zeros((n, 0)), np.zeros((n, 2))
-    made = BUILDING.step(np.random.default_rng(0), np.full(8, 0.5), *zero)
-    covariance = np.cov(made.next_state.T)
-    assert np.abs(covariance - 0.0004 * np.eye(4)).max() < 4 * 0.0004 * np.sqrt(2 / n)
 
 
 @GAMES
@@ -146,9 +82,6 @@ def test_the_public_conformity_suite_accepts_game_and_environments(game):
     se.check_game(game)
     se.check_env(module.parallel_env())
     se.check_env(module.env())
-
-
-# --- policies and commitments at samples -------------------------------------------------------------------
 
 
 def test_a_linear_gaussian_policy_draws_what_its_density_says():
@@ -186,16 +119,6 @@ def test_derivatives_at_samples_agree_with_differences(game):
     np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-7 * np.abs(expected).max())
 
 
-def test_each_entry_of_building_has_its_own_derivative():
-    x, samples = recorded(BUILDING)
-    ones = np.ones(len(samples))
-    price = BUILDING.commitment.vjp_at(x, samples, Cotangents(leader_reward=ones))
-    np.testing.assert_allclose(price, -0.2 * x * len(samples))
-    moves = BUILDING.commitment.vjp_at(x, samples, Cotangents(transition=ones))
-    both = BUILDING.commitment.vjp_at(x, samples, Cotangents(transition=ones, leader_reward=ones))
-    np.testing.assert_allclose(both, price + moves)
-
-
 @GAMES
 def test_effects_at_samples_are_log_densities(game):
     from scipy.stats import multivariate_normal
@@ -219,9 +142,6 @@ def test_the_score_of_a_policy_needs_its_cotangent():
     x, samples = recorded(LQR)
     with pytest.raises(CommitmentError, match=r"cotangents\.leader_policy: expected an array, got None"):
         LQR.commitment.vjp_at(x, samples, Cotangents())
-
-
-# --- bad input ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -266,3 +186,168 @@ def test_the_box_of_actions_is_an_argument_and_changes_no_value():
 def test_arguments_out_of_range_are_refused(arguments, message):
     with pytest.raises(GameError, match=message):
         bilevel_lqr_v0.make_game(**arguments)
+
+
+def numbers(**changes):
+    given = {
+        "weights": np.array([0.9, 0.1, -0.2, 0.7]),
+        "follower_input": np.array([[0.0], [1.0]]),
+        "leader_input": np.zeros((2, 1)),
+        "noise": 0.01 * np.eye(2),
+        "state_cost": np.eye(2),
+        "action_cost": np.eye(1),
+        "initial_mean": np.array([1.0, 0.0]),
+        "initial_covariance": 0.1 * np.eye(2),
+    }
+    return LinearNumbers(**(given | changes))
+
+
+def tank(reward=None, commitment=None, form=None, **changes):
+    """Two states, one action of each player; the leader plays a gain."""
+    commitment = GainCommitment((1, 2), 1.0, 0.1) if commitment is None else commitment
+    form = LinearForm.of_gain(commitment, free_dynamics(2, 2), 1) if form is None else form
+    return LinearQuadraticGame(
+        form=form,
+        numbers=numbers(**changes),
+        reward=QuadraticReward(np.eye(2), np.eye(1)) if reward is None else reward,
+        commitment=commitment,
+        leader_discount=0.9,
+        follower_discount=0.9,
+        temperature=0.1,
+        horizon=20,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"action_bound": "wide"}, "action_bound: expected a number greater than 0"),
+        ({"action_bound": np.inf}, "action_bound: expected a number greater than 0"),
+        ({"action_bound": 1e100}, "action_bound: expected a number that float32 can carry"),
+        ({"state_bound": np.nan}, "state_bound: expected a number greater than 0"),
+        ({"state_bound": 1e-50}, "state_bound: expected a number that float32 can carry"),
+        ({"form": None}, "form: expected a LinearForm, got NoneType"),
+        ({"numbers": {}}, "numbers: expected a LinearNumbers, got dict"),
+        ({"publish_temperature": "no"}, "publish_temperature: expected True or False"),
+        ({"temperature": 10**30}, "temperature: .* 64 bits"),
+        ({"context_probabilities": [0.5, 0.4]}, "context_probabilities: expected rows that sum to one"),
+        ({"context_probabilities": np.ma.masked_equal([1.0, 0.0], 0)}, "context_probabilities: .* MaskedArray"),
+    ],
+)
+def test_arguments_of_the_game_are_checked(changes, match):
+    with pytest.raises(GameError, match=match):
+        LQR.replace(**changes)
+
+
+def test_the_form_of_a_gain_takes_everything_from_the_commitment():
+    form = LinearForm.of_gain(GainCommitment((2, 3), 1.0, 0.5), np.zeros((1, 3, 3)), 1)
+    K = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(form.gain(K), K)
+    np.testing.assert_array_equal(form.leader_noise, 0.25 * np.eye(2))
+    assert form.basis.shape == (1, 7, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"leader_noise": [[0.04]]}, r"leader_noise: expected 0.01 at index \(0, 0\), as .*noise=0.1.*, got 0.04"),
+        ({"gains": np.zeros((3, 1, 2))}, r"gains: expected 1 at index \(1, 0, 0\), as GainCommitment"),
+        ({"price": 0.5}, "form: by it x changes the leader_reward, but the commitment declares only"),
+        ({"basis": np.ones((4, 3, 2, 2))}, "form: by it x changes the transition, but the commitment declares only"),
+    ],
+)
+def test_a_gain_and_a_form_that_differ_are_refused_with_both(changes, match):
+    with pytest.raises(GameError, match=match):
+        tank(form=replace(tank().form, **changes))
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"weights": 2 * BUILDING.numbers.weights}, r"weights: expected 2 at index \(0,\), .*, got 1"),
+        ({"follower_input": 2 * BUILDING.numbers.follower_input}, r"follower_input: expected 0.2 at index \(0, 0\)"),
+        ({"noise": 2 * BUILDING.numbers.noise}, r"noise: expected 0.0008 at index \(0, 0\), .*, got 0.0004"),
+        ({"form": replace(BUILDING.form, price=0.2)}, r"price: expected 0.2, .*, got 0.1"),
+    ],
+)
+def test_dynamics_that_differ_are_refused_with_both(given, match):
+    held = {name: getattr(BUILDING.numbers, name) for name in ("weights", "follower_input", "noise")}
+    arguments = {"form": BUILDING.form} | held | given
+    commitment = DynamicsCommitment(**arguments, low=np.zeros(8), high=np.ones(8))
+    with pytest.raises(GameError, match=match):
+        BUILDING.replace(commitment=commitment)
+
+
+def test_a_commitment_takes_the_numbers_that_are_replaced():
+    other = replace(BUILDING.numbers, weights=2 * BUILDING.numbers.weights)
+    game = BUILDING.replace(numbers=other)
+    np.testing.assert_array_equal(game.commitment.weights, other.weights)
+    still = BUILDING.replace(numbers=replace(BUILDING.numbers, noise=np.zeros((4, 4))))
+    samples = Samples(np.zeros((1, 4)), np.zeros((1, 0)), np.zeros((1, 2)), np.zeros((1, 4)), np.zeros(1, np.int32))
+    with pytest.raises(CommitmentError, match="noise: expected a positive definite covariance"):
+        still.commitment.effect_at(np.zeros(8), samples)
+
+
+@pytest.mark.parametrize(
+    ("build", "match"),
+    [
+        (lambda: GainCommitment(2, 1.0, 0.1), "shape: expected a tuple of sizes, got 2"),
+        (lambda: GainCommitment((2,), 1.0, 0.1), "shape: expected two sizes"),
+        (lambda: GainCommitment((1, 2), -1.0, 0.1), "bound: expected a number greater than 0"),
+        (
+            lambda: GainCommitment((1, 2), 1.0, 1e-100),
+            r"leader_noise: expected a number in \[1e-50, 1e\+50\], got 1e-100",
+        ),
+        (lambda: GainCommitment((1, 2), 1.0, True), "leader_noise: expected a number greater than 0, got True"),
+        (lambda: DynamicsCommitment(None, [1], [[1]], [[1]], [0], [1]), "form: expected a LinearForm, got NoneType"),
+        (lambda: DynamicsCommitment(BUILDING.form, [1], [[1]], [[1]], [0], [1]), r"low, high: expected shape \(8,\)"),
+    ],
+)
+def test_arguments_that_make_no_commitment_are_refused(build, match):
+    with pytest.raises(GameError, match=match):
+        build()
+
+
+def test_a_policy_needs_a_covariance():
+    policy = LinearGaussianPolicy(np.zeros((1, 2)), np.zeros((1, 1)), np.array([[-1.0]]))
+    with pytest.raises(GameError, match="covariance: expected a positive definite"):
+        policy.sample(np.random.default_rng(0), np.zeros((1, 2)), np.zeros((1, 1)), np.zeros(1, np.int32))
+
+
+def parts_of(game):
+    return [game.form, game.numbers, game.reward]
+
+
+@pytest.mark.parametrize("game", [LQR, BUILDING], ids=lambda game: game.name)
+def test_no_array_of_a_linear_game_can_be_written_to(game):
+    for part in parts_of(game):
+        for item in fields(part):
+            value = getattr(part, item.name)
+            assert not isinstance(value, np.ndarray) or not value.flags.writeable, item.name
+    assert not game.context_probabilities.flags.writeable
+
+
+def test_changing_what_was_given_changes_no_linear_game():
+    given = {item.name: np.array(getattr(BUILDING.numbers, item.name)) for item in fields(LinearNumbers)}
+    form = {name: np.array(getattr(BUILDING.form, name)) for name in ("basis", "gains", "leader_noise")}
+    costs = [np.array(BUILDING.reward.state_cost), np.array(BUILDING.reward.action_cost)]
+    weights, bounds = np.ones(1), [np.zeros(8), np.ones(8)]
+    made_form = LinearForm(**form, follower_action_size=2, price=0.1)
+    made = LinearNumbers(**given)
+    commitment = DynamicsCommitment(
+        made_form, given["weights"], given["follower_input"], given["noise"], bounds[0], bounds[1]
+    )
+    game = BUILDING.replace(
+        form=made_form,
+        numbers=made,
+        commitment=commitment,
+        reward=QuadraticReward(*costs),
+        context_probabilities=weights,
+    )
+    x = np.full(8, 0.5)
+    before = game.solve(x)
+    for array in [*given.values(), *form.values(), *costs, *bounds, weights]:
+        array[...] = 7.0
+    after = game.solve(x)
+    assert after.leader_value == before.leader_value
+    np.testing.assert_array_equal(after.gradient, before.gradient)

@@ -5,85 +5,21 @@ import pytest
 from scipy.special import logsumexp
 
 from stackelberg_envs.envs import tax_design_v0
-from stackelberg_envs.envs.tax_design import asset_grid, saving
-from stackelberg_envs.envs.tax_design.economy import TaxProblem, asset_utility, every_action, welfare
+from stackelberg_envs.envs.tax_design import saving
+from stackelberg_envs.envs.tax_design.economy import TaxProblem, asset_utility, every_action
 from stackelberg_envs.envs.tax_design.solution import solve_tax
-from stackelberg_envs.errors import ConvergenceError
 
 GAME = tax_design_v0.make_game()
+
+
 START = np.full(4, 0.3)
+
+
 UNEVEN = np.array([0.7, 0.2, 1.1, 0.4])
 
 
 def rates(count, seed):
     return np.random.default_rng(seed).uniform(0.02, 1.98, (count, 4))
-
-
-def all_actions_method(game, x, k, nodes):
-    """Soft value iteration over all 1,250 actions, each with its own reward and transition rows at the nodes.
-
-    It shares the nodes with the solution under test, and nothing else: no interpolation, no Newton steps, no adjoint.
-    Returns both values at the initial distribution.
-    """
-    grid = asset_grid.make_grid(-100.0, 100.0, 5.0, nodes)
-    m, w = grid.nodes, grid.weights
-    i, j1, j2, j3 = (part.ravel() for part in np.indices((10, 5, 5, 5)))
-    hours, goods = 0.89 * i, 1.25 * np.stack([j1, j2, j3], axis=1)
-    preference = tax_design_v0.PREFERENCES[k]
-    consumed = np.prod((goods / (1 + x[1:])) ** preference, axis=1)
-    utility = np.where(m > 0, np.log(1 + np.maximum(m, 0) / 20), m)
-    reward = utility[:, None] - 0.1 * hours**2 + consumed
-    revenue = (x[1:] * goods / (1 + x[1:])).sum(axis=1) + x[0] * hours
-    social = 15 * (goods / (1 + x[1:])).mean(axis=1) / 5 + 5 * np.log(1 + revenue)
-    leader = social + np.minimum(m, 0)[:, None]
-    move, which = np.unique(((1 - x[0]) * hours - goods.sum(axis=1)).round(12), return_inverse=True)
-    mean = np.clip(m[:, None] + move, -100, 100)
-    rows = w * np.exp(-0.5 * ((m - mean[:, :, None]) / 5) ** 2)
-    rows /= rows.sum(axis=2, keepdims=True)
-    gamma, temperature = game.follower_discount, game.temperature
-    values = np.zeros(len(m))
-    for _ in range(260):
-        q = reward + gamma * (rows @ values)[:, which]
-        highest = q.max(axis=1)
-        values = highest + temperature * np.log(np.exp((q - highest[:, None]) / temperature).sum(axis=1))
-    policy = np.exp((q - values[:, None]) / temperature)
-    by_move = policy @ np.eye(len(move))[which]
-    onward = (by_move[:, None, :] @ rows)[:, 0]
-    leader_values = np.linalg.solve(np.eye(len(m)) - game.leader_discount * onward, (policy * leader).sum(axis=1))
-    initial = w * np.exp(-0.25 * m**2)
-    initial /= initial.sum()
-    return initial @ leader_values, initial @ values
-
-
-@pytest.mark.parametrize(("x", "k", "temperature"), [(START, 0, 0.1), (UNEVEN, 1, 0.1), (UNEVEN, 0, 0.3)])
-def test_values_agree_with_soft_value_iteration_over_all_actions(x, k, temperature):
-    game = GAME.replace(temperature=temperature)
-    one = game.solve(x, nodes=6).types[k].saving
-    leader, follower = all_actions_method(game, x, k, 6)
-    assert one.leader_value == pytest.approx(leader, abs=2e-5)
-    assert one.follower_value == pytest.approx(follower, abs=2e-6)
-
-
-def test_the_soft_best_response_is_a_fixed_point_to_its_tolerance():
-    exact, rough = (GAME.solve(UNEVEN, tolerance=tolerance) for tolerance in (1e-10, 1e-2))
-    for one, other in zip(exact.types, rough.types, strict=True):
-        assert one.saving.response.error < 2e-10
-        difference = np.abs(one.saving.response.values - other.saving.response.values).max()
-        assert difference <= other.saving.response.error
-
-
-def test_a_start_from_nearby_saves_steps_and_ends_in_the_same_place():
-    cold, near = GAME.solve(UNEVEN), GAME.solve(1.02 * UNEVEN)
-    warm = GAME.solve(UNEVEN, start=near.values)
-    assert warm.leader_value == pytest.approx(cold.leader_value, abs=1e-8)
-    for one, other in zip(warm.types, cold.types, strict=True):
-        assert one.saving.response.steps < other.saving.response.steps
-
-
-def test_a_bound_that_cannot_be_reached_is_reported(monkeypatch):
-    monkeypatch.setattr(saving, "MAX_NEWTON_STEPS", 2)
-    with pytest.raises(ConvergenceError, match="reached"):
-        GAME.solve(START)
 
 
 def difference_quotient(game, x, step=1e-4):
@@ -146,38 +82,6 @@ def test_default_grid_keeps_every_soft_value_to_a_millionth():
         assert error.max() < 5e-3
 
 
-def test_interpolation_has_the_value_slope_and_curvature_of_the_smoothing():
-    grid = asset_grid.make_grid(-100.0, 100.0, 5.0, 8)
-    values = np.where(grid.nodes > 0, np.log1p(np.maximum(grid.nodes, 0) / 20), grid.nodes)
-    coefficients = grid.smoothing @ values
-    mean = np.random.default_rng(0).uniform(-100, 100, 50)
-    rows = grid.weights * np.exp(-0.5 * ((grid.nodes - mean[:, None]) / 5) ** 2)
-    exact = rows @ values / rows.sum(axis=1)
-    assert np.abs(asset_grid.interpolate(grid, coefficients, mean) - exact).max() < 1e-6
-    beyond = asset_grid.interpolate(grid, coefficients, np.array([-130.0, 100.0, 250.0]))
-    assert beyond[1] == beyond[2]
-    assert beyond[0] == asset_grid.interpolate(grid, coefficients, np.array([-100.0]))[0]
-
-
-def test_pieces_are_the_interpolation():
-    grid = asset_grid.make_grid(-100.0, 100.0, 5.0, 5)
-    coefficients = np.random.default_rng(1).standard_normal(len(grid.smoothing))
-    mean = np.random.default_rng(2).uniform(-100, 100, 200)
-    place = (mean + 100) / grid.spacing
-    n = place.astype(int)
-    polynomials = asset_grid.pieces(grid, coefficients)[n]
-    expected = (polynomials * (place - n)[:, None] ** np.arange(6)).sum(axis=1)
-    np.testing.assert_allclose(asset_grid.interpolate(grid, coefficients, mean), expected, rtol=1e-9, atol=1e-9)
-
-
-def test_grid_integrates_and_rows_are_distributions():
-    grid = asset_grid.make_grid(-100.0, 100.0, 5.0, 8)
-    assert grid.weights.sum() == pytest.approx(200.0)
-    rows = grid.smoothing.reshape(-1, 3, len(grid))
-    np.testing.assert_allclose(rows[:, 0].sum(axis=1), 1.0)
-    np.testing.assert_allclose(rows[:, 1:].sum(axis=2), 0.0, atol=1e-12)
-
-
 def test_groups_hold_every_action_once_and_move_alike():
     actions = every_action(GAME.rules)
     assert len(actions.order) == 1250
@@ -187,13 +91,6 @@ def test_groups_hold_every_action_once_and_move_alike():
     np.testing.assert_allclose(actions.consumption.sum(axis=1), actions.group_spending[actions.group])
     shuffled = np.random.default_rng(0).permutation(1250)
     np.testing.assert_array_equal(actions.number(actions.order[shuffled]), shuffled)
-
-
-def test_welfare_by_hand():
-    """8.01 hours at t_0 = .5, five of good 1 at VAT .25: four are enjoyed, one is paid in tax."""
-    x = np.array([0.5, 0.25, 0.0, 0.0])
-    value = welfare(GAME.rules, x, np.array([8.01]), np.array([[5.0, 0.0, 0.0]]))
-    assert value[0] == pytest.approx(15 * (4 / 3) / 5 + 5 * np.log(1 + 1.0 + 4.005))
 
 
 def test_values_at_the_published_start_and_contribution_of_both_types():
@@ -234,13 +131,6 @@ def test_tax_solutions_state_the_error_of_their_grid(x):
     assert np.abs(solution.gradient - fine.gradient).max() <= solution.gradient_error < 1e-4
     assert 0 < solution.policy_error < 1e-2
     assert solution.value_error == max(solution.leader_value_error, solution.follower_value_error)
-
-
-def test_a_tolerance_that_the_grid_cannot_reach_is_refused():
-    x = np.full(4, 0.3)
-    with pytest.raises(ConvergenceError, match=r"expected an error of at most 1\.0e-13 of every probability"):
-        GAME.solve(x, tolerance=1e-13)
-    assert max(one.saving.response.policy_error for one in GAME.solve(x, tolerance=0.0).types) < 1e-9
 
 
 def test_a_solution_is_shown_in_a_line():

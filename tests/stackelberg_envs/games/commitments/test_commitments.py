@@ -29,14 +29,6 @@ def list_kernels():
     return [Transition.from_lists(successors, w) for w in rng(3).dirichlet([1, 1], size=(3, S, A, B))]
 
 
-def two_kernels(x):
-    """A kernel whose support shrinks at x = 0: the lists on the two sides of a difference differ."""
-    near, far = np.zeros((2, S, A, B, S))
-    near[..., 0], far[..., 1] = 1.0, 1.0
-    weight = np.clip(x[0], 0, 1)
-    return Effect(transition=Transition.from_dense((1 - weight) * near + weight * far))
-
-
 COMMITMENTS = {
     "policy": PolicyTable(S, A),
     "incentive s a b": Incentive(-1, 1, (S, A, B)),
@@ -98,30 +90,6 @@ def test_vjp_equals_finite_differences_of_the_effect(name, contexts):
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
 
 
-def test_mixture_of_lists_takes_dense_cotangents_too():
-    commitment = COMMITMENTS["mixture of lists"]
-    x = inside(commitment)
-    dense = cotangents_for(commitment, False, dense=True)
-    index = commitment.successors.astype(np.intp)
-    on_lists = Cotangents(transition=np.take_along_axis(dense.transition, index, axis=-1))
-    np.testing.assert_allclose(commitment.vjp(x, dense), commitment.vjp(x, on_lists), rtol=1e-12)
-
-
-def test_difference_fallback_follows_a_support_that_changes():
-    commitment = FunctionCommitment(two_kernels, [0.0], [1.0], frozenset({"transition"}))
-    weights = rng(9).standard_normal((S, A, B, S))
-    found = finite_difference_vjp(commitment, np.array([0.5]), Cotangents(transition=weights))
-    assert found == pytest.approx([(weights[..., 1] - weights[..., 0]).sum()], rel=1e-9)
-    at_edge = finite_difference_vjp(commitment, np.array([0.0]), Cotangents(transition=weights))
-    assert at_edge == pytest.approx(0.5 * found, rel=1e-6)  # one of the two sides is clipped
-
-
-def test_difference_fallback_leaves_x_alone():
-    x = np.full(S, 0.3)
-    COMMITMENTS["function"].vjp(x, cotangents_for(COMMITMENTS["function"], True))
-    assert (x == 0.3).all()
-
-
 # The fallback takes a missing entry for zero.
 @pytest.mark.parametrize("name", sorted(set(COMMITMENTS) - {"function"}))
 def test_a_missing_cotangent_is_named(name):
@@ -138,40 +106,6 @@ def test_effects_set_what_the_commitment_says_it_changes(name):
     assert {name for name in names if getattr(effect, name) is not None} == commitment.changes
 
 
-# --- effects by hand -----------------------------------------------------------------------------------
-
-
-def test_state_incentive_pays_where_it_says():
-    effect = StateIncentive(-1, 1, where=[[1, 0], [0, 2]]).effect(np.array([0.5, -1.0]))
-    np.testing.assert_array_equal(effect.follower_reward[:, :, 0, 0], [[0.5, 0.0], [0.0, -2.0]])
-
-
-def test_cost_is_price_times_the_sum_of_sizes():
-    cost = IncentiveCost([-1, -1], 1, price=3.0, where=[0, 1])
-    effect = cost.effect(np.array([0.5, -0.25]))
-    np.testing.assert_allclose(effect.leader_reward[:, 0, 0], [0.0, -2.25])
-
-
-def test_features_are_weighted_and_added():
-    features = np.arange(12.0).reshape(1, 2, 3, 2)
-    effect = LinearFeatures(features, -1, 1).effect(np.array([1.0, -1.0]))
-    np.testing.assert_array_equal(effect.follower_reward, -np.ones((1, 2, 3)))
-
-
-def test_mixture_is_the_weighted_sum_of_its_kernels_by_group():
-    dense = kernels(2)
-    x = np.array([[1.0, 0.0], [0.25, 0.75]])
-    found = TransitionMixture(dense, groups=[0, 1, 1, 0]).effect(x).transition.to_dense()
-    np.testing.assert_allclose(found[[0, 3]], dense[0][[0, 3]], atol=1e-15)
-    np.testing.assert_allclose(found[[1, 2]], (0.25 * dense[0] + 0.75 * dense[1])[[1, 2]], atol=1e-15)
-
-
-def test_joint_adds_rewards():
-    part = StateIncentive(-1, 0, np.ones(S))
-    effect = Joint(part, part).effect(np.full(S, -0.5))
-    np.testing.assert_array_equal(effect.follower_reward.ravel(), -np.ones(S))
-
-
 @pytest.mark.parametrize("name", COMMITMENTS)
 def test_local_view_has_a_row_for_each_state_or_one_for_all(name):
     commitment = COMMITMENTS[name]
@@ -180,9 +114,6 @@ def test_local_view_has_a_row_for_each_state_or_one_for_all(name):
     local = commitment.local(x)
     assert local is None or (local.ndim == 2 and len(local) in (1, S))
     assert (x == before).all()
-
-
-# --- the space -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", COMMITMENTS)
@@ -237,43 +168,6 @@ def test_projection_clips_to_the_bounds():
     np.testing.assert_array_equal(commitment.project([-5, 0.5, 5]), [-1, 0.5, 1])
 
 
-def test_policy_rows_off_by_rounding_are_normalised():
-    table = np.full((S, 3), 1 / 3, dtype=np.float32)
-    np.testing.assert_allclose(PolicyTable(S, 3).check(table).sum(axis=1), 1.0, rtol=1e-15)
-
-
-def test_a_policy_row_of_zeros_becomes_uniform():
-    table = np.zeros((2, 4))
-    table[1, 2] = 1
-    np.testing.assert_array_equal(PolicyTable(2, 4).check(table), [[0.25] * 4, [0, 0, 1, 0]])
-
-
-def test_a_negative_policy_entry_is_refused_with_its_state():
-    table = np.full((S, 2), 0.5)
-    table[2] = (1.5, -0.5)
-    table[3] = (-1, 2)
-    with pytest.raises(CommitmentError, match=r"expected a value in \[0, 1\], got 1\.5 at index \(2, 0\)"):
-        PolicyTable(S, 2).check(table)
-    table[2] = (-0.1, 1)
-    with pytest.raises(CommitmentError, match=r"expected a value in \[0, 1\], got -0\.1 at index \(2, 0\)"):
-        PolicyTable(S, 2).check(table)
-
-
-def test_a_policy_row_of_another_sum_is_refused_with_its_state():
-    table = np.full((S, 2), 0.5)
-    table[1] = 0.4
-    with pytest.raises(CommitmentError, match=r"rows that sum to one, got a sum of 0\.8 at row 1"):
-        PolicyTable(S, 2).check(table)
-
-
-def test_projection_of_a_policy_normalises_its_rows():
-    found = PolicyTable(3, 2).project([[0.2, 0.2], [-1, 0.3], [-1, -1]])
-    np.testing.assert_allclose(found, [[0.5, 0.5], [0, 1], [0.5, 0.5]])
-
-
-# --- construction --------------------------------------------------------------------------------------
-
-
 def test_bounds_the_wrong_way_round_are_refused():
     with pytest.raises(GameError, match=r"low: expected at most high, got 2\.0 > 1\.0 at index \(1,\)"):
         StateIncentive([0, 2], 1, np.ones(2))
@@ -292,44 +186,6 @@ def test_bounds_the_wrong_way_round_are_refused():
 def test_bounds_of_another_shape_are_refused(make):
     with pytest.raises(GameError, match="low, high: expected arrays that broadcast to"):
         make()
-
-
-@pytest.mark.parametrize(
-    ("make", "match"),
-    [
-        (Joint, "Joint: expected at least one commitment, got none"),
-        (
-            lambda: Joint(Incentive(0, 1, (1, 1, 2)), Incentive(0, 1, (1, 1, 3))),
-            r"Joint: expected commitments of one shape",
-        ),
-        (lambda: Joint(PolicyTable(2, 2), PolicyTable(2, 2)), "at most one part that sets the leader_policy"),
-        (lambda: LinearFeatures(np.ones((2, 2)), 0, 1), r"features: expected shape \(\[K,\] S, A, B, D\)"),
-        (lambda: PolicyTable(0, 2), "S: expected an integer of at least 1, got 0"),
-        (lambda: TransitionMixture(np.ones((2, 2))), r"kernels: expected shape \(M, S, A, B, S\), got"),
-        (lambda: TransitionMixture(0.4 * kernels(2)), r"kernels\[0\]: expected rows that sum to one"),
-        (lambda: TransitionMixture(kernels(2), groups=[0, 1]), r"groups: expected shape \(4,\), got \(2,\)"),
-        (lambda: TransitionMixture(kernels(2), groups=[0, -1, 0, 1]), "groups: expected row numbers"),
-        (lambda: TransitionMixture(kernels(2), groups=[0, 0.5, 0, 1]), "groups: expected integers"),
-        (
-            lambda: TransitionMixture([list_kernels()[0], Transition.from_dense(kernels())]),
-            "expected transitions with equal successors",
-        ),
-        (
-            lambda: TransitionMixture([Transition.from_dense(kernels(2))]),
-            r"kernels: expected successors of shape",
-        ),
-    ],
-)
-def test_parts_that_do_not_fit_are_refused(make, match):
-    with pytest.raises((GameError, ValueError), match=match):
-        make()
-
-
-def test_groups_are_copied():
-    groups = np.array([0, 1, 0, 1])
-    commitment = TransitionMixture(kernels(2), groups=groups)
-    groups[:] = 0
-    assert commitment.groups.tolist() == [0, 1, 0, 1]
 
 
 def test_bounds_are_frozen():

@@ -1,0 +1,26 @@
+"""The naive leader: where it does not get."""
+
+import numpy as np
+import pytest
+
+import agents
+from stackelberg_envs.envs import discrete_toy_v0
+from tests.games import TOY_OPTIMUM
+
+of_seeds = pytest.mark.parametrize("seeds", [range(3), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
+
+
+def toy_values(leader, reward, seeds, **options):
+    game = discrete_toy_v0.make_game(reward=reward)
+    records = [
+        agents.run(game, leader=leader, updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0, **options)
+        for seed in seeds
+    ]
+    assert all(record.observed_steps == 225_000 for record in records)
+    return np.array([record.leader_value for record in records])
+
+
+@of_seeds
+@pytest.mark.parametrize("reward", [1.0, 2.0])
+def test_naive_does_not(reward, seeds):
+    assert (toy_values("naive", reward, seeds) < 0.5 * TOY_OPTIMUM[reward]).all()
