@@ -171,16 +171,16 @@ class TabularCounts(Stateful):
         return mean if announced is None else np.where(self.visits > 0, mean + announced, 0.0)
 
     def evaluate(
-        self, reward: Array, joint_policy: Array, discount: float, entropy_bonus: Array | None = None
+        self, reward: Array, leader_policy: Array, behaviour: Array, discount: float, entropy_bonus: Array | None = None
     ) -> Array:
-        """Return the action values of a policy in the counted model, shape (Z, A, B).
+        """Return the action values of both policies in the counted model, shape (Z, A, B).
 
         Parameters
         ----------
         reward
             Mean reward, shape (Z, A, B).
-        joint_policy
-            pi(a, b | z), shape (Z, A, B).
+        leader_policy, behaviour
+            f(a | z), shape (Z, A), and g(b | z, a), shape (Z, A, B).
         discount
             Per play step.
         entropy_bonus
@@ -190,6 +190,7 @@ class TabularCounts(Stateful):
         totals = self.counts.sum(axis=-1, keepdims=True)
         model = Transition(self.successors, self.counts / np.maximum(totals, 1.0))
         process = DecisionProcess(reward, model, np.ones(len(reward)), discount, self.num_contexts)
+        joint_policy = leader_policy[:, :, None] * behaviour
         system = resolvent(process, joint_policy)
         earned = reward if entropy_bonus is None else reward + entropy_bonus
         expected = np.einsum("zab,zab->z", joint_policy, earned)
@@ -233,11 +234,6 @@ class EvaluationTask:
         """
         return rewards_of(self.trajectories, self.player)
 
-    @property
-    def joint_policy(self) -> Array:
-        """pi(a, b | z) = f g, shape (Z, A, B)."""
-        return np.asarray(self.leader_policy[:, :, None] * self.behaviour)
-
 
 class Lstd(Stateful):
     """Least-squares temporal differences on the table: expected SARSA's fixed point on all steps seen, solved.
@@ -267,7 +263,7 @@ class Lstd(Stateful):
         z, a, b = seen.joint_state, seen.leader_action, seen.follower_action
         mean = self.counts.mean_reward(task.player, task.announced_reward)
         before = self.q[z, a, b]
-        self.q = self.counts.evaluate(mean, task.joint_policy, self.discount, task.entropy_bonus)
+        self.q = self.counts.evaluate(mean, task.leader_policy, task.behaviour, self.discount, task.entropy_bonus)
         return float(np.abs(self.q[z, a, b] - before).mean())
 
 

@@ -75,7 +75,8 @@ class ExpectedSarsaCritic(Stateful):
 
     def update(self, task: EvaluationTask) -> float:
         """Learn from one commitment's play; return the mean absolute temporal-difference error of the last sweep."""
-        steps, rewards, joint = RecordedSteps.of(task.trajectories), task.rewards, task.joint_policy
+        steps, rewards = RecordedSteps.of(task.trajectories), task.rewards
+        joint = task.leader_policy[:, :, None] * task.behaviour
         averaged = self.q if task.entropy_bonus is None else self.q + task.entropy_bonus
         values = np.einsum("zab,zab->z", joint, averaged)
         error, T, most = 0.0, len(rewards), slice_of(1)

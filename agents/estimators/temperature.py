@@ -167,9 +167,9 @@ class TemperatureEstimate(Stateful):
         taken = np.zeros_like(g)
         count_actions(seen.joint_state, seen.leader_action, seen.follower_action, taken)
         mean = self.counts.mean_reward("follower", task.announced_reward)
-        reward_values = self.counts.evaluate(mean, task.joint_policy, self.discount)
+        reward_values = self.counts.evaluate(mean, task.leader_policy, g, self.discount)
         bonus = -np.log(np.where(g > 0, g, 1.0))
-        entropy_values = self.counts.evaluate(np.zeros_like(g), task.joint_policy, self.discount, bonus)
+        entropy_values = self.counts.evaluate(np.zeros_like(g), task.leader_policy, g, self.discount, bonus)
         self.fit = fit_temperature(taken, reward_values, entropy_values, self.counts.visits >= LEAST_VISITS)
         if self.fit is not None:
             weight = self.fit.relative_error**-2

@@ -100,7 +100,7 @@ class Biac(GradientLeader):
         for _ in range(MAX_POLICY_ITERATIONS):
             chosen = np.zeros(reward.shape[:2])
             chosen[states, self._choice] = 1.0
-            self.q = self.counts.evaluate(reward, chosen[:, :, None] * response, self.brief.leader_discount)
+            self.q = self.counts.evaluate(reward, chosen, response, self.brief.leader_discount)
             values = np.einsum("zab,zab->za", response, self.q)
             margin = LEAST_GAIN * float(np.abs(values).max())
             better = values.max(axis=1) > values[states, self._choice] + margin

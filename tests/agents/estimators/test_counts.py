@@ -66,13 +66,13 @@ def test_contexts_are_solved_one_by_one():
     game = random_tabular_v0.make_game(S=6, A=2, B=2, K=3, commitment="policy", seed=4)
     x = np.full((6, 2), 0.5)
     response = np.random.default_rng(0).dirichlet(np.ones(2), size=(18, 2))
-    seen, policy = collect(game, x, response, steps=2_000, rng=0), 0.5 * response
+    seen, policy = collect(game, x, response, steps=2_000, rng=0), np.full((18, 2), 0.5)
     reward = np.random.default_rng(1).standard_normal((18, 2, 2))
     values = []
     for num_contexts in (1, 3):
         counts = TabularCounts((18, 2, 2), num_contexts)
         counts.observe(seen, {})
-        values.append(counts.evaluate(reward, policy, 0.9))
+        values.append(counts.evaluate(reward, policy, response, 0.9))
     np.testing.assert_allclose(*values, atol=1e-12)
 
 

@@ -22,9 +22,9 @@ def exact_parts(game, x):
     model = TabularCounts(g.shape)
     model.successors = play.transition.successors.copy()
     model.counts = play.transition.probabilities * play.continuing[:, None, None, None]
-    policy = play.leader_policy[:, :, None] * g
-    reward = model.evaluate(play.follower_reward, policy, play.follower_discount)
-    entropy = model.evaluate(np.zeros_like(g), policy, play.follower_discount, -np.log(g))
+    policy = play.leader_policy
+    reward = model.evaluate(play.follower_reward, policy, g, play.follower_discount)
+    entropy = model.evaluate(np.zeros_like(g), policy, g, play.follower_discount, -np.log(g))
     return solution, reward, entropy
 
 
