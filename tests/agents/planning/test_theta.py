@@ -47,35 +47,3 @@ def test_start_scale_is_the_spread_of_random_starts():
         search = theta_search(config, np.random.default_rng(0), [], np.ones(5))
         starts.append([ascent.point for ascent in search._ascents])
     np.testing.assert_allclose(starts[1], 3.0 * np.array(starts[0]))
-
-
-def test_a_search_in_parts_keeps_to_its_evaluations_and_comes_to_its_end():
-    game = se.make_game("stackelberg/FourRooms-v0", temperature=0.005)
-    brief = make_brief(game, Information.MODEL)
-    config = SearchConfig(random_starts=0, continuation_starts=1, ladder=(4.0,), vertex_starts=1, iterations=15)
-    zeros = [np.zeros(105)]
-    part, evaluations, values = theta_search(config, np.random.default_rng(0), zeros, np.ones(105)), [], []
-    while not part.done:
-        objective = ThetaObjective(brief, game.primitives)
-        values.append(part.run(objective, 40).value)
-        evaluations.append(objective.evaluations)
-    assert len(evaluations) > 5
-    assert max(evaluations) <= 41  # one more to look at the best end again
-    # The best end is looked at anew from another start, so that its last digits differ; the response is right to 1e-10.
-    assert (np.diff(values) >= -1e-9 * max(values)).all()
-    assert values[-1] > 0.4
-    whole = theta_search(config, np.random.default_rng(0), zeros, np.ones(105))
-    whole = whole.run(ThetaObjective(brief, game.primitives))
-    assert whole.value > 0.4
-
-
-def test_an_ascent_that_is_cut_short_returns_the_best_point_it_saw():
-    game = se.make_game("stackelberg/FourRooms-v0", temperature=0.01)
-    objective = ThetaObjective(make_brief(game, Information.MODEL), game.primitives)
-    start = 0.1 * np.random.default_rng(0).standard_normal(105)
-    cut = ascend(objective, start, iterations=50, evaluations=7)
-    assert objective.evaluations == 7
-    assert cut.interrupted
-    assert 0 < cut.iterations < 7
-    assert objective(cut.point)[0] == pytest.approx(cut.value)
-    assert cut.value > objective(start)[0]

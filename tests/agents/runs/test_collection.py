@@ -5,8 +5,14 @@ import pytest
 
 import agents
 import stackelberg_envs as se
+from agents.followers.base import FOLLOWERS
+from agents.leaders.base import LEADERS
 from agents.observing.trajectories import Trajectories, concatenate
+from agents.runs.collection import collect
 from agents.runs.summary import in_words
+from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.play.rollout import rollout
+from tests.agents.runs.aim import Aimed, Jumpy, small_game
 
 ONE_AN_EPISODE = sum(0.99**t for t in range(40))
 
@@ -81,3 +87,48 @@ def test_a_run_that_saw_no_whole_episode_says_so(paid_one):
     run = {"leader": "naive", "updates": 1}
     assert "saw no whole episode: 30 steps per update" in in_words(agents.run(paid_one, **run, steps_per_update=30))
     assert "whole episode" not in in_words(agents.run(paid_one, **run, steps_per_update=40))
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch):
+    """Register the players of this file for one test: the names of the package are tested elsewhere."""
+    monkeypatch.setitem(LEADERS.classes, "jumpy", (Jumpy,))
+    monkeypatch.setitem(FOLLOWERS.classes, "aimed", (Aimed,))
+
+
+def test_play_counts_steps_and_episodes_and_cuts_the_last():
+    game = small_game(ends=0.2)
+    policy = game.solve(np.zeros(1)).policy
+    seen = rollout(game.under(np.zeros(1)), policy, np.random.default_rng(0), steps=500)
+    lengths = np.diff(seen.offsets)
+    assert len(seen.state) == 500 == seen.offsets[-1] and lengths.max() <= game.horizon
+    assert seen.terminated[:-1].mean() > 0.9
+    # Within an episode each state is the last one's successor.
+    inside = np.setdiff1d(np.arange(1, 500), seen.offsets)
+    np.testing.assert_array_equal(seen.state[inside], seen.next_state[inside - 1])
+    whole = rollout(game.under(np.zeros(1)), policy, np.random.default_rng(0), episodes=7)
+    assert len(whole.terminated) == 7
+    # An episode ends by itself or at the horizon; the mean length of a geometric one cut at 20 is 4.94, its deviation
+    # 4.4; false alarm below 1e-4 at 4 standard errors.
+    many = np.diff(rollout(game.under(np.zeros(1)), policy, np.random.default_rng(1), episodes=4_000).offsets)
+    assert abs(many.mean() - (1 - 0.8**20) / 0.2) < 4 * many.std() / np.sqrt(4_000)
+
+
+def test_collect_records_what_an_observer_sees():
+    game = small_game()
+    follower = Aimed(Aimed.Config(), np.random.default_rng(0))
+    follower.learn(game.under(np.zeros(1)))
+    seen = collect(game, [0.0], follower, steps=50, rng=0)
+    again = Trajectories.from_bytes(seen.to_bytes())
+    np.testing.assert_array_equal(again.state, seen.state)
+    assert seen.state.shape == (50, 2) and seen.follower_action.shape == (50, 1) and seen.leader_action.shape == (50, 0)
+    assert len(seen.samples) == 50 and seen.samples.context.shape == (50,)
+    hidden = collect(game.replace(observe_rewards=False), [0.0], follower, steps=50, rng=0)
+    assert hidden.follower_reward is None
+    with pytest.raises(ArgumentError, match=r"expected a policy with sample\(\) in a vector game, got ndarray"):
+        collect(game, [0.0], np.ones((1, 1, 1)), steps=5, rng=0)
+
+
+def test_several_followers_share_the_steps():
+    record = agents.run(small_game(num_followers=3), leader="cma_es", updates=2, steps_per_update=90)
+    assert record.observed_steps == 180

@@ -1,17 +1,30 @@
+""""""
+
 import numpy as np
 import pytest
 
 import agents
+import stackelberg_envs as se
 from agents.followers.base import FOLLOWERS
 from agents.followers.soft_value_iteration import SoftValueIteration
+from agents.leaders.base import LEADERS
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
 from agents.runs.experiment import Experiment
 from agents.runs.records import load_record
 from agents.state import stateful
 from stackelberg_envs.envs import discrete_toy_v0
-from stackelberg_envs.errors import ArgumentError, ConvergenceError, InformationError, OutputError, UnknownNameError
+from stackelberg_envs.errors import (
+    ArgumentError,
+    ConvergenceError,
+    InformationError,
+    InstabilityError,
+    OutputError,
+    UnknownNameError,
+)
+from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.solvers.solving import solve
+from tests.agents.runs.aim import Aimed, Jumpy, small_game
 
 SHORT = {"updates": 4, "steps_per_update": 100}
 
@@ -193,22 +206,54 @@ def test_levels_that_a_game_cannot_serve_are_refused_with_those_that_would_work(
             agents.run(private, leader=leader)
 
 
-def test_linear_algebra_has_one_thread_during_a_run_and_its_own_afterwards():
-    import threadpoolctl
+@pytest.fixture(autouse=True)
+def known(monkeypatch):
+    """Register the players of this file for one test: the names of the package are tested elsewhere."""
+    monkeypatch.setitem(LEADERS.classes, "jumpy", (Jumpy,))
+    monkeypatch.setitem(FOLLOWERS.classes, "aimed", (Aimed,))
 
-    def threads():
-        return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
 
-    during = []
-    with threadpoolctl.threadpool_limits(limits=2, user_api="blas"):
-        before = threads()
-        agents.run(
-            "stackelberg/DiscreteToy-v0",
-            leader="naive",
-            updates=1,
-            steps_per_update=10,
-            progress=lambda state: during.extend(threads()),
-        )
-        assert threads()[: len(before)] == before
-    assert during
-    assert set(during) == {1}
+def test_a_step_to_where_there_is_no_response_is_halved_and_reported():
+    game = small_game()
+    options = {"optimizer": "sgd", "learning_rate": 2.0, "decay": 0.0}
+    record = agents.run(game, leader="jumpy", updates=6, steps_per_update=40, leader_options=options)
+    assert record.status == "finished"
+    assert record.curve["halvings"].max() >= 1
+    assert np.isfinite(record.curve["leader_value"]).all()
+    assert record.commitment[0] > 2.0
+
+
+def test_a_first_commitment_without_a_response_ends_the_run_with_the_spectral_radius():
+    with pytest.raises(InstabilityError) as caught:
+        agents.run(small_game(), leader="jumpy", updates=2, steps_per_update=40, leader_options={"start": [4.0]})
+    assert caught.value.spectral_radius == pytest.approx(2.0)
+
+
+def test_leaders_and_followers_of_the_other_kind_are_refused_with_those_that_work():
+    with pytest.raises(ArgumentError, match=r"'amd': works on tabular games, but 'aim' is a vector one; .*cma_es"):
+        agents.run(small_game(), leader="amd")
+    with pytest.raises(ArgumentError, match="follower 'soft_value_iteration': works on tabular games"):
+        agents.run(small_game(), leader="cma_es", follower="soft_value_iteration")
+    with pytest.raises(ArgumentError, match="'jumpy': works on vector games, but 'Discrete toy' is a tabular one"):
+        agents.run("stackelberg/DiscreteToy-v0", leader="jumpy")
+
+
+@pytest.mark.parametrize("leader", ["cma_es", "zero_order"])
+def test_a_stopped_run_goes_on_with_the_same_bits(leader, tmp_path):
+    game, options = small_game(), {"leader": leader, "updates": 6, "steps_per_update": 50, "seed": 3}
+    whole = agents.run(game, **options)
+
+    def stop(progress):
+        if progress.update == 3:
+            raise KeyboardInterrupt
+
+    agents.run(game, **options, output=tmp_path, checkpoint_every=1, progress=stop)
+    resumed = agents.run(game, resume=tmp_path)
+    np.testing.assert_array_equal(resumed.commitment, whole.commitment)
+    np.testing.assert_array_equal(resumed.curve["observed_return"], whole.curve["observed_return"])
+
+
+def test_solve_says_when_no_exact_solution_is_known():
+    assert se.solve(small_game(), [0.5]).leader_value == small_game().solve(np.array([0.5])).leader_value
+    with pytest.raises(ArgumentError, match="expected a game with an exact solution"):
+        VectorGame.solve(small_game(), np.zeros(1))

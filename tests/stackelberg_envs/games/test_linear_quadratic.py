@@ -16,9 +16,7 @@ from stackelberg_envs.games.linear_forms import (
     LinearGaussianPolicy,
     LinearNumbers,
     QuadraticReward,
-    free_dynamics,
 )
-from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.games.samples import sampled_difference_vjp
 from stackelberg_envs.games.trajectories import Samples
 from stackelberg_envs.play.rollout import rollout
@@ -202,22 +200,6 @@ def numbers(**changes):
     return LinearNumbers(**(given | changes))
 
 
-def tank(reward=None, commitment=None, form=None, **changes):
-    """Two states, one action of each player; the leader plays a gain."""
-    commitment = GainCommitment((1, 2), 1.0, 0.1) if commitment is None else commitment
-    form = LinearForm.of_gain(commitment, free_dynamics(2, 2), 1) if form is None else form
-    return LinearQuadraticGame(
-        form=form,
-        numbers=numbers(**changes),
-        reward=QuadraticReward(np.eye(2), np.eye(1)) if reward is None else reward,
-        commitment=commitment,
-        leader_discount=0.9,
-        follower_discount=0.9,
-        temperature=0.1,
-        horizon=20,
-    )
-
-
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
@@ -237,55 +219,6 @@ def tank(reward=None, commitment=None, form=None, **changes):
 def test_arguments_of_the_game_are_checked(changes, match):
     with pytest.raises(GameError, match=match):
         LQR.replace(**changes)
-
-
-def test_the_form_of_a_gain_takes_everything_from_the_commitment():
-    form = LinearForm.of_gain(GainCommitment((2, 3), 1.0, 0.5), np.zeros((1, 3, 3)), 1)
-    K = np.arange(6.0).reshape(2, 3)
-    np.testing.assert_array_equal(form.gain(K), K)
-    np.testing.assert_array_equal(form.leader_noise, 0.25 * np.eye(2))
-    assert form.basis.shape == (1, 7, 3, 3)
-
-
-@pytest.mark.parametrize(
-    ("changes", "match"),
-    [
-        ({"leader_noise": [[0.04]]}, r"leader_noise: expected 0.01 at index \(0, 0\), as .*noise=0.1.*, got 0.04"),
-        ({"gains": np.zeros((3, 1, 2))}, r"gains: expected 1 at index \(1, 0, 0\), as GainCommitment"),
-        ({"price": 0.5}, "form: by it x changes the leader_reward, but the commitment declares only"),
-        ({"basis": np.ones((4, 3, 2, 2))}, "form: by it x changes the transition, but the commitment declares only"),
-    ],
-)
-def test_a_gain_and_a_form_that_differ_are_refused_with_both(changes, match):
-    with pytest.raises(GameError, match=match):
-        tank(form=replace(tank().form, **changes))
-
-
-@pytest.mark.parametrize(
-    ("given", "match"),
-    [
-        ({"weights": 2 * BUILDING.numbers.weights}, r"weights: expected 2 at index \(0,\), .*, got 1"),
-        ({"follower_input": 2 * BUILDING.numbers.follower_input}, r"follower_input: expected 0.2 at index \(0, 0\)"),
-        ({"noise": 2 * BUILDING.numbers.noise}, r"noise: expected 0.0008 at index \(0, 0\), .*, got 0.0004"),
-        ({"form": replace(BUILDING.form, price=0.2)}, r"price: expected 0.2, .*, got 0.1"),
-    ],
-)
-def test_dynamics_that_differ_are_refused_with_both(given, match):
-    held = {name: getattr(BUILDING.numbers, name) for name in ("weights", "follower_input", "noise")}
-    arguments = {"form": BUILDING.form} | held | given
-    commitment = DynamicsCommitment(**arguments, low=np.zeros(8), high=np.ones(8))
-    with pytest.raises(GameError, match=match):
-        BUILDING.replace(commitment=commitment)
-
-
-def test_a_commitment_takes_the_numbers_that_are_replaced():
-    other = replace(BUILDING.numbers, weights=2 * BUILDING.numbers.weights)
-    game = BUILDING.replace(numbers=other)
-    np.testing.assert_array_equal(game.commitment.weights, other.weights)
-    still = BUILDING.replace(numbers=replace(BUILDING.numbers, noise=np.zeros((4, 4))))
-    samples = Samples(np.zeros((1, 4)), np.zeros((1, 0)), np.zeros((1, 2)), np.zeros((1, 4)), np.zeros(1, np.int32))
-    with pytest.raises(CommitmentError, match="noise: expected a positive definite covariance"):
-        still.commitment.effect_at(np.zeros(8), samples)
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Discrete
 
 import stackelberg_envs as se
 from stackelberg_envs.conformity.vector_games import UniformPolicy
-from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
+from stackelberg_envs.errors import ActionError, PhaseError
 from stackelberg_envs.play.session import COMMITMENT, DONE, PLAY, READY, Session
-from stackelberg_envs.play.simulators import Nothing, cumulative
-from stackelberg_envs.play.tabular import TabularSimulator
+from stackelberg_envs.play.simulators import cumulative
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden"
+
+
 FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
 
 
@@ -78,42 +79,6 @@ def test_cumulative_sums_never_lead_to_the_impossible():
     assert table[2, 2] == np.inf
 
 
-def test_simulated_frequencies_are_the_games():
-    # 40,000 steps of a random game; per state and actions a z-score each, some 400 of them, all below 5:
-    # false-alarm rate below 400 * 6e-7 = 2.4e-4.
-    game = se.random_tabular(S=5, A=2, B=2, K=2, branching=3, horizon=50)
-    x = game.commitment.project(np.zeros(4))
-    primitives = game.primitives(x)
-    session = Session(game)
-    moves = np.zeros((10, 2, 2, 10))
-    shown = np.zeros((10, 2))
-    starts = np.zeros(10)
-    session.reset(7)
-    rng = np.random.default_rng(7)
-    for _ in range(800):
-        session.reset()
-        session.commit(x)
-        starts[session.context * 5 + session.states[0]] += 1
-        while session.phase == PLAY:
-            session.play([int(rng.integers(2))])
-            record = session.records[0]
-            base = 5 * record["context"]
-            z, a, b = base + record["state"], record["leader_action"], record["follower_action"]
-            moves[z, a, b, base + record["next_state"]] += 1
-            shown[z, a] += 1
-    kernel = primitives.transition.to_dense()
-    for counts, probabilities in (
-        (moves, kernel),
-        (shown, primitives.leader_policy),
-        (starts, primitives.initial),
-    ):
-        totals = counts.sum(axis=-1, keepdims=True)
-        spread = np.sqrt(totals * probabilities * (1 - probabilities))
-        assert (counts[probabilities == 0] == 0).all()
-        certain = spread == 0
-        assert (np.abs(counts - totals * probabilities)[~certain] < 5 * spread[~certain] + 5).all()
-
-
 def test_followers_share_the_context_and_nothing_else():
     game = se.random_tabular(S=30, K=3, seed=2)
     session = Session(game, num_followers=8)
@@ -125,19 +90,6 @@ def test_followers_share_the_context_and_nothing_else():
         contexts.add(session.context)
         assert len(set(session.states)) > 1
     assert contexts == {0, 1, 2}
-
-
-def test_a_large_game_reads_its_tables_without_copying_them_to_lists():
-    game = se.random_tabular(S=3000, A=2, B=3, branching=5)
-    session = Session(game)
-    session.reset(0)
-    session.commit(np.zeros(4))
-    session.play([1])
-    record = session.records[0]
-    index = record["state"], record["leader_action"], 1
-    assert record["leader_reward"] == game.leader_reward[index]
-    assert type(record["leader_reward"]) is float
-    assert record["next_state"] in game.transition.successors[index]
 
 
 @pytest.mark.parametrize("twin", [copy.deepcopy, lambda session: pickle.loads(pickle.dumps(session))])  # noqa: S301
@@ -157,70 +109,6 @@ def test_twins_continue_equally_in_the_middle_of_an_episode(twin):
             walk.append(each.states[0])
         walks.append(walk)
     assert walks[0] == walks[1]
-
-
-class Drift:
-    """A simulator with real-valued states and actions: what later games will bring."""
-
-    def __init__(self):
-        self.follower_action_space = Box(-1.0, 1.0, (1,), np.float32)
-        self.leader_action_space = None
-        self.state_bounds = (np.full(2, -9, np.float32), np.full(2, 9, np.float32))
-        self.leader_action_bounds = (np.zeros(0, np.float32), np.zeros(0, np.float32))
-        self.rng = None
-
-    def nothing(self):
-        return Nothing(np.zeros(2), np.zeros(0), np.zeros(1))
-
-    def seed(self, seed):
-        if seed is not None or self.rng is None:
-            self.rng = np.random.default_rng(seed)
-
-    def commit(self, x):
-        self.x = x
-
-    def reset(self, num_followers):
-        return 0, [self.rng.normal(size=2) for _ in range(num_followers)]
-
-    def leader_action(self, state):
-        raise NotImplementedError
-
-    def check_follower_action(self, action):
-        return np.clip(np.asarray(action, dtype=float), -1, 1)
-
-    def check_leader_action(self, action):
-        raise NotImplementedError
-
-    def step(self, state, leader_action, follower_action):
-        return np.clip(state + follower_action, -9, 9), 1.0, float(-(state**2).sum()), False
-
-    def write_state(self, row, previous, state):
-        row[:2] = state
-
-    def write_leader_action(self, row, start, previous, action):
-        raise NotImplementedError
-
-
-def test_a_simulator_of_another_kind_plugs_in():
-    from stackelberg_envs.faces.observations import Observer
-
-    session = Session(se.make_game(TOY, horizon=3), simulator=Drift(), num_followers=2)
-    observer = Observer(session, "none")
-    session.reset(0)
-    observer.restart()
-    session.commit(np.full((3, 2), 0.5))
-    observer.begin_play()
-    session.play([[0.5], [0.1]])
-    observer.update()
-    np.testing.assert_allclose(observer.follower(1)[:2], session.states[1], rtol=1e-6)
-    assert session.leader_reward == 1.0
-    assert observer.space.contains(observer.leader())
-
-
-def test_games_of_other_kinds_need_a_simulator():
-    with pytest.raises(ArgumentError, match="TabularGame"):
-        Session(object())
-    assert TabularSimulator(se.make_game(TOY)).leader_action_space.n == 2
 
 
 def shown(value):

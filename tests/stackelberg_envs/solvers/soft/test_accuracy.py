@@ -214,19 +214,6 @@ def test_a_function_without_derivative_states_the_error_of_differences():
     assert np.abs(solution.gradient - exact).max() <= solution.gradient_error < 1e-6 * np.abs(exact).max()
 
 
-def test_the_hard_response_takes_a_game_and_a_commitment():
-    game, x = random_game(0.9, 0.2)
-    by_game, by_arrays = se.hard_best_response(game, x), se.hard_best_response(game.primitives(x))
-    np.testing.assert_array_equal(by_game.policy, by_arrays.policy)
-    np.testing.assert_array_equal(se.soft_best_response(game, x).policy, solve(game, x).best.policy)
-    with pytest.raises(ArgumentError, match="x: expected the commitment"):
-        se.hard_best_response(game)
-    with pytest.raises(ArgumentError, match="x: expected None"):
-        se.hard_best_response(game.primitives(x), x)
-    with pytest.raises(ArgumentError, match="tabular game"):
-        se.hard_best_response(se.make_game("stackelberg/BilevelLqr-v0"), [[0.0, 0.0]])
-
-
 def penalised(penalty=-1e9, loss=0.1, discount=0.9):
     """Action 1 pays the follower `loss` less than action 0, and the leader 1 more; action 2 is a catastrophe."""
     rng = np.random.default_rng(0)
