@@ -49,23 +49,24 @@ class Workers:
         """Whether a job has a process of its own that may be ended with it."""
         return self.engine in ("loky", "ray")
 
-    def do(self, payloads: Iterable[Payload], count: int | None = None) -> Iterator[Done]:
-        """Do jobs, by at most `count` workers; the next ones are asked for as workers become free.
+    def do(self, payloads: Iterable[Payload]) -> Iterator[Done]:
+        """Do jobs; the next ones are asked for as workers become free.
 
         Raises
         ------
         Exception
             Of the engine: a worker died, say. Jobs that were asked for and not returned are lost then.
         """
-        count = self.count if count is None else min(count, self.count)
         if self.engine == "sequential":
             yield from map(do, payloads)
             return
         import joblib
 
-        with joblib.parallel_config(backend=self.engine, n_jobs=count):
+        # One worker is one job at a time: asked for one, joblib would do the jobs in this process.
+        ahead = (1 + QUEUED) * self.count if self.count > 1 else 1
+        with joblib.parallel_config(backend=self.engine, n_jobs=max(2, self.count)):
             parallel = joblib.Parallel(
-                return_as="generator_unordered", batch_size=1, pre_dispatch=(1 + QUEUED) * count, max_nbytes=None
+                return_as="generator_unordered", batch_size=1, pre_dispatch=ahead, max_nbytes=None
             )
             yield from parallel(joblib.delayed(do)(payload) for payload in payloads)
 

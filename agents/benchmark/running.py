@@ -95,11 +95,9 @@ class _Runner:
         """Do all that waits: what was lost twice comes last and one by one, so that it is known who is to blame."""
         alone: deque[Payload] = deque()
         while waiting or alone:
-            source, count = (waiting, None) if waiting else (alone, 1)
+            batch = waiting or deque([alone.popleft()])
             try:
-                # Alone means that nothing waits in the worker's queue either.
-                batch = source if count is None else deque([source.popleft()])
-                for done in self._workers.do(self._handed_out(batch), count):
+                for done in self._workers.do(self._handed_out(batch)):
                     self._keep(done)
             except OutputError:
                 raise
