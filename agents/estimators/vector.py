@@ -105,32 +105,28 @@ class VectorEstimator(Stateful):
 
     def gradient(self, play: Trajectories) -> tuple[Array, dict[str, float]]:
         """Return dJ/dx, the shape of x, and diagnostics; zeros where play or the fit is not finite, which they tell."""
-        x, changes, diagnostics = play.commitment, self.commitment.changes, {"skipped": 0.0}
-        dx = np.zeros(x.shape)
+        x, brief, diagnostics = play.commitment, self.brief, {"skipped": 0.0}
+        dx, follower, with_response = np.zeros(x.shape), None, self.rule.with_response
         try:
-            for steps, made in self._pieces(play, diagnostics):
-                others = dict.fromkeys(vars(made).keys() - changes)
+            model = self.step_model(play)
+            leader = model.player(model.leader_reward, brief.leader_discount, horizon=brief.horizon)
+            diagnostics["critic_error"] = leader.error
+            if with_response and self.commitment.changes_play:
+                if model.follower_reward is None:
+                    raise InformationError("expected the follower's rewards, got none; this game keeps them private")
+                rewards = model.follower_reward + self.temperature * model.behaviour.entropy
+                follower = model.player(rewards, brief.follower_discount)
+                diagnostics["follower_critic_error"] = follower.error
+            expected = with_response and self.trace == "expected"
+            pieces = (self._from_expected_trace if expected else self._from_steps)(play, model, leader, follower)
+            for steps, made in pieces:
+                others = dict.fromkeys(vars(made).keys() - self.commitment.changes)
                 dx += self.commitment.vjp_at(x, steps, replace(made, **others))
         except (InstabilityError, np.linalg.LinAlgError):
             dx[...] = np.nan
         if not np.isfinite(dx).all():
             return np.zeros(x.shape), {"skipped": 1.0}
         return dx, diagnostics
-
-    def _pieces(self, play: Trajectories, diagnostics: dict[str, float]) -> list[Piece]:
-        """Return what dJ/dx is the sum of, by the values that fit the play; their errors go into the diagnostics."""
-        brief, model = self.brief, self.step_model(play)
-        leader = model.player(model.leader_reward, brief.leader_discount, horizon=brief.horizon)
-        diagnostics["critic_error"] = leader.error
-        follower = None
-        if self.rule.with_response and brief.commitment.changes_play:
-            if model.follower_reward is None:
-                raise InformationError("expected the follower's rewards, got none; this game keeps them private")
-            rewards = model.follower_reward + self.temperature * model.behaviour.entropy
-            follower = model.player(rewards, brief.follower_discount)
-            diagnostics["follower_critic_error"] = follower.error
-        expected = self.rule.with_response and self.trace == "expected"
-        return (self._from_expected_trace if expected else self._from_steps)(play, model, leader, follower)
 
     def step_model(self, play: Trajectories) -> StepModel:
         """Return what least squares finds in play."""

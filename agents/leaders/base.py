@@ -238,7 +238,9 @@ class PointLeader(Leader):
         unit = self.largest_reward or length(scaled) or 1.0
         if isinstance(optimizer, Sgd):
             optimizer.unit = unit
-        step = optimizer.step(clip_norm(scaled, config.max_norm, unit)) / (1.0 + config.decay * updates)
+        if config.max_norm is not None:
+            scaled = clip_norm(scaled, config.max_norm, unit)
+        step = optimizer.step(scaled) / (1.0 + config.decay * updates)
         return self.brief.parametrisation.retract(theta + self.unit * step)
 
     def commit(self) -> Array:

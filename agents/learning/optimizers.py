@@ -13,7 +13,7 @@ import numpy as np
 
 from agents.state import stateful
 from agents.state.stateful import Stateful
-from stackelberg_envs.arrays import Array, ratio
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, unknown_name
 
 __all__ = ["Adam", "Optimizer", "Sgd", "clip_norm", "length", "make_optimizer", "power_of_two"]
@@ -98,13 +98,13 @@ class Adam(Stateful):
         corrected = self._mean / (1 - self.beta1**self._count)
         size = self._root / math.sqrt(1 - self.beta2**self._count)
         size = size + self.epsilon * size.max(initial=0.0)
-        return np.asarray(self.learning_rate * ratio(corrected, size))
+        step: Array = np.zeros_like(corrected)
+        np.divide(corrected, size, out=step, where=size > 0)
+        return self.learning_rate * step
 
 
-def clip_norm(gradient: Array, limit: float | None, unit: float = 1.0) -> Array:
+def clip_norm(gradient: Array, limit: float, unit: float = 1.0) -> Array:
     """Return the gradient, shortened to Euclidean norm `limit` times `unit` where it is longer."""
-    if limit is None:
-        return gradient
     norm = length(gradient)
     return gradient if norm <= limit * unit else gradient * (limit * unit / norm)
 
