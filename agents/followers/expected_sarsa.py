@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.followers.base import register_follower
-from agents.followers.tabular import LearningTask, TabularLearner, gibbs_row
+from agents.followers.tabular import LearningTask, TabularLearner, gibbs_row, learn_in_slices
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.jit import compiled, slice_of
+from stackelberg_envs.jit import compiled
 from stackelberg_envs.play.rollout import GameTables, draw, first_state
 
 __all__ = ["ExpectedSarsa", "expected_sarsa"]
@@ -50,11 +50,8 @@ def expected_sarsa(
     The target averages over the leader's next action by its announced policy, and over the follower's by what
     it plays: its Gibbs policy, mixed with an even draw. Returns the number of episodes.
     """
-    policy, place = np.empty(q.shape[2]), np.zeros(4, dtype=np.int64)
-    most = slice_of(4 * q.shape[1] * q.shape[2] + game.probabilities.shape[3])
-    for done in range(0, steps, most):
-        _expected_sarsa(rng, game, task, min(most, steps - done), visits, q, policy, place)
-    return int(place[3])
+    cost = 4 * q.shape[1] * q.shape[2] + game.probabilities.shape[3]
+    return learn_in_slices(_expected_sarsa, rng, game, task, steps, visits, q, cost=cost)
 
 
 @compiled
@@ -68,7 +65,7 @@ def _expected_sarsa(
     policy: Array,
     place: NDArray[np.int64],
 ) -> None:
-    """Go on for so many steps; `policy` (B,) is scratch, `place` is as for soft Q-learning."""
+    """Go on for so many steps; see :func:`agents.followers.tabular.learn_in_slices`."""
     A = q.shape[1]
     s, left, episodes = place[0], place[2], place[3]
     for _ in range(steps):

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.followers.base import gibbs, register_follower
-from agents.followers.tabular import LearningTask, TabularLearner, gibbs_row
+from agents.followers.tabular import LearningTask, TabularLearner, gibbs_row, learn_in_slices
 from agents.state import stateful
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.jit import compiled, slice_of
+from stackelberg_envs.jit import compiled
 from stackelberg_envs.play.rollout import GameTables, draw, first_state
 
 __all__ = ["SoftQLearning", "soft_q_learning"]
@@ -119,11 +119,8 @@ def soft_q_learning(
     told where it is, what the leader plays, what it is paid and whether the episode is over. Its behaviour
     is its Gibbs policy, replaced by an even draw with probability `exploration`. Returns the number of episodes.
     """
-    policy, place = np.empty(q.shape[2]), np.zeros(4, dtype=np.int64)
-    most = slice_of(q.shape[1] + 4 * q.shape[2] + game.probabilities.shape[3])
-    for done in range(0, steps, most):
-        _soft_q_learning(rng, game, task, min(most, steps - done), visits, q, policy, place)
-    return int(place[3])
+    cost = q.shape[1] + 4 * q.shape[2] + game.probabilities.shape[3]
+    return learn_in_slices(_soft_q_learning, rng, game, task, steps, visits, q, cost=cost)
 
 
 @compiled
@@ -137,7 +134,7 @@ def _soft_q_learning(
     policy: Array,
     place: NDArray[np.int64],
 ) -> None:
-    """Go on for so many steps; `place` is the state, the leader's action, steps left of the episode, and episodes."""
+    """Go on for so many steps; see :func:`agents.followers.tabular.learn_in_slices`."""
     A, B = q.shape[1], q.shape[2]
     s, a, left, episodes = place[0], place[1], place[2], place[3]
     for _ in range(steps):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,10 +13,10 @@ from agents.followers.base import FollowerView, TableFollower, TabularFollowerCo
 from agents.options import Count, Probability, Share
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.jit import compiled
+from stackelberg_envs.jit import compiled, slice_of
 from stackelberg_envs.play.rollout import GameTables
 
-__all__ = ["LearningTask", "TabularLearner", "TabularLearnerConfig", "gibbs_row"]
+__all__ = ["LearningTask", "TabularLearner", "TabularLearnerConfig", "gibbs_row", "learn_in_slices"]
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,36 @@ class TabularLearner(TableFollower):
     @abstractmethod
     def learn_tables(self, game: GameTables, task: LearningTask, steps: int) -> None:
         """Play and learn in arrays: change `q` and `visits`."""
+
+
+def learn_in_slices(
+    loop: Callable[..., None],
+    rng: np.random.Generator,
+    game: GameTables,
+    task: LearningTask,
+    steps: int,
+    visits: Array,
+    q: Array,
+    *,
+    cost: int,
+) -> int:
+    """Run a learner's compiled loop in parts of one length in time; return the number of episodes.
+
+    Parameters
+    ----------
+    loop
+        ``loop(rng, game, task, steps, visits, q, policy, place)`` goes on for so many steps; `policy` (B,) is scratch,
+        and `place` (4,) says where it stands: the state, the leader's action, steps left of the episode, and episodes.
+    rng, game, task, steps, visits, q
+        As in :func:`agents.followers.soft_q_learning.soft_q_learning`.
+    cost
+        Operations of a step, for the length of a part.
+    """
+    policy, place = np.empty(q.shape[2]), np.zeros(4, dtype=np.int64)
+    most = slice_of(cost)
+    for done in range(0, steps, most):
+        loop(rng, game, task, min(most, steps - done), visits, q, policy, place)
+    return int(place[3])
 
 
 @compiled

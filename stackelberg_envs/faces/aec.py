@@ -13,9 +13,8 @@ from pettingzoo import AECEnv
 from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWrapper
 
 from stackelberg_envs.errors import ActionError, PhaseError
-from stackelberg_envs.faces.common import LEADER, LEADER_COMMITS, TwoSides
+from stackelberg_envs.faces.common import LEADER, TwoSides
 from stackelberg_envs.games.tabular import Game
-from stackelberg_envs.play.resets import require_options, require_seed
 from stackelberg_envs.play.session import READY
 
 __all__ = ["RawEnv", "wrapped_env"]
@@ -44,10 +43,7 @@ class RawEnv(TwoSides, AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZ
         ArgumentError
             An option, or a seed that is no integer of at least 0; nothing has changed then.
         """
-        require_options(options, advice=LEADER_COMMITS, official=True)
-        self.session.reset(require_seed(seed))
-        self.observer.restart()
-        self.agents = self.possible_agents[:]
+        self._begin(seed, options)
         self.rewards = dict.fromkeys(self.agents, 0.0)
         self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
         self.terminations = dict.fromkeys(self.agents, False)

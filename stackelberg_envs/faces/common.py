@@ -18,7 +18,7 @@ from stackelberg_envs.faces.observations import Observer, is_one_of
 from stackelberg_envs.games.tabular import Game
 from stackelberg_envs.pictures import canvas as rendering
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
-from stackelberg_envs.play.resets import require_seed
+from stackelberg_envs.play.resets import require_options, require_seed
 from stackelberg_envs.play.session import Session, neutral_commitment
 
 __all__ = [
@@ -130,6 +130,16 @@ class SessionFace:
         self.renderer = renderer
         self.observation_layout = dict(self.observer.layout)
 
+    def _restart(self, seed: int | None) -> None:
+        """Begin an episode: the commitment is still to be made."""
+        self.session.reset(seed)
+        self.observer.restart()
+
+    def _commit(self, x: Any) -> None:
+        """Make the commitment of the episode; play begins."""
+        self.session.commit(x)
+        self.observer.begin_play()
+
     def _shown(self) -> None:
         """Print the text of mode "human", which is due after each step."""
         if self.render_mode == "human":
@@ -208,6 +218,12 @@ class TwoSides(AgentFace):
         self.followers = follower_names(self.session.num_followers)
         their_space = self.session.simulator.follower_action_space
         self._make_spaces({LEADER: self._leader_space(), **{agent: copy_of(their_space) for agent in self.followers}})
+
+    def _begin(self, seed: int | None, options: dict[str, Any] | None) -> None:
+        """Check the arguments of a reset, then begin an episode with all agents."""
+        require_options(options, advice=LEADER_COMMITS, official=True)
+        self._restart(require_seed(seed))
+        self.agents = self.possible_agents[:]
 
     def _leader_space(self) -> Space[Any]:
         if self.menu is not None:

@@ -81,10 +81,8 @@ class FollowersEnv(common.AgentFace, ParallelEnv[str, Any, Any]):  # type: ignor
             Another option, or a seed that is no integer of at least 0; nothing has changed then.
         """
         x, seed = given_commitment(self.game, self.commitment, options, official=True), require_seed(seed)
-        self.session.reset(seed)
-        self.observer.restart()
-        self.session.commit(x)
-        self.observer.begin_play()
+        self._restart(seed)
+        self._commit(x)
         self.agents = self.possible_agents[:]
         self._shown()
         return self._observations(), self._infos()

@@ -91,10 +91,8 @@ class FollowerEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         """
         x, seed = given_commitment(self.game, self._commitment, options), require_seed(seed)
         super().reset(seed=seed)
-        self.session.reset(seed)
-        self.observer.restart()
-        self.session.commit(x)
-        self.observer.begin_play()
+        self._restart(seed)
+        self._commit(x)
         self._shown()
         return self.observer.follower(0), dict(self.session.records[0])
 
@@ -192,8 +190,7 @@ class LeaderEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         require_options(options, advice="; here a commitment is the action")
         seed = require_seed(seed)
         super().reset(seed=seed)
-        self.session.reset(seed)
-        self.observer.restart()
+        self._restart(seed)
         return self.observer.leader(), self._info(0.0)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -209,8 +206,7 @@ class LeaderEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         session = self.session
         if session.phase in (READY, DONE):
             raise PhaseError("step: expected a new episode, which has one step; call reset() first")
-        session.commit(action if self.menu is None else self.menu[action])
-        self.observer.begin_play()
+        self._commit(action if self.menu is None else self.menu[action])
         responder = self.responder
         policy = responder.answer(session)
         discounted, weight = 0.0, 1.0

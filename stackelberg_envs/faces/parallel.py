@@ -12,8 +12,7 @@ from typing import Any
 from pettingzoo import ParallelEnv
 
 from stackelberg_envs.errors import PhaseError
-from stackelberg_envs.faces.common import LEADER, LEADER_COMMITS, TwoSides, action_of, require_actions
-from stackelberg_envs.play.resets import require_options, require_seed
+from stackelberg_envs.faces.common import LEADER, TwoSides, action_of, require_actions
 from stackelberg_envs.play.session import COMMITMENT, READY
 
 __all__ = ["ParallelFace"]
@@ -68,10 +67,7 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
         ArgumentError
             An option, or a seed that is no integer of at least 0; nothing has changed then.
         """
-        require_options(options, advice=LEADER_COMMITS, official=True)
-        self.session.reset(require_seed(seed))
-        self.observer.restart()
-        self.agents = self.possible_agents[:]
+        self._begin(seed, options)
         self._shown()
         return self._observations(), self._infos()
 
