@@ -313,7 +313,11 @@ class VectorCertaintyEquivalent(Leader):
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Add the play to what is known, fit the form to it, and choose the next commitment."""
-        self._remember(trajectories)
+        if trajectories.follower_reward is None:
+            raise ArgumentError("trajectories: expected the follower's rewards, got none")
+        # Some forms need only a few numbers of a record.
+        self._records.append(self.model_class.compress(trajectories))
+        self._steps += trajectories.num_steps
         self._played = np.asarray(trajectories.commitment)
         self._updates += 1
         found, diagnostics = self._plan()
@@ -333,13 +337,6 @@ class VectorCertaintyEquivalent(Leader):
         """Go a share of the way back to the last commitment that was played."""
         self.x = self.x + share * (self._played - self.x)
         return True
-
-    def _remember(self, trajectories: Trajectories) -> None:
-        if trajectories.follower_reward is None:
-            raise ArgumentError("trajectories: expected the follower's rewards, got none")
-        # Some forms need only a few numbers of a record.
-        self._records.append(self.model_class.compress(trajectories))
-        self._steps += trajectories.num_steps
 
     def _plan(self) -> tuple[Array | None, dict[str, float]]:
         """Return the best commitment in the model, None where there is no model or nothing finite in it."""
