@@ -120,11 +120,12 @@ def test_targets_are_computed_anew_so_often_and_for_so_many_transitions(torch, m
 
 
 def test_it_explores_while_it_learns_as_often_as_asked_for_and_never_when_it_is_watched(torch):
-    follower = dqn(**QUICK, exploration=1.0)
-    follower.learn(LINE.under(X))
+    # So cold that without exploration one action is almost all that is played.
+    follower, game = dqn(**QUICK, exploration=1.0), LINE.replace(temperature=1e-3)
+    follower.learn(game.under(X))
     assert follower.policy.exploration == 0.0
     states, nothing = np.zeros((6_000, 1)), np.zeros(6_000, np.int32)
-    drawn = follower.explorer(LINE).sample(np.random.default_rng(0), states, np.zeros((6_000, 1)), nothing)
+    drawn = follower.explorer(game).sample(np.random.default_rng(0), states, np.zeros((6_000, 1)), nothing)
     counts = np.bincount(2 * drawn[:, 0] + drawn[:, 1], minlength=6)
     # Even draws of 6 actions: 1,000 of each, with a standard deviation of 29; false alarm 3e-6, seed fixed.
     np.testing.assert_allclose(counts, 1_000, atol=5 * 29)
