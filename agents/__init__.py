@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agents.benchmark.suites import Player, Suite, Task
+    from agents.benchmark.sweep import SweepResult, sweep
     from agents.followers import Follower, FollowerView, follower_names, register_follower
     from agents.leaders import GradientConfig, GradientLeader, Leader, leader_names, register_leader
     from agents.learning.parametrisations import make_parametrisation
@@ -32,8 +34,12 @@ _EXPORTS = {
     "GradientLeader": "leaders",
     "Information": "observing.brief",
     "Leader": "leaders",
+    "Player": "benchmark.suites",
     "Progress": "runs.experiment",
     "RunRecord": "runs.records",
+    "Suite": "benchmark.suites",
+    "SweepResult": "benchmark.sweep",
+    "Task": "benchmark.suites",
     "Trajectories": "observing.trajectories",
     "collect": "runs.collection",
     "follower_names": "followers",
@@ -45,6 +51,7 @@ _EXPORTS = {
     "register_follower": "followers",
     "register_leader": "leaders",
     "run": "runs.running",
+    "sweep": "benchmark.sweep",
 }
 
 __all__ = [
@@ -57,8 +64,12 @@ __all__ = [
     "GradientLeader",
     "Information",
     "Leader",
+    "Player",
     "Progress",
     "RunRecord",
+    "Suite",
+    "SweepResult",
+    "Task",
     "Trajectories",
     "collect",
     "follower_names",
@@ -70,6 +81,7 @@ __all__ = [
     "register_follower",
     "register_leader",
     "run",
+    "sweep",
 ]
 
 
