@@ -42,7 +42,7 @@ class Exact(Leader):
         if brief.model is None:
             raise InformationError("exact: expected the game itself (level MODEL), got a brief without it")
         start = starting_point(config.start, brief.parametrisation.size, rng, unit_of(brief.parametrisation))
-        self._iterates = [start, *self.ascent(start)]
+        self._iterates = [start]
         self._position = 0
 
     @abstractmethod
@@ -63,8 +63,10 @@ class Exact(Leader):
         return self.brief.parametrisation(self.theta)
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
-        """Move on to the next iterate; the trajectories are not looked at."""
+        """Move on to the next iterate; the trajectories are not looked at. The first update finds all iterates."""
         del trajectories
+        if self._position == 0:
+            self._iterates += self.ascent(self.theta)
         self._position += 1
         return {"iterations": float(len(self._iterates) - 1)}
 
@@ -142,11 +144,14 @@ class VectorExact(Exact):
     Config = VectorExactConfig
     state_fields = stateful.fields()
 
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        if not brief.model.has_solution or brief.parametrisation.name != "projection":
+            raise ArgumentError("exact: expected a game with an exact solution and the parametrisation 'projection'")
+
     def ascent(self, start: Array) -> list[Array]:
         """Return the iterates of an ascent from `start`, and the best end of a search last."""
         game, config, commitment = self.brief.model, self.config, self.brief.commitment
-        if not game.has_solution or self.brief.parametrisation.name != "projection":
-            raise ArgumentError("exact: expected a game with an exact solution and the parametrisation 'projection'")
         objective = BoxObjective(partial(_exactly, game), commitment.low, commitment.high)
         units: list[Array] = []
         first = objective.point(self.brief.parametrisation(start))
