@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agents.benchmark.comparison import Comparison, compare
     from agents.benchmark.suites import Player, Suite, Task
     from agents.benchmark.sweep import SweepResult, sweep
     from agents.followers import Follower, FollowerView, follower_names, register_follower
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 #: Public name -> the module it comes from.
 _EXPORTS = {
     "Brief": "observing.brief",
+    "Comparison": "benchmark.comparison",
     "Experiment": "runs.experiment",
     "ExperimentConfig": "runs.config",
     "Follower": "followers",
@@ -42,6 +44,7 @@ _EXPORTS = {
     "Task": "benchmark.suites",
     "Trajectories": "observing.trajectories",
     "collect": "runs.collection",
+    "compare": "benchmark.comparison",
     "follower_names": "followers",
     "leader_names": "leaders",
     "load_record": "runs.records",
@@ -56,6 +59,7 @@ _EXPORTS = {
 
 __all__ = [
     "Brief",
+    "Comparison",
     "Experiment",
     "ExperimentConfig",
     "Follower",
@@ -72,6 +76,7 @@ __all__ = [
     "Task",
     "Trajectories",
     "collect",
+    "compare",
     "follower_names",
     "leader_names",
     "load_record",

@@ -108,7 +108,8 @@ def made_store(folder, leaders=("bchg", "hpgd", "naive"), tasks=tuple(TASKS), se
                 job = made_job(task, leader, seed)
                 store.add(made_record(job, share=0.95 - 0.2 * rank + 0.03 * rng.standard_normal()))
                 jobs.append(job.address)
-    facts = [TaskFacts(name=task, start=TASKS[task][0], best_known=TASKS[task][1]) for task in tasks]
+    scales = {task: TASKS.get(task, (0.0, 1.0)) for task in tasks}
+    facts = [TaskFacts(name=task, start=start, best_known=best) for task, (start, best) in scales.items()]
     entrants = [Entrant(name=leader, leader=leader) for leader in leaders]
     store.add_sweep(Sweep(name=name, tasks=facts, entrants=entrants, jobs=jobs))
     return store

@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.benchmark.records import JobRecord, Result
-from agents.benchmark.store import Sweep
+from agents.benchmark.records import JobRecord
+from agents.benchmark.store import Sweep, TaskFacts
 
 __all__ = ["NewBest", "TaskScale", "new_best", "score", "score_of", "task_scales"]
 
 #: Best known values are told with some digits only: what exceeds one by less, as a score, is rounding.
 ROUNDING = 1e-4
+#: Of each record, what scales are made of.
+VALUES = ("neutral_value", "start_value", "best_known", "leader_value")
 
 
 class TaskScale(NamedTuple):
@@ -41,6 +43,13 @@ class TaskScale(NamedTuple):
     def is_usable(self) -> bool:
         """Whether scores exist: both ends are known, and there is a way from the one to the other."""
         return self.start is not None and self.best is not None and self.best > self.start
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The value that counts as 0 and how far it is from there to 1; NaN where scores do not exist."""
+        if self.start is None or self.best is None or not self.is_usable:
+            return math.nan, math.nan
+        return self.start, self.best - self.start
 
 
 class NewBest(NamedTuple):
@@ -81,22 +90,21 @@ def task_scales(records: Iterable[JobRecord], sweep: Sweep | None = None) -> dic
     sweep
         Whose facts come before what the records say.
     """
-    results: dict[str, list[Result]] = {}
+    told: dict[str, dict[str, list[float]]] = {}
     for record in records:
         if record.result is not None:
-            results.setdefault(record.job.task, []).append(record.result)
+            of_task = told.setdefault(record.job.task, {name: [] for name in VALUES})
+            for name, values in of_task.items():
+                if (value := getattr(record.result, name)) is not None:
+                    values.append(value)
     facts = {} if sweep is None else {task.name: task for task in sweep.tasks}
-    return {
-        task: _scale(task, found, *((facts[task].start, facts[task].best_known) if task in facts else (None, None)))
-        for task, found in results.items()
-    }
+    return {task: _scale(facts.get(task, TaskFacts(name=task)), values) for task, values in told.items()}
 
 
 def score(value: float | None, scale: TaskScale) -> float:
     """Return (value - start) / (best - start), without units and never clipped; NaN where there is none."""
-    if value is None or not scale.is_usable or scale.start is None or scale.best is None:
-        return math.nan
-    return (value - scale.start) / (scale.best - scale.start)
+    start, width = scale.span
+    return math.nan if value is None else (value - start) / width
 
 
 def score_of(record: JobRecord, scales: dict[str, TaskScale]) -> float:
@@ -127,18 +135,14 @@ def new_best(records: Iterable[JobRecord], scales: dict[str, TaskScale]) -> list
     return list(found.values())
 
 
-def _scale(task: str, results: list[Result], start: float | None, best: float | None) -> TaskScale:
+def _scale(facts: TaskFacts, told: dict[str, list[float]]) -> TaskScale:
+    start, best = facts.start, facts.best_known
     for name in ("neutral_value", "start_value"):
-        told = _known(results, name)
-        if start is None and told:
-            start = float(np.median(told))
+        if start is None and told[name]:
+            start = float(np.median(told[name]))
     if best is None:
-        best = max(_known(results, "best_known"), default=None)
+        best = max(told["best_known"], default=None)
     is_relative = best is None
     if is_relative:
-        best = max(_known(results, "leader_value"), default=None)
-    return TaskScale(task, start, best, is_relative)
-
-
-def _known(results: list[Result], name: str) -> list[float]:
-    return [value for result in results if (value := getattr(result, name)) is not None]
+        best = max(told["leader_value"], default=None)
+    return TaskScale(facts.name, start, best, is_relative)

@@ -21,6 +21,7 @@ __all__ = [
     "aggregates",
     "area_on_log_axis",
     "band",
+    "chance_above",
     "difference",
     "first_reaching",
     "holm",
@@ -110,7 +111,7 @@ def aggregates(tasks: Tasks) -> dict[str, Estimate]:
     return dict(zip(AVERAGES, values, strict=True))
 
 
-def improvement(mine: Tasks, other: Tasks) -> Estimate:
+def chance_above(mine: Tasks, other: Tasks) -> Any:
     """Return the chance that a run of mine scores above one of the other's, ties by half, averaged over tasks.
 
     Parameters
@@ -118,12 +119,13 @@ def improvement(mine: Tasks, other: Tasks) -> Estimate:
     mine, other
         Of the same tasks in the same order.
     """
+    return np.mean([_above(*pair) for pair in zip(mine, other, strict=True)], axis=0)
 
-    def chance(*drawn: Array) -> Array:
-        return np.stack([np.mean([_above(*pair) for pair in zip(drawn[:count], drawn[count:], strict=True)], axis=0)])
 
+def improvement(mine: Tasks, other: Tasks) -> Estimate:
+    """Return :func:`chance_above` with its interval."""
     count = len(mine)
-    return _bootstrapped(chance, [*mine, *other])[0]
+    return _bootstrapped(lambda *drawn: np.stack([chance_above(drawn[:count], drawn[count:])]), [*mine, *other])[0]
 
 
 def difference(pairs: Tasks) -> Estimate:
@@ -192,6 +194,8 @@ def _bootstrapped(statistic: Callable[..., Array], samples: Sequence[Any]) -> li
 def values_at(costs: Array, scores: Array, grid: Array) -> Array:
     """Return the score of the last checkpoint at or before each cost of a grid; NaN before the first."""
     before = np.searchsorted(costs, grid, side="right") - 1
+    if not costs.size:
+        return np.full(grid.shape, np.nan)
     return np.where(before >= 0, scores[np.maximum(before, 0)], np.nan)
 
 
