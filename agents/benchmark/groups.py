@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -79,6 +78,7 @@ class Group:
         self.tasks = [task for task in selection.tasks if any(key[1] == task for key in self._entries)]
         self.entrants = [name for name in selection.entrants if any(key[0] == name for key in self._entries)]
         self._scales = selection.scales
+        self._ranges: dict[tuple[str, str], tuple[float, float]] = {}
         self.seeds: dict[str, set[int]] = {task: set() for task in self.tasks}
         for entry in entries:
             self.seeds[entry.job.task].add(entry.job.seed)
@@ -125,13 +125,15 @@ class Group:
         runs = self.scored(entrant, task)
         return float(np.mean([(area_on_log_axis(*run.recommended(cost), low, high) - start) / width for run in runs]))
 
-    @functools.cache  # noqa: B019 - groups live as long as their comparison
     def range(self, task: str, cost: str) -> tuple[float, float]:
-        """Return the least cost above zero and the largest, over all checkpoints of a task."""
-        found = [e.recommended(cost)[0] for name in self.entrants for e in self.scored(name, task)]
-        costs = np.concatenate(found) if found else np.zeros(0)
-        costs = costs[costs > 0.0]
-        return (float(costs.min()), float(costs.max())) if costs.size else (math.nan, math.nan)
+        """Return the least cost above zero and the largest, over all checkpoints of a task; NaN where there is none."""
+        if (task, cost) not in self._ranges:
+            found = [run.recommended(cost)[0] for name in self.entrants for run in self.scored(name, task)]
+            costs = np.concatenate([np.zeros(0), *found])
+            costs = costs[costs > 0.0]
+            ends = (float(costs.min()), float(costs.max())) if costs.size else (math.nan, math.nan)
+            self._ranges[task, cost] = ends
+        return self._ranges[task, cost]
 
     def paired_tests(self, entrant: str) -> list[PairedTest]:
         """Return whether a leader is better than each other one."""

@@ -73,6 +73,18 @@ def test_costs_to_shares_of_the_way_are_those_of_the_curves(tmp_path):
     assert "(2/3)" in agents.compare(store.folder).table()
 
 
+def test_areas_are_over_all_costs_of_the_task_and_those_before_the_first_checkpoint_count(tmp_path):
+    store = Store(tmp_path / "store", create=True)
+    for leader, steps_per_update in (("bchg", 1_000), ("naive", 10_000)):
+        record = made_record(made_job(leader=leader, steps_per_update=steps_per_update))
+        # At the start 0, from the first update on 1.
+        record.result.curve["recommended_value"] = [0.617] + [34.993] * (len(record.result.curve["seconds"]) - 1)
+        store.add(record)
+    areas = {row["leader"]: float(row["area"]) for row in rows_of(agents.compare(store.folder))}
+    # From 1,000 to 100,000 are two factors of ten.
+    assert areas == pytest.approx({"bchg": 1.0, "naive": 0.5})
+
+
 def test_what_did_not_finish_is_counted_and_marked(store):
     store.add(made_failure(made_job("FourRooms", "naive", 5)))
     store.add(made_record(made_job("FourRooms", "bchg", 5)))

@@ -201,7 +201,7 @@ def test_the_area_is_the_integral():
 
 
 def test_the_paired_test_tries_all_signs():
-    pairs = [np.array([0.3, -0.1]), np.array([0.2, 0.5, 0.1])]
+    pairs = [np.array([0.2, 0.6]), np.array([0.5, -0.2, -0.4])]
     weights = np.array([1 / 2, 1 / 2, 1 / 3, 1 / 3, 1 / 3])
     observed = weights @ np.concatenate(pairs)
     sums = [weights * signs @ np.concatenate(pairs) for signs in itertools.product((1, -1), repeat=5)]
