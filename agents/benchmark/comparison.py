@@ -28,6 +28,10 @@ from stackelberg_envs.errors import ArgumentError, unknown_name
 
 __all__ = ["Comparison", "Score", "compare"]
 
+#: What the mark of a leader says.
+INCOMPLETE = (
+    "some runs are missing, did not finish, or are of another level of information; the numbers are of the others."
+)
 #: Notes of one kind that are written out.
 MOST_NOTES = 5
 
@@ -302,7 +306,7 @@ def _table(group: Group, tasks: Sequence[str], against: str | None, cost: str) -
     absent = [name for name in group.entrants if name not in rows]
     cells += [(Entrant(name, False), *[""] * (len(columns) - 2), _runs(group, name, tasks)) for name in absent]
     is_complete = all(row[0].is_complete for row in cells)
-    notes = [] if is_complete else [f"{MARK} some runs are missing or did not finish; the numbers are of the others."]
+    notes = [] if is_complete else [f"{MARK} {INCOMPLETE}"]
     return Table(group.labels | {"tasks": _tasks_in_words(tasks)}, columns, cells, notes)
 
 

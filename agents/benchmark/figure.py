@@ -40,6 +40,8 @@ AXES = {
 }
 #: Inches: a panel, what stands beside all of them, a row of the legend, a character of it and the line before it.
 PANEL, BESIDE, ROW, CHARACTER, HANDLE = (3.5, 2.6), (0.5, 0.7), 0.21, 0.075, 0.75
+#: Ratio of costs below which an axis has more numbers than powers of ten.
+NARROW = 100.0
 #: Narrowest figure, inches, and the factor by which a horizontal axis goes beyond its ends.
 LEAST_WIDTH, EDGE = 5.5, 1.06
 #: Most panels of a row, markers on a curve, thresholds of a profile, characters of a label.
@@ -123,10 +125,20 @@ def _panel(axes: Axes, leaders: Sequence[_Leader], task: str, scale: TaskScale, 
     if scale.best is not None and not scale.is_relative:
         axes.axhline(scale.best, zorder=1, **BEST_STYLE)
     axes.set_xscale("log")
+    _label_costs(axes, low, high)
     axes.set_xlim(low / EDGE, high * EDGE)  # markers at the ends stay whole
     axes.margins(y=0.06)
     axes.set_title(wrapped(task, WIDTH), fontsize=10)
     _finish(axes)
+
+
+def _label_costs(axes: Axes, low: float, high: float) -> None:
+    """Write 1k, 10k ..., and where that would be few, 2k and 5k, too."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < NARROW * low else (1.0,)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _range(leaders: Sequence[_Leader], task: str, cost: str) -> tuple[float, float]:
