@@ -1,0 +1,179 @@
+"""``agents.report``: the page as one file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import os
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from urllib.parse import quote
+
+from agents.benchmark.entries import Entry
+from agents.benchmark.records import JobRecord
+from agents.benchmark.report.contents import Contents, gather
+from agents.benchmark.report.markup import escaped, link
+from agents.benchmark.report.sections import Sections
+from agents.benchmark.scores import ROUNDING, NewBest, new_best
+from agents.benchmark.store import FAILURES, Store
+from agents.pictures.figures import require_matplotlib
+from agents.runs.files import named, write_atomically
+from stackelberg_envs.errors import ArgumentError, MissingExtraError
+from stackelberg_envs.validation import checked_path
+
+__all__ = ["report"]
+
+
+def report(folder: str | Path, output: str | Path = "report.html") -> Path:
+    """Write a page about a benchmark: one file that needs nothing else, and no network.
+
+    It links to the records by paths relative to itself, so that folder and page can move together.
+
+    Parameters
+    ----------
+    folder
+        Where :func:`agents.sweep` has put the records.
+    output
+        The page, .html.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ArgumentError
+        A folder in which nothing has been run, or a name that does not end in .html.
+    OutputError
+        No benchmark, a record that is damaged, or a file that cannot be written.
+    MissingExtraError
+        Plotly or matplotlib is not installed.
+    """
+    plotly = _packed_plotly()
+    require_matplotlib()
+    path = checked_path(output, "output")
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ArgumentError(f"output: expected a file name ending in .html, got {path.name!r}")
+    store = Store(folder)
+    with named(f"{path}: expected a file that can be written"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    contents = gather(store)
+    if not contents.selection.entries:
+        raise ArgumentError(f"{store.folder}: expected at least one job that was run, got none")
+    above = [entry.address for entry in contents.selection.entries if entry.score > 1.0 + ROUNDING]
+    found = new_best(map(store.load, above), contents.selection.scales)
+    page = page_of(contents, store, _addresses(store, path.parent), found, plotly)
+    with named(f"{path}: expected a file that can be written"):
+        write_atomically(path, page.encode())
+    return path
+
+
+def page_of(
+    contents: Contents, store: Store, address: Callable[[JobRecord | Entry], str], found: list[NewBest], plotly: str
+) -> str:
+    """Return the page as text.
+
+    Parameters
+    ----------
+    contents, found
+        What it shows, and the commitments worth more than any known before.
+    store
+        Where the records are.
+    address
+        Record -> how the page links to it.
+    plotly
+        The library, as :func:`_packed_plotly` packs it.
+    """
+    sections = Sections(contents, store, address)
+    parts = {
+        "title": escaped(f"Benchmark report: {', '.join(contents.suites)}"),
+        "summary": escaped(_summary(contents)),
+        "new_best": _new_best(found, store, address),
+        "notes": _notes(contents),
+        "task_links": sections.task_links(),
+        "filters": sections.filters(),
+        "leaderboard": sections.leaderboard(),
+        "averages": sections.averages(),
+        "profiles": sections.profiles(),
+        "tasks": sections.tasks(),
+        "failures": sections.failures(),
+        "provenance": sections.provenance(),
+    }
+    assets = {"style": _asset("page.css"), "script": _asset("page.js"), "plotly": plotly}
+    return Template(_asset("page.html")).substitute(parts | assets)
+
+
+def _summary(contents: Contents) -> str:
+    selection = contents.selection
+    finished = len(selection.entries) - contents.failed
+    missing = f" {selection.missing:,} have not been run." if selection.missing else ""
+    return (
+        f"{len(selection.entrants)} leaders on {len(selection.tasks)} tasks: {finished:,} jobs finished, "
+        f"{contents.failed:,} failed.{missing}"
+    )
+
+
+def _new_best(found: list[NewBest], store: Store, address: Callable[[JobRecord | Entry], str]) -> str:
+    told = []
+    for item in found:
+        kind = "" if item.is_exact else ", as estimated"
+        text = (
+            f"New best known value on {item.task}{kind}: J = {item.value:.6g} in place of {item.best_known:.6g}, by "
+            f"{item.entrant}, seed {item.seed} (score {item.score:.4f})."
+        )
+        told.append(f"<p><strong>{escaped(text)}</strong> {link(address(store.load(item.address)), 'Record')}</p>")
+    return f'<div class="new">{"".join(told)}</div>' if told else ""
+
+
+def _notes(contents: Contents) -> str:
+    """Return what a reader has to know: which scores are relative, which values estimates."""
+    selection, notes = contents.selection, []
+    relative = [scale.task for scale in selection.scales.values() if scale.is_relative and scale.is_usable]
+    if relative:
+        notes.append(f"No best known value, so that 1 is the best of these records: {', '.join(relative)}.")
+    unusable = [scale.task for scale in selection.scales.values() if not scale.is_usable]
+    if unusable:
+        notes.append(f"No scores, for there is no way from the start to a better value: {', '.join(unusable)}.")
+    estimated = sorted({e.job.task for e in selection.entries if e.status == "finished" and not e.is_exact})
+    if estimated:
+        notes.append(f"Values are estimates: {', '.join(estimated)}.")
+    for name, count in selection.outdated.items():
+        notes.append(f"{count} records of older versions of {name} are left out.")
+    return f'<ul class="notes">{"".join(f"<li>{escaped(note)}</li>" for note in notes)}</ul>' if notes else ""
+
+
+def _addresses(store: Store, folder: Path) -> Callable[[JobRecord | Entry], str]:
+    """Return record -> address of its file, relative to the page."""
+
+    def address(record: JobRecord | Entry) -> str:
+        path = store.path(record.address)
+        if record.status != "finished":
+            of_job = store.folder / FAILURES / record.address[:2]
+            path = of_job / f"{record.address}-{len(list(of_job.glob(f'{record.address}-*.json')))}.json"
+        return quote(Path(os.path.relpath(path, folder)).as_posix())
+
+    return address
+
+
+def _asset(name: str) -> str:
+    return (files("agents.benchmark.report") / name).read_text(encoding="utf-8")
+
+
+def _packed_plotly() -> str:
+    """Return plotly.js as base64 of gzip, which browsers unpack by themselves: two fifths of its size.
+
+    Raises
+    ------
+    MissingExtraError
+        Plotly is not installed.
+    """
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        raise MissingExtraError(
+            'reports need Plotly, which is not installed: pip install "stackelberg-envs[benchmark]"'
+        ) from None
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()

@@ -1,0 +1,393 @@
+"""The sections of a report, as HTML: leaderboard, profiles, a section per task, failures, provenance."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from agents.benchmark.entries import Entry
+from agents.benchmark.records import JobRecord
+from agents.benchmark.report.charts import (
+    STEPS_LABEL,
+    Chart,
+    Line,
+    averages_chart,
+    column_chart,
+    curves_chart,
+    profiles_chart,
+    style_of,
+)
+from agents.benchmark.report.contents import Block, Contents, Curve, curve_of, grid_of
+from agents.benchmark.report.drawings import Drawings
+from agents.benchmark.report.markup import Cell, data_table, details, escaped, figure, link, shown, sortable_table
+from agents.benchmark.statistics import Estimate, aggregates, profile
+from agents.benchmark.store import Store
+from stackelberg_envs.arrays import Array
+
+__all__ = ["Sections"]
+
+#: Bounds of the whole page, shared evenly by its leaders and tasks: lines of single runs, links to records, pictures.
+MOST_LINES, MOST_LINKS, MOST_PICTURES = 3_000, 3_000, 60
+#: The same for one leader on one task.
+LINES_EACH, LINKS_EACH, PICTURES_EACH = 30, 100, 6
+THRESHOLDS = np.linspace(0.0, 1.05, 22)
+COSTS_SHOWN = {
+    "observed_steps": "observed steps",
+    "leader_updates": "leader updates",
+    "follower_responses": "best responses",
+    "seconds": "seconds",
+}
+AVERAGES_HEADS = ("IQM", "median", "worst seed", "optimality gap", "runs", "failures")
+
+
+class Sections:
+    """Writes what a report shows.
+
+    Parameters
+    ----------
+    contents
+        What there is.
+    store
+        Where its records are.
+    address
+        Record -> the address of its file as the page links to it.
+    """
+
+    def __init__(self, contents: Contents, store: Store, address: Callable[[JobRecord | Entry], str]) -> None:
+        self._contents, self._store, self._address = contents, store, address
+        self._styles = {name: style_of(i) for i, name in enumerate(contents.selection.entrants)}
+        self._drawings = Drawings()
+        series = sum(len(block.finished) for block in contents.blocks) or 1
+        self._lines_each = min(LINES_EACH, MOST_LINES // series)
+        self._links_each = max(1, min(LINKS_EACH, MOST_LINKS // series))
+        self._pictures_each = max(1, min(PICTURES_EACH, MOST_PICTURES // (len(contents.blocks) or 1)))
+        self._pictures_left = MOST_PICTURES
+
+    @cached_property
+    def _averages(self) -> list[dict[str, dict[str, Estimate]]]:
+        """Entrant -> averages of its scores, for each board."""
+        return [_averages_of(board) for board in self._contents.boards]
+
+    def leaderboard(self) -> str:
+        """Return the table of all leaders, which can be sorted and filtered."""
+        heads = ["leader", *AVERAGES_HEADS, *(f"{name} per run" for name in COSTS_SHOWN.values())]
+        bodies = [
+            (_title(board), _attributes(board), self._rows(board, found))
+            for board, found in zip(self._contents.boards, self._averages, strict=True)
+        ]
+        caption = "Leaderboard: normalised scores; 0 is the start, 1 the best known value; levels of information apart"
+        return sortable_table(caption, heads, bodies)
+
+    def filters(self) -> str:
+        """Return native controls, one for each thing that tells runs apart."""
+        boards = self._contents.boards
+        choices = {
+            "suite": [suite for board in boards for suite in board.suites],
+            "information": [board.group.information for board in boards],
+            "follower": [name for board in boards for name in board.followers],
+            "budget": [f"{budget:,}" for budget in sorted({b for board in boards for b in board.budgets})],
+        }
+        controls = []
+        for name, values in choices.items():
+            options = "".join(f"<option>{escaped(value)}</option>" for value in dict.fromkeys(values))
+            controls.append(
+                f'<label for="filter-{name}">{name.capitalize()}</label><select id="filter-{name}" '
+                f'data-filter="{name}"><option value="">all</option>{options}</select>'
+            )
+        return "".join(f'<div class="control">{control}</div>' for control in controls)
+
+    def averages(self) -> str:
+        """Return a chart of interquartile means for each board."""
+        parts = []
+        for i, (board, found) in enumerate(zip(self._contents.boards, self._averages, strict=True)):
+            rows = {name: averages["interquartile_mean"] for name, averages in found.items()}
+            if rows:
+                told = f"Interquartile means of {len(rows)} leaders with their 95 % intervals, as in the leaderboard."
+                table = [[escaped(name), _interval(estimate)] for name, estimate in rows.items()]
+                data = data_table("Interquartile means", ["leader", "IQM [95 %]"], table)
+                chart = averages_chart(rows, self._styles)
+                parts.append(_block_of(board, figure(f"averages-{i}", _title(board), told, chart, data)))
+        return "".join(parts)
+
+    def profiles(self) -> str:
+        """Return performance profiles for each board."""
+        parts = []
+        for i, board in enumerate(self._contents.boards):
+            scores = {name: board.group.scores(name, board.group.tasks) for name in board.group.entrants}
+            rows = {name: profile(found, THRESHOLDS) for name, found in scores.items() if found}
+            if rows:
+                told = f"Shares of runs of {len(rows)} leaders that score above each threshold; higher is better."
+                table = _profile_table(rows)
+                chart = profiles_chart(THRESHOLDS, rows, self._styles)
+                parts.append(_block_of(board, figure(f"profiles-{i}", _title(board), told, chart, table)))
+        return "".join(parts)
+
+    def tasks(self) -> str:
+        """Return a section for each task."""
+        by_task: dict[str, list[str]] = {}
+        for i, block in enumerate(self._contents.blocks):
+            by_task.setdefault(block.name, []).append(_block_of(block, self._block(f"task-{i}", block)))
+        return "".join(
+            f'<section class="task" id="{task_id(i)}"><h2>{escaped(task)}</h2>{self._facts(task)}{"".join(parts)}</section>'
+            for i, (task, parts) in enumerate(by_task.items())
+        )
+
+    def task_links(self) -> str:
+        """Return links to the sections of :meth:`tasks`."""
+        tasks = dict.fromkeys(block.name for block in self._contents.blocks)
+        return "".join(f"<li>{link('#' + task_id(i), task)}</li>" for i, task in enumerate(tasks))
+
+    def failures(self) -> str:
+        """Return what did not finish, with tracebacks."""
+        found, failed = self._contents.failures, self._contents.failed
+        if not failed:
+            return "<p>Every job that was tried has finished.</p>"
+        rows = [
+            [
+                escaped(record.job.entrant),
+                escaped(record.job.task),
+                str(record.job.seed),
+                escaped(record.status),
+                escaped(record.error or ""),
+                details("Traceback", f"<pre>{escaped(record.traceback or 'none')}</pre>"),
+                link(self._address(record), "record"),
+            ]
+            for record in found
+        ]
+        heads = ["leader", "task", "seed", "ended by", "error", "traceback", "record"]
+        cut = f"<p>The first {len(found):,} of {failed:,} are shown.</p>" if failed > len(found) else ""
+        return cut + data_table(f"{failed:,} jobs that did not finish", heads, rows)
+
+    def provenance(self) -> str:
+        """Return where the numbers come from."""
+        origin = self._contents.origin
+        rows = [
+            [escaped(name), escaped(value), f"{count:,}"]
+            for name, values in origin.counts.items()
+            for value, count in values.most_common(20)
+        ]
+        told = (
+            f"Done from {origin.first} to {origin.last}, in {shown(origin.seconds)} seconds of jobs and "
+            f"{shown(origin.processor_seconds)} of processors; the largest job had {origin.peak_memory / 2**20:,.0f} MiB."
+        )
+        table = data_table("What the records were made with", ["what", "which", "records"], rows)
+        return f"<p>{escaped(told)}</p>{table}"
+
+    def _rows(self, board: Block, found: Mapping[str, Mapping[str, Estimate]]) -> list[list[Cell]]:
+        names = sorted(board.group.entrants, key=lambda name: -_value(found, name))
+        return [self._row(board, name, found.get(name, {})) for name in names]
+
+    def _row(self, block: Block, name: str, found: Mapping[str, Estimate]) -> list[Cell]:
+        group = block.group
+        none = Estimate(math.nan)
+        middle, median, gap = (found.get(key, none) for key in ("interquartile_mean", "median", "optimality_gap"))
+        scores = group.scores(name, group.tasks)
+        worst = min((float(task.min()) for task in scores), default=math.nan)
+        finished, asked = len(block.finished[name]), sum(len(group.seeds[task]) for task in group.tasks)
+        counted = f"{finished}" if finished == asked else f"{finished} of {asked}, incomplete"
+        return [
+            Cell(self._named(name), name),
+            Cell(_interval(middle), middle.value),
+            Cell(shown(median.value), median.value),
+            Cell(shown(worst), worst),
+            Cell(shown(gap.value), gap.value),
+            Cell(counted, finished),
+            Cell(str(block.failed[name]), block.failed[name]),
+            *_costs(block.finished[name]),
+        ]
+
+    def _named(self, name: str) -> str:
+        return escaped(name)
+
+    def _facts(self, task: str) -> str:
+        scale = self._contents.selection.scales.get(task)
+        if scale is None:
+            return "<p>No job on this task has finished.</p>"
+        best = "best of these records, for no best known value was told" if scale.is_relative else "best known value"
+        return f"<p>Start: J = {shown(scale.start, 6)}. {best.capitalize()}: J = {shown(scale.best, 6)} (reward units).</p>"
+
+    def _block(self, name: str, block: Block) -> str:
+        found = _averages_of(block)
+        heads = ["leader", *AVERAGES_HEADS, *(f"{cost} per run" for cost in COSTS_SHOWN.values())]
+        table = sortable_table(f"{block.name}: scores", heads, [(_title(block), "", self._rows(block, found))])
+        order = sorted(found, key=lambda entrant: -_value(found, entrant))
+        parts = [f"<h3>{escaped(_title(block))}</h3>", table, self._curves(name, block)]
+        parts += [
+            self._column(name, block, index, title) for index, title in enumerate(("response gap", "gradient cosine"))
+        ]
+        return "".join([*parts, self._pictures(block, order), self._records(block)])
+
+    def _curves(self, name: str, block: Block) -> str:
+        grid = _grid(block)
+        lines = {}
+        for entrant, entries in block.finished.items():
+            recommended = curve_of([_column_of(entry, "recommended_value") for entry in entries], grid)
+            announced = curve_of([_column_of(entry, "announced_value") for entry in entries], grid)
+            if recommended.costs.size:
+                lines[entrant] = Line(recommended, announced, self._seeds(entries))
+        if not lines:
+            return "<p>No curve is known.</p>"
+        scale = self._contents.selection.scales[block.name]
+        levels = {"best of these records" if scale.is_relative else "best known": scale.best, "start": scale.start}
+        told = (
+            f"J of the recommended commitments of {len(lines)} leaders on {block.name} over the observed steps, as solid "
+            f"lines with 95 % bands, of the announced ones dashed; the best known value is {shown(scale.best, 6)}."
+        )
+        table = _curve_table({entrant: line.recommended for entrant, line in lines.items()})
+        note = "Solid: recommended; dashed: announced; bands: 95 %. " + self._told_of_runs(block)
+        chart = curves_chart(lines, self._styles, levels)
+        title = f"{block.name}: value over the observed steps"
+        return figure(f"{name}-curves", title, told, chart, table) + f'<p class="note">{escaped(note)}</p>'
+
+    def _told_of_runs(self, block: Block) -> str:
+        most = max(map(len, block.finished.values()))
+        if most <= self._lines_each:
+            return "Every run can be shown."
+        return f"Of each leader, {self._lines_each} of up to {most:,} runs can be shown: the page has room for no more."
+
+    def _seeds(self, entries: Sequence[Entry]) -> dict[int, tuple[Array, Array]]:
+        found = {}
+        for entry in entries[: self._lines_each]:
+            costs, values = _column_of(entry, "recommended_value")
+            grid = grid_of([costs])
+            known = curve_points(costs, values, grid)
+            found[entry.job.seed] = known
+        return found
+
+    def _column(self, name: str, block: Block, index: int, title: str) -> str:
+        """Return a chart of one of the columns in `details`, nothing where no leader has it."""
+        grid, curves = _grid(block), {}
+        for entrant, entries in block.finished.items():
+            runs = [(e.curve["observed_steps"], self._contents.details[e.address][index]) for e in entries]
+            curve = curve_of(runs, grid)
+            if curve.costs.size:
+                curves[entrant] = curve
+        if not curves:
+            return ""
+        told = f"The {title} of {len(curves)} leaders on {block.name} over the observed steps, with 95 % bands."
+        chart: Chart = column_chart(curves, self._styles, title)
+        return figure(f"{name}-{index}", f"{block.name}: {title}", told, chart, _curve_table(curves))
+
+    def _pictures(self, block: Block, order: Sequence[str]) -> str:
+        """Return the commitment of the best run of each of the best leaders."""
+        parts = []
+        for entrant in order[: min(self._pictures_each, self._pictures_left)]:
+            best = max(block.group.scored(entrant, block.name), key=lambda entry: entry.score)
+            record = self._store.load(best.address)
+            picture = "" if record.result is None else self._drawings.draw(record.job, record.result)
+            if picture:
+                told = f"Commitment that {entrant} recommends on {block.name}, seed {best.job.seed}"
+                parts.append(
+                    f'<figure class="picture"><img src="{picture}" alt="{escaped(told)}" loading="lazy" width="448" '
+                    f'height="368"><figcaption>{escaped(entrant)}, seed {best.job.seed}: score {shown(best.score)}, '
+                    f"J = {shown(best.value, 6)} ({link(self._address(best), 'record')})</figcaption></figure>"
+                )
+        self._pictures_left -= len(parts)
+        if not parts:
+            return ""
+        shown_of = f"The best run of {len(parts)} of {len(order)} leaders." if len(parts) < len(order) else ""
+        told = f"<h4>What was learned</h4><p>The best run of each leader. {shown_of}</p>"
+        return f'{told}<div class="pictures">{"".join(parts)}</div>'
+
+    def _records(self, block: Block) -> str:
+        rows, total = [], 0
+        for entrant, entries in block.finished.items():
+            total += len(entries)
+            for entry in entries[: self._links_each]:
+                files = link(self._address(entry), entry.address[:8])
+                rows.append([escaped(entrant), str(entry.job.seed), shown(entry.score), shown(entry.value, 6), files])
+        heads = ["leader", "seed", "score", "J", "record"]
+        cut = f"{len(rows):,} of {total:,}" if len(rows) < total else f"{total:,}"
+        return details(f"Records: {cut} runs", data_table(f"{block.name}: runs", heads, rows))
+
+
+def task_id(index: int) -> str:
+    """Return what links to the section of a task go to."""
+    return f"section-{index}"
+
+
+def curve_points(costs: Array, values: Array, grid: Array) -> tuple[Array, Array]:
+    """Return one run on a grid."""
+    curve = curve_of([(costs, values)], grid)
+    return curve.costs, curve.middle
+
+
+def _averages_of(block: Block) -> dict[str, dict[str, Estimate]]:
+    scores = {name: block.group.scores(name, block.group.tasks) for name in block.group.entrants}
+    return {name: aggregates(found) for name, found in scores.items() if found}
+
+
+def _value(found: Mapping[str, Mapping[str, Estimate]], name: str) -> float:
+    return found[name]["interquartile_mean"].value if name in found else -math.inf
+
+
+def _title(block: Block) -> str:
+    """Return what the runs of a block have in common."""
+    setting = f"; {block.group.setting}" if block.group.setting else ""
+    return f"{', '.join(block.suites)}: {block.group.information}{setting}"
+
+
+def _attributes(block: Block) -> str:
+    """Return what filters look at, as attributes of an element; each is a list, since a block may have several."""
+    values = {
+        "suite": block.suites,
+        "information": [block.group.information],
+        "follower": block.followers,
+        "budget": [f"{budget:,}" for budget in block.budgets],
+    }
+    return "data-filtered " + " ".join(f'data-{name}="{escaped(json.dumps(found))}"' for name, found in values.items())
+
+
+def _block_of(block: Block, markup: str) -> str:
+    return f'<div class="block" {_attributes(block)}>{markup}</div>'
+
+
+def _interval(estimate: Estimate) -> str:
+    if not math.isfinite(estimate.low):
+        return shown(estimate.value, 3)
+    ends = f"{shown(estimate.low, 3)}, {shown(estimate.high, 3)}"
+    return f'{shown(estimate.value, 3)} <span class="interval">[{ends}]</span>'
+
+
+def _costs(entries: Sequence[Entry]) -> list[Cell]:
+    found = []
+    for name in COSTS_SHOWN:
+        ends = [entry.curve[name][-1] for entry in entries if entry.curve[name].size]
+        mean = float(np.mean(ends)) if ends else math.nan
+        found.append(Cell(shown(mean), mean))
+    return found
+
+
+def _column_of(entry: Entry, name: str) -> tuple[Array, Array]:
+    return entry.curve["observed_steps"], entry.curve[name]
+
+
+def _grid(block: Block) -> Array:
+    return grid_of([entry.curve["observed_steps"] for entries in block.finished.values() for entry in entries])
+
+
+def _curve_table(curves: Mapping[str, Curve]) -> str:
+    """Return a row per cost and a column per leader."""
+    costs = np.unique(np.concatenate([curve.costs for curve in curves.values()]))
+    cells = {
+        name: dict(zip(curve.costs.tolist(), zip(curve.middle, curve.low, curve.high, strict=True), strict=True))
+        for name, curve in curves.items()
+    }
+    missing = (math.nan, math.nan, math.nan)
+    rows = [
+        [f"{cost:,.0f}", *(_interval(Estimate(*found.get(cost, missing))) for found in cells.values())]
+        for cost in costs.tolist()
+    ]
+    return data_table("Interquartile means [95 %]", [STEPS_LABEL, *curves], rows)
+
+
+def _profile_table(rows: Mapping[str, tuple[Array, Array, Array]]) -> str:
+    told = [
+        [f"{threshold:.2f}", *(_interval(Estimate(*(column[i] for column in found))) for found in rows.values())]
+        for i, threshold in enumerate(THRESHOLDS.tolist())
+    ]
+    return data_table("Shares of runs above a score", ["score", *rows], told)
