@@ -23,7 +23,8 @@ __all__ = ["Chart", "Line", "averages_chart", "column_chart", "curves_chart", "n
 COLOURS, SYMBOLS = PALETTE[:6], ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
 #: Drawn in the colour of the text, which is another one in the dark.
 NEUTRAL = "#808790"
-LONGEST_NAME = 48
+#: Characters of a name in a legend, and beside an axis, where a phone has little room.
+LONGEST_NAME, LONGEST_TICK = 48, 20
 STEPS_LABEL = "follower steps observed"
 #: Significant digits of the numbers that are drawn.
 DIGITS = 6
@@ -71,7 +72,9 @@ def curves_chart(
     for (name, level), dash in zip(levels.items(), itertools.cycle(("longdashdot", "dot"))):
         if level is not None:
             data.append(_level(name, level, (min(ends), max(ends)), dash))
-    return Chart(data, _layout(STEPS_LABEL, "J (reward units)", is_log=True), any(l.seeds for l in lines.values()))
+    return Chart(
+        data, _layout(STEPS_LABEL, "J (reward units)", is_log=True), any(line.seeds for line in lines.values())
+    )
 
 
 def column_chart(curves: Mapping[str, Curve], styles: Mapping[str, tuple[str, str]], label: str) -> Chart:
@@ -90,10 +93,10 @@ def averages_chart(rows: Mapping[str, Estimate], styles: Mapping[str, tuple[str,
         colour, symbol = styles[name]
         spread = {"type": "data", "symmetric": False, "array": [_gap(found.high, found.value)]}
         spread["arrayminus"] = [_gap(found.value, found.low)]
-        point = {"type": "scatter", "mode": "markers", "x": [number(found.value)], "y": [_text(name)]}
+        point = {"type": "scatter", "mode": "markers", "x": [number(found.value)], "y": [_text(name, LONGEST_TICK)]}
         marker = {"color": colour, "symbol": symbol, "size": 11}
         data.append(point | {"name": _text(name), "marker": marker, "error_x": spread, "showlegend": False})
-    layout = _layout("interquartile mean of the scores, 95 % interval", "")
+    layout = _layout("IQM of the scores, 95 %", "")
     layout["height"] = 130 + 30 * len(rows)
     layout["yaxis"] |= {"type": "category", "automargin": True}
     return Chart(data, layout)
@@ -115,9 +118,9 @@ def _gap(high: float, low: float) -> float:
     return number(high - low) or 0.0
 
 
-def _text(name: str) -> str:
+def _text(name: str, longest: int = LONGEST_NAME) -> str:
     """Return a name as Plotly shows it: nothing in it is markup, and long ones are cut."""
-    return html.escape(name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + "...", quote=False)
+    return html.escape(name if len(name) <= longest else name[: longest - 3] + "...", quote=False)
 
 
 def _numbers(values: Sequence[float] | Array) -> list[float | None]:

@@ -41,7 +41,7 @@ class Drawings:
         figure = new_figure((5.6, 4.6))
         axes = figure.add_subplot()
         draw_commitment(axes, x, self._game(job))
-        axes.set_title("")
+        axes.set_title("", loc="left")
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=DPI)
         return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

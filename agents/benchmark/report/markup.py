@@ -69,9 +69,7 @@ def sortable_table(
         for i, name in enumerate(heads)
     )
     groups = "".join(
-        f'<tbody {attributes}><tr class="group"><th scope="rowgroup" colspan="{len(heads)}">{escaped(title)}</th></tr>'
-        + "".join(_sorted_row(row) for row in rows)
-        + "</tbody>"
+        f"<tbody {attributes}>{_group_head(title, len(heads))}" + "".join(_sorted_row(row) for row in rows) + "</tbody>"
         for title, attributes, rows in bodies
     )
     return _scrolling(caption, _table(caption, head, groups, kind="sortable"))
@@ -89,6 +87,11 @@ def figure(name: str, title: str, told: str, chart: Chart, table: str) -> str:
         f"{script_json({'data': chart.data, 'layout': chart.layout})}</script>"
         f"{details('Data of this chart', table)}</figure>"
     )
+
+
+def _group_head(title: str, width: int) -> str:
+    head = f'<tr class="group"><th scope="rowgroup" colspan="{width}">{escaped(title)}</th></tr>'
+    return head if title else ""
 
 
 def _scrolling(caption: str, table: str) -> str:

@@ -47,7 +47,9 @@
   }
 
   const drawn = new Map();
+  let printing = false;
   function colours() {
+    if (printing) return { axis: { gridcolor: "#ddd", linecolor: "#bbb", tickcolor: "#bbb" }, text: "#000", back: "#fff" };
     const css = getComputedStyle(document.documentElement);
     const get = (name) => css.getPropertyValue(name).trim();
     const axis = { gridcolor: get("--grid"), linecolor: get("--line"), tickcolor: get("--line") };
@@ -93,11 +95,13 @@
     });
 
   addEventListener("beforeprint", () => {
+    printing = true;
     all("details").forEach((element) => { element.dataset.was = element.open; element.open = true; });
     if (window.Plotly) all(".chart").forEach(draw);
     restyle();
   });
   addEventListener("afterprint", () => {
+    printing = false;
     all("details").forEach((element) => { element.open = element.dataset.was === "true"; });
     restyle();
   });

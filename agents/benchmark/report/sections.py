@@ -79,8 +79,7 @@ class Sections:
             (_title(board), _attributes(board), self._rows(board, found))
             for board, found in zip(self._contents.boards, self._averages, strict=True)
         ]
-        caption = "Leaderboard: normalised scores; 0 is the start, 1 the best known value; levels of information apart"
-        return sortable_table(caption, heads, bodies)
+        return sortable_table("Leaderboard", heads, bodies)
 
     def filters(self) -> str:
         """Return native controls, one for each thing that tells runs apart."""
@@ -132,7 +131,10 @@ class Sections:
         for i, block in enumerate(self._contents.blocks):
             by_task.setdefault(block.name, []).append(_block_of(block, self._block(f"task-{i}", block)))
         return "".join(
-            f'<section class="task" id="{task_id(i)}"><h2>{escaped(task)}</h2>{self._facts(task)}{"".join(parts)}</section>'
+            f'<section class="task" id="{task_id(i)}"><h2>{escaped(task)}</h2>'
+            + self._facts(task)
+            + "".join(parts)
+            + "</section>"
             for i, (task, parts) in enumerate(by_task.items())
         )
 
@@ -172,7 +174,8 @@ class Sections:
         ]
         told = (
             f"Done from {origin.first} to {origin.last}, in {shown(origin.seconds)} seconds of jobs and "
-            f"{shown(origin.processor_seconds)} of processors; the largest job had {origin.peak_memory / 2**20:,.0f} MiB."
+            f"{shown(origin.processor_seconds)} of processors; the largest job had "
+            f"{origin.peak_memory / 2**20:,.0f} MiB."
         )
         table = data_table("What the records were made with", ["what", "which", "records"], rows)
         return f"<p>{escaped(told)}</p>{table}"
@@ -190,7 +193,7 @@ class Sections:
         finished, asked = len(block.finished[name]), sum(len(group.seeds[task]) for task in group.tasks)
         counted = f"{finished}" if finished == asked else f"{finished} of {asked}, incomplete"
         return [
-            Cell(self._named(name), name),
+            Cell(escaped(name), name),
             Cell(_interval(middle), middle.value),
             Cell(shown(median.value), median.value),
             Cell(shown(worst), worst),
@@ -200,20 +203,17 @@ class Sections:
             *_costs(block.finished[name]),
         ]
 
-    def _named(self, name: str) -> str:
-        return escaped(name)
-
     def _facts(self, task: str) -> str:
         scale = self._contents.selection.scales.get(task)
         if scale is None:
             return "<p>No job on this task has finished.</p>"
-        best = "best of these records, for no best known value was told" if scale.is_relative else "best known value"
-        return f"<p>Start: J = {shown(scale.start, 6)}. {best.capitalize()}: J = {shown(scale.best, 6)} (reward units).</p>"
+        best = "Best of these records, for no best known value was told" if scale.is_relative else "Best known value"
+        return f"<p>Start: J = {shown(scale.start, 6)}. {best}: J = {shown(scale.best, 6)} (reward units).</p>"
 
     def _block(self, name: str, block: Block) -> str:
         found = _averages_of(block)
         heads = ["leader", *AVERAGES_HEADS, *(f"{cost} per run" for cost in COSTS_SHOWN.values())]
-        table = sortable_table(f"{block.name}: scores", heads, [(_title(block), "", self._rows(block, found))])
+        table = sortable_table(f"{block.name}: scores", heads, [("", "", self._rows(block, found))])
         order = sorted(found, key=lambda entrant: -_value(found, entrant))
         parts = [f"<h3>{escaped(_title(block))}</h3>", table, self._curves(name, block)]
         parts += [
@@ -234,8 +234,9 @@ class Sections:
         scale = self._contents.selection.scales[block.name]
         levels = {"best of these records" if scale.is_relative else "best known": scale.best, "start": scale.start}
         told = (
-            f"J of the recommended commitments of {len(lines)} leaders on {block.name} over the observed steps, as solid "
-            f"lines with 95 % bands, of the announced ones dashed; the best known value is {shown(scale.best, 6)}."
+            f"J of the recommended commitments of {len(lines)} leaders on {block.name} over the observed steps, as "
+            f"solid lines with 95 % bands, of the announced ones dashed; "
+            f"the best known value is {shown(scale.best, 6)}."
         )
         table = _curve_table({entrant: line.recommended for entrant, line in lines.items()})
         note = "Solid: recommended; dashed: announced; bands: 95 %. " + self._told_of_runs(block)
@@ -252,10 +253,9 @@ class Sections:
     def _seeds(self, entries: Sequence[Entry]) -> dict[int, tuple[Array, Array]]:
         found = {}
         for entry in entries[: self._lines_each]:
-            costs, values = _column_of(entry, "recommended_value")
-            grid = grid_of([costs])
-            known = curve_points(costs, values, grid)
-            found[entry.job.seed] = known
+            run = _column_of(entry, "recommended_value")
+            curve = curve_of([run], grid_of([run[0]]))
+            found[entry.job.seed] = curve.costs, curve.middle
         return found
 
     def _column(self, name: str, block: Block, index: int, title: str) -> str:
@@ -308,12 +308,6 @@ class Sections:
 def task_id(index: int) -> str:
     """Return what links to the section of a task go to."""
     return f"section-{index}"
-
-
-def curve_points(costs: Array, values: Array, grid: Array) -> tuple[Array, Array]:
-    """Return one run on a grid."""
-    curve = curve_of([(costs, values)], grid)
-    return curve.costs, curve.middle
 
 
 def _averages_of(block: Block) -> dict[str, dict[str, Estimate]]:
