@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agents.benchmark.comparison import Comparison, compare
+    from agents.benchmark.report.page import report
     from agents.benchmark.suites import Player, Suite, Task
     from agents.benchmark.sweep import SweepResult, sweep
     from agents.followers import Follower, FollowerView, follower_names, register_follower
@@ -53,6 +54,7 @@ _EXPORTS = {
     "plot_run": "pictures.plotting",
     "register_follower": "followers",
     "register_leader": "leaders",
+    "report": "benchmark.report.page",
     "run": "runs.running",
     "sweep": "benchmark.sweep",
 }
@@ -85,6 +87,7 @@ __all__ = [
     "plot_run",
     "register_follower",
     "register_leader",
+    "report",
     "run",
     "sweep",
 ]
