@@ -11,10 +11,10 @@ ONE_THREAD := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 
 PYTEST := -m pytest -q -m "not deep"
 LOWEST := .venv-lowest
 
-.PHONY: help demo test test-deep test-torch test-blas test-lowest lint types check docs imports trip benchmarks clean
+.PHONY: help demo test test-deep test-torch test-browser test-blas test-lowest lint types check docs imports trip benchmarks clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -50,6 +50,11 @@ test-lowest: $(LOWEST)/.installed  ## the tests with the lowest versions that py
 test-torch: $(STAMP)  ## the tests of networks; installs PyTorch and stable-baselines3
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sb3]'
 	@$(BIN)/python -m pytest -q tests/agents -k "sb3 or baselines3 or networks or test_deep or test_sac or soft_dqn or action_values"
+
+test-browser: $(STAMP)  ## the page of a benchmark in headless Chromium; installs Playwright, and Chromium where there is none
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	@command -v chromium > /dev/null || $(BIN)/playwright install --with-deps chromium || apt-get install --yes --quiet chromium
+	@$(ONE_THREAD) $(BIN)/python -m pytest -q tests/browser
 
 lint: $(STAMP)  ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

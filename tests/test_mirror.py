@@ -9,6 +9,7 @@ WITHOUT = {
     "agents/cli/entry.py": "it hands over to main: cli/test_main.py",
     "agents/cli/output.py": "what commands print: the tests of each command",
     "agents/cli/parser.py": "words of the command line: cli/test_main.py and cli/test_fuzz_cli.py",
+    "agents/cli/report.py": "it writes the page: benchmark/test_report.py",
     "agents/cli/run.py": "it chooses the command's kind of game: cli/test_run_game.py",
     "agents/cli/show.py": "it chooses what is shown: cli/test_show_game.py and cli/test_show_player.py",
     "agents/estimators/network_features.py": "features of the vector estimator: estimators/test_vector.py",
