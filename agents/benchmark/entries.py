@@ -17,7 +17,7 @@ from agents.benchmark.store import Store, Sweep, TaskFacts
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import unknown_name
 
-__all__ = ["UNKNOWN_LEVEL", "Entry", "Selection", "select"]
+__all__ = ["UNKNOWN_LEVEL", "Entry", "Selection", "merged_facts", "select"]
 
 #: Of a leader of which nothing finished.
 UNKNOWN_LEVEL = "UNKNOWN"
@@ -129,7 +129,7 @@ def select(
     """
     sweeps = _sweeps(store, suite)
     asked = {address for sweep in sweeps for address in sweep.jobs}
-    merged = Sweep(name=suite or "", tasks=_facts(sweeps), entrants=[], jobs=[])
+    merged = Sweep(name=suite or "", tasks=merged_facts(sweeps), entrants=[], jobs=[])
     entries: list[Entry] = []
     scales = task_scales(_reading(store, None if suite is None else asked, entries), merged)
     entries += [_entry(record) for record in store.failures() if suite is None or record.address in asked]
@@ -163,7 +163,7 @@ def _sweeps(store: Store, suite: str | None) -> list[Sweep]:
     return found
 
 
-def _facts(sweeps: list[Sweep]) -> list[TaskFacts]:
+def merged_facts(sweeps: list[Sweep]) -> list[TaskFacts]:
     """Return what sweeps say of their tasks, where several do the newest."""
     merged: dict[str, TaskFacts] = {}
     for task in (task for sweep in sweeps for task in sweep.tasks):
