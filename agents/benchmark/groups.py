@@ -78,6 +78,7 @@ class Group:
         self.tasks = [task for task in selection.tasks if any(key[1] == task for key in self._entries)]
         self.entrants = [name for name in selection.entrants if any(key[0] == name for key in self._entries)]
         self._scales = selection.scales
+        self._along: dict[tuple[str, str, str], list[tuple[Array, Array]]] = {}
         self._ranges: dict[tuple[str, str], tuple[float, float]] = {}
         self.seeds: dict[str, set[int]] = {task: set() for task in self.tasks}
         for entry in entries:
@@ -114,7 +115,7 @@ class Group:
         """Return what each run had cost when it had made each of :data:`SHARES`, (runs, shares), and in all."""
         start, width = self._scales[task].span
         targets = [start + share * width for share in SHARES]
-        runs = [entry.recommended(cost) for entry in self.scored(entrant, task)]
+        runs = self._curves(entrant, task, cost)
         hits = [[first_reaching(*curve, target) for target in targets] for curve in runs]
         return np.array(hits), np.array([costs[-1] if costs.size else math.nan for costs, _ in runs])
 
@@ -122,18 +123,25 @@ class Group:
         """Return the mean area under a leader's curves of scores over the logarithm of a cost."""
         low, high = self.range(task, cost)
         start, width = self._scales[task].span
-        runs = self.scored(entrant, task)
-        return float(np.mean([(area_on_log_axis(*run.recommended(cost), low, high) - start) / width for run in runs]))
+        areas = [area_on_log_axis(*curve, low, high) for curve in self._curves(entrant, task, cost)]
+        return (float(np.mean(areas)) - start) / width
 
     def range(self, task: str, cost: str) -> tuple[float, float]:
         """Return the least cost above zero and the largest, over all checkpoints of a task; NaN where there is none."""
         if (task, cost) not in self._ranges:
-            found = [run.recommended(cost)[0] for name in self.entrants for run in self.scored(name, task)]
+            found = [costs for name in self.entrants for costs, _ in self._curves(name, task, cost)]
             costs = np.concatenate([np.zeros(0), *found])
             costs = costs[costs > 0.0]
             ends = (float(costs.min()), float(costs.max())) if costs.size else (math.nan, math.nan)
             self._ranges[task, cost] = ends
         return self._ranges[task, cost]
+
+    def _curves(self, entrant: str, task: str, cost: str) -> list[tuple[Array, Array]]:
+        """Return what each run cost and recommended along the way."""
+        key = entrant, task, cost
+        if key not in self._along:
+            self._along[key] = [run.recommended(cost) for run in self.scored(entrant, task)]
+        return self._along[key]
 
     def paired_tests(self, entrant: str) -> list[PairedTest]:
         """Return whether a leader is better than each other one."""

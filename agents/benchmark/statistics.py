@@ -183,7 +183,7 @@ def _bootstrapped(statistic: Callable[..., Array], samples: Sequence[Any]) -> li
         n_resamples=RESAMPLES,
         method="percentile",
         confidence_level=CONFIDENCE,
-        rng=np.random.default_rng(SEED),
+        random_state=np.random.default_rng(SEED),  # its name in every SciPy that we admit
     ).confidence_interval
     return [Estimate(*row) for row in np.stack([values, found.low, found.high], axis=1).tolist()]
 
@@ -231,7 +231,7 @@ def area_on_log_axis(costs: Array, scores: Array, low: float, high: float) -> fl
     """
     if not 0.0 < low < high:
         return math.nan
-    edges = np.unique(np.clip([low, *costs, high], low, high))
+    edges = np.clip(np.concatenate([[low], costs, [high]]), low, high)
     return float(values_at(costs, scores, edges[:-1]) @ np.diff(np.log(edges)) / math.log(high / low))
 
 

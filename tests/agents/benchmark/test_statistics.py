@@ -217,7 +217,7 @@ def test_the_paired_test_is_that_of_scipy(seeds):
         permutation_type="samples",
         alternative="greater",
         n_resamples=20_000,
-        rng=np.random.default_rng(0),
+        random_state=np.random.default_rng(0),
     ).pvalue
     # Five seeds: exact. Forty: two draws, 9,999 and 20,000; five of the standard errors of their difference.
     bound = 1e-12 if seeds == 5 else 5 * math.sqrt(expected * (1 - expected) * (1 / 9_999 + 1 / 20_000))
