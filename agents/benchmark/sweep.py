@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from agents.benchmark.engines import Workers, engine_of
+from agents.benchmark.plans import LeftOut, Plan, plan
 from agents.benchmark.progress import shown_progress
 from agents.benchmark.running import Tally, run_jobs
 from agents.benchmark.store import Store
-from agents.benchmark.suites import LeftOut, Plan, Suite, make_suite, plan
+from agents.benchmark.suites import Suite, make_suite
 from agents.benchmark.worker import Limits, Payload
 from agents.options import Count, Positive
 from agents.runs.signals import Signals

@@ -5,7 +5,8 @@ import sys
 import pytest
 
 import stackelberg_envs as se
-from agents.benchmark.suites import Player, Suite, Task, make_suite, plan
+from agents.benchmark.plans import plan
+from agents.benchmark.suites import Player, Suite, Task, make_suite
 from stackelberg_envs.errors import ArgumentError, UnknownNameError
 from tests.awkward_leaders import Raises, Slow
 from tests.games import ROOMS, TOY, small_game
