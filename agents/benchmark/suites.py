@@ -17,7 +17,7 @@ from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.validation import checked, shown
 
-__all__ = ["Player", "Suite", "Task", "make_suite", "player_of"]
+__all__ = ["Player", "Suite", "Task", "make_suite", "player_of", "with_others"]
 
 STEPS, STEPS_PER_UPDATE, PER_DECADE, SEEDS = 100_000, 1_000, 8, 5
 #: Seeds from here on are for tuning, and are never reported.
@@ -147,12 +147,11 @@ def make_suite(
     ArgumentError, UnknownNameError
         Something that is none of these, by its place.
     """
-    chosen = range(checked(seeds, Count, "sweep: seeds")) if isinstance(seeds, int) else seeds
     options = {
         "name": name or "sweep",
         "tasks": tuple(_task(given, label) for label, given in _labelled(games, "games")),
         "leaders": tuple(player_of(given, "leader", label) for label, given in _labelled(leaders, "leaders")),
-        "seeds": tuple(chosen),
+        "seeds": _seeds(seeds),
         **more,
     }
     if followers is not None:
@@ -181,6 +180,27 @@ def player_of(given: Any, role: str, label: str = "") -> Player:
             f"{role}: expected a name, 'module:Class', a class or a pair with options, got {shown(given)}"
         )
     return Player(given, name=label, options=options)
+
+
+def with_others(suite: Suite, leaders: Any = None, seeds: int | Iterable[int] | None = None) -> Suite:
+    """Return a suite with other leaders or seeds than its own, where they are given; see :func:`make_suite`.
+
+    Raises
+    ------
+    ArgumentError
+        Something that is neither.
+    """
+    other: dict[str, Any] = {}
+    if leaders is not None:
+        other["leaders"] = tuple(player_of(given, "leader", label) for label, given in _labelled(leaders, "leaders"))
+        other["tasks"] = tuple(Task(**{**vars(task), "leaders": None}) for task in suite.tasks)
+    if seeds is not None:
+        other["seeds"] = _seeds(seeds)
+    return Suite(**{**vars(suite), **other})
+
+
+def _seeds(given: int | Iterable[int]) -> tuple[int, ...]:
+    return tuple(range(checked(given, Count, "sweep: seeds")) if isinstance(given, int) else given)
 
 
 def _task(given: Any, label: str) -> Task:

@@ -14,7 +14,8 @@ from agents.benchmark.plans import LeftOut, Plan, plan
 from agents.benchmark.progress import shown_progress
 from agents.benchmark.running import Tally, run_jobs
 from agents.benchmark.store import Store
-from agents.benchmark.suites import Suite, make_suite
+from agents.benchmark.suite_files import is_suite, load_suite
+from agents.benchmark.suites import SEEDS, Suite, make_suite, with_others
 from agents.benchmark.worker import Limits, Payload
 from agents.options import Count, Positive
 from agents.runs.signals import Signals
@@ -55,10 +56,11 @@ class SweepResult:
 def sweep(
     games: Any,
     leaders: Any = None,
-    seeds: int | Iterable[int] = 5,
+    seeds: int | Iterable[int] | None = None,
     *,
     output: str | Path,
     followers: Any = None,
+    modules: Iterable[str] = (),
     steps: int | None = None,
     steps_per_update: int | None = None,
     engine: str = "loky",
@@ -75,13 +77,16 @@ def sweep(
     Parameters
     ----------
     games
-        A :class:`agents.Suite`, which says the rest; or an id, a game, a :class:`agents.Task`, or several of these, or
-        a dict of label -> one of these.
+        A suite: its name, as "tabular-v1", the path of a .toml file, or a :class:`agents.Suite`; it says the rest, but
+        leaders and seeds that are given stand for its own. Or an id, a game, a :class:`agents.Task`, or several of
+        these, or a dict of label -> one of these.
     leaders, followers
         A name, ``module:Class``, a class, a pair of one of these and its options, or several of these; or a dict of
         label -> one of these. Without followers each game has its own.
     seeds
-        How many, from 0 on, or which.
+        How many, from 0 on, or which; default 5, or those of the suite.
+    modules
+        Names of modules that the file of a suite may name code of.
     output
         Folder for the records: a new one, or that of an earlier sweep.
     steps, steps_per_update
@@ -121,12 +126,13 @@ def sweep(
     """
     budget = {"steps": steps, "steps_per_update": steps_per_update}
     told = {name: value for name, value in budget.items() if value is not None} | more
-    if isinstance(games, Suite):
-        if leaders is not None or followers is not None or told:
-            raise ArgumentError("sweep: expected no other options beside a suite, which has its own")
-        suite = games
+    if isinstance(games, Suite) or is_suite(games):
+        if followers is not None or told:
+            raise ArgumentError("sweep: expected leaders and seeds at most beside a suite, which says the rest")
+        suite = games if isinstance(games, Suite) else load_suite(games, modules)
+        suite = with_others(suite, leaders, seeds)
     else:
-        suite = make_suite(games, leaders, seeds, followers=followers, **told)
+        suite = make_suite(games, leaders, SEEDS if seeds is None else seeds, followers=followers, **told)
     return run_suite(
         suite,
         output,

@@ -8,6 +8,7 @@ import stackelberg_envs as se
 from agents.benchmark.plans import plan
 from agents.benchmark.suites import Player, Suite, Task, make_suite
 from stackelberg_envs.errors import ArgumentError, UnknownNameError
+from stackelberg_envs.faces import registration
 from tests.awkward_leaders import Raises, Slow
 from tests.games import ROOMS, TOY, small_game
 
@@ -124,7 +125,8 @@ def test_a_suite_is_checked_like_all_options():
         make_suite(TOY, "bchg", budget=3)
 
 
-def test_ids_of_other_modules_bring_their_module_along():
+def test_ids_of_other_modules_bring_their_module_along(monkeypatch):
+    monkeypatch.setattr(registration, "_SPECS", dict(registration._SPECS))
     se.register("mine/Small-v0", small_game)
     (payload,) = plan(make_suite("mine/Small-v0", "bchg", 1)).payloads
     assert payload.modules == (small_game.__module__,)

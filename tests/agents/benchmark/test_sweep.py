@@ -11,7 +11,7 @@ import pytest
 
 import agents
 from agents.benchmark.store import Store
-from stackelberg_envs.errors import ArgumentError, OutputError
+from stackelberg_envs.errors import ArgumentError, OutputError, UnknownNameError
 from tests.agents.benchmark.test_running import all_numbers
 from tests.awkward_leaders import Raises
 from tests.games import TOY
@@ -104,8 +104,25 @@ def test_a_suite_says_everything_itself(tmp_path):
 
     suite = make_suite(TOY, "naive", 2, steps=2_000)
     assert agents.sweep(suite, output=tmp_path, engine="sequential", progress=False).finished == 2
-    with pytest.raises(ArgumentError, match="no other options beside a suite"):
-        agents.sweep(suite, "bchg", output=tmp_path)
+    done = agents.sweep(suite, ["naive", "zero_order"], 1, output=tmp_path, engine="sequential", progress=False)
+    assert (done.jobs, done.finished) == (2, 2)
+    with pytest.raises(ArgumentError, match="expected leaders and seeds at most beside a suite"):
+        agents.sweep(suite, output=tmp_path, steps=3)
+
+
+def test_a_suite_in_a_file_is_swept_by_its_path_or_name(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        f'format = 1\nname = "mine"\nsteps = 2_000\nseeds = 1\n[[tasks]]\ngame = "{TOY}"\n'
+        '[[leaders]]\nkind = "tests.awkward_leaders:Awkward"\n'
+    )
+    quick = {"output": tmp_path / "store", "engine": "sequential", "progress": False}
+    with pytest.raises(ArgumentError, match=r"--import tests\.awkward_leaders"):
+        agents.sweep(str(path), **quick)
+    assert agents.sweep(path, modules=["tests.awkward_leaders"], **quick).finished == 1
+    with pytest.raises(UnknownNameError, match="unknown suite 'tabular-v2'"):
+        agents.sweep("tabular-v2", **quick)
+    assert [sweep.name for sweep in Store(tmp_path / "store").sweeps()] == ["mine"]
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
