@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agents.cli import compare, gradients, plot, query, run, show
+from agents.cli import compare, export, gradients, plot, query, run, show
 from agents.cli import main as cli
 from agents.cli.main import command_parser, main
 from agents.runs.records import load_record
@@ -20,7 +20,7 @@ def test_without_a_command_the_help_is_shown(capsys):
     assert "stackelberg demo" in out
 
 
-@pytest.mark.parametrize("command", ["list", "show", "run", "plot", "gradients", "compare", "demo", "query"])
+@pytest.mark.parametrize("command", ["list", "show", "run", "plot", "gradients", "compare", "demo", "query", "export"])
 def test_each_command_explains_itself(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"stackelberg {command}" in capsys.readouterr().out
@@ -35,6 +35,7 @@ def test_examples_of_the_help_are_valid_commands():
             compare.EPILOG,
             show.EPILOG,
             gradients.EPILOG,
+            export.EPILOG,
             query.EPILOG,
         ]
     ).replace("\\\n", " ")
