@@ -284,9 +284,11 @@ def _notes(selection: Selection, found: list[NewBest]) -> list[str]:
 
 
 def _table(group: Group, tasks: Sequence[str], against: str | None, cost: str) -> Table:
-    """Return the rows of a group's leaders over some tasks, best first."""
+    """Return the rows of a group's leaders over some tasks, best first; those that are not complete come last."""
     rows = {name: aggregates(found) for name in group.entrants if (found := group.scores(name, tasks))}
-    order = sorted(rows, key=lambda name: -rows[name]["interquartile_mean"].value)
+    order = sorted(
+        rows, key=lambda name: (not _is_complete(group, name, tasks), -rows[name]["interquartile_mean"].value)
+    )
     reference = against if against in rows else next(iter(order), "")
     words = cost.replace("_", " ")
     columns = [
@@ -314,14 +316,17 @@ def _tasks_in_words(tasks: Sequence[str]) -> str:
     return ", ".join(tasks) if len(tasks) < MOST_NOTES else f"{len(tasks)} tasks"
 
 
+def _is_complete(group: Group, entrant: str, tasks: Sequence[str]) -> bool:
+    return all(len(group.scored(entrant, task)) == len(group.seeds[task]) for task in tasks)
+
+
 def _row(
     group: Group, entrant: str, found: dict[str, Estimate], tasks: Sequence[str], reference: str, cost: str
 ) -> tuple[Any, ...]:
     own = group.tasks_of(entrant, tasks)
-    is_complete = all(len(group.scored(entrant, task)) == len(group.seeds[task]) for task in tasks)
     averages = {name: found[name] for name in AVERAGES}
     return (
-        Entrant(entrant, is_complete),
+        Entrant(entrant, _is_complete(group, entrant, tasks)),
         averages["interquartile_mean"],
         averages["median"].value,
         averages["mean"].value,

@@ -101,6 +101,14 @@ def test_what_did_not_finish_is_counted_and_marked(store):
     assert "information: UNKNOWN" in text
 
 
+def test_a_leader_that_fails_on_some_seeds_is_not_first(store):
+    store.add(made_record(made_job("DiscreteToy", "lucky", 0), share=0.999))
+    for seed in range(1, 5):
+        store.add(made_failure(made_job("DiscreteToy", "lucky", seed)))
+    rows = [row["leader"] for row in rows_of(agents.compare(store.folder), by_task=True)]
+    assert rows[:4] == rows[4:8] == ["bchg", "naive", "certainty_equivalent", "lucky"]
+
+
 def test_missing_jobs_and_relative_scales_are_told(tmp_path):
     store = Store(tmp_path / "store", create=True)
     store.add(made_record(best_known=None))
