@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from agents.benchmark.jobs import Job
-from agents.benchmark.records import COSTS, JobRecord
+from agents.benchmark.records import COSTS, JobRecord, Provenance
 from agents.benchmark.scores import TaskScale, score, task_scales
 from agents.benchmark.store import Store, Sweep, TaskFacts
 from stackelberg_envs.arrays import Array
@@ -22,7 +22,7 @@ __all__ = ["UNKNOWN_LEVEL", "Entry", "Selection", "merged_facts", "select"]
 #: Of a leader of which nothing finished.
 UNKNOWN_LEVEL = "UNKNOWN"
 #: Columns of a curve that comparisons read.
-COLUMNS = (*COSTS, "announced_value", "recommended_value")
+COLUMNS = (*COSTS, "announced_value", "recommended_value", "response_gap", "gradient_cosine")
 #: What of a job is the leader's own and may differ from task to task; settings of the task, which all leaders share.
 OF_LEADER = ("leader", "leader_options", "parametrisation", "steps_per_update", "checkpoints_per_decade")
 OF_TASK = ("game", "game_arguments", "follower", "follower_options", "steps")
@@ -36,10 +36,8 @@ class Entry:
 
     Attributes
     ----------
-    job, address, status, error
+    job, address, status, error, traceback, provenance
         As in its record.
-    started
-        When, as ISO 8601.
     entrant, setting
         Names in tables: the leader's, with options only where leaders of one name differ in them; and what differs
         between records of one task, as its follower or its budget, "" where nothing does.
@@ -57,7 +55,8 @@ class Entry:
     address: str
     status: str
     error: str | None
-    started: str
+    traceback: str | None
+    provenance: Provenance
     entrant: str
     information: str
     value: float
@@ -193,7 +192,8 @@ def _entry(record: JobRecord) -> Entry:
         address=record.address,
         status=record.status,
         error=record.error,
-        started=record.provenance.started,
+        traceback=record.traceback,
+        provenance=record.provenance,
         entrant=record.job.entrant,
         information=UNKNOWN_LEVEL if result is None else result.information,
         value=math.nan if value is None else value,
@@ -209,7 +209,7 @@ def _newest(entries: list[Entry]) -> tuple[list[Entry], dict[str, int]]:
         newest: dict[str, tuple[str, str]] = {}
         for entry in entries:
             key = getattr(entry.job, name)
-            newest[key] = max(newest.get(key, ("", "")), (entry.started, getattr(entry.job, version)))
+            newest[key] = max(newest.get(key, ("", "")), (entry.provenance.started, getattr(entry.job, version)))
         is_new = [getattr(entry.job, version) == newest[getattr(entry.job, name)][1] for entry in entries]
         outdated.update(getattr(entry.job, name) for entry, new in zip(entries, is_new, strict=True) if not new)
         entries = [entry for entry, new in zip(entries, is_new, strict=True) if new]

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
 from agents.benchmark.entries import Entry, Selection, select
 from agents.benchmark.groups import Group
-from agents.benchmark.records import JobRecord
 from agents.benchmark.statistics import band, values_at
 from agents.benchmark.store import Store
 from stackelberg_envs.arrays import Array
 
-__all__ = ["ALL_RECORDS", "MOST_POINTS", "Block", "Contents", "Curve", "Origin", "curve_of", "gather", "grid_of"]
+__all__ = [
+    "ALL_RECORDS",
+    "MOST_POINTS",
+    "Block",
+    "Contents",
+    "Curve",
+    "Origin",
+    "curve_of",
+    "gather",
+    "grid_of",
+    "spread",
+    "steady_band",
+]
 
 #: Name of the suite where a store knows of no sweep.
 ALL_RECORDS = "all records"
 #: Points of a curve; where checkpoints are more, a logarithmic grid takes their place.
 MOST_POINTS = 24
-#: Failures whose tracebacks are on the page.
-MOST_TRACEBACKS = 200
+#: Runs up to which a band is bootstrapped; of more, the closed form says the same and takes no time.
+MOST_RESAMPLED = 50
 
 
 class Curve(NamedTuple):
@@ -47,9 +58,9 @@ class Origin:
     first: str = ""
     last: str = ""
 
-    def add(self, record: JobRecord) -> None:
+    def add(self, entry: Entry) -> None:
         """Count a record."""
-        told = record.provenance
+        told = entry.provenance
         for name, version in told.versions.items():
             self._count(f"version of {name}", version)
         self._count("commit", told.commit or "none")
@@ -105,10 +116,8 @@ class Contents:
         Those that occur.
     boards, blocks
         What may be compared, by suite and by task.
-    details
-        Address of a finished job -> its columns "response_gap" and "gradient_cosine".
-    failures, failed
-        Jobs that did not finish, some of them where they are many; and how many there are.
+    failures
+        Jobs that did not finish.
     origin
         Where it was computed.
     """
@@ -117,9 +126,7 @@ class Contents:
     suites: list[str]
     boards: list[Block]
     blocks: list[Block]
-    details: dict[str, tuple[Array, Array]]
-    failures: list[JobRecord]
-    failed: int
+    failures: list[Entry]
     origin: Origin
 
 
@@ -131,30 +138,39 @@ def gather(store: Store) -> Contents:
     OutputError
         A record is damaged.
     """
-    selection = select(store)
-    kept = {entry.address for entry in selection.entries}
-    origin, failed = Origin(), 0
-    details: dict[str, tuple[Array, Array]] = {}
-    failures: list[JobRecord] = []
-    for record in chain(store.records(), store.failures()):
-        if record.address not in kept:
-            continue
-        origin.add(record)
-        if record.result is None:
-            failed += 1
-            failures += [record] if len(failures) < MOST_TRACEBACKS else []
-        else:
-            curve = record.result.curve
-            details[record.address] = _column(curve["response_gap"]), _column(curve["gradient_cosine"])
+    selection, origin = select(store), Origin()
+    for entry in selection.entries:
+        origin.add(entry)
     members = _members(store, selection)
     boards = [board for suite, entries in members.items() for board in _boards(suite, entries, selection)]
-    return Contents(
-        selection, list(members), boards, list(_blocks(members, selection)), details, failures, failed, origin
-    )
+    failures = [entry for entry in selection.entries if entry.status != "finished"]
+    return Contents(selection, list(members), boards, list(_blocks(members, selection)), failures, origin)
 
 
-def _column(values: list[float | None]) -> Array:
-    return np.array(values, dtype=np.float64)
+def spread(entries: Sequence[Entry], most: int) -> list[Entry]:
+    """Return at most so many runs, by their seeds; of more, evenly by their rank, the worst and the best among them."""
+    if len(entries) <= most:
+        return list(entries)
+    ranked = sorted(entries, key=lambda entry: -math.inf if math.isnan(entry.value) else entry.value)
+    places = np.unique(np.round(np.linspace(0, len(ranked) - 1, most)).astype(int))
+    return sorted((ranked[place] for place in places), key=lambda entry: entry.job.seed)
+
+
+def steady_band(curves: Array) -> tuple[Array, Array, Array]:
+    """Return the interquartile mean of curves (runs, points) at each point, and the ends of its 95 % interval.
+
+    Up to :data:`MOST_RESAMPLED` runs it is bootstrapped. Of more it is that of a trimmed mean of many runs, from their
+    winsorised variance (Tukey and McLaughlin 1963).
+    """
+    count = len(curves)
+    if count <= MOST_RESAMPLED:
+        return band(curves)
+    cut = count // 4
+    ordered = np.sort(curves, axis=0)
+    middle = ordered[cut : count - cut].mean(axis=0)
+    winsorised = np.clip(ordered, ordered[cut], ordered[count - cut - 1]).std(axis=0, ddof=1)
+    width = 1.96 * winsorised / ((1.0 - 2.0 * cut / count) * math.sqrt(count))
+    return middle, middle - width, middle + width
 
 
 def curve_of(runs: Iterable[tuple[Array, Array]], grid: Array) -> Curve:
@@ -167,7 +183,7 @@ def curve_of(runs: Iterable[tuple[Array, Array]], grid: Array) -> Curve:
     known = np.isfinite(curves).all(axis=0) & bool(curves)
     if not known.any():
         return Curve(*np.zeros((4, 0)))
-    return Curve(grid[known], *band(np.stack(curves)[:, known]))
+    return Curve(grid[known], *steady_band(np.stack(curves)[:, known]))
 
 
 def _known(run: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -11,8 +11,6 @@ from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
-from agents.benchmark.entries import Entry
-from agents.benchmark.records import JobRecord
 from agents.benchmark.report.contents import Contents, gather
 from agents.benchmark.report.markup import escaped, link
 from agents.benchmark.report.sections import Sections
@@ -71,9 +69,7 @@ def report(folder: str | Path, output: str | Path = "report.html") -> Path:
     return path
 
 
-def page_of(
-    contents: Contents, store: Store, address: Callable[[JobRecord | Entry], str], found: list[NewBest], plotly: str
-) -> str:
+def page_of(contents: Contents, store: Store, address: Callable[[str], str], found: list[NewBest], plotly: str) -> str:
     """Return the page as text.
 
     Parameters
@@ -83,7 +79,7 @@ def page_of(
     store
         Where the records are.
     address
-        Record -> how the page links to it.
+        Address of a job -> how the page links to its record.
     plotly
         The library, as :func:`_packed_plotly` packs it.
     """
@@ -91,7 +87,7 @@ def page_of(
     parts = {
         "title": escaped(f"Benchmark report: {', '.join(contents.suites)}"),
         "summary": escaped(_summary(contents)),
-        "new_best": _new_best(found, store, address),
+        "new_best": _new_best(found, address),
         "notes": _notes(contents),
         "task_links": sections.task_links(),
         "filters": sections.filters(),
@@ -108,15 +104,16 @@ def page_of(
 
 def _summary(contents: Contents) -> str:
     selection = contents.selection
-    finished = len(selection.entries) - contents.failed
+    failed = len(contents.failures)
+    finished = len(selection.entries) - failed
     missing = f" {selection.missing:,} have not been run." if selection.missing else ""
     return (
         f"{len(selection.entrants)} leaders on {len(selection.tasks)} tasks: {finished:,} jobs finished, "
-        f"{contents.failed:,} failed.{missing}"
+        f"{failed:,} failed.{missing}"
     )
 
 
-def _new_best(found: list[NewBest], store: Store, address: Callable[[JobRecord | Entry], str]) -> str:
+def _new_best(found: list[NewBest], address: Callable[[str], str]) -> str:
     told = []
     for item in found:
         kind = "" if item.is_exact else ", as estimated"
@@ -124,7 +121,7 @@ def _new_best(found: list[NewBest], store: Store, address: Callable[[JobRecord |
             f"New best known value on {item.task}{kind}: J = {item.value:.6g} in place of {item.best_known:.6g}, by "
             f"{item.entrant}, seed {item.seed} (score {item.score:.4f})."
         )
-        told.append(f"<p><strong>{escaped(text)}</strong> {link(address(store.load(item.address)), 'Record')}</p>")
+        told.append(f"<p><strong>{escaped(text)}</strong> {link(address(item.address), 'Record')}</p>")
     return f'<div class="new">{"".join(told)}</div>' if told else ""
 
 
@@ -145,14 +142,13 @@ def _notes(contents: Contents) -> str:
     return f'<ul class="notes">{"".join(f"<li>{escaped(note)}</li>" for note in notes)}</ul>' if notes else ""
 
 
-def _addresses(store: Store, folder: Path) -> Callable[[JobRecord | Entry], str]:
-    """Return record -> address of its file, relative to the page."""
+def _addresses(store: Store, folder: Path) -> Callable[[str], str]:
+    """Return the address of a job -> where its record is, relative to the page; of a failed job the last attempt."""
 
-    def address(record: JobRecord | Entry) -> str:
-        path = store.path(record.address)
-        if record.status != "finished":
-            of_job = store.folder / FAILURES / record.address[:2]
-            path = of_job / f"{record.address}-{len(list(of_job.glob(f'{record.address}-*.json')))}.json"
+    def address(job: str) -> str:
+        path, tried = store.path(job), store.folder / FAILURES / job[:2]
+        if not path.exists():
+            path = tried / f"{job}-{len(list(tried.glob(f'{job}-*.json')))}.json"
         return quote(Path(os.path.relpath(path, folder)).as_posix())
 
     return address

@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 
 from agents.benchmark.entries import Entry
-from agents.benchmark.records import JobRecord
 from agents.benchmark.report.charts import (
     STEPS_LABEL,
     Chart,
@@ -21,7 +20,7 @@ from agents.benchmark.report.charts import (
     profiles_chart,
     style_of,
 )
-from agents.benchmark.report.contents import Block, Contents, Curve, curve_of, grid_of
+from agents.benchmark.report.contents import Block, Contents, Curve, curve_of, grid_of, spread
 from agents.benchmark.report.drawings import Drawings
 from agents.benchmark.report.markup import Cell, data_table, details, escaped, figure, link, shown, sortable_table
 from agents.benchmark.statistics import Estimate, aggregates, profile
@@ -34,6 +33,8 @@ __all__ = ["Sections"]
 MOST_LINES, MOST_LINKS, MOST_PICTURES = 3_000, 3_000, 60
 #: The same for one leader on one task.
 LINES_EACH, LINKS_EACH, PICTURES_EACH = 30, 100, 6
+#: Failures whose tracebacks are on the page.
+MOST_TRACEBACKS = 200
 THRESHOLDS = np.linspace(0.0, 1.05, 22)
 COSTS_SHOWN = {
     "observed_steps": "observed steps",
@@ -54,10 +55,10 @@ class Sections:
     store
         Where its records are.
     address
-        Record -> the address of its file as the page links to it.
+        Address of a job -> the address of its file as the page links to it.
     """
 
-    def __init__(self, contents: Contents, store: Store, address: Callable[[JobRecord | Entry], str]) -> None:
+    def __init__(self, contents: Contents, store: Store, address: Callable[[str], str]) -> None:
         self._contents, self._store, self._address = contents, store, address
         self._styles = {name: style_of(i) for i, name in enumerate(contents.selection.entrants)}
         self._drawings = Drawings()
@@ -145,20 +146,21 @@ class Sections:
 
     def failures(self) -> str:
         """Return what did not finish, with tracebacks."""
-        found, failed = self._contents.failures, self._contents.failed
+        failed = len(self._contents.failures)
+        found = self._contents.failures[:MOST_TRACEBACKS]
         if not failed:
             return "<p>Every job that was tried has finished.</p>"
         rows = [
             [
-                escaped(record.job.entrant),
-                escaped(record.job.task),
-                str(record.job.seed),
-                escaped(record.status),
-                escaped(record.error or ""),
-                details("Traceback", f"<pre>{escaped(record.traceback or 'none')}</pre>"),
-                link(self._address(record), "record"),
+                escaped(entry.job.entrant),
+                escaped(entry.job.task),
+                str(entry.job.seed),
+                escaped(entry.status),
+                escaped(entry.error or ""),
+                details("Traceback", f"<pre>{escaped(entry.traceback or 'none')}</pre>"),
+                link(self._address(entry.address), "record"),
             ]
-            for record in found
+            for entry in found
         ]
         heads = ["leader", "task", "seed", "ended by", "error", "traceback", "record"]
         cut = f"<p>The first {len(found):,} of {failed:,} are shown.</p>" if failed > len(found) else ""
@@ -216,9 +218,7 @@ class Sections:
         table = sortable_table(f"{block.name}: scores", heads, [("", "", self._rows(block, found))])
         order = sorted(found, key=lambda entrant: -_value(found, entrant))
         parts = [f"<h3>{escaped(_title(block))}</h3>", table, self._curves(name, block)]
-        parts += [
-            self._column(name, block, index, title) for index, title in enumerate(("response gap", "gradient cosine"))
-        ]
+        parts += [self._column(name, block, column) for column in ("response_gap", "gradient_cosine")]
         return "".join([*parts, self._pictures(block, order), self._records(block)])
 
     def _curves(self, name: str, block: Block) -> str:
@@ -248,29 +248,31 @@ class Sections:
         most = max(map(len, block.finished.values()))
         if most <= self._lines_each:
             return "Every run can be shown."
-        return f"Of each leader, {self._lines_each} of up to {most:,} runs can be shown: the page has room for no more."
+        return (
+            f"Of each leader, {self._lines_each} of up to {most:,} runs can be shown, its worst and best among them: "
+            "the page has room for no more."
+        )
 
     def _seeds(self, entries: Sequence[Entry]) -> dict[int, tuple[Array, Array]]:
         found = {}
-        for entry in entries[: self._lines_each]:
+        for entry in spread(entries, self._lines_each):
             run = _column_of(entry, "recommended_value")
             curve = curve_of([run], grid_of([run[0]]))
             found[entry.job.seed] = curve.costs, curve.middle
         return found
 
-    def _column(self, name: str, block: Block, index: int, title: str) -> str:
-        """Return a chart of one of the columns in `details`, nothing where no leader has it."""
-        grid, curves = _grid(block), {}
+    def _column(self, name: str, block: Block, column: str) -> str:
+        """Return a chart of a column of the records, nothing where no leader has it."""
+        grid, curves, title = _grid(block), {}, column.replace("_", " ")
         for entrant, entries in block.finished.items():
-            runs = [(e.curve["observed_steps"], self._contents.details[e.address][index]) for e in entries]
-            curve = curve_of(runs, grid)
+            curve = curve_of([_column_of(entry, column) for entry in entries], grid)
             if curve.costs.size:
                 curves[entrant] = curve
         if not curves:
             return ""
         told = f"The {title} of {len(curves)} leaders on {block.name} over the observed steps, with 95 % bands."
         chart: Chart = column_chart(curves, self._styles, title)
-        return figure(f"{name}-{index}", f"{block.name}: {title}", told, chart, _curve_table(curves))
+        return figure(f"{name}-{column}", f"{block.name}: {title}", told, chart, _curve_table(curves))
 
     def _pictures(self, block: Block, order: Sequence[str]) -> str:
         """Return the commitment of the best run of each of the best leaders."""
@@ -284,7 +286,7 @@ class Sections:
                 parts.append(
                     f'<figure class="picture"><img src="{picture}" alt="{escaped(told)}" loading="lazy" width="448" '
                     f'height="368"><figcaption>{escaped(entrant)}, seed {best.job.seed}: score {shown(best.score)}, '
-                    f"J = {shown(best.value, 6)} ({link(self._address(best), 'record')})</figcaption></figure>"
+                    f"J = {shown(best.value, 6)} ({link(self._address(best.address), 'record')})</figcaption></figure>"
                 )
         self._pictures_left -= len(parts)
         if not parts:
@@ -297,8 +299,8 @@ class Sections:
         rows, total = [], 0
         for entrant, entries in block.finished.items():
             total += len(entries)
-            for entry in entries[: self._links_each]:
-                files = link(self._address(entry), entry.address[:8])
+            for entry in spread(entries, self._links_each):
+                files = link(self._address(entry.address), entry.address[:8])
                 rows.append([escaped(entrant), str(entry.job.seed), shown(entry.score), shown(entry.value, 6), files])
         heads = ["leader", "seed", "score", "J", "record"]
         cut = f"{len(rows):,} of {total:,}" if len(rows) < total else f"{total:,}"

@@ -13,8 +13,8 @@ import agents
 from agents.benchmark.comparison import compare
 from agents.benchmark.report import contents, page, sections
 from agents.benchmark.report.charts import SYMBOLS, Line, curves_chart, style_of
-from agents.benchmark.report.contents import Curve, curve_of, gather, grid_of
-from agents.benchmark.statistics import aggregates
+from agents.benchmark.report.contents import Curve, curve_of, gather, grid_of, spread, steady_band
+from agents.benchmark.statistics import aggregates, band
 from agents.benchmark.store import Store
 from agents.cli.main import main
 from stackelberg_envs.errors import ArgumentError, OutputError
@@ -206,11 +206,31 @@ def test_what_is_shown_of_single_runs_is_bounded_and_that_is_said(folder, tmp_pa
     monkeypatch.setattr(page, "_packed_plotly", str)
     for name in ("LINES_EACH", "LINKS_EACH"):
         monkeypatch.setattr(sections, name, 2)
-    monkeypatch.setattr(contents, "MOST_TRACEBACKS", 0)
+    monkeypatch.setattr(sections, "MOST_TRACEBACKS", 0)
     text = agents.report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "2 of up to 4 runs can be shown" in text
     assert "Records: 4 of 7 runs" in text
     assert "The first 0 of 1 are shown" in text
+
+
+def test_the_worst_and_the_best_are_among_the_runs_that_are_shown(folder):
+    runs = [entry for entry in gather(Store(folder)).selection.entries if entry.status == "finished"]
+    values = sorted(run.value for run in runs)
+    for most in (2, 3, 7):
+        chosen = spread(runs, most)
+        assert len(chosen) == most
+        assert {values[0], values[-1]} <= {run.value for run in chosen}
+    assert spread(runs, 99) == runs
+
+
+def test_bands_of_many_runs_are_those_of_the_bootstrap():
+    """Both intervals estimate the same one; at 200 runs their ends differ by a tenth of its width at most."""
+    curves = np.random.default_rng(0).standard_normal((200, 3)) ** 3
+    closed, drawn = steady_band(curves), band(curves)
+    assert np.array_equal(closed[0], drawn[0])
+    width = drawn[2] - drawn[1]
+    assert (np.abs(closed[1] - drawn[1]) < 0.1 * width).all()
+    assert (np.abs(closed[2] - drawn[2]) < 0.1 * width).all()
 
 
 def test_a_curve_ends_where_the_first_run_ends():
