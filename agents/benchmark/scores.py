@@ -119,7 +119,7 @@ def new_best(records: Iterable[JobRecord], scales: dict[str, TaskScale]) -> list
         result, scale = record.result, scales.get(record.job.task)
         if result is None or result.leader_value is None or scale is None or scale.is_relative or scale.best is None:
             continue
-        share = score(result.leader_value, scale)
+        share = score_of(record, scales)
         if share > max(1.0 + ROUNDING, found[scale.task].score if scale.task in found else 0.0):
             found[scale.task] = NewBest(
                 task=scale.task,
