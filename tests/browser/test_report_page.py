@@ -22,6 +22,7 @@ pytest.importorskip("plotly", reason="needs plotly")
 pytestmark = pytest.mark.deep
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
+FIGURE = Path(__file__).parents[2] / "docs" / "figures" / "report.png"
 #: Mean difference of screenshots, of 255, at a quarter of their size, where fonts hardly differ.
 TOLERANCE = 4.0
 DESKTOP = {"viewport": {"width": 1200, "height": 900}}
@@ -67,12 +68,12 @@ def opened(browser, address):
     """Open the page; whoever asks for it may complain of nothing, ask no network and run nobody's code."""
     contexts, complaints, requests = [], [], []
 
-    def open_page(kind="desktop", **options):
+    def open_page(kind="desktop", address=address, **options):
         contexts.append(browser.new_context(**KINDS[kind], **options))
         page = contexts[-1].new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
+        page.on("request", lambda request: requests.append(request.url) if request.url != address else None)
         page.goto(address)
         return page
 
@@ -82,7 +83,15 @@ def opened(browser, address):
             assert page.evaluate("typeof hacked") == "undefined"
         context.close()
     assert complaints == []
-    assert [url for url in requests if not url.startswith((address, "blob:", "data:"))] == []
+    assert [url for url in requests if not url.startswith(("blob:", "data:"))] == []
+
+
+@pytest.fixture
+def plain(tmp_path, opened):
+    """Open a page whose records are such as one would show."""
+    store = made_store(tmp_path / "store", leaders=("bchg", "naive", "certainty_equivalent", "hpgd"), seeds=10)
+    store.add(made_record(made_job("DiscreteToy", "bchg", 10), share=1.003))
+    return opened(address=agents.report(store.folder, tmp_path / "page.html").as_uri())
 
 
 def drawn(page, chart="#task-0-curves"):
@@ -172,6 +181,7 @@ def test_the_keyboard_reaches_everything(opened):
     summary.focus()
     page.keyboard.press("Enter")
     assert page.locator("#leaderboard details").first.get_attribute("open") is not None
+    page.wait_for_selector("#leaderboard details table")
     assert page.locator(".scroll:not([tabindex='0'])").count() == 0
 
 
@@ -207,6 +217,7 @@ def test_print_opens_the_tables(opened):
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     assert page.locator("details:not([open])").count() == 0
+    assert page.locator("details template").count() == 0
     assert not page.locator("#filters").is_visible()
     assert page.pdf()[:4] == b"%PDF"
 
@@ -216,12 +227,11 @@ def test_without_scripts_the_tables_are_there(opened):
     assert page.locator("#leaderboard table.sortable tbody .row").count() >= 5
 
 
-def compared(page, locator, name):
+def compared(page, part, path):
     """Compare a part of the page with how it looked when somebody last looked at it."""
     page.wait_for_timeout(200)
-    path = SCREENSHOTS / f"{name}.png"
-    shot = path.parent / f".{name}.png"
-    locator.screenshot(path=shot, animations="disabled")
+    shot = path.with_name(f".{path.name}")
+    part.screenshot(path=shot, animations="disabled")
     seen = Image.open(shot).convert("RGB")
     shot.unlink()
     if os.environ.get("STACKELBERG_SCREENSHOTS") == "write":
@@ -239,5 +249,11 @@ def test_it_looks_as_it_did(opened, kind):
     page = opened(kind)
     drawn(page)
     page.evaluate("scrollTo(0, 0)")
-    compared(page, page.locator("#leaderboard .scroll").first, f"leaderboard-{kind}")
-    compared(page, page.locator("#task-0-curves"), f"curves-{kind}")
+    compared(page, page.locator("#leaderboard .scroll").first, SCREENSHOTS / f"leaderboard-{kind}.png")
+    compared(page, page.locator("#task-0-curves"), SCREENSHOTS / f"curves-{kind}.png")
+
+
+def test_the_picture_of_the_documentation_is_that_of_a_page(plain):
+    drawn(plain, "#averages-0")
+    plain.evaluate("scrollTo(0, 0)")
+    compared(plain, plain, FIGURE)
