@@ -90,7 +90,6 @@ def opened(browser, address):
 def plain(tmp_path, opened):
     """Open a page whose records are such as one would show."""
     store = made_store(tmp_path / "store", leaders=("bchg", "naive", "certainty_equivalent", "hpgd"), seeds=10)
-    store.add(made_record(made_job("DiscreteToy", "bchg", 10), share=1.003))
     return opened(address=agents.report(store.folder, tmp_path / "page.html").as_uri())
 
 

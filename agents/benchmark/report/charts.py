@@ -195,8 +195,8 @@ def _level(name: str, value: float, ends: tuple[float, float], dash: str) -> dic
 def _layout(x: str, y: str, *, is_log: bool = False) -> dict[str, Any]:
     axis: dict[str, Any] = {"title": {"text": x}, "automargin": True, "zeroline": False}
     return {
-        "xaxis": axis | ({"type": "log", "exponentformat": "SI", "dtick": 1} if is_log else {}),
-        "yaxis": {"title": {"text": y}, "automargin": True, "zeroline": False},
+        "xaxis": axis | ({"type": "log", "exponentformat": "SI"} if is_log else {}),
+        "yaxis": {"title": {"text": y}, "automargin": True, "zeroline": False, "exponentformat": "power"},
         "height": 430,
         "margin": {"l": 30, "r": 12, "t": 12, "b": 30},
         "hovermode": "closest",

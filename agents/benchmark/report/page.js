@@ -35,6 +35,10 @@
   filters.forEach((f) => f.addEventListener("change", filter));
   document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
 
+  // Long tables become elements when somebody opens them.
+  const unpack = (details) => all("template", details).forEach((held) => held.replaceWith(held.content));
+  all("details").forEach((element) => element.addEventListener("toggle", () => unpack(element)));
+
   // Plotly is packed, and unpacked when the first chart comes into view.
   let loading = null;
   async function load() {
@@ -96,7 +100,7 @@
 
   addEventListener("beforeprint", () => {
     printing = true;
-    all("details").forEach((element) => { element.dataset.was = element.open; element.open = true; });
+    all("details").forEach((element) => { unpack(element); element.dataset.was = element.open; element.open = true; });
     if (window.Plotly) all(".chart").forEach(draw);
     restyle();
   });

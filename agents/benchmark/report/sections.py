@@ -22,7 +22,17 @@ from agents.benchmark.report.charts import (
 )
 from agents.benchmark.report.contents import Block, Contents, Curve, curve_of, grid_of, spread
 from agents.benchmark.report.drawings import Drawings
-from agents.benchmark.report.markup import Cell, data_table, details, escaped, figure, link, shown, sortable_table
+from agents.benchmark.report.markup import (
+    Cell,
+    data_table,
+    details,
+    escaped,
+    figure,
+    late_details,
+    link,
+    shown,
+    sortable_table,
+)
 from agents.benchmark.statistics import Estimate, aggregates, profile
 from agents.benchmark.store import Store
 from stackelberg_envs.arrays import Array
@@ -304,7 +314,7 @@ class Sections:
                 rows.append([escaped(entrant), str(entry.job.seed), shown(entry.score), shown(entry.value, 6), files])
         heads = ["leader", "seed", "score", "J", "record"]
         cut = f"{len(rows):,} of {total:,}" if len(rows) < total else f"{total:,}"
-        return details(f"Records: {cut} runs", data_table(f"{block.name}: runs", heads, rows))
+        return late_details(f"Records: {cut} runs", data_table(f"{block.name}: runs", heads, rows))
 
 
 def task_id(index: int) -> str:
