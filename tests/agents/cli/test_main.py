@@ -20,7 +20,9 @@ def test_without_a_command_the_help_is_shown(capsys):
     assert "stackelberg demo" in out
 
 
-@pytest.mark.parametrize("command", ["list", "show", "run", "plot", "gradients", "compare", "report", "demo", "query", "export"])
+@pytest.mark.parametrize(
+    "command", ["list", "show", "run", "plot", "gradients", "compare", "report", "demo", "query", "export"]
+)
 def test_each_command_explains_itself(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"stackelberg {command}" in capsys.readouterr().out
