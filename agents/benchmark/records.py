@@ -151,7 +151,7 @@ class JobRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             if head.format != FORMAT:
                 raise OutputError(f"{where}: expected a record of format {FORMAT}, got one of {head.format}")
             record = msgspec.json.decode(data, type=cls)
-        except (msgspec.DecodeError, RecursionError) as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise OutputError(f"{where}: expected the record of a job, got {exc}") from exc
         record.require_sound(where)
         return record

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agents.cli import compare, export, gradients, plot, query, run, show
+from agents.cli import compare, export, gradients, plot, query, run, show, submit, submit_check
 from agents.cli import main as cli
 from agents.cli.main import command_parser, main
 from agents.runs.records import load_record
@@ -21,7 +21,21 @@ def test_without_a_command_the_help_is_shown(capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["list", "show", "run", "plot", "gradients", "compare", "report", "demo", "query", "export"]
+    "command",
+    [
+        "list",
+        "show",
+        "run",
+        "plot",
+        "gradients",
+        "compare",
+        "report",
+        "demo",
+        "query",
+        "export",
+        "submit",
+        "submit-check",
+    ],
 )
 def test_each_command_explains_itself(command, capsys):
     assert main([command, "--help"]) == 0
@@ -37,6 +51,8 @@ def test_examples_of_the_help_are_valid_commands():
             compare.EPILOG,
             show.EPILOG,
             gradients.EPILOG,
+            submit_check.EPILOG,
+            submit.EPILOG,
             export.EPILOG,
             query.EPILOG,
         ]
