@@ -29,6 +29,8 @@ __all__ = ["Check", "check_submission"]
 
 #: Largest difference of an exact value, as a score: processors differ in the last digits only.
 TOLERANCE = 1e-6
+#: Difference of an estimate, as a score, that nobody asks about: what followers learn has longer tails than Gauss's.
+ROUGH = 0.01
 #: Chance that an honest archive is refused for values that are estimates, all of its records together; and fresh
 #: followers that learn under each commitment.
 FALSE_ALARMS, FOLLOWERS_PLAYED = 0.01, 8
@@ -77,8 +79,9 @@ def check_submission(archive: str | Path, modules: Iterable[str] = ()) -> Check:
 
     Values of games with exact answers are held to their stored ones within :data:`TOLERANCE` of the way from the task's
     start to its best known value. Of the others the best run of each leader on each task is played: fresh followers
-    learn under its commitment, and the stored value has to lie where one more of them would. An honest archive is
-    refused for one of these with a probability of :data:`FALSE_ALARMS`, if its follower had learned for as long.
+    learn under its commitment, and the stored value has to lie where one more of them would (by Student's t),
+    or within :data:`ROUGH` of that. An honest archive is refused for one of these with a probability of at most
+    :data:`FALSE_ALARMS`, if its followers had learned for as long and their values are about normal.
 
     Parameters
     ----------
@@ -252,7 +255,7 @@ class _Player:
             return f"expected a game that can be played under the commitment, got {type(exc).__name__}: {exc}"
         mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
         quantile = float(t.ppf(1.0 - level / 2.0, FOLLOWERS_PLAYED - 1))
-        room = quantile * spread * math.sqrt(1.0 + 1.0 / FOLLOWERS_PLAYED) + TOLERANCE * self._width(job.task, mean)
+        room = quantile * spread * math.sqrt(1.0 + 1.0 / FOLLOWERS_PLAYED) + ROUGH * self._width(job.task, mean)
         if abs(result.leader_value - mean) <= room:
             return ""
         told = f"{mean:.6g} ± {room:.2g} by play of {FOLLOWERS_PLAYED} followers"
