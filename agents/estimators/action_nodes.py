@@ -35,8 +35,9 @@ __all__ = [
     "weighted_sum",
 ]
 
-#: Visits of a cell in which the frequencies of discrete actions are counted.
-CELL = 500
+#: Rows of a cell in which the frequencies of discrete actions are counted. With fewer rows frequencies are noisy and
+#: their entropy is biased; with more a cell is so wide that the policy changes inside it.
+ROWS_PER_CELL = 500
 #: Even nodes of one action: so many, from minus to plus this many standard deviations.
 NODES, FARTHEST_NODE = 7, 2.6
 #: The least variance, so that its logarithm is finite.
@@ -231,9 +232,9 @@ def _entropies(samples: Samples, features: StateFeatures, spec: ActionSpec) -> A
 
 
 def _cells(z: Array) -> NDArray[np.intp]:
-    """Return the number of a cell of about CELL rows for each row: the nearest of evenly thinned rows."""
+    """Return the number of a cell of about ROWS_PER_CELL rows for each row: the nearest of evenly thinned rows."""
     order = np.lexsort(z.T)
-    centres = z[order[CELL // 2 :: CELL]] if len(z) > CELL else z[order[:1]]
+    centres = z[order[ROWS_PER_CELL // 2 :: ROWS_PER_CELL]] if len(z) > ROWS_PER_CELL else z[order[:1]]
     return np.asarray(scipy.spatial.cKDTree(centres).query(z)[1])
 
 

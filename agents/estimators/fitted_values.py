@@ -49,20 +49,23 @@ from stackelberg_envs.games.samples import Actions, ActionSpec, Samples
 
 __all__ = ["FittedModel", "PresentBehaviour"]
 
-#: Of least squares on features, relative to their mean squares.
+#: Ridge of least squares, relative to the features' mean squares: some features are zero in almost all steps.
 RIDGE = 1e-8
 #: The least that columns are scaled up from, relative to the largest one's norm.
 LEAST_COLUMN = 1e-3
-#: Rewards depend on actions where these leave less than this share of the error that states leave.
-MATTERS = 0.5
+#: Rewards are taken to depend on actions only where actions explain more than this part of the error that states leave.
+#: Features leave errors that depend on states. A fit lays some of them to the actions by chance, which would bias the
+#: gradient.
+LEAST_EXPLAINED = 0.5
 #: Bumps beside the quadratic features, and their width in distances to the nearest other centres.
 CENTRES, OVERLAP = 100, 2.0
-#: Weight of steps of ordinary rewards where centres are drawn, in that of the average step.
-ORDINARY = 0.1
+#: Centres are drawn mostly where rewards are far from their median. This weight, relative to the average step's, is
+#: added to all steps, so that places with usual rewards get some centres, too.
+USUAL_WEIGHT = 0.1
 
 
 def ridge_regression(columns: Array) -> LeastSquares:
-    """Return least squares on features of which many are hardly ever felt."""
+    """Return least squares on features of which many are zero in almost all steps."""
     return LeastSquares(columns, ridge=RIDGE, shortest=LEAST_COLUMN)
 
 
@@ -151,7 +154,7 @@ class FittedModel(StepModel):
         nodes, self.leader_weights = gaussian_nodes(own.mean.shape[1], True)
         self.leader_nodes = [present.mean + node * present.spread for node in nodes]
         away = np.sqrt(np.abs(self.leader_reward - np.median(self.leader_reward)))
-        importance = away / max(float(away.mean()), 1e-300) + ORDINARY
+        importance = away / max(float(away.mean()), 1e-300) + USUAL_WEIGHT
         psi = make_features(
             features,
             np.concatenate([steps.state, steps.next_state]),
@@ -241,7 +244,7 @@ class FittedModel(StepModel):
         alone, joint = squares.solve(rewards, F), squares.solve(rewards)
         left = ((rewards - self.here @ alone) ** 2).sum(), ((rewards - squares.columns @ joint) ** 2).sum()
         paid = joint[F:]
-        return paid if left[1] < MATTERS * left[0] else np.zeros_like(paid)
+        return paid if left[1] < (1.0 - LEAST_EXPLAINED) * left[0] else np.zeros_like(paid)
 
     def _stages(self, mean: Array, discount: float, horizon: int) -> Array:
         """Return u with n = 0, 1, ... steps left, shape (horizon + 1, F)."""

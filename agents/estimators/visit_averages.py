@@ -19,8 +19,8 @@ number of visits. G at one visit then enters the estimate with the weight per vi
     c(s,a,b) = W(s,a,b)/N(s,a,b) - W(s,a)/N(s,a) ,
 
 and one forward pass with a trace :math:`e_k = \gamma_F e_{k-1} + c_k` gives the coefficients of every later step:
-O(T) time whatever the size of theta. What an episode cut at state s has left over continues as the average of
-the visits of s does: it becomes a weight per visit of s, for another pass.
+O(T) time whatever the size of theta. An episode that was cut at state s is taken to go on as the average of the
+visits of s does. So the trace that it ends with becomes a weight per visit of s, for another pass.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
     "weights_per_visit",
 ]
 
-#: Passes over the batch end when what is left over is this small, relative to what the first of them left over.
+#: Passes over the batch end when the traces at the ends of cut episodes are this small, relative to the first pass.
 LEFTOVER = 1e-9
 #: Of weights of about 1: below it, rounding may keep a number from shrinking any more.
 NOTHING = 1e-290
@@ -169,7 +169,7 @@ def _passes(per_visit: Array, trajectories: Trajectories, discount: float) -> tu
             trace,
             leftover,
         )
-        # Each pass shrinks what is left over by the discount at least, so this ends.
+        # Each pass shrinks these traces by the discount at least, so this ends.
         total = float(np.abs(leftover).sum())
         limit = max(LEFTOVER * total, NOTHING) if limit is None else limit
         if not total > limit:  # it is not, either, where it is no number

@@ -46,14 +46,14 @@ FollowerView = Committed
 
 
 class Follower(Stateful, ABC):
-    """A follower algorithm.
+    """A follower algorithm: it sees a commitment and adapts its policy to it.
 
     Parameters
     ----------
     config
         Its hyperparameters, an instance of its ``Config``.
     rng
-        Its own randomness.
+        Where it draws its random numbers from.
 
     Attributes
     ----------
@@ -140,14 +140,15 @@ class Follower(Stateful, ABC):
 
 @dataclass(frozen=True)
 class FollowerConfig(Options):
-    """What every follower of this package can be told.
+    """Options that every follower of this package has.
 
     Attributes
     ----------
     restart
         Whether it forgets all it has learned at each new commitment.
     delay
-        It responds to the commitment of this many leader updates ago; to the first one until there are as many.
+        It responds to the commitment of this many leader updates ago. Until there are as many, it responds to the
+        first.
     """
 
     restart: bool = False
@@ -156,7 +157,7 @@ class FollowerConfig(Options):
 
 @dataclass(frozen=True)
 class TabularFollowerConfig(FollowerConfig):
-    """What followers with tables can be told besides.
+    """Options that followers with tables have besides.
 
     Attributes
     ----------

@@ -58,19 +58,20 @@ class DeepFollowerConfig(FollowerConfig):
     batch_size
         Transitions in a gradient step.
     learning_rate
-        Of Adam.
+        Learning rate of Adam, at the first of the steps after a commitment.
     last_rate
-        Factor on the learning rate at the last of the steps; it falls geometrically.
+        By which factor the learning rate is multiplied at the last of these steps; it falls geometrically.
     hidden
         Sizes of the hidden layers.
     target_rate
-        The part of its way that the slow copy of the networks goes to them at each gradient step.
+        How fast the slow copy of the networks follows them: at each gradient step it moves by this part of the
+        distance.
     replay_size
-        Transitions kept.
+        How many of the latest transitions are kept to learn from.
     keep_replay
         Whether transitions made under earlier commitments are kept.
     observe_commitment
-        Whether the networks are shown the commitment, so that what was seen under earlier ones stays true.
+        Whether the networks are shown the commitment, so that what was learned under earlier ones stays true.
     """
 
     steps: Count = 20_000

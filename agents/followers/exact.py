@@ -1,7 +1,7 @@
-"""Exact: the soft best response of any game whose exact solution is known; it keeps nothing.
+"""Exact: the soft best response of any game whose exact solution is known. It learns nothing and keeps nothing.
 
-In linear-quadratic games, where it is also called `maxent_lqr`, it is the maximum-entropy linear-quadratic regulator:
-b ~ N(-L (A s + C a), (temperature / 2) S^-1), by a Riccati equation, which sees the leader's action a before it acts.
+In linear-quadratic games it is also called `maxent_lqr`. There it is the maximum-entropy linear-quadratic regulator,
+which sees the leader's action a before it acts: b ~ N(-L (A s + C a), (temperature / 2) S^-1), by a Riccati equation.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["Exact", "TaxGrid", "TaxGridConfig"]
 class Exact(RestartingFollower):
     """Exact soft best response, where it is known.
 
-    Plays the soft best response that ``stackelberg_envs.solve`` finds.
+    It plays the soft best response that ``stackelberg_envs.solve`` finds.
 
     Attributes
     ----------
     solution
         Everything exact about the commitment responded to.
     solver_options
-        What the game's solver is told; by default nothing.
+        Options for the game's solver; by default none.
     """
 
     solver_options: Mapping[str, Any] = MappingProxyType({})
@@ -80,9 +80,8 @@ class TaxGridConfig(FollowerConfig):
 class TaxGrid(Exact):
     """Exact response in tax design, on a grid of assets.
 
-    Plays the exact response of the households of tax design: the Gibbs policy of soft values on a grid of assets.
-
-    It plays at any assets, not only at those of the grid.
+    It plays the exact response of the households of tax design: the Gibbs policy of soft values, which are computed on
+    a grid of assets. It plays at any assets, not only at those of the grid.
     """
 
     Config = TaxGridConfig

@@ -1,4 +1,4 @@
-"""Expected SARSA: a follower that learns the value of what it does, its exploration included."""
+"""Expected SARSA: a follower that learns what its own behaviour is worth, with the exploration that is part of it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ __all__ = ["ExpectedSarsa", "expected_sarsa"]
 class ExpectedSarsa(TabularLearner):
     r"""Learns a table of what its own play is worth.
 
-    Tabular expected SARSA with the follower's entropy, on-policy.
-
-    Its fixed point, with :math:`\mu = (1 - \epsilon) \mathrm{Gibbs}(Q) + \epsilon / B` what it plays in training:
+    This is tabular expected SARSA with the follower's entropy. It is on-policy: it learns the value of the policy that
+    it plays in training, :math:`\mu = (1 - \epsilon) \mathrm{Gibbs}(Q) + \epsilon / B`. Its fixed point is
 
     .. math::
         Q = r_F + \gamma_F (1 - \text{terminal}) P \sum_a f \sum_b \mu (Q - \lambda \log \mu) .

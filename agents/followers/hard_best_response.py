@@ -20,11 +20,12 @@ class HardBestResponseConfig(TabularFollowerConfig):
     Attributes
     ----------
     tie_break
-        "optimistic": among its optimal actions it takes the leader's best; "pessimistic": the leader's worst.
+        Which of several optimal actions it takes: with "optimistic" the best for the leader, with "pessimistic" the
+        worst.
     tie_margin
-        Actions are tied that differ by at most this share of what the better one is worth to the follower.
+        Two actions are tied if they differ by at most this part of what the better one is worth to the follower.
     tolerance
-        Bound on the error of its values, as a share of the largest of them.
+        Bound on the error of its values, relative to the largest of them.
     """
 
     tie_break: Literal["optimistic", "pessimistic"] = "optimistic"
@@ -36,7 +37,8 @@ class HardBestResponseConfig(TabularFollowerConfig):
 class HardBestResponse(RestartingFollower):
     """Exact best response without entropy.
 
-    Plans without entropy, whatever the game's temperature. It keeps nothing: `restart` changes nothing.
+    It maximises its rewards without any entropy bonus, whatever the game's temperature. It keeps nothing from one
+    commitment to the next, so `restart` makes no difference.
     """
 
     Config = HardBestResponseConfig

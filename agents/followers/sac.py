@@ -34,11 +34,11 @@ class SacConfig(DeepFollowerConfig):
     Attributes
     ----------
     action_scale
-        Size of a typical action; untrained, it draws actions of about this size. Boxes that are smaller than that
-        are their own scale.
+        Size of a typical action: before training, actions of about this size are drawn. Where the box is smaller, the
+        size of the box takes its place.
     quadratic
-        Whether the critics are also shown the products of states and actions: in linear-quadratic games the
-        value is a sum of such.
+        Whether the critics are also shown the products of states and actions. In linear-quadratic games the value is a
+        sum of such products.
     """
 
     action_scale: Positive = 1.0
@@ -145,10 +145,9 @@ class GaussianPolicy:
 class Sac(DeepFollower):
     """Soft actor-critic, with networks.
 
-    Learns two critics and a squashed normal policy, off policy (Haarnoja et al., 2018), at a fixed temperature.
-
-    The slow copy of the policy plays when the
-    leader watches.
+    It learns two critics and a squashed normal policy (Haarnoja et al., 2018), at the game's temperature, which stays
+    as it is. It is off-policy, so it may learn from play under earlier policies. When the leader watches, the slow copy
+    of the policy plays.
     """
 
     Config = SacConfig

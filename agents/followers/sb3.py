@@ -1,9 +1,11 @@
 """A follower trained by any algorithm of stable-baselines3.
 
-Everything random in it follows the follower's own generator: after each commitment the algorithm, its environment and
-the global generators it draws from are seeded anew. So its state between two updates is that generator, the model and
-the filled part of its replay buffer. The model is stored in stable-baselines3's own format, which holds pickles; so
-such a checkpoint is read only if the caller says that it may run what is in it.
+Equal seeds give equal runs: after each commitment the algorithm, its environment and the global generators that it
+draws from are seeded anew, from the follower's own generator. So what has to be saved between two updates is that
+generator, the model, and the filled part of its replay buffer.
+
+The model is stored in stable-baselines3's own format, which holds pickles. So a checkpoint is read only if the caller
+says that it may run what is in it.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ class Sb3Config(TabularFollowerConfig):
         A class of stable-baselines3 ("DQN", "PPO", "A2C", "SAC", "TD3", "DDPG"), or "module:Class" for one from
         elsewhere.
     steps
-        Environment steps after each commitment; algorithms that collect whole batches round up.
+        Environment steps after each commitment. Algorithms that collect whole batches round this up.
     first_steps
         The same when nothing has been learned yet; None takes `steps`.
     observe_commitment
@@ -63,11 +65,11 @@ class Sb3Config(TabularFollowerConfig):
 class Sb3(RestartingFollower):
     """Any fitting algorithm of stable-baselines3.
 
-    Trains a network in the follower's environment; its response is the network's policy, state by state.
+    It trains a network in the follower's environment, and responds with the network's policy.
 
-    Algorithms with a distribution over actions respond with it, the others (DQN, TD3, DDPG) greedily. The network is
-    not shown the time, so that one table describes it in a tabular game; in games of vectors the response is one of
-    :mod:`agents.followers.sb3_policies`.
+    Algorithms with a distribution over actions respond with that distribution, and the others (DQN, TD3, DDPG) with the
+    best action. The network is not shown the time, so that one table describes its policy in a game of tables. In games
+    of vectors the response is one of :mod:`agents.followers.sb3_policies`.
     """
 
     Config = Sb3Config

@@ -23,7 +23,7 @@ __all__ = ["PerContext", "Population", "make_follower"]
 
 
 class _Several(Follower):
-    """Followers that are made of others.
+    """A follower that is made of several.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class _Several(Follower):
 
     @property
     def delay(self) -> int:
-        """The longest of theirs."""
+        """The longest delay of all."""
         return max(member.delay for member in self.members)
 
     def tables(self) -> dict[str, Array]:

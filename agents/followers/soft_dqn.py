@@ -30,16 +30,17 @@ class SoftDqnConfig(DeepFollowerConfig):
     Attributes
     ----------
     exploration
-        Probability, for each component of an action, that it is drawn evenly, in training only.
+        Probability, for each component of an action, that it is drawn evenly from all; in training only.
     target_every
-        Gradient steps for which targets are kept before they are computed anew.
+        For how many gradient steps target values are kept before they are computed anew.
     target_rows
-        Transitions that are drawn, and whose targets are computed, for these steps, at most.
+        At most so many transitions are drawn for these steps, and get target values.
     huber
         Errors of Q, or of rewards where there are afterstates, count linearly instead of squared beyond this many
-        temperatures (Huber, 1964), so that rare actions that are far off do not drown the others. None: all squared.
+        temperatures (Huber, 1964). So rare actions with large errors do not hide the others. None: all are squared.
     afterstates
-        Whether Q is reward plus discounted worth of the forecast next state, instead of one function.
+        Whether Q is learned in two parts, the reward and the discounted value of the forecast next state, instead of as
+        one function.
     """
 
     target_rate: Share = 0.1
@@ -105,7 +106,8 @@ class SoftPolicy:
 class SoftDqn(DeepFollower):
     """Soft Q-learning with a network.
 
-    Learns Q by regression on r + gamma (1 - terminal) lambda log sum exp(Q' / lambda), off policy.
+    It learns Q by regression on r + gamma (1 - terminal) lambda log sum exp(Q' / lambda). It is off-policy, so it may
+    learn from play under earlier policies.
 
     Q' is the slow copy of Q, at the next state and the leader's next action. How Q is made of networks is a choice,
     :class:`DirectValues` or :class:`AfterstateValues`.

@@ -25,7 +25,8 @@ NEEDED = ("state", "next_state", "leader_action", "context", "terminal")
 class SoftQLearning(TabularLearner):
     """Learns a table by soft Q-learning.
 
-    Bootstraps with the soft value of the next state and of the leader's next action, which it is shown.
+    It learns from its own play. After each step it moves the value of what it did towards the reward plus the
+    discounted soft value of the next state and of the leader's next action, which it is shown.
     """
 
     state_fields = stateful.fields()

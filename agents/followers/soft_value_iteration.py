@@ -26,7 +26,7 @@ class SoftValueIterationConfig(TabularFollowerConfig):
     tolerance
         Bound on the error of every probability of its policy.
     sweeps
-        Plain soft Bellman sweeps of its table after each commitment; None solves to `tolerance`.
+        Plain soft Bellman sweeps over its table after each commitment; None solves to `tolerance`.
     """
 
     tolerance: Positive = 1e-8
@@ -37,10 +37,11 @@ class SoftValueIterationConfig(TabularFollowerConfig):
 class SoftValueIteration(TableFollower):
     """Exact soft best response, or so many sweeps.
 
-    Plans in the game as it believes it to be.
+    It plans in the game as it believes it to be.
 
-    Without `sweeps` it solves by Newton's method, beginning at its last values; with `restart` it begins anew, and ends
-    at the same response. With `sweeps` it starts from a table of zeros, or from where it was at the last commitment.
+    Without `sweeps` it solves for its best response by Newton's method. It begins at its last values, or anew with
+    `restart`, and ends at the same response. With `sweeps` it begins at the table of the last commitment, and at zeros
+    at first or with `restart`. So it may be far from its best response: that models a follower that stops early.
     """
 
     Config = SoftValueIterationConfig

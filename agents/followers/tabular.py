@@ -30,11 +30,12 @@ class TabularLearnerConfig(TabularFollowerConfig):
     first_steps
         Follower steps when the table is empty; None takes `steps`.
     least_step
-        The step size is 1 / visits since the last commitment, but at least this.
+        The step size is 1 / (visits since the last commitment), but at least this.
     exploration
-        Probability of an even draw instead of the Gibbs policy.
+        Probability that an action is drawn evenly from all, instead of by the Gibbs policy.
     initial_q
-        Value of untried actions, reward units; optimistic values make the follower explore.
+        What an action that was never tried is taken to be worth, in reward units. High values make the follower
+        explore.
     """
 
     steps: Count = 20_000
@@ -65,7 +66,7 @@ class LearningTask(NamedTuple):
 
 
 class TabularLearner(TableFollower):
-    """Learns in its own copy of the environment; its table stays when the commitment changes.
+    """Learns in its own copy of the environment, and keeps its table when the commitment changes.
 
     An iteration is one follower step. When the leader watches, it plays its Gibbs policy without exploration.
     """

@@ -1,7 +1,8 @@
 """AMD: adaptive model design, the hypergradient by a fixed number of inner sweeps through the known game.
 
-Chen et al., "Adaptive Model Design for Markov Decision Process", ICML 2022. Declared MODEL: the designer predicts the
-agent's reaction by solving its decision process. Deviations from the paper: docs/reproduction.md.
+Chen et al., "Adaptive Model Design for Markov Decision Process", ICML 2022. The designer predicts how the agent reacts
+by solving the agent's decision process, so it has to know the game: its level is MODEL. Deviations from the paper:
+docs/reproduction.md.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ class AmdConfig(GradientConfig):
     Attributes
     ----------
     inner_iterations
-        Sweeps of each recursion per update.
+        Sweeps per update, of each recursion in :mod:`agents.estimators.unrolled`. What n sweeps leave of an error is
+        discount^n of it.
     warm
-        Whether an update goes on where the last one ended; otherwise it starts from zeros.
+        Whether an update continues from the values of the last one; otherwise it starts from zeros.
     """
 
     inner_iterations: Count = 200
@@ -43,7 +45,8 @@ class AmdConfig(GradientConfig):
 class Amd(GradientLeader):
     """Hypergradient by inner sweeps, in the game itself.
 
-    Plans in the game itself, by sweeps, under its own last commitment; never looks at the trajectories.
+    It never looks at the trajectories. Each update makes a fixed number of sweeps in the game, under the last
+    commitment, and climbs along the hypergradient that results.
     """
 
     brief: TabularBrief

@@ -42,24 +42,24 @@ ROUNDING = 1e-9
 
 
 class Leader(Stateful, ABC):
-    """A leader algorithm.
+    """A leader algorithm: it announces a commitment, sees how the follower plays under it, and announces the next.
 
     Parameters
     ----------
     brief
-        All it knows beforehand.
+        All it knows before it has seen any play.
     config
         Its hyperparameters, an instance of its ``Config``.
     rng
-        Its own randomness.
+        Where it draws its random numbers from.
 
     Attributes
     ----------
     name
         The name it is registered under.
     information
-        The level it works at; see :class:`agents.Information`. The highest one, where :meth:`required_information`
-        looks at options and commitments.
+        What it has to see; see :class:`agents.Information`. If that depends on options and commitments, this is the
+        highest level, and :meth:`required_information` tells the actual one.
     Config
         Dataclass of its hyperparameters.
     off_policy
@@ -136,15 +136,21 @@ class Leader(Stateful, ABC):
         return None
 
     def shorten(self, share: float = 0.5) -> bool:
-        """Go a share of the way back to the last commitment that was played, and return whether that can be done.
+        """Move back towards the last commitment that was played, and return whether that can be done.
 
-        The run asks for it when a commitment leaves the follower without a finite response.
+        The run asks for it when a commitment leaves the follower without a finite response: the last commitment had
+        one, so a step that is short enough will, too.
+
+        Parameters
+        ----------
+        share
+            Which part of the way to move back; 1 is all of it.
         """
         del share
         return False
 
     def close(self) -> None:
-        """Give back what it holds outside this object, a process say; by default there is nothing."""
+        """End what it has started outside this object, such as a process; by default there is nothing."""
 
 
 def recommendation(leader: Leader) -> tuple[Any, Any]:
@@ -176,15 +182,15 @@ class GradientConfig(Options):
     Attributes
     ----------
     learning_rate, decay
-        The optimizer's rate at update t is learning_rate / (1 + decay t): the estimates stay noisy, so a
-        constant rate would keep the commitment wandering around its optimum. Steps are in units of
-        the parametrisation: logits as they are, and for "projection" the widths of the box.
+        The optimizer's rate at update t is learning_rate / (1 + decay t). It falls because the estimates stay noisy:
+        with a constant rate the commitment would keep moving around its optimum. Steps are in units of the
+        parametrisation. Logits have no unit, and for "projection" the unit is the width of the box.
     optimizer
-        "adam", whose steps have about the size of the rate, or "sgd", whose steps are the rate times the gradient in
-        units of the largest reward (in size) that the leader has seen.
+        "adam" makes steps of about the size of the rate. "sgd" makes steps of the rate times the gradient, where the
+        gradient is measured in units of the largest reward (in size) that the leader has seen.
     max_norm
-        Longer gradients (by theta in its units) are shortened to this many of the largest rewards seen; None leaves
-        them.
+        Limit on the length of the gradient by theta, in units of the largest reward seen, so that one bad estimate
+        cannot move the commitment far. Longer gradients are shortened to it; None leaves them as they are.
     start
         "zeros", "random" (standard normal theta, in its units), or an array of the parametrisation's size.
     """
@@ -197,12 +203,12 @@ class GradientConfig(Options):
 
 
 class PointLeader(Leader):
-    """A leader that is at one point theta, begins where ``config.start`` says, and announces x(theta).
+    """A leader whose commitment is x(theta) for one theta, which begins where ``config.start`` says.
 
     Attributes
     ----------
     theta
-        The point, shape (P,).
+        Its parameters, shape (P,).
     unit
         What counts as one step of each entry, shape (P,); see :func:`agents.learning.parametrisations.unit_of`.
     largest_reward
@@ -223,7 +229,7 @@ class PointLeader(Leader):
         self._played: Array | None = None
 
     def observe_rewards(self, trajectories: Trajectories) -> None:
-        """Take note of the size of the leader's rewards: those of the play, or of the game where that is known."""
+        """Keep the size of the largest reward: of those in the play, or of all in the game where that is known."""
         known = None if self.brief.model is None else self.brief.model_reward(self.commit())
         rewards = trajectories.leader_reward if known is None else known
         self.largest_reward = max(self.largest_reward, float(np.abs(rewards).max(initial=0.0)))
@@ -252,11 +258,11 @@ class PointLeader(Leader):
         return self.theta
 
     def move_to(self, theta: Array) -> None:
-        """Go on from the point that was played to another."""
+        """Make another theta the present one, and remember the one that was played."""
         self._played, self.theta = self.theta, theta
 
     def shorten(self, share: float = 0.5) -> bool:
-        """Go a share of the way back to the last point that was played."""
+        """Move theta back towards the last one that was played."""
         if self._played is None:
             return False
         self.theta = self.theta + share * (self._played - self.theta)

@@ -72,7 +72,8 @@ class TabularBchgConfig(GradientConfig):
     critic
         The leader's critic: "lstd", "expected_sarsa" or "monte_carlo".
     prior_visits
-        Weight of the last estimate of the follower's policy, in visits.
+        How much the last estimate of the follower's policy counts beside the new play: as much as so many visits of a
+        state.
     privileged
         For ablations: what the leader is told instead of estimating it, among "temperature" and "behaviour" (the
         follower's policy). Its declared level is then RESPONSE.
@@ -87,11 +88,12 @@ class TabularBchgConfig(GradientConfig):
 class TabularBchg(TabularGradientLeader):
     """Hypergradient by Boltzmann covariance, from play.
 
-    BC-HG with tables: counts of the follower's policy, and critics.
+    It learns from play alone how the leader's value changes with the commitment, the follower's reaction included. From
+    the play it counts how often the follower takes each action, and learns by a critic what actions are worth.
 
-    For configurations it uses actions only. For policy or transition commitments it also evaluates the
-    follower from its observed rewards, with the entropy bonus. Where the game keeps the temperature private it is
-    estimated, again from the follower's rewards.
+    If the commitment changes rewards only, the follower's actions are enough. If it changes the leader's policy or the
+    dynamics, the leader also needs the follower's rewards, from which it learns what states are worth to the follower,
+    entropy bonus included. If the game keeps the temperature private, that is estimated from these rewards, too.
 
     Attributes
     ----------
@@ -182,12 +184,13 @@ class VectorBchgConfig(GradientConfig):
     critic
         The leader's critic: "lstd", "monte_carlo" or, where the commitment changes the leader's policy only, "fitted".
     features
-        Of the critics: "quadratic", "local" or "network"; see :mod:`agents.estimators.regression`.
+        What the critics' values are linear in: "quadratic", "local" or "network"; see
+        :mod:`agents.estimators.regression`.
     trace
-        "expected" replaces averages over single steps by fitted means, "sampled" is as published; see
-        :mod:`agents.estimators.vector`.
+        "expected" replaces averages over single steps by fitted means, which is less noisy; "sampled" is as published.
+        See :mod:`agents.estimators.vector`.
     replay
-        Past steps that the critic "fitted" keeps beside the present ones, whole updates.
+        How many past steps the critic "fitted" keeps beside the present ones. Only whole updates are kept.
     """
 
     critic: Literal["lstd", "monte_carlo", "fitted"] = "lstd"
@@ -200,7 +203,8 @@ class VectorBchgConfig(GradientConfig):
 class VectorBchg(GradientLeader):
     """Hypergradient by Boltzmann covariance, from play.
 
-    BC-HG in vector games: critics by least squares, and a fit of what the follower plays.
+    It does the same where states are vectors and none is seen twice: values are fitted by least squares to features of
+    the state, and so is what the follower plays.
 
     Attributes
     ----------

@@ -8,11 +8,14 @@ lets the leader choose anew in the next state, knowing how the follower answers 
 
 and the actor ascends :math:`\sum_a f(a|s) \sum_b g(b|s,a) Q(s,a,b)` in every state.
 
-This is not the hypergradient, by design. g is held fixed while f moves, so the leader does not see that a threat in
-one state changes what the follower does in others. Where it settles, f is deterministic and no change of it in
-single states pays as long as the follower keeps its policy, which is its soft best response to f: a Stackelberg
-equilibrium in feedback strategies, not a commitment worth the most. The two agree when the follower is myopic
-(follower_discount 0): its answer to a in s then depends on nothing else.
+This is not the hypergradient, by design. The follower's policy g is held fixed while the leader's policy f moves. So
+the leader does not see that a threat in one state changes what the follower does in others.
+
+Where the algorithm settles, f is deterministic, and g is the soft best response to f. No change of f in a single state
+pays as long as the follower keeps g. That is a Stackelberg equilibrium in feedback strategies, but not the commitment
+that is worth the most. The two agree if the follower is myopic (follower_discount 0), because its answer to a in s then
+depends on nothing else.
+
 Deviations from the paper: docs/reproduction.md.
 """
 
@@ -48,9 +51,10 @@ class BiacConfig(GradientConfig):
 class Biac(GradientLeader):
     """Bi-level actor-critic: a game in every state.
 
-    Tabular Bi-AC: the critic is the fixed point of its target on all steps seen so far.
+    It plays a Stackelberg game in every state by itself. The critic is the fixed point of its target on all steps seen
+    so far.
 
-    Declared RESPONSE: the target needs the follower's policy for leader actions that were not played, too.
+    Its level is RESPONSE, because the target needs the follower's policy also for leader actions that were not played.
     """
 
     brief: TabularBrief

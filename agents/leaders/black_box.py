@@ -1,4 +1,4 @@
-"""What leaders share that only try commitments: one candidate per leader update, judged by its observed value."""
+"""Leaders that only try commitments: one candidate per leader update, judged by its observed value."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["BlackBoxLeader"]
 class BlackBoxLeader(PointLeader):
     """Announces one candidate after the other and recommends the one with the highest observed value.
 
-    Each candidate costs one best response of the follower. The observed value is noisy, so the recommended one is
-    in part the luckiest one.
+    Each candidate costs one best response of the follower. Observed values are noisy, so the candidate with the highest
+    one owes some of it to luck, and its true value is lower.
 
     Attributes
     ----------

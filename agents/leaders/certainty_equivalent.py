@@ -1,12 +1,16 @@
 """Certainty equivalence: a model of the observed play, and the exact hypergradient in that model.
 
-From the trajectories alone the leader counts the dynamics and averages both players' rewards, and fits the dynamics
-and what it does not know of the follower to all it saw, the follower's actions included. Inside that model it
-plans at no cost in follower steps: the follower's soft best response is solved again for every commitment it
-thinks about, from many starts and with temperature continuation. What the model does not know it goes and
-finds out: the first commitments pay the follower for going where little was seen.
+Follower steps are expensive, and computing is cheap. So this leader learns a model of the game from the play it has
+seen, and searches for the best commitment inside that model, which takes no follower steps.
 
-The method is this project's own. Off-policy: play under old commitments stays useful.
+The model has counted dynamics and averages of both players' rewards. What is unknown of the follower is fitted to all
+play, the follower's actions included. For every commitment that the search looks at, the follower's soft best response
+is solved anew in the model. The search begins at many starts and lowers the temperature step by step.
+
+A model knows nothing about places that were never visited. So the first commitments explore: they pay the follower for
+going where little was seen.
+
+The method is this project's own. It is off-policy, so play under old commitments stays useful.
 """
 
 from __future__ import annotations
@@ -33,9 +37,9 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError, OutputError
 from stackelberg_envs.games.cotangents import Cotangents
 
-#: A fit of fewer iterations than this is none.
+#: A fit of fewer iterations than this hardly moves from its start, and is left out.
 LEAST_ITERATIONS = 10
-#: One of its iterations costs so many evaluations of the model for each commitment of the history.
+#: Evaluations of the model that one iteration of a fit costs, for each commitment of the history.
 FIT_COST = 2
 #: What a fit raises where play does not tell enough.
 FITLESS = (InstabilityError, ConvergenceError, np.linalg.LinAlgError)
@@ -58,26 +62,28 @@ class TabularCertaintyEquivalentConfig(SearchConfig):
     start
         "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     explore
-        So many commitments after the first are chosen to learn about the game.
+        How many commitments after the first are chosen to learn about the game.
     exploration
-        "barring": see :meth:`TabularCertaintyEquivalent.explore`; "random": every entry at one of its bounds.
+        How they are chosen. "barring" makes the usual ways unattractive to the follower; see
+        :meth:`TabularCertaintyEquivalent.explore`. "random" sets every entry to one of its bounds.
     replan
-        A new search from many starts whenever the observed steps have grown by this factor.
+        A new search from many starts begins whenever the number of observed steps has grown by this factor.
     refine
-        L-BFGS iterations from the present theta after every other update.
+        In all other updates: L-BFGS iterations from the present theta.
     refit
-        A new fit of the model to all play whenever the observed steps have grown by this factor.
+        The model is fitted anew to all play whenever the number of observed steps has grown by this factor.
     belief
-        "fitted": the follower may believe in other dynamics than those observed, with a tremble that is fitted; see
-        :mod:`agents.estimators.likelihood`. "observed": it believes in those observed.
+        What dynamics the follower believes in. "observed": in those that were observed. "fitted": perhaps in others,
+        with a tremble that is fitted; see :mod:`agents.estimators.likelihood`.
     fit_iterations
-        L-BFGS iterations of a fit; with 0 the dynamics are counted only.
+        L-BFGS iterations of a fit; with 0 the dynamics are only counted.
     work
-        About so many transition probabilities are read in one update: searches and refinements end there, the next
-        update goes on with the search; fits are shortened, or left out where they would be too short. None: no limit.
-        A number, not a time, so that equal seeds give equal runs.
+        Limit on the computing in one update: about so many transition probabilities are read. A search that reaches it
+        goes on in the next update. Fits are shortened, or left out where they would be too short. None: no limit.
+        It is a number and not a time, so that equal seeds give equal runs.
     shrinkage
-        Weight of the average over the follower's actions, in visits: it decides where an action was never seen.
+        How much the average over the follower's actions counts beside what was seen of one action: as much as so many
+        visits. It decides what is believed of an action that was never seen.
     """
 
     start: Start = "zeros"
@@ -96,7 +102,7 @@ class TabularCertaintyEquivalentConfig(SearchConfig):
 class TabularCertaintyEquivalent(Leader):
     """Plans in a model fitted to all it has seen.
 
-    Plans in a model of what it has seen: counted dynamics, mean rewards, and a fit of the follower.
+    Each update adds the new play to the model, and then improves the commitment inside the model.
     """
 
     brief: TabularBrief
@@ -150,7 +156,7 @@ class TabularCertaintyEquivalent(Leader):
         if self.model.behaviour is not None:
             diagnostics["temperature"] = self.model.behaviour.temperature
             diagnostics["tremble"] = self.model.behaviour.tremble
-        # Without a temperature there is nothing to plan with: it goes on looking.
+        # Without a temperature the follower's response cannot be computed, so it goes on exploring.
         if exploring or self.model.behaviour is None:
             self._exploring = self.explore()
             return diagnostics
@@ -191,11 +197,14 @@ class TabularCertaintyEquivalent(Leader):
         return self.theta
 
     def explore(self) -> Array:
-        """Return an extreme commitment that bars the ways known best.
+        """Return an extreme commitment that makes the follower leave the ways that were seen most.
 
-        The entries that pay the follower for what was seen most stand at the bound that pays less, all others at
-        the one that pays more, so that it has to find another way. How many varies on a logarithmic scale.
-        A leader's own policy is drawn at random instead: whatever it does, it sees the consequences.
+        The entries that pay the follower for what was seen most are set to the bound that pays less, and all others to
+        the bound that pays more. So the follower has to find another way. How many entries are set low varies from
+        update to update, on a logarithmic scale.
+
+        If the commitment is the leader's own policy, it is drawn at random instead: there the leader sees the
+        consequences of whatever it does itself.
         """
         commitment = self.brief.commitment
         if self.config.exploration == "random" and "follower_reward" in commitment.changes:
@@ -221,11 +230,11 @@ class VectorCertaintyEquivalentConfig(BoxSearchConfig):
     start
         "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     draws
-        So many commitments after the first are drawn evenly from the box.
+        How many commitments after the first are drawn evenly from the box, to learn about the game.
     replan
-        A new search from many starts whenever the observed steps have grown by this factor.
+        A new search from many starts begins whenever the number of observed steps has grown by this factor.
     refine
-        L-BFGS iterations from the present commitment after every other update.
+        In all other updates: L-BFGS iterations from the present commitment.
     """
 
     start: Start = "zeros"
@@ -256,10 +265,9 @@ class _Remembered(Field):
 class VectorCertaintyEquivalent(Leader):
     """Plans in a model fitted to all it has seen.
 
-    Fits the game's public form to all play, and plans in that.
-
-    The game's `model_class` says what is public about its form: which numbers there are, not what they are. Fitted to
-    the play under all commitments so far it gives J and dJ/dx of any commitment at no cost in follower steps.
+    Some games of vectors publish their form, as `model_class`: which numbers describe the game, but not what these
+    numbers are. The leader fits the numbers to the play under all commitments so far. The fitted game then gives J and
+    dJ/dx of any commitment, and a search finds the best one without any follower steps.
     """
 
     brief: VectorBrief
@@ -334,7 +342,7 @@ class VectorCertaintyEquivalent(Leader):
         return self.x if self._best is None else self._best
 
     def shorten(self, share: float = 0.5) -> bool:
-        """Go a share of the way back to the last commitment that was played."""
+        """Move back towards the last commitment that was played."""
         self.x = self.x + share * (self._played - self.x)
         return True
 

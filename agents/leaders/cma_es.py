@@ -48,7 +48,8 @@ class CmaEsConfig(Options):
 class CmaEs(BlackBoxLeader):
     """Evolution strategy over commitments.
 
-    Where the package finds that it has converged, it begins again around the best candidate.
+    It draws candidates from a normal distribution, and moves and reshapes that towards the better ones. When the
+    package finds that it has converged, it begins again around the best candidate.
     """
 
     Config = CmaEsConfig

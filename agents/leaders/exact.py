@@ -1,7 +1,8 @@
-"""Exact: L-BFGS on the exact hypergradient of the game itself. Declared MODEL: the yardstick for all others.
+"""Exact: L-BFGS on the exact hypergradient of the game itself.
 
-With starts of other kinds (random, vertices of the commitment set, temperature continuation) it is the source of
-best known values.
+It shows what could be had if the game were known, and other leaders are compared with that. It has to know the game, so
+its level is MODEL. The best known values of games come from it, begun at many starts: at random, at vertices of the set
+of commitments, and by temperature continuation.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ __all__ = ["Exact", "TabularExact", "TabularExactConfig", "VectorExact", "Vector
 
 
 class Exact(Leader):
-    """Solves the game inside itself, then commits to one iterate of an ascent after the other, the best end last."""
+    """Finds all iterates of an ascent in its first update, then commits to one after the other, the best one last."""
 
     information = Information.MODEL
     state_fields = stateful.fields(
@@ -95,7 +96,7 @@ class TabularExactConfig(SearchConfig):
 class TabularExact(Exact):
     """Ascent on the exact hypergradient: the yardstick.
 
-    L-BFGS on the exact hypergradient in theta, one iterate after the other.
+    It makes an ascent by L-BFGS in theta, and announces one iterate of it after the other.
     """
 
     brief: TabularBrief
@@ -126,7 +127,7 @@ class VectorExactConfig(BoxSearchConfig):
     iterations
         L-BFGS iterations of the ascent from `start`.
     box_draws
-        Random points that are looked at; with 0 there is one ascent from `start`, and no search.
+        Random points of the box that are evaluated first; with 0 there is one ascent from `start`, and no search.
     """
 
     start: Start = "zeros"
@@ -137,7 +138,7 @@ class VectorExactConfig(BoxSearchConfig):
 class VectorExact(Exact):
     """Ascent on the exact hypergradient: the yardstick.
 
-    L-BFGS on the exact hypergradient in the box of commitments: x itself takes the place of theta.
+    It makes an ascent by L-BFGS in the box of commitments. There x itself takes the place of theta.
     """
 
     kinds = frozenset({"vector"})

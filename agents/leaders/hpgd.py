@@ -41,7 +41,7 @@ class TabularHpgdConfig(TabularBchgConfig):
     Attributes
     ----------
     critic
-        The leader's critic: "monte_carlo" as published, or another of those of `bchg`.
+        How the leader learns what actions are worth: "monte_carlo" as published, or another critic of `bchg`.
     """
 
     critic: Literal["lstd", "expected_sarsa", "monte_carlo"] = "monte_carlo"
@@ -51,7 +51,8 @@ class TabularHpgdConfig(TabularBchgConfig):
 class TabularHpgd(TabularBchg):
     """Hypergradient from play, by averages over visits.
 
-    HPGD with tables: sees what `bchg` sees, and averages over repeated visits instead of tracing.
+    It sees what `bchg` sees. Where `bchg` carries the follower's reaction along by a trace, it takes averages over the
+    repeated visits of a state.
     """
 
     Config = TabularHpgdConfig
@@ -91,7 +92,7 @@ class VectorHpgdConfig(VectorBchgConfig):
     Attributes
     ----------
     critic
-        The leader's critic: "monte_carlo" as published, or another of those of `bchg`.
+        How the leader learns what actions are worth: "monte_carlo" as published, or another critic of `bchg`.
     trace
         "sampled" as published, or "expected".
     """
@@ -104,7 +105,8 @@ class VectorHpgdConfig(VectorBchgConfig):
 class VectorHpgd(VectorBchg):
     """Hypergradient from play, by averages over visits.
 
-    HPGD in vector games: a regression on what the follower saw takes the place of averages over visits.
+    Where states are vectors none is visited twice. There a regression on what the follower saw takes the place of
+    averages over visits.
     """
 
     Config = VectorHpgdConfig
@@ -129,10 +131,9 @@ class HpgdOracleConfig(TabularHpgdConfig):
 class HpgdOracle(TabularHpgd):
     """HPGD with extra play from states of its choice.
 
-    HPGD that may also start the follower wherever it wants: averages and critics use extra play.
-
-    Every update asks for play from uniformly drawn states under the present commitment. It fills the tables
-    where the game's own starts seldom lead; the states' weights remain those of the observed play.
+    It may also start the follower wherever it wants. Every update asks for play from uniformly drawn states, under the
+    present commitment. That tells the averages and critics about states to which the game's own starts seldom lead. How
+    much each state counts is still decided by the play that was observed.
     """
 
     information = Information.CONTROLS_TRAINING

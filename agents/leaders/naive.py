@@ -21,7 +21,8 @@ __all__ = ["TabularNaive", "VectorNaive", "VectorNaiveConfig"]
 class TabularNaive(TabularBchg):
     """Policy gradient that ignores the reaction.
 
-    BC-HG without its trace: the baseline of both papers.
+    It climbs along the direct term of the gradient, as if the follower would not react to a new commitment. Both papers
+    compare with it.
     """
 
     information = Information.ACTIONS_ONLY
@@ -35,16 +36,17 @@ class TabularNaive(TabularBchg):
 
 @dataclass(frozen=True)
 class VectorNaiveConfig(GradientConfig):
-    """Hyperparameters of the naive leader in vector games, as those of `bchg`: it has no trace.
+    """Hyperparameters of the naive leader in vector games: those of `bchg` but for the trace, which it has none of.
 
     Attributes
     ----------
     critic
         The leader's critic: "lstd", "monte_carlo" or, where the commitment changes the leader's policy only, "fitted".
     features
-        Of the critic: "quadratic", "local" or "network"; see :mod:`agents.estimators.regression`.
+        What the critic's values are linear in: "quadratic", "local" or "network"; see
+        :mod:`agents.estimators.regression`.
     replay
-        Past steps that the critic "fitted" keeps beside the present ones, whole updates.
+        How many past steps the critic "fitted" keeps beside the present ones. Only whole updates are kept.
     """
 
     critic: Literal["lstd", "monte_carlo", "fitted"] = "lstd"
@@ -57,7 +59,7 @@ class VectorNaiveConfig(GradientConfig):
 class VectorNaive(VectorBchg):
     """Policy gradient that ignores the reaction.
 
-    BC-HG without its trace, in vector games.
+    It is `bchg` without the follower's reaction, where states are vectors.
     """
 
     information = Information.ACTIONS_ONLY

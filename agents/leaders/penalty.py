@@ -1,7 +1,8 @@
 r"""Penalty: the value penalty of bilevel reinforcement learning.
 
 Shen, Yang, Chen, "Principled Penalty-based Methods for Bilevel Reinforcement Learning and RLHF", ICML 2024,
-arXiv 2402.06886. The follower's optimality becomes a penalty on what its values fall short of:
+arXiv 2402.06886. The leader may choose the follower's policy, too, but is punished by as much as that policy earns the
+follower less than its best one, times a weight:
 
 .. math::
     F(x) = \max_\pi \; J(x, \pi) + \tfrac{1}{\varepsilon} \big( V_F^\pi(x) - \max_{\pi'} V_F^{\pi'}(x) \big) .
@@ -35,7 +36,7 @@ from stackelberg_envs.solvers.soft import Primitives, SoftSolution, evaluate, so
 
 __all__ = ["Penalty", "PenaltyConfig"]
 
-#: Bound on the error of the follower's values, in temperatures: the penalty multiplies what is left of it.
+#: Bound on the error of the follower's values, in temperatures. It is tight because the penalty multiplies the error.
 TOLERANCE = 1e-12
 
 
@@ -46,7 +47,7 @@ class PenaltyConfig(GradientConfig):
     Attributes
     ----------
     penalty
-        Weight of what the follower's value falls short of its best, 1 / eps; no unit.
+        Weight of what the follower loses against its best response, 1 / eps; no unit.
     """
 
     penalty: Positive = 1_000.0
@@ -56,9 +57,11 @@ class PenaltyConfig(GradientConfig):
 class Penalty(GradientLeader):
     """Makes the follower's optimality a penalty.
 
-    Ascends the penalised value under its own last commitment; never looks at the trajectories.
+    It never looks at the trajectories. Each update climbs along the derivative of the penalised value, under the last
+    commitment.
 
-    Declared MODEL: it solves the follower's decision process for rewards that the follower itself never has.
+    Its level is MODEL, because it solves the follower's decision process for rewards that the follower itself never
+    has.
     """
 
     brief: TabularBrief

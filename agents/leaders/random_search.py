@@ -20,11 +20,11 @@ class RandomSearchConfig(Options):
     Attributes
     ----------
     scale
-        Standard deviation of theta in draws from everywhere, in units of the parametrisation.
+        Standard deviation of theta where a candidate is drawn from everywhere, in units of the parametrisation.
     step
-        Standard deviation of the move in draws near the best, in the same units.
+        Standard deviation of the move away from the best where a candidate is drawn near it, in the same units.
     local
-        Probability of a draw near the best.
+        Probability that a candidate is drawn near the best.
     start
         The first candidate: "zeros", "random" (standard normal), or an array of the parametrisation's size.
     """
@@ -39,7 +39,7 @@ class RandomSearchConfig(Options):
 class RandomSearch(BlackBoxLeader):
     """Random commitments, half of them near the best.
 
-    It is the baseline that every search has to beat.
+    Every other search should do better than this one.
     """
 
     Config = RandomSearchConfig

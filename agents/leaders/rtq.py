@@ -46,11 +46,11 @@ class RtqConfig(GradientConfig):
     levels
         K: the estimate's expectation is the hypergradient at the response after 2^(K + 1) iterations.
     shrinkage
-        In the model of play, weight of the average over the follower's actions, in visits: it decides where an action
-        was never seen.
+        In the model of play: how much the average over the follower's actions counts beside what was seen of one
+        action, as much as so many visits. It decides what is believed of an action that was never seen.
     max_norm
-        As for all gradient leaders; limited here because the deep levels are rare and divided by small probabilities.
-        In largest rewards seen, as there.
+        Limit on the length of the gradient by theta, in units of the largest reward seen, as for all gradient leaders.
+        There is one here by default, because high levels are rare and divided by small probabilities.
     """
 
     levels: Annotated[int, Meta(ge=1, le=60)] = 8
@@ -62,10 +62,12 @@ class RtqConfig(GradientConfig):
 class Rtq(GradientLeader):
     """Randomly truncated soft Q-learning.
 
-    Asks for a follower trained a random number of iterations, and corrects for the truncation.
+    To train a follower to the end in every update takes long, and to stop early gives a wrong gradient. This leader has
+    the follower trained for a random number of iterations, mostly few, and weights the result so that the mean is
+    right.
 
-    The hypergradient at each of the three responses is that of the model of all play observed so far, under
-    whatever commitments.
+    An estimate combines the hypergradients at three responses. They are computed in a model of all play that was
+    observed so far, whatever the commitment was.
     """
 
     brief: TabularBrief

@@ -7,9 +7,9 @@ AISTATS 2025, arXiv 2405.19697, in its model-free form. The leader is paid for a
     dJ = E[dR] + E\Big[ R \sum_t \tfrac{1}{\lambda} \big(dQ_F(s_t,a_t,b_t) - dV_F(s_t,a_t)\big) \Big] ,
 
 because log g = (Q_F - V_F) / temperature; dV_F is the fixed point of the follower's Bellman equation, differentiated.
-Here R is the leader's discounted return, and what the commitment sets of f and P adds its own score to the sum. In the
-mean this is the hypergradient; it differs from HPGD in the weights of the visits, R instead of gamma_L^t A_L, and
-pays for needing no critic with noise. Deviations from the paper: docs/reproduction.md.
+Here R is the leader's discounted return. If the commitment sets f or P, their scores are added to the sum. In the mean
+this is the hypergradient. It differs from HPGD in the weights of the visits: R instead of gamma_L^t A_L. So the leader
+needs no critic for its own values, but its estimates are noisier. Deviations from the paper: docs/reproduction.md.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class SobirlConfig(GradientConfig):
     critic
         The one that evaluates the follower, where V_F is needed: "lstd", "expected_sarsa" or "monte_carlo".
     baseline
-        Whether the mean return is taken off R, which changes no expectation and much of the noise.
+        Whether the mean return is subtracted from R. That leaves the expectation as it is and removes much of the
+        noise.
     """
 
     critic: Literal["lstd", "expected_sarsa", "monte_carlo"] = "lstd"
@@ -53,9 +54,10 @@ class SobirlConfig(GradientConfig):
 class Sobirl(TabularGradientLeader):
     """Score of whole episodes under the response.
 
-    Model-free SoBiRL on tables.
+    It multiplies the return of each episode by the derivative of the log-probabilities of the follower's actions in it.
 
-    Declared RESPONSE: dV_F is the average of dQ_F under the follower's true policy, not under counts of it.
+    Its level is RESPONSE: dV_F is the average of dQ_F under the follower's true policy, not under counts of its
+    actions.
     """
 
     information = Information.RESPONSE

@@ -39,8 +39,8 @@ class ZeroOrderConfig(GradientConfig):
         Standard deviation sigma of the perturbation of theta in the first estimate, in units of
         the parametrisation: for "projection" the widths of the box.
     shrinking
-        In estimate t = 1, 2, ... it is perturbation / t^shrinking. The published code has 1, and exact values: with
-        observed returns a small perturbation drowns in their noise.
+        In estimate t = 1, 2, ... the standard deviation is perturbation / t^shrinking. The published code has 1 and
+        exact values. With observed returns, the effect of a small perturbation cannot be seen for their noise.
     two_point
         Whether to take the symmetric difference (J(theta + sigma u) - J(theta - sigma u)) / (2 sigma) u, from two
         commitments, instead of a one-sided one.
@@ -62,9 +62,9 @@ class ZeroOrderConfig(GradientConfig):
 class ZeroOrder(BlackBoxLeader):
     """Differences of returns at nearby commitments.
 
-    Sees nothing but its own returns.
+    It needs nothing but its own returns. It tries commitments beside the present one and climbs along the difference.
 
-    Its estimates are unbiased for the gradient of J smoothed by the perturbation, up to the noise of the returns.
+    Up to the noise of the returns, its estimates are unbiased for the gradient of J smoothed by the perturbation.
     """
 
     kinds = frozenset({"vector"})
@@ -146,7 +146,7 @@ class TabularZeroOrderConfig(ZeroOrderConfig):
 class TabularZeroOrder(ZeroOrder):
     """Differences of returns at nearby commitments.
 
-    Sees nothing but its own returns, unless it is told to read exact values.
+    It needs nothing but its own returns, unless it is told to read exact values.
     """
 
     brief: TabularBrief

@@ -35,20 +35,21 @@ FIRST_STEP, LAST_STEP = 0.02, 1e-5
 
 @dataclass(frozen=True)
 class BoxSearchConfig(Options):
-    """How hard to search.
+    """How much work a search may take.
 
     Attributes
     ----------
     box_draws
-        Random points that are looked at.
+        Random points of the box that are evaluated first.
     box_starts
-        Of these, the best ones that are refined.
+        From how many of these, the best ones, there is an ascent.
     box_ladder
-        Multiples of the true temperature down which the first starts are followed, too.
+        Multiples of the true temperature, from the highest down. From the first starts there is a second ascent, which
+        goes through these temperatures before the true one.
     box_iterations
-        Of L-BFGS-B, per ascent.
+        L-BFGS-B iterations per ascent.
     polish
-        Evaluations of the last search.
+        Evaluations of the last search, around the best point, which needs no derivatives.
     """
 
     box_draws: Natural = 64

@@ -31,21 +31,24 @@ VERTEX_LOGITS = (4.0, 6.0, -4.0)
 
 @dataclass(frozen=True)
 class SearchConfig(Options):
-    """How hard to search.
+    """How much work a search may take.
 
     Attributes
     ----------
     random_starts
-        Ascents from standard normal theta times `start_scale`, in units of the parametrisation, besides the
-        starts that are given.
+        Ascents from random theta, besides the starts that are given: standard normal times `start_scale`, in units of
+        the parametrisation.
     continuation_starts
-        How many of all starts are also followed down the temperature ladder.
+        From how many of all starts there is also an ascent by temperature continuation: at the temperatures of
+        `ladder` first, one after the other, each from where the last one ended.
     ladder
-        Multiples of the true temperature, from the highest down; 1 follows by itself.
+        Multiples of the true temperature, from the highest down. The true temperature itself comes last and is not
+        listed.
     vertex_starts
-        How many vertices of the commitment set (one coordinate near its bound) are refined, of each kind the best.
+        From how many vertices of the set of commitments (one coordinate near its bound) there is an ascent. The best
+        of each kind are taken.
     iterations
-        Of L-BFGS, per ascent.
+        L-BFGS iterations per ascent.
     start_scale
         Standard deviation of random starts.
     """

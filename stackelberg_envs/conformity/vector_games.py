@@ -42,7 +42,7 @@ DRAWS = 5_000
 
 
 class UniformPolicy:
-    """Followers that act anyhow: uniformly in a bounded space, standard normally where a box is unbounded.
+    """Followers that act at random: uniformly in a bounded space, standard normally where a box is unbounded.
 
     Parameters
     ----------

@@ -21,10 +21,11 @@ Follower's reward
 Leader's reward
     exp(-((s_1 + 0.8) / 0.2)^2 / 2 - (s_2 / 0.01)^2 / 2), at the state before the move.
 End
-    Only by the time limit, which the leader's exact value counts; the follower plans for infinite play.
+    Only by the time limit. The leader's exact value counts the rewards up to there. The follower plans for endless
+    play.
 What is known
-    J = 0.009417 at K = (0, 0) and 11.309047 at (-9.9615, -10.0), the best found. At K_2 = -10 nothing the
-    follower does reaches s_1, and there beyond |K_1| = 10.26 nothing keeps its cost finite.
+    J = 0.009417 at K = (0, 0), and 11.309047 at (-9.9615, -10.0), which is the best found. At K_2 = -10 the follower's
+    actions have no effect on s_1. If |K_1| is also larger than 10.26, its cost is infinite whatever it does.
 Arguments
     ``leader_discount``, ``follower_discount``, ``temperature``, ``horizon``, ``leader_noise``, ``action_bound``.
 Sources

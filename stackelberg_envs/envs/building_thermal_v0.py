@@ -13,8 +13,9 @@
 | temperature | 0.1 |
 
 What x changes
-    The dynamics, x = (il_0..il_3, aa_0..aa_3), and the leader's reward: it pays 0.1 |x|^2 per step. The commitment
-    object holds the dynamics, since the score of a transition needs them; what leaders may fit a model by does not.
+    The dynamics, with x = (il_0..il_3, aa_0..aa_3), and the leader's reward: it pays 0.1 |x|^2 per step. The commitment
+    object holds the true dynamics, because the score of a transition needs them. The form to which leaders may fit a
+    model does not.
 Dynamics
     s' = A(x) s + B b + N(0, 0.02^2), clipped. Off the diagonal, A_ij is its base value times the airflow of the link
     between i and j; link i joins the zones i and i + 1, link 3 the zones 3 and 0. A_ii is its base value, 1, plus
@@ -24,7 +25,7 @@ Follower's reward
 Leader's reward
     Minus the variance of the four temperatures, minus 0.5 |b|^2, minus the price of x, at the state before the step.
 End
-    Only by the time limit; exact values are over infinite play and ignore the clipping of states.
+    Only by the time limit. Exact values are those of endless play, and ignore that states are clipped.
 What is known
     J = -162.50 at il = (1, 0, 1, 1), aa = (0, 0.778, 1, 1), the best found; -261.96 at one half everywhere.
 Arguments

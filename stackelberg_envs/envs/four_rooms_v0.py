@@ -1,4 +1,4 @@
-"""Four-Rooms: a leader pays a walker to come by, and the walker only wants to reach its goal.
+"""Four-Rooms: a leader sets charges on a map, so that a walker comes by a target cell on its way to the goal.
 
 | | |
 | --- | --- |
@@ -24,9 +24,9 @@ Leader's reward
 End
     The goal is terminal: it pays when it is visited. Otherwise after 200 steps.
 What is known
-    Without incentives the leader earns almost nothing at low temperatures. Gradient ascent from random logits,
-    exact or not, may drift back there; temperature continuation and many starts end higher (``BEST_KNOWN``
-    has the best values found, for one and two goals at slip 0.33 and 0.44).
+    Without incentives the leader earns almost nothing at low temperatures. Gradient ascent from random logits may end
+    there too, even with exact gradients. Temperature continuation and many starts end higher. ``BEST_KNOWN`` has the
+    best values found, for one and two goals at slip 0.33 and 0.44.
 Arguments
     ``goals``, ``goal_probabilities``, ``slip``, ``follower_slip``, ``temperature``, ``penalty``,
     ``discount``, ``horizon``.
@@ -162,7 +162,7 @@ def make_game(
     goal_probabilities
         Of each goal; default equal.
     slip, follower_slip
-        Probability that a move goes astray, in truth and in the follower's plans (default: the truth).
+        Probability that a move goes another way: in truth, and as the follower believes (default: the truth).
     temperature
         Weight of the follower's entropy, reward units.
     penalty

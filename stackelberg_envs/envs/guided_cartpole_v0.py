@@ -27,8 +27,9 @@ Leader's reward
 End
     ``terminated`` when |position| exceeds 2.4 m or |angle| exceeds 12 degrees after a step.
 What is known
-    No exact solution. Nobody earns more than one per step. Against a linear regulator that sees the wind, a linear
-    policy earns more than 170 of 200 per episode, and no wind less than 50; a test says so.
+    No exact solution. Neither side can earn more than 1 per step. If the follower is a linear regulator that sees the
+    wind, a linear policy of the leader earns more than 170 of 200 per episode. Without wind it earns less than 50. A
+    test holds both.
 Arguments
     ``policy`` ("linear" or "mlp"), ``hidden`` (units of each hidden layer), ``scale``, ``bound``, ``policy_seed``
     (starting values of the hidden layers), ``target``, ``leader_discount``, ``follower_discount``,

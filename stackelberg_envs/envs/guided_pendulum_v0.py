@@ -22,7 +22,8 @@ Dynamics
 Follower's reward
     -(angle^2 + 0.1 speed^2 + 0.001 torque^2), before the step, angles in [-pi, pi).
 Leader's reward
-    min(0, -sin(angle)), before the step: it loses while the sine is positive.
+    min(0, -sin(angle)), with the angle before the step. So the leader loses while the pendulum is on the side where the
+    sine is positive.
 End
     Only by the time limit.
 What is known

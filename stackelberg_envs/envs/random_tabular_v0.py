@@ -1,4 +1,4 @@
-"""Random games of any size, for tests and for scaling: exact by the oracle.
+"""Random games of any size: for tests and for measuring speed, each with an exact solution.
 
 | | |
 | --- | --- |
@@ -13,7 +13,8 @@ What x changes
     With ``commitment="features"`` (default) the follower's reward, r_F += sum_d features x; with "policy" the
     leader's policy.
 Dynamics
-    Every state and pair of actions leads to ``branching`` states drawn evenly, with Dirichlet weights.
+    Every state and pair of actions leads to ``branching`` states. These are drawn evenly, and their probabilities from
+    a Dirichlet distribution.
 Both rewards
     Standard normal, by state and pair of actions.
 End

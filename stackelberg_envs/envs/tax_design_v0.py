@@ -13,8 +13,8 @@
 | temperature | 0.1 |
 
 What x changes
-    The income tax takes its part of what work brings, and so moves the assets. VAT shrinks what is enjoyed of a
-    purchase, not the budget. Both are the leader's revenue.
+    The income tax takes a part of the wages, and so changes the assets. VAT makes a purchase worth less to the
+    household, and leaves its budget as it is. Both are the leader's revenue.
 Dynamics
     An action (i, k_1, k_2, k_3) means h = 0.89 i hours and c_j = 1.25 k_j of each good. The assets become
     clip(m + (1 - t_0) h - sum c), and then a normal noise of standard deviation 5 is added, truncated so that they
@@ -99,7 +99,7 @@ def make_game(
     horizon
         Steps after which an episode is truncated.
     nodes
-        Quadrature nodes per panel of the grid of assets; the exact answers' error falls fast in it.
+        Quadrature nodes per panel of the grid of assets. The error of the exact answers falls fast with their number.
     num_households
         Households that play at once, of one type after the other; the leader is paid their mean. Default one
         household, whose type is the context.

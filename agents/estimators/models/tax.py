@@ -303,7 +303,7 @@ class _Design:
         return numbers
 
     def _without_consumption(self, scale: float, rows: NDArray[np.bool_]) -> tuple[float, Array]:
-        """Return the squares left over, and work, weight of assets and weight of debt, if the assets' scale is this."""
+        """Return the squared residuals' sum, and work, weight of assets and weight of debt, at this scale of assets."""
         assets = self.assets[rows]
         above, below = np.log1p(np.maximum(assets, 0.0) / scale), np.minimum(assets, 0.0)
         columns = np.column_stack([-(self.hours[rows] ** 2), above, below])
