@@ -19,9 +19,9 @@ from stackelberg_envs.errors import ArgumentError
 __all__ = ["ActionTable", "ActionValues", "AfterstateValues", "DirectValues"]
 
 OWNER = "soft_dqn"
-#: Joint actions that a network may be asked to value at once.
+#: Most joint actions of a game: their values are computed all at once, for each state.
 MAX_ACTIONS = 20_000
-#: Of the one-hot part of what is shown of an action.
+#: Size of the one-hot part of an action's features. It is small, so that neighbouring actions are alike at first.
 SET_APART = 0.3
 
 
@@ -33,8 +33,8 @@ class ActionTable:
     actions
         Shape (M, B), int64.
     features
-        What a network sees of each, shape (M, C): its components as numbers in [-1, 1], and, smaller, one-hot. So
-        neighbours are alike until they are seen to differ.
+        What a network is shown of each, shape (M, C): its components as numbers in [-1, 1], and as one-hot vectors of a
+        smaller size. So neighbouring actions get similar values until play shows that they differ.
     """
 
     def __init__(self, space: Any) -> None:
@@ -165,7 +165,7 @@ class ActionValues(ABC):
         The actions.
     """
 
-    #: Pairs of a state and an action that are valued at once: what a cache holds.
+    #: Pairs of a state and an action that are valued at once: as many as the processor's cache holds.
     block: ClassVar[int]
 
     def __init__(self, inputs: Inputs, table: ActionTable) -> None:
@@ -279,7 +279,7 @@ class DirectValues(ActionValues):
 
 
 class AfterstateValues(ActionValues):
-    """Q as reward(s, b) + gamma W(s + move(s, b)), three functions that are each learned by regression.
+    """Q as reward(s, b) + gamma W(s + move(s, b)): three functions, each of which is learned by regression.
 
     The afterstate is the forecast mean of the next state (for afterstates see Sutton and Barto, 2018, section 6.8). W
     is the mean soft value after it. Rewards and moves need no target values, so they are learned as fast as any

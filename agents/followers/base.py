@@ -180,7 +180,7 @@ class RestartingFollower(Follower):
     Attributes
     ----------
     fresh
-        Whether nothing was learned before the commitment at hand.
+        Whether nothing had been learned before the present commitment.
     """
 
     state_fields = stateful.fields(

@@ -30,11 +30,11 @@ __all__ = ["DeepFollower", "DeepFollowerConfig"]
 #: Sizes of the hidden layers of a network.
 Layers = Annotated[tuple[Count, ...], Meta(min_length=1)]
 
-#: Discount at which an episode of the follower's own copies is cut.
+#: An episode of the follower's own copies is cut where later rewards count less than this, relative to the first.
 FADED = 0.01
-#: Rewards this many times larger or smaller than one are counted in another unit.
+#: Rewards this many times larger or smaller than one are counted in another unit, because single precision loses them.
 FAR = 2.0**20
-#: First steps of each copy, by which the inputs are scaled.
+#: First steps of each copy, with even actions: their spread is the scale of what networks are shown.
 PILOT = 20
 
 
@@ -114,7 +114,7 @@ class DeepFollower(RestartingFollower):
 
     @property
     def networks(self) -> list[Trained]:
-        """All that is trained; there is none before the first commitment."""
+        """All networks that are trained; there are none before the first commitment."""
         if not hasattr(self, "replay"):
             raise AttributeError("networks")
         return self.trained()
@@ -174,7 +174,7 @@ class DeepFollower(RestartingFollower):
             raise OutputError(f"{where}: expected actions and contexts of the game, got others")
 
     def begin(self, view: FollowerView) -> None:
-        """Begin with an empty memory and new networks, whose inputs are scaled by a little even play."""
+        """Begin with an empty memory and new networks, whose inputs are scaled by a few steps with even actions."""
         game, x, c = self._game(view), view.commitment, self.config
         self.copies = Copies(game, c.copies, episode_steps(game, c.episode_steps), self.rng)
         self.copies.announce(game, x, self.rng)
@@ -215,7 +215,7 @@ class DeepFollower(RestartingFollower):
 
     @property
     def reward_scale(self) -> float:
-        """The size of the rewards of a little even play, in `unit`."""
+        """The size of the rewards in a few steps with even actions, in `unit`."""
         return self._scale / self.unit
 
     def temperature(self, game: VectorGame) -> float:
@@ -228,7 +228,7 @@ class DeepFollower(RestartingFollower):
         return -(-int(c.first_steps if self.fresh and c.first_steps is not None else c.steps) // c.copies)
 
     def _set_rate(self, done: float) -> None:
-        """Let the learning rate fall with the part of the steps that is done: late steps average, early ones move."""
+        """Let the learning rate fall with the steps done: large steps learn fast, small ones average out the noise."""
         for part in self.trained():
             part.optimizer.learning_rate = self.config.learning_rate * self.config.last_rate**done
 
@@ -250,7 +250,7 @@ class DeepFollower(RestartingFollower):
 
     @abstractmethod
     def make_networks(self, game: VectorGame, seen: Rows) -> None:
-        """Make untrained networks; `seen` is a little even play."""
+        """Make untrained networks; `seen` is play of a few steps with even actions."""
 
     @abstractmethod
     def trained(self) -> list[Trained]:
@@ -258,7 +258,7 @@ class DeepFollower(RestartingFollower):
 
     @abstractmethod
     def prepare(self, game: VectorGame) -> None:
-        """Take up the commitment at hand."""
+        """Prepare the training under a new commitment."""
 
     @abstractmethod
     def improve(self, game: VectorGame) -> None:
@@ -266,15 +266,15 @@ class DeepFollower(RestartingFollower):
 
     @abstractmethod
     def even(self, game: VectorGame) -> FollowerPolicy:
-        """Return the policy of who knows nothing."""
+        """Return the policy of the first steps, when nothing has been learned."""
 
     @abstractmethod
     def explorer(self, game: VectorGame) -> FollowerPolicy:
-        """Return how it acts while it learns."""
+        """Return the policy with which it plays while it learns."""
 
     @abstractmethod
     def player(self, game: VectorGame) -> FollowerPolicy:
-        """Return how it acts when the leader watches; later learning must not change it."""
+        """Return the policy that the leader sees at play; later learning must not change it."""
 
 
 def episode_steps(game: VectorGame, wanted: int | None) -> int:

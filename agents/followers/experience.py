@@ -1,4 +1,4 @@
-"""What networks learn from: copies of the game to play in, a memory of play, and inputs they can digest."""
+"""What networks learn from: copies of the game to play in, a memory of play, and inputs of a suitable scale."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Copies", "Floats", "Inputs", "Replay", "Rows", "root_mean_square"]
 Floats = NDArray[np.float32]
 Rows = dict[str, NDArray[Any]]
 
-#: A spread is rounding where it is smaller, relative to the largest number.
+#: A spread smaller than this, relative to the largest number, is rounding: to divide by it would blow that up.
 LEAST_SPREAD = 1e-12
 
 
@@ -102,7 +102,7 @@ def root_mean_square(values: Array) -> float:
 
 
 class _Filled(stateful.Field):
-    """Arrays of the names, dtypes and row sizes of those at hand, of any one length."""
+    """Arrays with the names, dtypes and row sizes of the present ones, all of one length."""
 
     def load(self, tree: Any, own: Any, owner: Any, where: str) -> Any:
         check_like({name: values[:0] for name, values in own.items()}, _emptied(tree, where), where)

@@ -21,9 +21,9 @@ from stackelberg_envs.games.vector import VectorGame
 
 __all__ = ["ActionBox", "GaussianPolicy", "Sac", "SacConfig"]
 
-#: Bounds of the log of the standard deviation, in units of the action scale.
+#: Bounds of the log of the standard deviation, in units of the action scale, so that a density stays finite.
 LEAST_LOG_SCALE, GREATEST_LOG_SCALE = -10.0, 2.0
-#: Actions this close to the bounds, as a part of the box, count as being there.
+#: Actions this close to a bound, as a part of the box, count as this far away: at the bound arctanh is infinite.
 EDGE = 1e-9
 
 
@@ -46,7 +46,7 @@ class SacConfig(DeepFollowerConfig):
 
 
 class ActionBox:
-    """Actions as a squashed copy of all numbers: b = center + half tanh(y scale / half), without tanh where unbounded.
+    """Maps real numbers y to actions, b = center + half tanh(y scale / half), without tanh where there are no bounds.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _playable(space: Any, scale: float) -> ActionBox:
 
 
 class GaussianPolicy:
-    """Normal numbers with a mean and a spread by a network, squashed into the box.
+    """Normal numbers, whose mean and spread a network gives, squashed into the box.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ class Sac(DeepFollower):
         return self._parts
 
     def prepare(self, game: VectorGame) -> None:
-        """Take up the commitment at hand."""
+        """Prepare the training under a new commitment."""
         del game
 
     def improve(self, game: VectorGame) -> None:
@@ -242,5 +242,5 @@ class Sac(DeepFollower):
         return GaussianPolicy(self._parts[0].target.copy(), self._box, self._inputs, self._shown)
 
     def even(self, game: VectorGame) -> GaussianPolicy:
-        """Return the policy of who knows nothing."""
+        """Return the policy of the first steps: standard normal numbers, squashed into the box."""
         return GaussianPolicy(None, _playable(game.follower_action_space, self.config.action_scale), None, None)

@@ -132,7 +132,7 @@ def make_follower(kind: type[Follower], config: Any, rng: np.random.Generator, g
     kind, config
         Class and configuration of each follower; ``config.per_context`` gives each context one of its own.
     rng
-        A lone follower takes it as it is, several get streams spawned from it.
+        A single follower uses it directly. If there are several, each gets a generator spawned from it.
     game
         ``num_followers`` says how many there are.
 

@@ -145,7 +145,7 @@ class SoftDqn(DeepFollower):
         return self._values.parts
 
     def prepare(self, game: VectorGame) -> None:
-        """Take up the commitment at hand."""
+        """Prepare the training under a new commitment."""
         self._until_refresh = 0
         self._acting = self._gibbs(game, self.config.exploration)
 
@@ -180,7 +180,7 @@ class SoftDqn(DeepFollower):
         return SoftPolicy(self._values.still(), self._shown, self.temperature(game), exploration)
 
     def even(self, game: VectorGame) -> EvenPolicy:
-        """Return the policy of who knows nothing."""
+        """Return the policy of the first steps: every joint action is equally likely."""
         return EvenPolicy(ActionTable(game.follower_action_space))
 
 

@@ -17,7 +17,7 @@ from stackelberg_envs.play.rollout import GameTables, draw, first_state
 
 __all__ = ["SoftQLearning", "soft_q_learning"]
 
-#: Of the infos of a follower's environment, what learning from it needs.
+#: What an environment's infos have to hold for a follower to learn from it.
 NEEDED = ("state", "next_state", "leader_action", "context", "terminal")
 
 

@@ -19,7 +19,7 @@ __all__ = ["Trainer"]
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """Trains a follower of the given kind from the start, and stops it wherever it is told to.
+    """Trains a follower of the given kind from the start, for as many iterations as the leader asks for.
 
     Attributes
     ----------

@@ -35,9 +35,9 @@ __all__ = [
 ]
 
 LEADERS: Registry[Leader] = Registry("leader", __package__)
-#: Entries of two commitments closer than this, relative to themselves, are the same: faces with 32 bits round them.
+#: Entries of two commitments closer than this, relative to themselves, are the same: environments round to 32 bits.
 SAME = 1e-5
-#: The same relative to the largest entry of either, for what should be zero.
+#: The same relative to the largest entry of either, for entries that should be zero.
 ROUNDING = 1e-9
 
 

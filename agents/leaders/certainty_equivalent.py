@@ -41,7 +41,7 @@ from stackelberg_envs.games.cotangents import Cotangents
 LEAST_ITERATIONS = 10
 #: Evaluations of the model that one iteration of a fit costs, for each commitment of the history.
 FIT_COST = 2
-#: What a fit raises where play does not tell enough.
+#: Errors of a fit that only mean that there was too little play so far.
 FITLESS = (InstabilityError, ConvergenceError, np.linalg.LinAlgError)
 GOLDEN_RATIO = 0.5 * (5.0**0.5 - 1.0)
 

@@ -33,7 +33,7 @@ from stackelberg_envs.solvers.soft.linear import action_values, resolvent
 
 __all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "solution_with", "truncated_estimate"]
 
-#: Of the follower's values, relative to the largest reward with its entropy.
+#: Bound on the error of the follower's values, relative to the largest reward with its entropy.
 EVALUATION_TOLERANCE = 1e-9
 
 

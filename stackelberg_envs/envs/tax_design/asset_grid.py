@@ -69,7 +69,8 @@ def make_grid(low: float, high: float, noise: float, nodes: int = DEFAULT_NODES)
     noise
         Standard deviation before truncation, above 0.
     nodes
-        Quadrature nodes per panel; the knots become denser with them. Error falls fast in it, cost is cubic.
+        Quadrature nodes per panel. With more of them the knots become denser, too. The error falls fast with their
+        number, and the cost grows with its cube.
     """
     points, weights = _panels(_edges(low, high, noise), nodes)
     intervals = max(1, round((high - low) / noise * KNOTS_PER_NODE * nodes))

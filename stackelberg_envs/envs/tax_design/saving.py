@@ -49,7 +49,7 @@ __all__ = [
 
 DEFAULT_TOLERANCE = 1e-8
 MAX_NEWTON_STEPS = 60
-#: Of one backup, relative to the values.
+#: What rounding does in one backup, relative to the values.
 ROUNDING = 8 * float(np.finfo(np.float64).eps)
 
 

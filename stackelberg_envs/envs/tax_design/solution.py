@@ -46,7 +46,7 @@ __all__ = ["TaxSolution", "TypeSolution", "solve_tax"]
 
 #: What a finer grid changes, times this, bounds what the grid adds: errors fall at least by half from one to the next.
 GRID_ALLOWANCE = 2.0
-#: Of what the solution's linear systems and sums lose, relative.
+#: What the solution's linear systems and sums lose by rounding, relative to the result.
 ROUNDING = 1e-11
 
 
