@@ -11,7 +11,7 @@ ONE_THREAD := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 
 PYTEST := -m pytest -q -m "not deep"
 LOWEST := .venv-lowest
 
-.PHONY: help demo test test-deep test-torch test-browser test-blas test-lowest lint types check docs imports trip benchmarks clean
+.PHONY: help demo test test-deep test-torch test-browser test-blas test-lowest lint types check docs imports trip benchmarks leaderboard clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ trip: $(STAMP)  ## count the functions and files that one leader update enters
 
 benchmarks: $(STAMP)  ## print the speed tables of docs/reference/speed.md
 	@for script in benchmarks/speed_*.py; do $(BIN)/python $$script || exit 1; done
+
+leaderboard: $(STAMP)  ## check the entries in docs/leaderboard and write its page
+	@$(BIN)/python -m agents.benchmark.leaderboard docs/leaderboard
 
 clean:  ## remove the environment and everything generated
 	rm -rf $(VENV) $(LOWEST) docs/_build runs .mypy_cache .ruff_cache .pytest_cache

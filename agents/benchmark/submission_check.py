@@ -21,9 +21,11 @@ from agents.benchmark.submission import Manifest, read_submission
 from agents.benchmark.suite_files import load_suite, suite_names
 from agents.followers.base import FOLLOWERS
 from agents.followers.several import make_follower
+from agents.options import Count
 from agents.runs.evaluation import Evaluation, evaluation_of
 from stackelberg_envs.errors import MissingExtraError, StackelbergError
 from stackelberg_envs.faces.registration import import_module, spec
+from stackelberg_envs.validation import checked
 
 __all__ = ["Check", "check_submission"]
 
@@ -74,7 +76,7 @@ class Check:
     notes: list[str] = field(default_factory=list)
 
 
-def check_submission(archive: str | Path, modules: Iterable[str] = ()) -> Check:
+def check_submission(archive: str | Path, modules: Iterable[str] = (), *, sample: int | None = None) -> Check:
     """Return what disagrees in an archive: hashes, jobs, and values of commitments that are played again.
 
     Values of games with exact answers are held to their stored ones within :data:`TOLERANCE` of the way from the task's
@@ -89,12 +91,15 @@ def check_submission(archive: str | Path, modules: Iterable[str] = ()) -> Check:
         Made by :func:`agents.benchmark.submission.submit`.
     modules
         Modules to import first, which register games and followers. Nothing else is imported.
+    sample
+        How many commitments are played, every so many; by default all.
 
     Raises
     ------
     OutputError
         A file that is no such archive.
     """
+    sample = checked(sample, Count | None, "check: sample")
     for module in modules:
         import_module(module)
     held = read_submission(archive)
@@ -112,7 +117,7 @@ def check_submission(archive: str | Path, modules: Iterable[str] = ()) -> Check:
     player = _Player(scales, notes)
     exact = by_play = 0
     estimated: list[tuple[JobRecord, Evaluation, Any]] = []
-    for record in held.records:
+    for record in held.records if sample is None else held.records[:: max(1, len(held.records) // sample)]:
         found = player.exact(record)
         if isinstance(found, str):
             faults.append(f"{_name(record.job)}: {found}")

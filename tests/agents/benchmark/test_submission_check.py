@@ -19,7 +19,7 @@ from agents.benchmark.suites import make_suite
 from agents.followers.base import FOLLOWERS
 from agents.followers.several import make_follower
 from agents.runs.evaluation import TabularEvaluation
-from stackelberg_envs.errors import StackelbergError
+from stackelberg_envs.errors import ArgumentError, StackelbergError
 from tests.agents.benchmark.test_submission import WHO, files_of, mutated, rewritten
 from tests.benchmarks import made_job, made_record
 
@@ -63,6 +63,13 @@ def test_an_honest_archive_agrees(honest, as_suite):
     as_suite()
     found = check_submission(honest)
     assert (found.disagreements, found.notes) == ([], [])
+
+
+def test_of_a_sample_all_hashes_and_some_values_are_checked(honest):
+    assert check_submission(honest, sample=2).exact == 2
+    assert check_submission(honest, sample=100).exact == 8
+    with pytest.raises(ArgumentError, match="sample"):
+        check_submission(honest, sample=0)
 
 
 def test_values_that_are_too_high_are_found_one_by_one(honest, tmp_path):
