@@ -6,6 +6,7 @@
 import math
 import os
 import shutil
+import time
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,8 @@ import pytest
 from PIL import Image
 
 import agents
+from agents.benchmark.report import page as report_page
+from agents.benchmark.store import Store
 from tests.benchmarks import made_failure, made_job, made_record, made_store
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: make test-browser")
@@ -143,6 +146,24 @@ def test_filters_hide_what_they_do_not_ask_for(opened):
     assert page.locator("section.task:visible").count() == 2
 
 
+def test_a_budget_is_asked_for_and_its_runs_are_ranked_on_their_own(opened, tmp_path):
+    store = made_store(tmp_path / "store", ("bchg",), ("DiscreteToy",), seeds=2)
+    store.add(made_record(made_job("FourRooms", steps=10_000), shape=(104,)))
+    jobs = [record.address for record in store.records()]
+    store.add_sweep(msgspec.structs.replace(store.sweeps()[0], name="both-v1", jobs=jobs))
+    page = opened(address=agents.report(store.folder, tmp_path / "page.html").as_uri())
+    runs = "#leaderboard table.sortable tbody:visible td:nth-child(6)"
+    page.select_option("#filter-suite", "both-v1")
+    assert page.locator(runs).all_inner_texts() == ["3"]
+    page.select_option("#filter-budget", "10,000")
+    assert page.locator(runs).all_inner_texts() == ["1"]
+    assert "budget 10,000 steps" in page.locator("#leaderboard tbody:visible .group").inner_text()
+    page.select_option("#filter-budget", "100,000")
+    assert page.locator(runs).all_inner_texts() == ["2"]
+    page.select_option("#filter-budget", "")
+    assert page.locator(runs).all_inner_texts() == ["3"]
+
+
 def test_hovering_shows_a_value(opened):
     page = opened()
     chart = drawn(page)
@@ -173,9 +194,9 @@ def test_the_keyboard_reaches_everything(opened):
     page.keyboard.press("ArrowDown")
     assert page.locator("#filter-suite").input_value() != ""
     page.keyboard.press("ArrowUp")
-    page.locator("#leaderboard thead button").nth(1).focus()
+    page.locator("#leaderboard thead button").nth(2).focus()
     page.keyboard.press("Enter")
-    assert page.locator("#leaderboard thead th").nth(1).get_attribute("aria-sort") == "descending"
+    assert page.locator("#leaderboard thead th").nth(2).get_attribute("aria-sort") == "descending"
     summary = page.locator("#leaderboard summary").first
     summary.focus()
     page.keyboard.press("Enter")
@@ -256,3 +277,38 @@ def test_the_picture_of_the_documentation_is_that_of_a_page(plain):
     drawn(plain, "#averages-0")
     plain.evaluate("scrollTo(0, 0)")
     compared(plain, plain, FIGURE)
+
+
+class ManyRecords(Store):
+    """A store whose records are made when they are asked for."""
+
+    def __init__(self, folder, tasks=20, leaders=10, seeds=500):
+        super().__init__(folder, create=True)
+        rng = np.random.default_rng(0)
+        grid = [
+            (f"task {t}", f"leader {i}", seed) for t in range(tasks) for i in range(leaders) for seed in range(seeds)
+        ]
+        jobs = [made_job(*words, game="stackelberg/DiscreteToy-v0") for words in grid]
+        shares = rng.normal(0.8, 0.1, len(jobs))
+        self._jobs = {job.address: (job, share) for job, share in zip(jobs, shares.tolist(), strict=True)}
+
+    def records(self):
+        return (made_record(*found) for found in self._jobs.values())
+
+    def load(self, address):
+        return made_record(*self._jobs[address])
+
+
+def test_a_report_of_a_hundred_thousand_records_opens_in_three_seconds(browser, tmp_path, monkeypatch):
+    store = ManyRecords(tmp_path / "store")
+    monkeypatch.setattr(report_page, "Store", lambda folder: store)
+    path = agents.report(store.folder, tmp_path / "page.html")
+    assert path.stat().st_size < 10e6
+    page = browser.new_page()
+    started = time.perf_counter()
+    page.goto(path.as_uri())
+    page.wait_for_selector("#status:not(:empty)")
+    assert time.perf_counter() - started < 3.0
+    assert "100,000 jobs finished" in page.locator("header").inner_text()
+    drawn(page, "#averages-0")
+    page.close()

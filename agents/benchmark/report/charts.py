@@ -14,18 +14,36 @@ import numpy as np
 
 from agents.benchmark.report.contents import Curve
 from agents.benchmark.statistics import Estimate
-from agents.pictures.figures import PALETTE
 from stackelberg_envs.arrays import Array
 
-__all__ = ["Chart", "Line", "averages_chart", "column_chart", "curves_chart", "number", "profiles_chart", "style_of"]
+__all__ = [
+    "COLOURS",
+    "SYMBOLS",
+    "Chart",
+    "Line",
+    "averages_chart",
+    "column_chart",
+    "curves_chart",
+    "number",
+    "profiles_chart",
+    "style_of",
+]
 
-#: Told apart on white and on black; a symbol goes with each, and six times seven pairs come before one comes again.
-COLOURS, SYMBOLS = PALETTE[:6], ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
+#: On white -> in the dark. Each has three times the contrast to its ground that people need to see a line.
+COLOURS = {
+    "#0072B2": "#56B4E9",
+    "#C24E00": "#FF9447",
+    "#00805D": "#2FC79A",
+    "#B0508A": "#E79CC8",
+    "#8F6500": "#E9BD3F",
+    "#6A4FC4": "#B09CFF",
+}
+#: Plotly's name -> the same in text. Six colours times seven symbols: 42 leaders before one looks like another.
+SYMBOLS = {"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "x": "✖", "cross": "✚", "star": "★"}
 #: Drawn in the colour of the text, which is another one in the dark.
 NEUTRAL = "#808790"
 #: Characters of a name in a legend, and beside an axis, where a phone has little room.
 LONGEST_NAME, LONGEST_TICK = 48, 20
-STEPS_LABEL = "follower steps observed"
 #: Significant digits of the numbers that are drawn.
 DIGITS = 6
 
@@ -48,7 +66,7 @@ class Line(NamedTuple):
 
 def style_of(index: int) -> tuple[str, str]:
     """Return the colour and the symbol of a leader, by its place in the list of all."""
-    return COLOURS[index % len(COLOURS)], SYMBOLS[index % len(SYMBOLS)]
+    return list(COLOURS)[index % len(COLOURS)], list(SYMBOLS)[index % len(SYMBOLS)]
 
 
 def number(value: float) -> float | None:
@@ -57,7 +75,10 @@ def number(value: float) -> float | None:
 
 
 def curves_chart(
-    lines: Mapping[str, Line], styles: Mapping[str, tuple[str, str]], levels: Mapping[str, float | None]
+    lines: Mapping[str, Line],
+    styles: Mapping[str, tuple[str, str]],
+    levels: Mapping[str, float | None],
+    cost: str,
 ) -> Chart:
     """Return anytime curves: recommended solid with symbols, announced dashed, intervals as bands, levels as lines."""
     data: list[dict[str, Any]] = []
@@ -72,18 +93,16 @@ def curves_chart(
     for (name, level), dash in zip(levels.items(), itertools.cycle(("longdashdot", "dot"))):
         if level is not None:
             data.append(_level(name, level, (min(ends), max(ends)), dash))
-    return Chart(
-        data, _layout(STEPS_LABEL, "J (reward units)", is_log=True), any(line.seeds for line in lines.values())
-    )
+    return Chart(data, _layout(cost, "J (reward units)", is_log=True), any(line.seeds for line in lines.values()))
 
 
-def column_chart(curves: Mapping[str, Curve], styles: Mapping[str, tuple[str, str]], label: str) -> Chart:
-    """Return one column of the records over the observed steps."""
+def column_chart(curves: Mapping[str, Curve], styles: Mapping[str, tuple[str, str]], label: str, cost: str) -> Chart:
+    """Return one column of the records over a cost."""
     data: list[dict[str, Any]] = []
     for name, curve in curves.items():
         colour, symbol = styles[name]
         data += [*_band(curve, name, colour), _line(curve, name, colour, "solid") | _marked(symbol)]
-    return Chart(data, _layout(STEPS_LABEL, label, is_log=True))
+    return Chart(data, _layout(cost, label, is_log=True))
 
 
 def averages_chart(rows: Mapping[str, Estimate], styles: Mapping[str, tuple[str, str]]) -> Chart:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from stackelberg_envs.arrays import Array
 __all__ = [
     "ALL_RECORDS",
     "MOST_POINTS",
+    "NO_SUITE",
     "Block",
     "Contents",
     "Curve",
@@ -32,6 +35,8 @@ __all__ = [
 
 #: Name of the suite where a store knows of no sweep.
 ALL_RECORDS = "all records"
+#: Name of the suite of the jobs that no sweep knows of, where others do.
+NO_SUITE = "of no suite"
 #: Points of a curve; where checkpoints are more, a logarithmic grid takes their place.
 MOST_POINTS = 24
 #: Runs up to which a band is bootstrapped; of more, the closed form says the same and takes no time.
@@ -88,7 +93,10 @@ class Block:
     group
         What has their scores.
     followers, budgets
-        Those that occur; budgets in follower steps.
+        By which it is found: those that its runs have; of a leaderboard none where they differ. Budgets in follower
+        steps.
+    parts_by
+        What it is a part by, of "follower" and "budget": where runs differ in these, each part has a leaderboard, too.
     finished
         Entrant -> its runs that finished, by their seeds.
     failed
@@ -100,6 +108,7 @@ class Block:
     group: Group
     followers: list[str]
     budgets: list[int]
+    parts_by: list[str]
     finished: dict[str, list[Entry]]
     failed: Counter[str]
 
@@ -174,9 +183,12 @@ def steady_band(curves: Array) -> tuple[Array, Array, Array]:
 
 
 def curve_of(runs: Iterable[tuple[Array, Array]], grid: Array) -> Curve:
-    """Return the interquartile mean of runs, each (costs, values), where every one of them says something."""
+    """Return the interquartile mean of runs, each (costs, values), where every one of them says something.
+
+    A run that costs nothing has been where it is from the start, and ends nowhere.
+    """
     curves = [
-        np.where(grid <= costs[-1], values_at(costs, values, grid), np.nan)
+        np.where((grid <= costs[-1]) | (costs[-1] == 0.0), values_at(costs, values, grid), np.nan)
         for costs, values in map(_known, runs)
         if costs.size
     ]
@@ -210,7 +222,7 @@ def _members(store: Store, selection: Selection) -> dict[str, list[Entry]]:
     found = {suite: [entry for entry in selection.entries if entry.address in jobs] for suite, jobs in of_suite.items()}
     claimed = set().union(*of_suite.values()) if of_suite else set()
     rest = [entry for entry in selection.entries if entry.address not in claimed]
-    found |= {ALL_RECORDS if not of_suite else "of no suite": rest} if rest else {}
+    found |= {ALL_RECORDS if not of_suite else NO_SUITE: rest} if rest else {}
     return {suite: entries for suite, entries in found.items() if entries}
 
 
@@ -223,8 +235,24 @@ def _groups(entries: list[Entry], selection: Selection) -> Iterator[tuple[Group,
 
 
 def _boards(suite: str, entries: list[Entry], selection: Selection) -> Iterator[Block]:
+    """Yield the leaderboard of each group, then those of its parts, by follower and by budget, where it has several."""
     for group, members in _groups(entries, selection):
-        yield _block(suite, [suite], group, members)
+        whole = _block(suite, [suite], group, members)
+        followers, budgets = whole.followers, whole.budgets
+        for follower, budget in itertools.product(_each(followers), _each(budgets)):
+            part = [e for e in members if follower in (None, e.job.follower) and budget in (None, e.job.steps)]
+            if part:
+                yield dataclasses.replace(
+                    _block(suite, [suite], Group(group.information, group.setting, part, selection), part),
+                    followers=followers if len(followers) == 1 else [follower] * (follower is not None),
+                    budgets=budgets if len(budgets) == 1 else [budget] * (budget is not None),
+                    parts_by=["follower"] * (follower is not None) + ["budget"] * (budget is not None),
+                )
+
+
+def _each(values: Sequence[Any]) -> list[Any]:
+    """Return None, for all of them, and each of several."""
+    return [None, *values] if len(values) > 1 else [None]
 
 
 def _blocks(members: dict[str, list[Entry]], selection: Selection) -> Iterator[Block]:
@@ -252,6 +280,7 @@ def _block(name: str, suites: list[str], group: Group, entries: list[Entry]) -> 
         group=group,
         followers=sorted({entry.job.follower for entry in entries}),
         budgets=sorted({entry.job.steps for entry in entries}),
+        parts_by=[],
         finished=finished,
         failed=Counter(entry.entrant for entry in entries if entry.status != "finished"),
     )

@@ -13,12 +13,14 @@ from agents.benchmark.jobs import Job
 from agents.benchmark.records import Result
 from agents.pictures.commitments import draw_commitment
 from agents.pictures.figures import new_figure
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import StackelbergError
 from stackelberg_envs.games.vector import AnyGame
 
 __all__ = ["Drawings"]
 
-DPI = 80
+#: Inches, and dots of each: a page holds many pictures.
+SIZE, DPI = (5.8, 5.2), 80
 
 
 class Drawings:
@@ -32,19 +34,36 @@ class Drawings:
 
         A text that is empty says that the commitment is none that can be drawn.
         """
-        try:
-            x = np.asarray(result.commitment, dtype=np.float64)
-        except (TypeError, ValueError):  # records come from elsewhere, too
+        x = _array(result)
+        if x is None:
             return ""
-        if not x.size or not x.ndim or not np.isfinite(x).all():
-            return ""
-        figure = new_figure((5.6, 4.6))
+        figure = new_figure(SIZE)
         axes = figure.add_subplot()
         draw_commitment(axes, x, self._game(job))
         axes.set_title("", loc="left")
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=DPI)
-        return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+        return _address(stream)
+
+    def environment(self, job: Job, result: Result) -> str:
+        """Return how the environment shows itself under the commitment; an empty text where that is not known."""
+        from PIL import Image
+
+        from stackelberg_envs.faces.registration import parallel_env
+
+        x = _array(result)
+        if x is None or self._game(job) is None:
+            return ""
+        stream = io.BytesIO()
+        try:
+            env = parallel_env(job.game, render_mode="rgb_array", **job.game_arguments)
+            env.reset(seed=0)
+            leader = env.possible_agents[0]
+            env.step({leader: x.astype(env.action_space(leader).dtype)})
+            Image.fromarray(np.asarray(env.render())).save(stream, format="png", optimize=True)
+        except StackelbergError:
+            return ""
+        return _address(stream)
 
     def _game(self, job: Job) -> AnyGame | None:
         """Return the game of a job, None where it is none that is registered here: a record must not name code."""
@@ -57,3 +76,17 @@ class Drawings:
                 with suppress(StackelbergError, TypeError):
                     self._games[key] = make_game(job.game, **job.game_arguments)
         return self._games[key]
+
+
+def _array(result: Result) -> Array | None:
+    """Return a commitment, None where it is none: records come from elsewhere, too."""
+    try:
+        x = np.asarray(result.commitment, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    return x if x.size and x.ndim and bool(np.isfinite(x).all()) else None
+
+
+def _address(stream: io.BytesIO) -> str:
+    """Return a picture as its own address."""
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

@@ -18,6 +18,7 @@ __all__ = [
     "figure",
     "late_details",
     "link",
+    "picture",
     "script_json",
     "shown",
     "sortable_table",
@@ -77,10 +78,12 @@ def sortable_table(
     Parameters
     ----------
     bodies
-        Of each group of rows, which is sorted on its own: its title, the attributes of its element, its rows.
+        Of each group of rows, which is sorted on its own: its title, the attributes of its element, its rows, the
+        largest of the second column first.
     """
     head = "".join(
-        f'<th scope="col" aria-sort="none"><button type="button" data-column="{i}">{escaped(name)}'
+        f'<th scope="col" aria-sort="{"descending" if i == 1 else "none"}">'
+        f'<button type="button" data-column="{i}">{escaped(name)}'
         '<span class="arrow" aria-hidden="true"></span></button></th>'
         for i, name in enumerate(heads)
     )
@@ -105,8 +108,14 @@ def figure(name: str, title: str, told: str, chart: Chart, table: str) -> str:
     )
 
 
+def picture(address: str, told: str, markup: str) -> str:
+    """Return a picture with what it shows for those who do not see it, and what stands below it as HTML."""
+    image = f'<img src="{escaped(address)}" alt="{escaped(told)}" loading="lazy">'
+    return f'<figure class="picture">{image}<figcaption>{markup}</figcaption></figure>'
+
+
 def _group_head(title: str, width: int) -> str:
-    head = f'<tr class="group"><th scope="rowgroup" colspan="{width}">{escaped(title)}</th></tr>'
+    head = f'<tr class="group"><th scope="rowgroup" colspan="{width}"><span>{escaped(title)}</span></th></tr>'
     return head if title else ""
 
 
@@ -115,7 +124,8 @@ def _scrolling(caption: str, table: str) -> str:
 
 
 def _table(caption: str, head: str, body: str, kind: str = "plain") -> str:
-    return f'<table class="{kind}"><caption>{escaped(caption)}</caption><thead><tr>{head}</tr></thead>{body}</table>'
+    title = f"<caption><span>{escaped(caption)}</span></caption>"
+    return f'<table class="{kind}">{title}<thead><tr>{head}</tr></thead>{body}</table>'
 
 
 def _plain_heads(heads: Sequence[str]) -> str:

@@ -22,11 +22,15 @@
   for (const table of all("table.sortable"))
     for (const head of all("thead th", table)) head.firstElementChild.addEventListener("click", () => sort(table, head));
 
-  // Filters: each element lists, for each filter, the values it belongs to.
+  // Filters: each element lists, for each filter, the values it belongs to, and by which of them it is a part.
   const filters = all("select[data-filter]");
   function filter() {
     for (const element of all("[data-filtered]"))
-      element.hidden = !filters.every((f) => !f.value || JSON.parse(element.dataset[f.dataset.filter]).includes(f.value));
+      element.hidden = !filters.every((f) => {
+        const name = f.dataset.filter;
+        if (f.value) return JSON.parse(element.dataset[name]).includes(f.value);
+        return !JSON.parse(element.dataset.by).includes(name); // a part is shown where somebody asks for it
+      });
     for (const task of all("section.task")) task.hidden = !all(".block", task).some((block) => !block.hidden);
     const rows = all("#leaderboard tbody .row");
     const left = rows.filter((row) => !row.parentElement.hidden).length;
@@ -47,10 +51,10 @@
     const script = document.createElement("script");
     script.textContent = await new Response(stream).text();
     document.head.append(script);
-    return window.Plotly;
   }
 
-  const drawn = new Map();
+  // Pixels between the margins of a sheet of paper.
+  const PAPER = 660;
   let printing = false;
   function colours() {
     if (printing) return { axis: { gridcolor: "#ddd", linecolor: "#bbb", tickcolor: "#bbb" }, text: "#000", back: "#fff" };
@@ -64,50 +68,60 @@
     const layout = structuredClone(spec.layout);
     Object.assign(layout.xaxis, axis);
     Object.assign(layout.yaxis, axis);
+    if (printing) layout.width = PAPER;
     layout.paper_bgcolor = layout.plot_bgcolor = "rgba(0,0,0,0)";
     layout.font = { color: text, family: "system-ui, 'DejaVu Sans', sans-serif", size: 13 };
     layout.hoverlabel = { ...layout.hoverlabel, bgcolor: back, bordercolor: text, font: { color: text } };
     layout.dragmode = matchMedia("(pointer: fine)").matches ? "zoom" : false;
     return layout;
   }
+  // Colours are those on white; in the dark each has a lighter one.
+  const lighter = JSON.parse(document.body.dataset.dark);
+  function specOf(chart) {
+    const swap = dark.matches && !printing;
+    const inside = (key, value) =>
+      swap && /color$/.test(key) && typeof value === "string" && value.slice(0, 7) in lighter
+        ? lighter[value.slice(0, 7)] + value.slice(7)
+        : value;
+    return JSON.parse(document.getElementById(`${chart.id}-data`).textContent, inside);
+  }
+  function render(chart) {
+    const spec = specOf(chart);
+    const on = chart.parentElement.querySelector("button.seeds")?.getAttribute("aria-pressed") === "true";
+    for (const trace of spec.data) if (trace.meta === "seeds") trace.visible = on;
+    return window.Plotly.react(chart, spec.data, layoutOf(spec), { responsive: true, displayModeBar: false });
+  }
   async function draw(chart) {
-    if (drawn.has(chart)) return;
-    const spec = JSON.parse(document.getElementById(`${chart.id}-data`).textContent);
-    drawn.set(chart, spec);
-    const plotly = await (loading ??= load());
-    await plotly.newPlot(chart, spec.data, layoutOf(spec), { responsive: true, displayModeBar: false });
+    await (loading ??= load());
+    await render(chart);
     chart.dataset.drawn = "true";
   }
   const watcher = new IntersectionObserver(
     (entries) => entries.filter((e) => e.isIntersecting).forEach((e) => { watcher.unobserve(e.target); draw(e.target); }),
     { rootMargin: "300px" },
   );
-  all(".chart").forEach((chart) => watcher.observe(chart));
-  function restyle() {
-    for (const [chart, spec] of drawn) if (chart.dataset.drawn) window.Plotly.relayout(chart, layoutOf(spec));
-  }
-  dark.addEventListener("change", restyle);
+  const charts = all(".chart");
+  charts.forEach((chart) => watcher.observe(chart));
+  const redraw = () => charts.filter((chart) => chart.dataset.drawn).forEach(render);
+  dark.addEventListener("change", redraw);
+  // Whoever prints cannot wait for the library, so it is there before.
+  addEventListener("load", () => (window.requestIdleCallback ?? setTimeout)(() => (loading ??= load())));
 
   for (const button of all("button.seeds"))
-    button.addEventListener("click", async () => {
-      const chart = button.parentElement.querySelector(".chart");
-      await draw(chart);
-      const on = button.getAttribute("aria-pressed") !== "true";
-      const indices = chart.data.flatMap((trace, i) => (trace.meta === "seeds" ? [i] : []));
-      await window.Plotly.restyle(chart, { visible: on }, indices);
-      button.setAttribute("aria-pressed", String(on));
+    button.addEventListener("click", () => {
+      button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+      draw(button.parentElement.querySelector(".chart"));
     });
 
   addEventListener("beforeprint", () => {
     printing = true;
     all("details").forEach((element) => { unpack(element); element.dataset.was = element.open; element.open = true; });
-    if (window.Plotly) all(".chart").forEach(draw);
-    restyle();
+    if (window.Plotly) charts.filter((chart) => chart.offsetParent).forEach(render);
   });
   addEventListener("afterprint", () => {
     printing = false;
     all("details").forEach((element) => { element.open = element.dataset.was === "true"; });
-    restyle();
+    redraw();
   });
   filter();
 })();

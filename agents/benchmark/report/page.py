@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
+import json
 import os
 from collections.abc import Callable
 from importlib.resources import files
@@ -11,7 +13,8 @@ from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
-from agents.benchmark.report.contents import Contents, gather
+from agents.benchmark.report.charts import COLOURS
+from agents.benchmark.report.contents import ALL_RECORDS, NO_SUITE, Contents, gather
 from agents.benchmark.report.markup import escaped, link
 from agents.benchmark.report.sections import Sections
 from agents.benchmark.scores import ROUNDING, NewBest, new_best
@@ -50,7 +53,7 @@ def report(folder: str | Path, output: str | Path = "report.html") -> Path:
     MissingExtraError
         Plotly or matplotlib is not installed.
     """
-    plotly = _packed_plotly()
+    plotly = _plotly()
     require_matplotlib()
     path = checked_path(output, "output")
     if path.suffix.lower() not in (".html", ".htm"):
@@ -81,11 +84,12 @@ def page_of(contents: Contents, store: Store, address: Callable[[str], str], fou
     address
         Address of a job -> how the page links to its record.
     plotly
-        The library, as :func:`_packed_plotly` packs it.
+        The source of the library.
     """
-    sections = Sections(contents, store, address)
+    sections, script = Sections(contents, store, address), _asset("page.js")
+    told = [suite for suite in contents.suites if suite not in (ALL_RECORDS, NO_SUITE)]
     parts = {
-        "title": escaped(f"Benchmark report: {', '.join(contents.suites)}"),
+        "title": escaped(f"Benchmark report: {', '.join(told) or ALL_RECORDS}"),
         "summary": escaped(_summary(contents)),
         "new_best": _new_best(found, address),
         "notes": _notes(contents),
@@ -98,7 +102,13 @@ def page_of(contents: Contents, store: Store, address: Callable[[str], str], fou
         "failures": sections.failures(),
         "provenance": sections.provenance(),
     }
-    assets = {"style": _asset("page.css"), "script": _asset("page.js"), "plotly": plotly}
+    assets = {
+        "style": _asset("page.css"),
+        "dark": escaped(json.dumps(COLOURS)),
+        "script": script,
+        "plotly": base64.b64encode(gzip.compress(plotly.encode(), 9, mtime=0)).decode(),
+        "scripts": f"'sha256-{_digest(script)}' 'sha256-{_digest(plotly)}'",
+    }
     return Template(_asset("page.html")).substitute(parts | assets)
 
 
@@ -158,8 +168,12 @@ def _asset(name: str) -> str:
     return (files("agents.benchmark.report") / name).read_text(encoding="utf-8")
 
 
-def _packed_plotly() -> str:
-    """Return plotly.js as base64 of gzip, which browsers unpack by themselves: two fifths of its size.
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _plotly() -> str:
+    """Return the source of plotly.js.
 
     Raises
     ------
@@ -172,4 +186,5 @@ def _packed_plotly() -> str:
         raise MissingExtraError(
             'reports need Plotly, which is not installed: pip install "stackelberg-envs[benchmark]"'
         ) from None
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
+    source: str = get_plotlyjs()
+    return source

@@ -11,7 +11,8 @@ import numpy as np
 
 from agents.benchmark.entries import Entry
 from agents.benchmark.report.charts import (
-    STEPS_LABEL,
+    COLOURS,
+    SYMBOLS,
     Chart,
     Line,
     averages_chart,
@@ -30,6 +31,7 @@ from agents.benchmark.report.markup import (
     figure,
     late_details,
     link,
+    picture,
     shown,
     sortable_table,
 )
@@ -50,6 +52,12 @@ COSTS_SHOWN = {
     "observed_steps": "observed steps",
     "leader_updates": "leader updates",
     "follower_responses": "best responses",
+    "seconds": "seconds",
+}
+#: Costs that curves are told over, the first that was spent, and what stands at the axis.
+COST_LABELS = {
+    "observed_steps": "follower steps observed",
+    "leader_updates": "leader updates",
     "seconds": "seconds",
 }
 AVERAGES_HEADS = ("IQM", "median", "worst seed", "optimality gap", "runs", "failures")
@@ -205,7 +213,7 @@ class Sections:
         finished, asked = len(block.finished[name]), sum(len(group.seeds[task]) for task in group.tasks)
         counted = f"{finished}" if finished == asked else f"{finished} of {asked}, incomplete"
         return [
-            Cell(escaped(name), name),
+            Cell(f"{_mark(*self._styles[name])} {escaped(name)}", name),
             Cell(_interval(middle), middle.value),
             Cell(shown(median.value), median.value),
             Cell(shown(worst), worst),
@@ -228,30 +236,31 @@ class Sections:
         table = sortable_table(f"{block.name}: scores", heads, [("", "", self._rows(block, found))])
         order = sorted(found, key=lambda entrant: -_value(found, entrant))
         parts = [f"<h3>{escaped(_title(block))}</h3>", table, self._curves(name, block)]
-        parts += [self._column(name, block, column) for column in ("response_gap", "gradient_cosine")]
+        further = "".join(self._column(name, block, column) for column in ("response_gap", "gradient_cosine"))
+        parts.append(f'<div class="charts">{further}</div>')
         return "".join([*parts, self._pictures(block, order), self._records(block)])
 
     def _curves(self, name: str, block: Block) -> str:
-        grid = _grid(block)
+        grid, cost = _grid(block), _cost(block)
         lines = {}
         for entrant, entries in block.finished.items():
-            recommended = curve_of([_column_of(entry, "recommended_value") for entry in entries], grid)
-            announced = curve_of([_column_of(entry, "announced_value") for entry in entries], grid)
+            recommended = curve_of([_column_of(entry, "recommended_value", cost) for entry in entries], grid)
+            announced = curve_of([_column_of(entry, "announced_value", cost) for entry in entries], grid)
             if recommended.costs.size:
-                lines[entrant] = Line(recommended, announced, self._seeds(entries))
+                lines[entrant] = Line(recommended, announced, self._seeds(entries, grid, cost))
         if not lines:
             return "<p>No curve is known.</p>"
         scale = self._contents.selection.scales[block.name]
         levels = {"best of these records" if scale.is_relative else "best known": scale.best, "start": scale.start}
         told = (
-            f"J of the recommended commitments of {len(lines)} leaders on {block.name} over the observed steps, as "
-            f"solid lines with 95 % bands, of the announced ones dashed; "
+            f"J of the recommended commitments of {len(lines)} leaders on {block.name} over the {COST_LABELS[cost]}, "
+            f"as solid lines with 95 % bands, of the announced ones dashed; "
             f"the best known value is {shown(scale.best, 6)}."
         )
-        table = _curve_table({entrant: line.recommended for entrant, line in lines.items()})
+        table = _curve_table({entrant: line.recommended for entrant, line in lines.items()}, COST_LABELS[cost])
         note = "Solid: recommended; dashed: announced; bands: 95 %. " + self._told_of_runs(block)
-        chart = curves_chart(lines, self._styles, levels)
-        title = f"{block.name}: value over the observed steps"
+        chart = curves_chart(lines, self._styles, levels, COST_LABELS[cost])
+        title = f"{block.name}: value over the {COST_LABELS[cost]}"
         return figure(f"{name}-curves", title, told, chart, table) + f'<p class="note">{escaped(note)}</p>'
 
     def _told_of_runs(self, block: Block) -> str:
@@ -263,47 +272,53 @@ class Sections:
             "the page has room for no more."
         )
 
-    def _seeds(self, entries: Sequence[Entry]) -> dict[int, tuple[Array, Array]]:
+    def _seeds(self, entries: Sequence[Entry], grid: Array, cost: str) -> dict[int, tuple[Array, Array]]:
         found = {}
         for entry in spread(entries, self._lines_each):
-            run = _column_of(entry, "recommended_value")
-            curve = curve_of([run], grid_of([run[0]]))
+            curve = curve_of([_column_of(entry, "recommended_value", cost)], grid)
             found[entry.job.seed] = curve.costs, curve.middle
         return found
 
     def _column(self, name: str, block: Block, column: str) -> str:
         """Return a chart of a column of the records, nothing where no leader has it."""
-        grid, curves, title = _grid(block), {}, column.replace("_", " ")
+        grid, cost, curves, title = _grid(block), _cost(block), {}, column.replace("_", " ")
         for entrant, entries in block.finished.items():
-            curve = curve_of([_column_of(entry, column) for entry in entries], grid)
+            curve = curve_of([_column_of(entry, column, cost) for entry in entries], grid)
             if curve.costs.size:
                 curves[entrant] = curve
         if not curves:
             return ""
-        told = f"The {title} of {len(curves)} leaders on {block.name} over the observed steps, with 95 % bands."
-        chart: Chart = column_chart(curves, self._styles, title)
-        return figure(f"{name}-{column}", f"{block.name}: {title}", told, chart, _curve_table(curves))
+        told = f"The {title} of {len(curves)} leaders on {block.name} over the {COST_LABELS[cost]}, with 95 % bands."
+        chart: Chart = column_chart(curves, self._styles, title, COST_LABELS[cost])
+        return figure(
+            f"{name}-{column}", f"{block.name}: {title}", told, chart, _curve_table(curves, COST_LABELS[cost])
+        )
 
     def _pictures(self, block: Block, order: Sequence[str]) -> str:
         """Return the commitment of the best run of each of the best leaders."""
-        parts = []
-        for entrant in order[: min(self._pictures_each, self._pictures_left)]:
-            best = max(block.group.scored(entrant, block.name), key=lambda entry: entry.score)
-            record = self._store.load(best.address)
-            picture = "" if record.result is None else self._drawings.draw(record.job, record.result)
-            if picture:
-                told = f"Commitment that {entrant} recommends on {block.name}, seed {best.job.seed}"
-                parts.append(
-                    f'<figure class="picture"><img src="{picture}" alt="{escaped(told)}" loading="lazy" width="448" '
-                    f'height="368"><figcaption>{escaped(entrant)}, seed {best.job.seed}: score {shown(best.score)}, '
-                    f"J = {shown(best.value, 6)} ({link(self._address(best.address), 'record')})</figcaption></figure>"
-                )
+        names = order[: min(self._pictures_each, self._pictures_left)]
+        parts = [drawn for entrant in names if (drawn := self._picture(block, entrant, is_first=entrant == order[0]))]
         self._pictures_left -= len(parts)
         if not parts:
             return ""
         shown_of = f"The best run of {len(parts)} of {len(order)} leaders." if len(parts) < len(order) else ""
         told = f"<h4>What was learned</h4><p>The best run of each leader. {shown_of}</p>"
         return f'{told}<div class="pictures">{"".join(parts)}</div>'
+
+    def _picture(self, block: Block, entrant: str, *, is_first: bool) -> str:
+        """Return the commitment of a leader's best run; of the first leader also what the environment makes of it."""
+        best = max(block.group.scored(entrant, block.name), key=lambda entry: entry.score)
+        result = self._store.load(best.address).result
+        drawn = "" if result is None else self._drawings.draw(best.job, result)
+        if result is None or not drawn:
+            return ""
+        told = f"Commitment that {entrant} recommends on {block.name}, seed {best.job.seed}"
+        record = link(self._address(best.address), "record")
+        text = f"{entrant}, seed {best.job.seed}: score {shown(best.score)}, J = {shown(best.value, 6)}"
+        made = picture(drawn, told, f"{_mark(*self._styles[entrant])} {escaped(text)} ({record})")
+        environment = self._drawings.environment(best.job, result) if is_first else ""
+        told = f"{block.name} under this commitment, as the environment draws itself"
+        return made + (picture(environment, told, escaped(told)) if environment else "")
 
     def _records(self, block: Block) -> str:
         rows, total = [], 0
@@ -334,7 +349,9 @@ def _value(found: Mapping[str, Mapping[str, Estimate]], name: str) -> float:
 def _title(block: Block) -> str:
     """Return what the runs of a block have in common."""
     setting = f"; {block.group.setting}" if block.group.setting else ""
-    return f"{', '.join(block.suites)}: {block.group.information}{setting}"
+    told = {"follower": ", ".join(block.followers), "budget": ", ".join(f"{each:,} steps" for each in block.budgets)}
+    parts = "".join(f"; {name} {told[name]}" for name in block.parts_by)
+    return f"{', '.join(block.suites)}: {block.group.information}{setting}{parts}"
 
 
 def _attributes(block: Block) -> str:
@@ -345,6 +362,7 @@ def _attributes(block: Block) -> str:
         "follower": block.followers,
         "budget": [f"{budget:,}" for budget in block.budgets],
     }
+    values["by"] = block.parts_by
     return "data-filtered " + " ".join(f'data-{name}="{escaped(json.dumps(found))}"' for name, found in values.items())
 
 
@@ -368,15 +386,28 @@ def _costs(entries: Sequence[Entry]) -> list[Cell]:
     return found
 
 
-def _column_of(entry: Entry, name: str) -> tuple[Array, Array]:
-    return entry.curve["observed_steps"], entry.curve[name]
+def _mark(colour: str, symbol: str) -> str:
+    """Return the symbol of a leader in charts, as text."""
+    style = f"color: light-dark({colour}, {COLOURS[colour]})"
+    return f'<span class="mark" aria-hidden="true" style="{style}">{SYMBOLS[symbol]}</span>'
+
+
+def _column_of(entry: Entry, name: str, cost: str) -> tuple[Array, Array]:
+    return entry.curve[cost], entry.curve[name]
+
+
+def _cost(block: Block) -> str:
+    """Return the cost over which curves are told: leaders that know the game observe nothing."""
+    entries = [entry for found in block.finished.values() for entry in found]
+    return next((cost for cost in COST_LABELS if any((e.curve[cost] > 0.0).any() for e in entries)), "observed_steps")
 
 
 def _grid(block: Block) -> Array:
-    return grid_of([entry.curve["observed_steps"] for entries in block.finished.values() for entry in entries])
+    cost = _cost(block)
+    return grid_of([entry.curve[cost] for entries in block.finished.values() for entry in entries])
 
 
-def _curve_table(curves: Mapping[str, Curve]) -> str:
+def _curve_table(curves: Mapping[str, Curve], cost: str) -> str:
     """Return a row per cost and a column per leader."""
     costs = np.unique(np.concatenate([curve.costs for curve in curves.values()]))
     cells = {
@@ -385,10 +416,10 @@ def _curve_table(curves: Mapping[str, Curve]) -> str:
     }
     missing = (math.nan, math.nan, math.nan)
     rows = [
-        [f"{cost:,.0f}", *(_interval(Estimate(*found.get(cost, missing))) for found in cells.values())]
-        for cost in costs.tolist()
+        [shown(spent), *(_interval(Estimate(*found.get(spent, missing))) for found in cells.values())]
+        for spent in costs.tolist()
     ]
-    return data_table("Interquartile means [95 %]", [STEPS_LABEL, *curves], rows)
+    return data_table("Interquartile means [95 %]", [cost, *curves], rows)
 
 
 def _profile_table(rows: Mapping[str, tuple[Array, Array, Array]]) -> str:

@@ -1,5 +1,7 @@
 """The page of a benchmark: complete, escaped, and in need of nothing but itself."""
 
+import base64
+import hashlib
 import json
 import re
 import sys
@@ -12,7 +14,7 @@ import pytest
 import agents
 from agents.benchmark.comparison import compare
 from agents.benchmark.report import contents, page, sections
-from agents.benchmark.report.charts import SYMBOLS, Line, curves_chart, style_of
+from agents.benchmark.report.charts import COLOURS, SYMBOLS, Line, curves_chart, style_of
 from agents.benchmark.report.contents import Curve, curve_of, gather, grid_of, spread, steady_band
 from agents.benchmark.statistics import aggregates, band
 from agents.benchmark.store import Store
@@ -20,7 +22,7 @@ from agents.cli.main import main
 from stackelberg_envs.errors import ArgumentError, OutputError
 from tests.benchmarks import made_failure, made_job, made_record, made_store
 
-pytest.importorskip("plotly")
+get_plotlyjs = pytest.importorskip("plotly.offline").get_plotlyjs
 
 EVIL = """</script><script>hacked()</script><img src=x onerror='hacked()'>"&$title ${x} <b>"""
 #: Elements without an end.
@@ -102,6 +104,17 @@ def test_nothing_but_the_library_names_a_network(text):
     assert "://" not in own
 
 
+def test_the_browser_runs_the_scripts_of_the_page_only_and_asks_no_network(text, parsed):
+    policy = next(found["content"] for found in parsed.of("meta") if "http-equiv" in found)
+    assert policy.startswith("default-src 'none'; ")
+    own = re.search(r"<script>(.*?)</script>", text, re.DOTALL).group(1)
+    for script in (own, get_plotlyjs()):
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+    assert "unsafe-eval" not in policy
+    assert "unsafe-inline" not in policy.partition("script-src")[2]
+
+
 def test_names_errors_and_tracebacks_are_text(text, parsed):
     assert "<script>hacked" not in text
     assert "<img src=x" not in text
@@ -176,7 +189,7 @@ def test_a_folder_without_jobs_and_a_page_of_another_kind_are_refused(tmp_path):
 
 
 def test_a_folder_in_which_everything_failed_has_a_page(tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "_packed_plotly", str)
+    monkeypatch.setattr(page, "_plotly", str)
     store = Store(tmp_path / "store", create=True)
     store.add(made_failure())
     text = agents.report(store.folder, tmp_path / "page.html").read_text(encoding="utf-8")
@@ -185,7 +198,7 @@ def test_a_folder_in_which_everything_failed_has_a_page(tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_drawn_is_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "_packed_plotly", str)
+    monkeypatch.setattr(page, "_plotly", str)
     store = Store(tmp_path / "store", create=True)
     store.add(made_record(commitment=[[0.5], [0.5, 0.5]]))
     store.add(made_record(made_job("FourRooms", game="no/such-v0"), share=0.5, commitment=[None, 1.0]))
@@ -193,7 +206,7 @@ def test_what_cannot_be_drawn_is_left_out(tmp_path, monkeypatch):
 
 
 def test_no_record_names_code_that_is_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "_packed_plotly", str)
+    monkeypatch.setattr(page, "_plotly", str)
     (tmp_path / "stranger.py").write_text("raise SystemExit")
     monkeypatch.syspath_prepend(str(tmp_path))
     store = Store(tmp_path / "store", create=True)
@@ -203,7 +216,7 @@ def test_no_record_names_code_that_is_run(tmp_path, monkeypatch):
 
 
 def test_what_is_shown_of_single_runs_is_bounded_and_that_is_said(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "_packed_plotly", str)
+    monkeypatch.setattr(page, "_plotly", str)
     for name in ("LINES_EACH", "LINKS_EACH"):
         monkeypatch.setattr(sections, name, 2)
     monkeypatch.setattr(sections, "MOST_TRACEBACKS", 0)
@@ -256,9 +269,54 @@ def test_no_two_of_forty_two_leaders_look_alike():
     assert len({style_of(i)[1] for i in range(len(SYMBOLS))}) == len(SYMBOLS)
 
 
+def luminance(colour):
+    """Relative luminance of a colour, as the guidelines for accessible web pages (WCAG 2) define it."""
+    shares = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255.0
+    return np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
+
+
+def test_lines_stand_out_from_white_and_from_the_dark(text):
+    dark = re.search(r"prefers-color-scheme: dark\).*?--back: (#\w{6})", text, re.DOTALL).group(1)
+    for colour, lighter in COLOURS.items():
+        assert 1.05 / (luminance(colour) + 0.05) > 3.0
+        assert (luminance(lighter) + 0.05) / (luminance(dark) + 0.05) > 3.0
+
+
+def test_runs_of_several_budgets_are_ranked_together_and_by_budget(tmp_path):
+    store = made_store(tmp_path, leaders=("bchg",), tasks=("DiscreteToy",), seeds=2)
+    store.add(made_record(made_job("FourRooms", steps=10_000)))
+    jobs = [record.address for record in store.records()]
+    store.add_sweep(msgspec.structs.replace(store.sweeps()[0], name="both-v1", jobs=jobs))
+    boards = [board for board in gather(store).boards if board.name == "both-v1"]
+    found = [(board.parts_by, board.budgets, sum(map(len, board.finished.values()))) for board in boards]
+    assert found == [([], [], 3), (["budget"], [10_000], 1), (["budget"], [100_000], 2)]
+    assert {tuple(board.followers) for board in boards} == {("soft_value_iteration",)}
+
+
+def test_a_leader_that_observes_nothing_has_a_curve(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "_plotly", str)
+    record = made_record()
+    curve = record.result.curve | {"observed_steps": [0.0] * len(record.result.curve["observed_steps"])}
+    store = Store(tmp_path / "store", create=True)
+    store.add(msgspec.structs.replace(record, result=msgspec.structs.replace(record.result, curve=curve)))
+    text = agents.report(store.folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "value over the leader updates" in text
+    level = curve_of(
+        [(np.zeros(2), np.array([1.0, 2.0])), (np.array([0.0, 5.0]), np.array([3.0, 4.0]))], np.array([5.0])
+    )
+    assert level.middle.tolist() == [3.0]
+
+
+def test_what_was_learned_is_drawn_by_the_environment_too(text):
+    assert text.count("as the environment draws itself") >= 2
+    assert "data:image/png;base64," in text
+
+
 def test_recommended_is_solid_announced_dashed_and_the_best_known_a_line():
     curve = Curve(np.array([1.0, 2.0]), *np.array([[0.5, 0.6], [0.4, 0.5], [0.6, 0.7]]))
-    chart = curves_chart({"a": Line(curve, curve, {0: (curve.costs, curve.middle)})}, {"a": style_of(0)}, {"best": 1.0})
+    chart = curves_chart(
+        {"a": Line(curve, curve, {0: (curve.costs, curve.middle)})}, {"a": style_of(0)}, {"best": 1.0}, "steps"
+    )
     assert [trace["line"].get("dash") for trace in chart.data] == [None, "solid", "dash", None, "longdashdot"]
     assert chart.data[-1]["y"] == [1.0, 1.0]
     assert chart.has_seeds
@@ -274,7 +332,7 @@ def test_a_job_of_two_suites_is_told_once_by_task(tmp_path):
 
 
 def test_the_command_writes_the_page(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(page, "_packed_plotly", str)
+    monkeypatch.setattr(page, "_plotly", str)
     assert main(["report", str(folder), "--output", str(tmp_path / "page.html")]) == 0
     assert "Page: " in capsys.readouterr().out
     assert main(["report", str(tmp_path), "--output", str(tmp_path / "other.html")]) == 2
