@@ -12,6 +12,7 @@ from typing import Any
 from agents.benchmark.engines import Workers, engine_of
 from agents.benchmark.plans import LeftOut, Plan, plan
 from agents.benchmark.progress import shown_progress
+from agents.benchmark.records import JobRecord
 from agents.benchmark.running import Tally, run_jobs
 from agents.benchmark.store import Store
 from agents.benchmark.suite_files import is_suite, load_suite
@@ -43,6 +44,8 @@ class SweepResult:
         Leaders that cannot play some task, and why.
     interrupted
         Whether it was stopped; the same call goes on.
+    addresses
+        Of all its jobs.
     """
 
     folder: Path
@@ -51,6 +54,11 @@ class SweepResult:
     failed: int
     left_out: tuple[LeftOut, ...] = ()
     interrupted: bool = False
+    addresses: frozenset[str] = frozenset()
+
+    def failures(self) -> list[JobRecord]:
+        """Return the records of the jobs that did not finish, now or before."""
+        return [record for record in Store(self.folder).failures() if record.address in self.addresses]
 
 
 def sweep(
@@ -195,10 +203,10 @@ def run_suite(
 
 
 def _result(store: Store, planned: Plan, failed: int, interrupted: bool) -> SweepResult:
-    there = store.addresses()
-    finished = sum(payload.job.address in there for payload in planned.payloads)
+    addresses = frozenset(planned.sweep.jobs)
+    finished = len(addresses & store.addresses())
     left_out = tuple(planned.left_out)
-    return SweepResult(store.folder, len(planned.payloads), finished, failed, left_out, interrupted)
+    return SweepResult(store.folder, len(addresses), finished, failed, left_out, interrupted, addresses)
 
 
 def _without_failures(store: Store, payloads: list[Payload]) -> list[Payload]:

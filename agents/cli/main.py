@@ -14,7 +14,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.cli import compare, demo, export, gradients, listing, plot, query, report, run, show, submit, submit_check
+from agents.cli import (
+    compare,
+    demo,
+    export,
+    gradients,
+    listing,
+    plot,
+    query,
+    report,
+    run,
+    show,
+    submit,
+    submit_check,
+    sweep,
+)
 from agents.cli.output import FAILED, REFUSED, complain, stopped
 from agents.cli.parser import CommandParser
 from agents.runs.signals import Interrupts, Signals
@@ -46,7 +60,8 @@ def command_parser() -> CommandParser:
     parser.add_argument("--version", action="store_true", help="print the version and nothing else")
     parser.set_defaults(act=None, modules=[], id=None)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for command in (listing, show, run, plot, gradients, compare, report, demo, query, export, submit, submit_check):
+    runs, benchmarks = (listing, show, run, plot, gradients, demo), (sweep, compare, report, query, export)
+    for command in (*runs, *benchmarks, submit, submit_check):
         command.add(commands)
     return parser
 
