@@ -11,7 +11,7 @@ ONE_THREAD := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 
 PYTEST := -m pytest -q -m "not deep"
 LOWEST := .venv-lowest
 
-.PHONY: help demo test test-deep test-torch test-browser test-blas test-lowest lint types check docs imports trip benchmarks leaderboard clean
+.PHONY: help demo test test-deep test-torch test-engines test-browser test-blas test-lowest lint types check docs imports trip benchmarks leaderboard clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -50,6 +50,10 @@ test-lowest: $(LOWEST)/.installed  ## the tests with the lowest versions that py
 test-torch: $(STAMP)  ## the tests of networks; installs PyTorch and stable-baselines3
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sb3]'
 	@$(BIN)/python -m pytest -q tests/agents -k "sb3 or baselines3 or networks or test_deep or test_sac or soft_dqn or action_values"
+
+test-engines: $(STAMP)  ## sweeps on clusters of Ray and Dask, which are started on this machine; installs both
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check ray distributed
+	@$(ONE_THREAD) $(BIN)/python -m pytest -q tests/agents/benchmark/test_engines.py
 
 test-browser: $(STAMP)  ## the page of a benchmark in headless Chromium; installs Playwright, and Chromium where there is none
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'

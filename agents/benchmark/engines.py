@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any, Literal, TypeAlias
@@ -46,7 +47,10 @@ class Workers:
 
     @property
     def separate(self) -> bool:
-        """Whether a job has a process of its own that may be ended with it."""
+        """Whether a job may be ended with its process, and is then known to be the cause.
+
+        Not with Dask, which repeats such a job by itself and, after the fourth death, tells joblib nothing.
+        """
         return self.engine in ("loky", "ray")
 
     def do(self, payloads: Iterable[Payload]) -> Iterator[Done]:
@@ -71,7 +75,7 @@ class Workers:
             yield from parallel(joblib.delayed(do)(payload) for payload in payloads)
 
     def renew(self) -> None:
-        """Forget workers of which one died."""
+        """Forget workers of which one died; Ray makes new ones for each call, and Dask by itself."""
         if self.engine == "loky":
             from joblib.externals.loky import get_reusable_executor
 
@@ -80,7 +84,8 @@ class Workers:
 
     def close(self) -> None:
         """End the workers, and a cluster that was started for them."""
-        self.renew()
+        if self.engine == "loky":
+            self.renew()
         self._stack.close()
 
 
@@ -92,17 +97,28 @@ def _here(address: str | None, count: int | None) -> Iterator[int]:
     yield len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _require_answer(address: str | None, name: str) -> None:
+    """Raise OutputError unless somebody listens at ``host:port``; Ray alone would wait for minutes."""
+    host, colon, port = (address or "").rpartition(":")
+    if not (colon and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host.rpartition("/")[2].strip("[]"), int(port)), timeout=CONNECTING).close()
+    except (OSError, OverflowError) as exc:
+        raise OutputError(f"address: expected a cluster of {name} at {address!r}, got {exc}") from exc
+
+
 @contextmanager
 def _ray(address: str | None, count: int | None) -> Iterator[int]:
     try:
+        import joblib
         import ray
-        from ray.util.joblib import register_ray
+        from ray.util.joblib.ray_backend import RayBackend
     except ImportError as exc:
         raise MissingExtraError(f'engine "ray": expected Ray, got {exc}: pip install "ray[default]"') from exc
     began = not ray.is_initialized()
     if began:
-        # Tasks that fail because a worker died are this package's to repeat, which counts how often.
-        os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", str(int(CONNECTING)))
+        _require_answer(address, "Ray")
         try:
             ray.init(
                 address=address,
@@ -113,7 +129,13 @@ def _ray(address: str | None, count: int | None) -> Iterator[int]:
             )
         except (ConnectionError, RuntimeError, ValueError, OSError) as exc:
             raise OutputError(f"address: expected a cluster of Ray at {address!r}, got {exc}") from exc
-    register_ray()
+
+    class Backend(RayBackend):  # type: ignore[misc]
+        """Ray's own, whose pool calls back for each job: joblib need not wait for the last one to return the first."""
+
+        supports_return_generator = True
+
+    joblib.register_parallel_backend("ray", Backend)
     try:
         yield max(1, int(ray.cluster_resources().get("CPU", 1)))
     finally:
@@ -127,6 +149,7 @@ def _dask(address: str | None, count: int | None) -> Iterator[int]:
         from dask.distributed import Client, LocalCluster
     except ImportError as exc:
         raise MissingExtraError(f'engine "dask": expected Dask, got {exc}: pip install "distributed"') from exc
+    _require_answer(address, "Dask")
     with ExitStack() as stack:
         try:
             where = address

@@ -102,6 +102,8 @@ class _Runner:
             except OutputError:
                 raise
             except Exception as exc:  # of the engine, since what a job raises is in its record
+                if not self._out:
+                    raise OutputError(f"engine {self._workers.engine!r}: expected workers, got {_short(exc)}") from exc
                 lost = self._lost(exc)
                 for payload in lost:
                     (alone if payload.attempt >= ATTEMPTS else waiting).append(payload)

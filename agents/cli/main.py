@@ -1,7 +1,7 @@
 """The command line ``stackelberg``: words in, exit code out.
 
-Exit codes: 0 done, 1 failed for want of memory or of somewhere to print, 2 refused (one line on standard error says
-why), 128 + n stopped by signal n: 130 by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
+Exit codes: 0 done, 1 failed (for want of memory or of somewhere to print, or some jobs of a sweep), 2 refused (one
+line on standard error says why), 128 + n stopped by signal n: 130 by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.cli.output import REFUSED, stopped, table
+from agents.cli.output import FAILED, stopped, table
 from agents.cli.parser import add_command, add_import
 from agents.cli.values import typed
 
@@ -24,7 +24,7 @@ EPILOG = """\
 examples:
   stackelberg sweep tabular-v1 --output runs/tabular
       a suite of this package; 'stackelberg suites' lists them
-  stackelberg sweep stackelberg/DiscreteToy-v0 stackelberg/FourRooms-v0 --leaders bchg,naive --seeds 10 --output runs/two
+  stackelberg sweep stackelberg/DiscreteToy-v0 stackelberg/FourRooms-v0 --leaders bchg,naive --output runs/two
       games, leaders and seeds of one's own choice
   stackelberg sweep mine.toml --import mine --output runs/mine
       a suite in a file, with leaders or environments of the module mine.py
@@ -95,13 +95,12 @@ def act(options: argparse.Namespace, console: Console) -> int:
             memory_limit=options.memory_limit,
             retry_failed=options.retry_failed,
             progress=not options.quiet,
-            modules=tuple(options.modules),
             **more,
         )
     _say(console, result)
     if result.interrupted:
         return stopped(signals)
-    return REFUSED if result.finished < result.jobs else 0
+    return FAILED if result.finished < result.jobs else 0
 
 
 def _words(text: str) -> list[str]:
