@@ -147,6 +147,8 @@ def make_suite(
     ArgumentError, UnknownNameError
         Something that is none of these, by its place.
     """
+    if leaders is None:
+        raise ArgumentError("sweep: expected leaders beside games; a suite has its own")
     options = {
         "name": name or "sweep",
         "tasks": tuple(_task(given, label) for label, given in _labelled(games, "games")),

@@ -95,6 +95,7 @@ def act(options: argparse.Namespace, console: Console) -> int:
             memory_limit=options.memory_limit,
             retry_failed=options.retry_failed,
             progress=not options.quiet,
+            modules=tuple(options.modules),
             **more,
         )
     _say(console, result)
