@@ -154,6 +154,21 @@ def test_the_recipe_of_an_environment_passes_the_checks(recipe):
     assert record.leader_value > record.start_value
 
 
+def test_the_recipe_of_a_comparison_is_on_its_page_and_runs(recipe, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    recipe("my_leader")
+    code = (RECIPES / "my_benchmark.py").read_text(encoding="utf-8")
+    own = [line.partition("  # noqa")[0] for line in code.splitlines()[1:]]
+    assert len([line for line in own if line.strip()]) <= 10
+    assert "\n".join(own).strip() in (DOCS / "how-to" / "run-many.md").read_text(encoding="utf-8")
+    quick = 'seeds=2, steps=2_000, engine="sequential", progress=False'
+    assert code.count("seeds=5") == 1
+    exec(compile(code.replace("seeds=5", quick), "my_benchmark.py", "exec"), {"__name__": "__main__"})  # noqa: S102
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("my_leader", "bchg", "naive", "cma_es", "certainty_equivalent"))
+    assert (tmp_path / "mine.pdf").stat().st_size > 10_000
+
+
 @pytest.mark.parametrize(
     ("name", "options"), [("my_leader", {"leader": "my_leader"}), ("my_follower", {"follower": "my_follower"})]
 )
