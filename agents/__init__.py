@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agents.observing.brief import Brief, Information
     from agents.observing.trajectories import Trajectories
     from agents.pictures.plotting import plot_learning_curve, plot_run
+    from agents.runs.callbacks import Callback
     from agents.runs.collection import collect
     from agents.runs.config import ExperimentConfig
     from agents.runs.experiment import Experiment, Progress
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "Brief": "observing.brief",
     "Comparison": "benchmark.comparison",
+    "Callback": "runs.callbacks",
     "Experiment": "runs.experiment",
     "ExperimentConfig": "runs.config",
     "Follower": "followers",
@@ -61,6 +63,7 @@ _EXPORTS = {
 
 __all__ = [
     "Brief",
+    "Callback",
     "Comparison",
     "Experiment",
     "ExperimentConfig",

@@ -61,6 +61,13 @@ def add(commands: Commands) -> None:
     run.add_argument(
         "--checkpoint-every", type=typed("Count"), metavar="N", help="updates (default: every few seconds)"
     )
+    run.add_argument(
+        "--log",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="write the curve to tensorboard, wandb or mlflow too, where installed; may be repeated",
+    )
     run.add_argument("--leader-process", action="store_true", help="the leader in a process of its own")
     run.add_argument(
         "--resume", metavar="FOLDER", help="go on with the run that was stopped there; alone or with --quiet"

@@ -103,13 +103,13 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
     return (
         lineup.game,
         lineup.level,
-        {**arguments, "output": options.output, "checkpoint_every": options.checkpoint_every},
+        {**arguments, "output": options.output, "checkpoint_every": options.checkpoint_every, "callbacks": options.log},
     )
 
 
 def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, dict[str, Any]]:
     """Return the same for a run that was stopped; `options` are completed with what that run was told."""
-    allowed = {"version", "defaults", "resume", "quiet", "checkpoint_every", "modules", "trust"}
+    allowed = {"version", "defaults", "resume", "quiet", "checkpoint_every", "modules", "trust", "log"}
     given = [name for name, value in vars(options).items() if name not in allowed and value != options.defaults(name)]
     if given:
         names = ", ".join(name.removesuffix("_pairs") for name in given)
@@ -123,6 +123,7 @@ def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, 
     options.output, options.updates = options.resume, config.updates
     options.leader, options.follower = config.leader, lineup.follower_name
     more = {"resume": options.resume, "checkpoint_every": options.checkpoint_every, "trust": options.trust}
+    more["callbacks"] = options.log
     return lineup.game, lineup.level, more
 
 

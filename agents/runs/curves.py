@@ -97,6 +97,10 @@ class Curve:
         """Return a copy of the columns, each of shape (rows,)."""
         return {name: np.array(column[: self.rows], dtype=np.float64) for name, column in self._columns.items()}
 
+    def last(self) -> dict[str, float]:
+        """Return the last row, by the names of the columns."""
+        return {name: float(column[self.rows - 1]) for name, column in self._columns.items()}
+
     def write(self, folder: Path) -> CurveMark:
         """Append to the file in `folder` what it does not have yet; return how much that is in all.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from agents.followers import follower_class
 from agents.options import Count, make_config
+from agents.runs.callbacks import Callback, Callbacks, callbacks_of
 from agents.runs.checkpoints import read_checkpoint
 from agents.runs.experiment import Experiment, ExperimentConfig, Progress
 from agents.runs.files import (
@@ -51,6 +52,7 @@ def run(
     *,
     output: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
+    callbacks: str | Callback | Sequence[str | Callback] = (),
     checkpoint_every: int | None = None,
     resume: str | Path | None = None,
     trust: bool = False,
@@ -68,6 +70,9 @@ def run(
         earlier one get a number, unless this run does all that they say again.
     progress
         Called with a :class:`Progress` after each leader update.
+    callbacks
+        Objects with the methods of :class:`Callback`, or names: "tensorboard", "wandb", "mlflow". What one raises at
+        the start ends the run; what it raises later is a warning, and the run goes on without it.
     checkpoint_every
         Leader updates between two checkpoints; default one every few seconds. A run that goes on keeps its own.
     resume
@@ -89,7 +94,7 @@ def run(
 
     Raises
     ------
-    UnknownNameError, ArgumentError, InformationError, OutputError
+    UnknownNameError, ArgumentError, InformationError, OutputError, MissingExtraError
         Before any work is done, with what was expected and what came.
     OutputError
         Also later, when a file can no longer be written; its ``record`` is what the run had.
@@ -108,6 +113,7 @@ def run(
     where, checkpoint_every = _checked_arguments(output, resume, progress, checkpoint_every)
     trust = checked(trust, bool, "run: trust")
     folder: Path | None
+    told = callbacks_of(callbacks, None if resume is None and output is None else where)
     keep_memory()
     with Signals.current() as signals, one_blas_thread(), ExitStack() as stack:
         if resume is not None:
@@ -136,7 +142,7 @@ def run(
                 raise ArgumentError(f"run: expected options whose arrays fit into memory, got {exc}") from exc
         stack.callback(experiment.shut)
         saver = _Saver(experiment, folder, checkpoint_every, is_new=resume is None)
-        return _watched(experiment, saver, progress, signals)
+        return _watched(experiment, saver, progress, told, signals)
 
 
 def _taken(folder: Path, stack: ExitStack) -> Path:
@@ -164,7 +170,11 @@ def _checked_arguments(output: Any, resume: Any, progress: Any, checkpoint_every
 
 
 def _watched(
-    experiment: Experiment, saver: _Saver, progress: Callable[[Progress], None] | None, signals: Signals
+    experiment: Experiment,
+    saver: _Saver,
+    progress: Callable[[Progress], None] | None,
+    told: Callbacks,
+    signals: Signals,
 ) -> RunRecord:
     """Do what is left of a run; whatever ends it, its record is written with a final status."""
     signals.hold()
@@ -174,7 +184,8 @@ def _watched(
         # Two layers: what is raised between them, by one more signal, is caught by the outer one.
         try:
             signals.release()
-            _learn(experiment, saver, progress, signals)
+            told.start(experiment.config)
+            _learn(experiment, saver, progress, told, signals)
             experiment.close("finished")
         finally:
             signals.hold()
@@ -189,6 +200,8 @@ def _watched(
         if ending is None or isinstance(ending, KeyboardInterrupt):
             raise
         ending.add_note(f"The run's record could not be written: {exc}")
+    finally:
+        told.end(experiment.record)
     if isinstance(ending, OutputError):
         ending.record = experiment.record
     if ending is None or isinstance(ending, KeyboardInterrupt):
@@ -197,12 +210,17 @@ def _watched(
 
 
 def _learn(
-    experiment: Experiment, saver: _Saver, progress: Callable[[Progress], None] | None, signals: Signals
+    experiment: Experiment,
+    saver: _Saver,
+    progress: Callable[[Progress], None] | None,
+    told: Callbacks,
+    signals: Signals,
 ) -> None:
     while experiment.updates_done < experiment.config.updates:
         state = experiment.step()
         if progress is not None:
             progress(state)
+        told.update(state, experiment.curve.last)
         saver.after_update()
         if experiment.updates_done < experiment.config.updates:
             signals.point()
