@@ -11,7 +11,7 @@ ONE_THREAD := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 
 PYTEST := -m pytest -q -m "not deep"
 LOWEST := .venv-lowest
 
-.PHONY: help demo test test-deep test-torch test-engines test-browser test-blas test-lowest lint types check docs imports trip benchmarks leaderboard clean
+.PHONY: help demo test test-deep test-torch test-engines test-browser test-blas test-lowest lint types check docs imports trip benchmarks benchmark-small leaderboard clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -80,6 +80,12 @@ trip: $(STAMP)  ## count the functions and files that one leader update enters
 
 benchmarks: $(STAMP)  ## print the speed tables of docs/reference/speed.md
 	@for script in benchmarks/speed_*.py; do $(BIN)/python $$script || exit 1; done
+
+benchmark-small: $(STAMP)  ## five leaders on three games with three seeds: records, table, figure and page in runs/benchmark-small
+	@$(BIN)/stackelberg sweep stackelberg/DiscreteToy-v0 stackelberg/FourRooms-v0 stackelberg/BilevelLqr-v0 \
+	    --leaders bchg,hpgd,naive,certainty_equivalent,cma_es --seeds 3 --steps 50000 --output runs/benchmark-small
+	@$(BIN)/stackelberg compare runs/benchmark-small --plot runs/benchmark-small.png
+	@$(BIN)/stackelberg report runs/benchmark-small --output runs/benchmark-small.html
 
 leaderboard: $(STAMP)  ## check the entries in docs/leaderboard and write its page
 	@$(BIN)/python -m agents.benchmark.leaderboard docs/leaderboard
