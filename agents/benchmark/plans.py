@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agents.benchmark.jobs import Job
+from agents.benchmark.presets import load_presets
 from agents.benchmark.store import Entrant, Sweep, TaskFacts
 from agents.benchmark.suites import Player, Suite, Task
 from agents.benchmark.worker import Limits, Payload
@@ -144,7 +145,7 @@ class _Settled:
     code: str
 
     @classmethod
-    def of(cls, player: Player, registry: Registry[Any], task: str) -> _Settled:
+    def of(cls, player: Player, registry: Registry[Any], task: _Game, follower: _Settled | None = None) -> _Settled:
         kind, role = player.kind, registry.role
         if isinstance(kind, str) and ":" in kind:
             kind = _imported(kind, role)
@@ -159,8 +160,9 @@ class _Settled:
         else:
             name, kind = checked(kind, str, role), registry.find(kind)
         own = kind.__module__.startswith(OWN)
-        label = player.name or _with_options(name.rpartition(":")[2], player.options)
-        options = {**player.options, **player.per_task.get(task, {})}
+        told = {"preset": Path(player.preset).stem} if player.preset else {}
+        label = player.name or _with_options(name.rpartition(":")[2], told | player.options)
+        options = {**_preset(player, name, task, follower), **player.options, **player.per_task.get(task.name, {})}
         return cls(label, player.note, name, options, None if own else kind, "" if own else _code_of(kind))
 
 
@@ -192,11 +194,20 @@ def _meetings(suite: Suite, task: _Game) -> list[tuple[_Settled, _Settled]]:
     opposed = suite.followers if task.task.followers is None else task.task.followers
     if not chosen:
         raise ArgumentError(f"suite {suite.name!r}: expected at least one of its leaders, got none on {task.name!r}")
-    leaders = [_Settled.of(player, LEADERS, task.name) for player in chosen]
-    followers = [_Settled.of(player, FOLLOWERS, task.name) for player in opposed or ()]
-    _require_distinct([leader.name for leader in leaders], "leaders")
-    own = _Settled("", "", task.game.suggested_follower, {}, None, "")
-    return list(itertools.product(leaders, followers or [own]))
+    followers = [_Settled.of(player, FOLLOWERS, task) for player in opposed or (Player(task.game.suggested_follower),)]
+    settled = [[_Settled.of(player, LEADERS, task, follower) for follower in followers] for player in chosen]
+    _require_distinct([each[0].name for each in settled], "leaders")
+    return [(leader, follower) for each in settled for leader, follower in zip(each, followers, strict=True)]
+
+
+def _preset(player: Player, name: str, task: _Game, follower: _Settled | None) -> dict[str, Any]:
+    """Return the options that a leader's preset has for a task and a follower; none without a preset."""
+    if not player.preset:
+        return {}
+    if follower is None:
+        raise ArgumentError(f"follower {name!r}: expected no preset, which leaders have, got {player.preset!r}")
+    own = "" if follower.kind == task.game.suggested_follower else follower.kind
+    return load_presets(player.preset, name).options_for(task.id, task.task.arguments, own)
 
 
 def _require_tasks(suite: Suite, names: Sequence[str]) -> None:

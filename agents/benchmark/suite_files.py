@@ -6,18 +6,17 @@ allows the module by its name.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.benchmark.suites import SEEDS, Player, Suite, Task
+from agents.benchmark.toml_files import read_toml, refuse_code, require_known, tables_of
 from agents.options import Count, Options, make_config
-from agents.runs.files import named, require_file
-from stackelberg_envs.errors import ArgumentError, OutputError, unknown_name
+from stackelberg_envs.errors import ArgumentError, unknown_name
 from stackelberg_envs.faces.registration import import_module
-from stackelberg_envs.validation import checked, shown
+from stackelberg_envs.validation import checked
 
 __all__ = ["is_suite", "load_suite", "suite_names"]
 
@@ -39,6 +38,13 @@ class _Head(Options):
     steps: int | None = None
     steps_per_update: int | None = None
     checkpoints_per_decade: int | None = None
+
+
+class _Source(NamedTuple):
+    """Where a file is, and the modules that it may name code of."""
+
+    folder: Path
+    allowed: tuple[str, ...]
 
 
 #: Table of a file -> what one of its entries is.
@@ -84,8 +90,8 @@ def _loaded(suite: str | Path, folder: Path, allowed: tuple[str, ...], above: tu
     path = _path_of(suite, folder)
     if path in above:
         raise ArgumentError(f"{path}: expected suites that do not include one another, got a circle")
-    data = _read(path)
-    head, tables = _head(data, path), {key: _entries(data, key, str(path), allowed) for key in TABLES}
+    data, source = read_toml(path, "a suite"), _Source(path.parent, allowed)
+    head, tables = _head(data, path), {key: _entries(data, key, str(path), source) for key in TABLES}
     included = [_loaded(name, path.parent, allowed, (*above, path)) for name in head.include]
     leaders = tuple(tables["leaders"])
     tasks = [_joined(task, suite, leaders) for suite in included for task in suite.tasks] + tables["tasks"]
@@ -117,72 +123,32 @@ def _path_of(suite: str | Path, folder: Path) -> Path:
     return FOLDER / f"{suite}.toml"
 
 
-def _read(path: Path) -> dict[str, Any]:
-    with named(f"{path}: expected a suite"):
-        data = require_file(path).read_bytes()
-    try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise OutputError(f"{path}: expected a suite in TOML, got {exc}") from exc
-
-
 def _head(data: Mapping[str, Any], path: Path) -> _Head:
     known = [item.name for item in fields(_Head)]
-    _require_known(data, [*known, *TABLES], f"key of {path}")
+    require_known(data, [*known, *TABLES], str(path))
     head: _Head = make_config(_Head, {key: value for key, value in data.items() if key in known}, str(path))
     if head.format != FORMAT:
         raise ArgumentError(f"{path}: expected a suite of format {FORMAT}, got one of {head.format}")
     return head
 
 
-def _entries(data: Mapping[str, Any], table: str, place: str, allowed: tuple[str, ...]) -> list[Any]:
+def _entries(data: Mapping[str, Any], table: str, place: str, source: _Source) -> list[Any]:
     """Return what a table of a file holds, as tasks or players."""
-    kind, rows = TABLES[table], data.get(table, [])
-    if not isinstance(rows, list):
-        raise ArgumentError(f"{place}: {table}: expected a list of tables, [[{table}]], got {shown(rows)}")
-    return [_entry(row, kind, f"{place}: {table}[{index}]", allowed) for index, row in enumerate(rows)]
+    kind = TABLES[table]
+    return [_entry(row, kind, where, source) for row, where in tables_of(data, table, place)]
 
 
-def _entry(row: Any, kind: type[Options], place: str, allowed: tuple[str, ...]) -> Any:
-    if not isinstance(row, Mapping):
-        raise ArgumentError(f"{place}: expected a table, got {shown(row)}")
-    _require_known(row, [item.name for item in fields(kind)], f"key of {place}")
+def _entry(row: dict[str, Any], kind: type[Options], place: str, source: _Source) -> Any:
+    require_known(row, [item.name for item in fields(kind)], place)
     word = "game" if kind is Task else "kind"
     checked(row.get(word), str, f"{place}: {word}")
     for key, value in row.items():
         if key not in (*TABLES, *LABELS):
-            for text, where in _texts(value, f"{place}: {key}"):
-                _require_allowed(text, allowed, where)
-    inner = {key: tuple(_entries(row, key, place, allowed)) for key in row if key in TABLES}
+            refuse_code(value, source.allowed, f"{place}: {key}")
+    inner: dict[str, Any] = {key: tuple(_entries(row, key, place, source)) for key in row if key in TABLES}
+    if str(row.get("preset", "")).endswith(".toml"):
+        inner["preset"] = str(source.folder / row["preset"])
     return make_config(kind, {**row, **inner}, place)
-
-
-def _require_known(given: Mapping[str, Any], known: list[str], what: str) -> None:
-    for key in given:
-        if key not in known:
-            raise unknown_name(what, key, known)
-
-
-def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    """Yield every text that a value holds, with its place."""
-    if isinstance(value, str):
-        yield value, place
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _texts(item, f"{place}.{key}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _texts(item, f"{place}[{index}]")
-
-
-def _require_allowed(word: str, allowed: tuple[str, ...], place: str) -> None:
-    """Raise ArgumentError if a text, somewhere, could make the program import a module that is not allowed."""
-    module, colon, _ = word.rpartition(":")
-    if colon and module not in allowed:
-        raise ArgumentError(
-            f"{place}: {word!r} would import the module {module!r}, and a file may not do that by itself; "
-            f"if you trust it, allow it: modules=[{module!r}], or --import {module} on the command line"
-        )
 
 
 def _joined(task: Task, suite: Suite, leaders: tuple[Player, ...]) -> Task:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta
 
+from agents.benchmark.presets import TUNING_SEEDS
 from agents.options import Count, Options, make_config
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.tabular import TabularGame
@@ -20,9 +21,6 @@ from stackelberg_envs.validation import checked, shown
 __all__ = ["Player", "Suite", "Task", "make_suite", "player_of", "with_others"]
 
 STEPS, STEPS_PER_UPDATE, PER_DECADE, SEEDS = 100_000, 1_000, 8, 5
-#: Seeds from here on are for tuning, and are never reported.
-TUNING_SEEDS = 1_000_000
-
 Seed = Annotated[int, Meta(ge=0, lt=TUNING_SEEDS)]
 AnyPlayer: TypeAlias = Any
 
@@ -81,6 +79,9 @@ class Player(Options):
         Hyperparameters that differ from the defaults.
     per_task
         Name of a task -> hyperparameters that differ from `options` there.
+    preset
+        Of a leader: "tuned" takes the settings that this package has for each task, the path of a .toml file those of
+        that file (``presets.py``); `options` and `per_task` come on top.
     note
         One line for tables.
     """
@@ -89,6 +90,7 @@ class Player(Options):
     name: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     per_task: dict[str, dict[str, Any]] = field(default_factory=dict)
+    preset: str = ""
     note: str = ""
 
 

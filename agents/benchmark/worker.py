@@ -35,7 +35,7 @@ from agents.runs.config import ExperimentConfig
 from agents.runs.experiment import Experiment
 from agents.runs.threads import one_blas_thread
 
-__all__ = ["Done", "Limits", "Payload", "do"]
+__all__ = ["Done", "Limits", "Payload", "do", "experiment_of"]
 
 #: A job that does not end by itself after its time is ended with its process after this many times as long, and more.
 PATIENCE, MORE_SECONDS = 1.25, 5.0
@@ -123,7 +123,7 @@ def do(payload: Payload) -> Done:
                 watch = stack.enter_context(_limited(payload))
                 for module in payload.modules:
                     importlib.import_module(module)
-                experiment = _experiment(payload)
+                experiment = experiment_of(payload)
                 stack.callback(experiment.shut)
                 digest = experiment.record.game_digest
                 result = measure(experiment, job.steps, job.checkpoints_per_decade, watch)
@@ -172,7 +172,8 @@ def not_done(payload: Payload, status: Status, error: str, trace: str | None = N
     return JobRecord(job=job, address=job.address, status=status, provenance=provenance, error=error, traceback=trace)
 
 
-def _experiment(payload: Payload) -> Experiment:
+def experiment_of(payload: Payload) -> Experiment:
+    """Return the fresh run of a job."""
     job = payload.job
     # What is not of this package is registered under the name that the job has for it.
     if payload.leader is not None:
