@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agents.benchmark.comparison import Comparison, compare
     from agents.benchmark.report.page import report
+    from agents.benchmark.suite_files import load_suite, suite_names
     from agents.benchmark.suites import Player, Suite, Task
     from agents.benchmark.sweep import SweepResult, sweep
+    from agents.benchmark.tuning import Tuned, tune
     from agents.followers import Follower, FollowerView, follower_names, register_follower
     from agents.leaders import GradientConfig, GradientLeader, Leader, leader_names, register_leader
     from agents.learning.parametrisations import make_parametrisation
@@ -46,11 +48,13 @@ _EXPORTS = {
     "SweepResult": "benchmark.sweep",
     "Task": "benchmark.suites",
     "Trajectories": "observing.trajectories",
+    "Tuned": "benchmark.tuning",
     "collect": "runs.collection",
     "compare": "benchmark.comparison",
     "follower_names": "followers",
     "leader_names": "leaders",
     "load_record": "runs.records",
+    "load_suite": "benchmark.suite_files",
     "make_parametrisation": "learning.parametrisations",
     "plot_learning_curve": "pictures.plotting",
     "plot_run": "pictures.plotting",
@@ -58,7 +62,9 @@ _EXPORTS = {
     "register_leader": "leaders",
     "report": "benchmark.report.page",
     "run": "runs.running",
+    "suite_names": "benchmark.suite_files",
     "sweep": "benchmark.sweep",
+    "tune": "benchmark.tuning",
 }
 
 __all__ = [
@@ -80,11 +86,13 @@ __all__ = [
     "SweepResult",
     "Task",
     "Trajectories",
+    "Tuned",
     "collect",
     "compare",
     "follower_names",
     "leader_names",
     "load_record",
+    "load_suite",
     "make_parametrisation",
     "plot_learning_curve",
     "plot_run",
@@ -92,7 +100,9 @@ __all__ = [
     "register_leader",
     "report",
     "run",
+    "suite_names",
     "sweep",
+    "tune",
 ]
 
 

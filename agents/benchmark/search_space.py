@@ -35,6 +35,11 @@ class Range(Options):
     high: int | float
     log: bool = False
 
+    @property
+    def varies(self) -> bool:
+        """Whether there is something to try."""
+        return self.low < self.high
+
     def suggest(self, trial: Any, name: str) -> int | float:
         """Return what a trial of Optuna tries."""
         if isinstance(self.low, int) and isinstance(self.high, int):
@@ -51,6 +56,11 @@ class Choices(Options):
     """One of several values."""
 
     values: tuple[Any, ...]
+
+    @property
+    def varies(self) -> bool:
+        """Whether there is something to try."""
+        return len(self.values) > 1
 
     def suggest(self, trial: Any, name: str) -> Any:
         """Return what a trial of Optuna tries."""
@@ -95,7 +105,7 @@ def search_space(leader: type[Any], commitment: Any, fixed: Mapping[str, Any]) -
                 leader.required_information(commitment, kind(**{**fixed, item.name: value})) for value in space.values
             ]
             space = Choices(tuple(value for value, at in zip(space.values, levels, strict=True) if at <= level))
-        if space is not None and space.holds(getattr(default, item.name)):
+        if space is not None and space.varies and space.holds(getattr(default, item.name)):
             found[item.name] = space
     if not found:
         raise ArgumentError(f"leader {leader.name!r}: expected an option to tune, got none that is not fixed")
@@ -143,11 +153,14 @@ def _takes(hint: Any, space: Range) -> bool:
 
 
 def _derived(hint: Any, kind: type[Any], note: Meta, default: Any) -> Range | None:
-    """Return a range around a default: the whole one where it has two ends, else a tenth to ten times of it."""
+    """Return a range around a default: the whole one where it has two ends, else a tenth to ten times of it, as far
+    as the option takes that.
+    """
     if note.ge is not None and note.le is not None and kind is float:
         return Range(float(note.ge), float(note.le))
     if not isinstance(default, int | float) or default <= 0:
         return None
     low = max(1, default // AROUND) if kind is int else default / AROUND
-    space = Range(kind(low), kind(default * AROUND), log=True)
+    high = default * AROUND if note.le is None else min(default * AROUND, note.le)
+    space = Range(kind(low), kind(high), log=True)
     return space if _takes(hint, space) else None

@@ -11,14 +11,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agents.benchmark.suites import SEEDS, Player, Suite, Task
+from agents.benchmark.suites import SEEDS, Player, Suite, Task, with_budget
 from agents.benchmark.toml_files import read_toml, refuse_code, require_known, tables_of
 from agents.options import Count, Options, make_config
 from stackelberg_envs.errors import ArgumentError, unknown_name
 from stackelberg_envs.faces.registration import import_module
 from stackelberg_envs.validation import checked
 
-__all__ = ["is_suite", "load_suite", "suite_names"]
+__all__ = ["is_suite", "load_suite", "suite_description", "suite_names"]
 
 FORMAT = 1
 FOLDER = Path(__file__).parent / "data" / "suites"
@@ -54,6 +54,11 @@ TABLES: dict[str, type[Options]] = {"tasks": Task, "leaders": Player, "followers
 def suite_names() -> list[str]:
     """Return the names of the suites that come with this package, sorted."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def suite_description(name: str) -> str:
+    """Return what a suite of this package says of itself, in one line."""
+    return str(read_toml(FOLDER / f"{name}.toml", "a suite").get("description", ""))
 
 
 def is_suite(given: object) -> bool:
@@ -154,13 +159,7 @@ def _entry(row: dict[str, Any], kind: type[Options], place: str, source: _Source
 def _joined(task: Task, suite: Suite, leaders: tuple[Player, ...]) -> Task:
     """Return a task of an included suite, with the budget and the players that it has there, and further leaders."""
     chosen = suite.leaders if task.leaders is None else task.leaders
-    own = {
-        "steps": suite.steps if task.steps is None else task.steps,
-        "steps_per_update": suite.steps_per_update if task.steps_per_update is None else task.steps_per_update,
-        "leaders": (*chosen, *leaders),
-        "followers": suite.followers if task.followers is None else task.followers,
-    }
-    return Task(**{**vars(task), **own})
+    return Task(**{**vars(with_budget(task, suite)), "leaders": (*chosen, *leaders)})
 
 
 def _seeds(head: _Head, included: list[Suite], path: Path) -> tuple[int, ...]:

@@ -13,12 +13,12 @@ from msgspec import Meta
 
 from agents.benchmark.presets import TUNING_SEEDS
 from agents.options import Count, Options, make_config
-from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.errors import ArgumentError, unknown_name
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.validation import checked, shown
 
-__all__ = ["Player", "Suite", "Task", "make_suite", "player_of", "with_others"]
+__all__ = ["Player", "Suite", "Task", "make_suite", "player_of", "task_of", "with_budget", "with_others"]
 
 STEPS, STEPS_PER_UPDATE, PER_DECADE, SEEDS = 100_000, 1_000, 8, 5
 Seed = Annotated[int, Meta(ge=0, lt=TUNING_SEEDS)]
@@ -201,6 +201,30 @@ def with_others(suite: Suite, leaders: Any = None, seeds: int | Iterable[int] | 
     if seeds is not None:
         other["seeds"] = _seeds(seeds)
     return Suite(**{**vars(suite), **other})
+
+
+def with_budget(task: Task, suite: Suite) -> Task:
+    """Return a task with the budget and the followers that its suite has for it."""
+    own = {
+        "steps": suite.steps if task.steps is None else task.steps,
+        "steps_per_update": suite.steps_per_update if task.steps_per_update is None else task.steps_per_update,
+        "followers": suite.followers if task.followers is None else task.followers,
+    }
+    return Task(**{**vars(task), **own})
+
+
+def task_of(suite: Suite, name: str) -> Task:
+    """Return the task of a name, with the budget and the followers that its suite has for it.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest names.
+    """
+    for task in suite.tasks:
+        if name == (task.name or task.game):
+            return with_budget(task, suite)
+    raise unknown_name(f"task of {suite.name}", name, [task.name or str(task.game) for task in suite.tasks])
 
 
 def _seeds(given: int | Iterable[int]) -> tuple[int, ...]:

@@ -157,7 +157,8 @@ class _Question:
         task = task if isinstance(task, Task) else Task(task)
         if not isinstance(task.game, str):
             raise ArgumentError(f"tune: expected the id of an environment, which presets name, got {shown(task.game)}")
-        suite = make_suite(Task(**{**vars(task), **budget}), leader, [0], followers=follower, name="tune")
+        own = budget | {"leaders": None} | ({} if follower is None else {"followers": None})
+        suite = make_suite(Task(**{**vars(task), **own}), leader, [0], followers=follower, name="tune")
         payloads = plan(suite).payloads
         if len(payloads) != 1:
             raise ArgumentError(f"tune: expected one leader and one follower, got {len(payloads)} pairs of them")

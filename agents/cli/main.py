@@ -27,7 +27,9 @@ from agents.cli import (
     show,
     submit,
     submit_check,
+    suites,
     sweep,
+    tune,
 )
 from agents.cli.output import FAILED, REFUSED, complain, stopped
 from agents.cli.parser import CommandParser
@@ -60,7 +62,10 @@ def command_parser() -> CommandParser:
     parser.add_argument("--version", action="store_true", help="print the version and nothing else")
     parser.set_defaults(act=None, modules=[], id=None)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
-    runs, benchmarks = (listing, show, run, plot, gradients, demo), (sweep, compare, report, query, export)
+    runs, benchmarks = (
+        (listing, show, run, plot, gradients, demo),
+        (suites, sweep, tune, compare, report, query, export),
+    )
     for command in (*runs, *benchmarks, submit, submit_check):
         command.add(commands)
     return parser

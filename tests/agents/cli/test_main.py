@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agents.cli import compare, export, gradients, plot, query, run, show, submit, submit_check
+from agents.cli import compare, export, gradients, plot, query, run, show, submit, submit_check, suites, tune
 from agents.cli import main as cli
 from agents.cli.main import command_parser, main
 from agents.runs.records import load_record
@@ -35,6 +35,8 @@ def test_without_a_command_the_help_is_shown(capsys):
         "export",
         "submit",
         "submit-check",
+        "suites",
+        "tune",
     ],
 )
 def test_each_command_explains_itself(command, capsys):
@@ -55,6 +57,8 @@ def test_examples_of_the_help_are_valid_commands():
             submit.EPILOG,
             export.EPILOG,
             query.EPILOG,
+            suites.EPILOG,
+            tune.EPILOG,
         ]
     ).replace("\\\n", " ")
     lines = [line.strip() for line in text.splitlines() if line.strip().startswith("stackelberg ")]
