@@ -48,7 +48,9 @@ def add(commands: Commands) -> None:
     )
     add_import(sweep)
     words = _words
-    sweep.add_argument("--leaders", type=words, metavar="NAMES", help="leaders between commas, with ids only")
+    sweep.add_argument(
+        "--leaders", type=words, metavar="NAMES", help="leaders between commas (default: those of the suite)"
+    )
     sweep.add_argument("--followers", type=words, metavar="NAMES", help="followers (default: each game's own)")
     sweep.add_argument(
         "--seeds", type=_seeds, metavar="N", help="how many, from 0 on, or which, between commas (default: 5)"
