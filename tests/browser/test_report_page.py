@@ -255,7 +255,7 @@ def compared(page, part, path):
     seen = Image.open(shot).convert("RGB")
     shot.unlink()
     if os.environ.get("STACKELBERG_SCREENSHOTS") == "write":
-        seen.quantize(64).save(path, optimize=True)
+        seen.save(path, optimize=True)
     told = Image.open(path).convert("RGB")
     assert abs(seen.width - told.width) <= 4
     assert abs(seen.height - told.height) <= 0.1 * told.height

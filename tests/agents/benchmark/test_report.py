@@ -282,15 +282,20 @@ def test_lines_stand_out_from_white_and_from_the_dark(text):
         assert (luminance(lighter) + 0.05) / (luminance(dark) + 0.05) > 3.0
 
 
-def test_runs_of_several_budgets_are_ranked_together_and_by_budget(tmp_path):
+@pytest.mark.parametrize(
+    ("by", "field", "values"),
+    [("budget", "steps", (10_000, 100_000)), ("follower", "follower", ("q_learning", "soft_value_iteration"))],
+)
+def test_runs_of_several_budgets_or_followers_are_ranked_together_and_apart(tmp_path, by, field, values):
     store = made_store(tmp_path, leaders=("bchg",), tasks=("DiscreteToy",), seeds=2)
-    store.add(made_record(made_job("FourRooms", steps=10_000)))
+    store.add(made_record(made_job("FourRooms", **{field: values[0]})))
     jobs = [record.address for record in store.records()]
     store.add_sweep(msgspec.structs.replace(store.sweeps()[0], name="both-v1", jobs=jobs))
     boards = [board for board in gather(store).boards if board.name == "both-v1"]
-    found = [(board.parts_by, board.budgets, sum(map(len, board.finished.values()))) for board in boards]
-    assert found == [([], [], 3), (["budget"], [10_000], 1), (["budget"], [100_000], 2)]
-    assert {tuple(board.followers) for board in boards} == {("soft_value_iteration",)}
+    found = [(board.parts_by, getattr(board, f"{by}s"), sum(map(len, board.finished.values()))) for board in boards]
+    assert found == [([], [], 3), ([by], [values[0]], 1), ([by], [values[1]], 2)]
+    common = "followers" if by == "budget" else "budgets"
+    assert all(len(getattr(board, common)) == 1 for board in boards)
 
 
 def test_a_leader_that_observes_nothing_has_a_curve(tmp_path, monkeypatch):
