@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import stackelberg_envs as se
 from agents.benchmark.plans import plan
 from agents.benchmark.suite_files import is_suite, load_suite, suite_names
+from agents.benchmark.suites import Suite
 from stackelberg_envs.errors import ArgumentError, OutputError, UnknownNameError
 from stackelberg_envs.play.session import neutral_commitment
 from tests.games import TOY
@@ -237,7 +239,22 @@ def test_the_published_settings_are_taken_by_the_published_leaders(name, monkeyp
     with pytest.raises(ArgumentError, match=r"--import published\.four_rooms"):
         load_suite(name)
     monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "benchmarks"))
-    planned = plan(load_suite(name, ["published.four_rooms"]))
+    suite = load_suite(name, ["published.four_rooms"])
+    for task in suite.tasks:
+        assert task.start == pytest.approx(known(task.game, json.dumps(task.arguments))[0], rel=1e-4)
+        assert task.best_known > task.start
+    planned = plan(suite)
     assert not planned.left_out
     assert {payload.job.entrant for payload in planned.payloads} == {"bchg", "hpgd", "naive", "amd", "zero_order"}
     assert all(payload.job.steps == 10_000 * payload.job.steps_per_update for payload in planned.payloads)
+
+
+def test_the_file_of_the_documentation_is_one(tmp_path, monkeypatch):
+    root = Path(__file__).parents[3] / "docs"
+    monkeypatch.syspath_prepend(str(root / "recipes"))
+    (text,) = re.findall(
+        r"```toml\n(.*?)```", (root / "reference" / "suites.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    suite = load_suite(written(tmp_path, text), ["my_leader"])
+    (task,) = [task for task in suite.tasks if task.name == "generous toy"]
+    assert plan(Suite("one", (task,), suite.leaders, suite.followers)).payloads
