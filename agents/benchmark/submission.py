@@ -160,6 +160,8 @@ def submit(
             os.link(draft, path)
         except FileExistsError as exc:
             raise OutputError(f"{path}: expected no file of this name, since none is overwritten") from exc
+        except OSError:  # a file system without links
+            draft.replace(path)
         finally:
             with suppress(OSError):
                 draft.unlink()

@@ -79,6 +79,21 @@ def test_no_file_is_overwritten(store, archive, tmp_path):
         submit(store.folder, tmp_path / "link.zip", **WHO)
 
 
+def test_a_file_that_comes_meanwhile_stays_and_links_are_not_needed(store, tmp_path, monkeypatch):
+    def without_links(draft, path):
+        raise OSError("no links")
+
+    monkeypatch.setattr(submission.os, "link", without_links)
+    submit(store.folder, tmp_path / "x.zip", **WHO)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
+    monkeypatch.undo()
+    monkeypatch.setattr(submission.os.path, "lexists", lambda path: False)
+    before = (tmp_path / "x.zip").read_bytes()
+    with pytest.raises(OutputError, match="none is overwritten"):
+        submit(store.folder, tmp_path / "x.zip", **WHO, note="other")
+    assert (tmp_path / "x.zip").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
