@@ -121,23 +121,19 @@ def tune(
     question = _Question.of(task, leader, follower, {key: value for key, value in budget.items() if value}, seeds)
     folder = checked_path(output, "tune: output")
     path = folder / f"{question.leader.rpartition(':')[2]}.toml"
-    before = _before(path, question, checked(force, bool, "tune: force"))
+    _before(path, question, checked(force, bool, "tune: force"))
     study, journal = _study(question, folder)
 
-    def note(study: Study, trial: FrozenTrial) -> None:
-        del trial
-        done = _ended(study)
-        if progress is not None:
-            progress(len(done), max((each.value for each in done if each.value is not None), default=np.nan))
-        if len(done) >= trials:
-            study.stop()
-
-    if len(_ended(study)) < trials:
-        with one_blas_thread():
-            study.optimize(question.objective, n_trials=trials, callbacks=[note], catch=WRONG)
+    with one_blas_thread():
+        while len(_ended(study)) < trials:
+            _try_next(study, question)
+            done = _ended(study)
+            if progress is not None:
+                progress(len(done), max((each.value for each in done if each.value is not None), default=np.nan))
     done = _ended(study)
     preset = question.preset(done)
-    before.with_preset(preset).write(path)
+    # Another tuning may have added its preset meanwhile.
+    _before(path, question, force=True).with_preset(preset).write(path)
     states = [each.state.name for each in done]
     return Tuned(preset, path, journal, states.count("PRUNED"), states.count("FAIL"))
 
@@ -271,11 +267,19 @@ def _study(question: _Question, folder: Path) -> tuple[Study, Path]:
         folder.mkdir(parents=True, exist_ok=True)
         storage = JournalStorage(JournalFileBackend(str(journal)))
     study = optuna.create_study(study_name=question.key, storage=storage, direction="maximize", load_if_exists=True)
-    # One that goes on draws other settings than those it has.
-    study.sampler = optuna.samplers.TPESampler(seed=len(study.get_trials(deepcopy=False)))
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=FIRST_TRIALS)
-    study.enqueue_trial(dict(question.defaults), skip_if_exists=True)
+    waiting = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,))
+    if not waiting and all(trial.params != question.defaults for trial in _ended(study)):
+        study.enqueue_trial(dict(question.defaults))
     return study, journal
+
+
+def _try_next(study: Study, question: _Question) -> None:
+    """Do one trial, which draws by the number of trials there are, whichever process does it."""
+    from optuna.samplers import TPESampler
+
+    study.sampler = TPESampler(seed=len(study.get_trials(deepcopy=False)))
+    study.optimize(question.objective, n_trials=1, catch=WRONG)
 
 
 def _ended(study: Study) -> list[FrozenTrial]:

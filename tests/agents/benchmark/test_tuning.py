@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import agents
+from agents.benchmark import tuning
 from agents.benchmark.presets import read_presets
 from agents.benchmark.suites import Player, Task, make_suite
 from agents.benchmark.tuning import tune
@@ -90,9 +91,23 @@ def test_it_goes_on_where_it_was_and_overwrites_nothing(tmp_path):
     assert [each.arguments for each in read_presets(other.path).tuned] == [{}, {"reward": 2.0}]
 
 
-def test_the_same_call_finds_the_same(tmp_path):
-    values = [tune(TOY, Dial, output=tmp_path / name, trials=4, **QUICK).preset for name in ("a", "b")]
-    assert vars(values[0]) == vars(values[1])
+def test_a_tuning_that_was_stopped_finds_what_an_undisturbed_one_does(tmp_path):
+    undisturbed = tune(TOY, Dial, output=tmp_path / "a", trials=12, **QUICK)
+    for trials in (1, 4, 12):
+        stopped = tune(TOY, Dial, output=tmp_path / "b", trials=trials, force=True, **QUICK)
+    assert vars(stopped.preset) == vars(undisturbed.preset)
+    assert (stopped.given_up, stopped.failed) == (undisturbed.given_up, undisturbed.failed)
+
+
+def test_the_defaults_are_tried_even_if_the_first_try_of_them_was_killed(tmp_path, monkeypatch):
+    def killed(self, trial):
+        raise SystemExit
+
+    monkeypatch.setattr(tuning._Question, "objective", killed)
+    with pytest.raises(SystemExit):
+        tune(TOY, Dial, output=tmp_path, trials=2, **QUICK)
+    monkeypatch.undo()
+    assert tune(TOY, Dial, output=tmp_path, trials=2, **QUICK).preset.default_value is not None
 
 
 def test_options_that_are_given_are_kept(tmp_path):
