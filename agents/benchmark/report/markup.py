@@ -16,6 +16,7 @@ __all__ = [
     "details",
     "escaped",
     "figure",
+    "fixed",
     "late_details",
     "link",
     "picture",
@@ -42,6 +43,11 @@ def shown(value: float | None, digits: int = 4) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:,.0f}" if value == round(value) and abs(value) >= 1000 else f"{value:.{digits}g}"
+
+
+def fixed(value: float) -> str:
+    """Return a score or a share for people, to a thousandth; a dash where there is none."""
+    return f"{round(value, 3) + 0.0:.3f}" if math.isfinite(value) else "–"
 
 
 def link(address: str, text: str) -> str:

@@ -29,6 +29,7 @@ from agents.benchmark.report.markup import (
     details,
     escaped,
     figure,
+    fixed,
     late_details,
     link,
     picture,
@@ -45,6 +46,8 @@ __all__ = ["Sections"]
 MOST_LINES, MOST_LINKS, MOST_PICTURES = 3_000, 3_000, 60
 #: The same for one leader on one task.
 LINES_EACH, LINKS_EACH, PICTURES_EACH = 30, 100, 6
+#: Share of the way from the start to the best known value that no chart shows.
+ROUNDING = 1e-9
 #: Failures whose tracebacks are on the page.
 MOST_TRACEBACKS = 200
 THRESHOLDS = np.linspace(0.0, 1.05, 22)
@@ -215,9 +218,9 @@ class Sections:
         return [
             Cell(f"{_mark(*self._styles[name])} {escaped(name)}", name),
             Cell(_interval(middle), middle.value),
-            Cell(shown(median.value), median.value),
-            Cell(shown(worst), worst),
-            Cell(shown(gap.value), gap.value),
+            Cell(fixed(median.value), median.value),
+            Cell(fixed(worst), worst),
+            Cell(fixed(gap.value), gap.value),
             Cell(counted, finished),
             Cell(str(block.failed[name]), block.failed[name]),
             *_costs(block.finished[name]),
@@ -288,6 +291,9 @@ class Sections:
                 curves[entrant] = curve
         if not curves:
             return ""
+        scale = self._contents.selection.scales[block.name]
+        if scale.is_usable and all(np.abs(curve.middle).max() < ROUNDING * scale.span[1] for curve in curves.values()):
+            return f"<p>The {title} is zero, but for rounding, for every leader at every checkpoint.</p>"
         told = f"The {title} of {len(curves)} leaders on {block.name} over the {COST_LABELS[cost]}, with 95 % bands."
         chart: Chart = column_chart(curves, self._styles, title, COST_LABELS[cost])
         return figure(
@@ -314,7 +320,7 @@ class Sections:
             return ""
         told = f"Commitment that {entrant} recommends on {block.name}, seed {best.job.seed}"
         record = link(self._address(best.address), "record")
-        text = f"{entrant}, seed {best.job.seed}: score {shown(best.score)}, J = {shown(best.value, 6)}"
+        text = f"{entrant}, seed {best.job.seed}: score {fixed(best.score)}, J = {shown(best.value, 6)}"
         made = picture(drawn, told, f"{_mark(*self._styles[entrant])} {escaped(text)} ({record})")
         environment = self._drawings.environment(best.job, result) if is_first else ""
         told = f"{block.name} under this commitment, as the environment draws itself"
@@ -326,7 +332,7 @@ class Sections:
             total += len(entries)
             for entry in spread(entries, self._links_each):
                 files = link(self._address(entry.address), entry.address[:8])
-                rows.append([escaped(entrant), str(entry.job.seed), shown(entry.score), shown(entry.value, 6), files])
+                rows.append([escaped(entrant), str(entry.job.seed), fixed(entry.score), shown(entry.value, 6), files])
         heads = ["leader", "seed", "score", "J", "record"]
         cut = f"{len(rows):,} of {total:,}" if len(rows) < total else f"{total:,}"
         return late_details(f"Records: {cut} runs", data_table(f"{block.name}: runs", heads, rows))
@@ -370,11 +376,11 @@ def _block_of(block: Block, markup: str) -> str:
     return f'<div class="block" {_attributes(block)}>{markup}</div>'
 
 
-def _interval(estimate: Estimate) -> str:
+def _interval(estimate: Estimate, told: Callable[[float], str] = fixed) -> str:
     if not math.isfinite(estimate.low):
-        return shown(estimate.value, 3)
-    ends = f"{shown(estimate.low, 3)}, {shown(estimate.high, 3)}"
-    return f'{shown(estimate.value, 3)} <span class="interval">[{ends}]</span>'
+        return told(estimate.value)
+    ends = f"{told(estimate.low)}, {told(estimate.high)}"
+    return f'{told(estimate.value)} <span class="interval">[{ends}]</span>'
 
 
 def _costs(entries: Sequence[Entry]) -> list[Cell]:
@@ -416,7 +422,7 @@ def _curve_table(curves: Mapping[str, Curve], cost: str) -> str:
     }
     missing = (math.nan, math.nan, math.nan)
     rows = [
-        [shown(spent), *(_interval(Estimate(*found.get(spent, missing))) for found in cells.values())]
+        [shown(spent), *(_interval(Estimate(*found.get(spent, missing)), shown) for found in cells.values())]
         for spent in costs.tolist()
     ]
     return data_table("Interquartile means [95 %]", [cost, *curves], rows)

@@ -16,6 +16,7 @@ from agents.benchmark.comparison import compare
 from agents.benchmark.report import contents, page, sections
 from agents.benchmark.report.charts import COLOURS, SYMBOLS, Line, curves_chart, style_of
 from agents.benchmark.report.contents import Curve, curve_of, gather, grid_of, spread, steady_band
+from agents.benchmark.report.markup import fixed
 from agents.benchmark.statistics import aggregates, band
 from agents.benchmark.store import Store
 from agents.cli.main import main
@@ -310,6 +311,19 @@ def test_a_leader_that_observes_nothing_has_a_curve(tmp_path, monkeypatch):
         [(np.zeros(2), np.array([1.0, 2.0])), (np.array([0.0, 5.0]), np.array([3.0, 4.0]))], np.array([5.0])
     )
     assert level.middle.tolist() == [3.0]
+
+
+def test_scores_are_told_to_a_thousandth_and_rounding_is_not_drawn(folder, text, tmp_path, monkeypatch):
+    assert [fixed(value) for value in (-7e-12, 0.98765, np.nan)] == ["0.000", "0.988", "–"]
+    assert "The response gap is zero, but for rounding" in text
+    monkeypatch.setattr(page, "_plotly", str)
+    record = made_record()
+    curve = record.result.curve | {"response_gap": [0.5] * len(record.result.curve["response_gap"])}
+    store = Store(tmp_path / "store", create=True)
+    store.add(msgspec.structs.replace(record, result=msgspec.structs.replace(record.result, curve=curve)))
+    text = agents.report(store.folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "but for rounding" not in text
+    assert 'id="task-0-response_gap"' in text
 
 
 def test_what_was_learned_is_drawn_by_the_environment_too(text):
