@@ -17,6 +17,8 @@ Engine: TypeAlias = Literal["loky", "sequential", "ray", "dask"]
 ENGINES = ("loky", "sequential", "ray", "dask")
 #: Seconds in which a cluster has to answer.
 CONNECTING = 20.0
+#: Seconds after which a worker of this machine ends that nobody gives a job, its runner having been killed, say.
+IDLE = 20
 #: Jobs that wait in each worker's queue: enough to keep it busy, few enough to lose little with it.
 QUEUED = 1
 
@@ -68,7 +70,8 @@ class Workers:
 
         # One worker is one job at a time: asked for one, joblib would do the jobs in this process.
         ahead = (1 + QUEUED) * self.count if self.count > 1 else 1
-        with joblib.parallel_config(backend=self.engine, n_jobs=max(2, self.count)):
+        more = {"idle_worker_timeout": IDLE} if self.engine == "loky" else {}
+        with joblib.parallel_config(backend=self.engine, n_jobs=max(2, self.count), **more):
             parallel = joblib.Parallel(
                 return_as="generator_unordered", batch_size=1, pre_dispatch=ahead, max_nbytes=None
             )

@@ -178,7 +178,7 @@ def run_suite(
     if chosen != "sequential":
         _require_sendable(planned)
     store = Store(output, create=True)
-    with Signals.current(), ExitStack() as stack:
+    with Signals.current() as signals, ExitStack() as stack:
         stack.enter_context(store.lock(_say))
         store.add_sweep(planned.sweep)
         todo = planned.payloads if retry_failed else _without_failures(store, planned.payloads)
@@ -199,6 +199,9 @@ def run_suite(
             run_jobs(store, todo, hands, note)
         except KeyboardInterrupt:
             interrupted = True
+        finally:
+            # The workers are ended in peace, however often somebody presses Ctrl-C.
+            signals.hold()
     return _result(store, planned, failed, interrupted)
 
 

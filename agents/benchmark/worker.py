@@ -39,6 +39,8 @@ __all__ = ["Done", "Limits", "Payload", "do", "experiment_of"]
 
 #: A job that does not end by itself after its time is ended with its process after this many times as long, and more.
 PATIENCE, MORE_SECONDS = 1.25, 5.0
+#: Seconds between two looks whether the runner still lives.
+PARENT_EVERY = 1.0
 #: Characters that are kept of what a job prints: the last ones.
 LOG_LENGTH = 100_000
 
@@ -111,6 +113,8 @@ class Done:
 
 def do(payload: Payload) -> Done:
     """Do one job; what it raises is recorded, but not what ends the process."""
+    if payload.engine == "loky":
+        end_with_parent()
     job, printed = payload.job, io.StringIO()
     started, began, processor = datetime.datetime.now(datetime.UTC), time.perf_counter(), time.process_time()
     result: Result | None = None
@@ -152,6 +156,19 @@ def do(payload: Payload) -> Done:
         traceback=trace,
     )
     return Done(record, printed.getvalue()[-LOG_LENGTH:])
+
+
+@functools.cache
+def end_with_parent() -> None:
+    """End this process soon after the runner, which may be killed: else workers would go on, and wait for more."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_EVERY)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def not_done(payload: Payload, status: Status, error: str, trace: str | None = None) -> JobRecord:
