@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any, Literal, TypeAlias
 
-from agents.benchmark.worker import Done, Payload, do
+from agents.benchmark.worker import Done, Payload, do, end_with
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
 
 __all__ = ["ENGINES", "Engine", "Workers", "engine_of"]
@@ -17,8 +17,6 @@ Engine: TypeAlias = Literal["loky", "sequential", "ray", "dask"]
 ENGINES = ("loky", "sequential", "ray", "dask")
 #: Seconds in which a cluster has to answer.
 CONNECTING = 20.0
-#: Seconds after which a worker of this machine ends that nobody gives a job, its runner having been killed, say.
-IDLE = 20
 #: Jobs that wait in each worker's queue: enough to keep it busy, few enough to lose little with it.
 QUEUED = 1
 
@@ -70,7 +68,7 @@ class Workers:
 
         # One worker is one job at a time: asked for one, joblib would do the jobs in this process.
         ahead = (1 + QUEUED) * self.count if self.count > 1 else 1
-        more = {"idle_worker_timeout": IDLE} if self.engine == "loky" else {}
+        more = {"initializer": end_with, "initargs": (os.getpid(),)} if self.engine == "loky" else {}
         with joblib.parallel_config(backend=self.engine, n_jobs=max(2, self.count), **more):
             parallel = joblib.Parallel(
                 return_as="generator_unordered", batch_size=1, pre_dispatch=ahead, max_nbytes=None

@@ -35,7 +35,7 @@ from agents.runs.config import ExperimentConfig
 from agents.runs.experiment import Experiment
 from agents.runs.threads import one_blas_thread
 
-__all__ = ["Done", "Limits", "Payload", "do", "experiment_of"]
+__all__ = ["Done", "Limits", "Payload", "do", "end_with", "experiment_of"]
 
 #: A job that does not end by itself after its time is ended with its process after this many times as long, and more.
 PATIENCE, MORE_SECONDS = 1.25, 5.0
@@ -113,8 +113,6 @@ class Done:
 
 def do(payload: Payload) -> Done:
     """Do one job; what it raises is recorded, but not what ends the process."""
-    if payload.engine == "loky":
-        end_with_parent()
     job, printed = payload.job, io.StringIO()
     started, began, processor = datetime.datetime.now(datetime.UTC), time.perf_counter(), time.process_time()
     result: Result | None = None
@@ -158,13 +156,11 @@ def do(payload: Payload) -> Done:
     return Done(record, printed.getvalue()[-LOG_LENGTH:])
 
 
-@functools.cache
-def end_with_parent() -> None:
-    """End this process soon after the runner, which may be killed: else workers would go on, and wait for more."""
-    parent = os.getppid()
+def end_with(runner: int) -> None:
+    """End this process soon after its parent, the runner, which may be killed: else it would wait for jobs for ever."""
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == runner:
             time.sleep(PARENT_EVERY)
         os._exit(1)
 
