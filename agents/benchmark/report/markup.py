@@ -42,7 +42,7 @@ def shown(value: float | None, digits: int = 4) -> str:
     """Return a number for people; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:,.0f}" if value == round(value) and abs(value) >= 1000 else f"{value:.{digits}g}"
+    return f"{value:,.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
 def fixed(value: float) -> str:

@@ -17,18 +17,18 @@ from tests.awkward_leaders import Raises
 from tests.games import TOY
 
 QUICK = {"steps": 2_000, "engine": "sequential", "progress": False}
-#: A sweep of its own process: forty jobs of about a tenth of a second.
+#: A sweep of its own process: forty jobs, with 8,000 steps of about a tenth of a second each.
 PROGRAM = """
 import sys, agents
 from tests.games import TOY
 if __name__ == "__main__":
-    leaders, (folder, engine) = ["bchg", "certainty_equivalent"], sys.argv[1:]
-    agents.sweep(TOY, leaders, 20, steps=8_000, output=folder, engine=engine, workers=2)
+    leaders, (folder, engine, steps) = ["bchg", "certainty_equivalent"], sys.argv[1:]
+    agents.sweep(TOY, leaders, 20, steps=int(steps), output=folder, engine=engine, workers=2)
 """
 
 
-def started(folder, engine="loky"):
-    return subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), engine], stderr=subprocess.PIPE)
+def started(folder, engine="loky", steps=8_000):
+    return subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), engine, str(steps)], stderr=subprocess.PIPE)
 
 
 def finish(process):
@@ -167,8 +167,8 @@ def test_twenty_kills_lose_and_repeat_nothing(tmp_path, engine):
 @pytest.mark.deep
 def test_killed_workers_lose_and_repeat_nothing(tmp_path):
     undisturbed, folder = tmp_path / "undisturbed", tmp_path / "disturbed"
-    finish(started(undisturbed))
-    process = started(folder)
+    finish(started(undisturbed, steps=200_000))
+    process = started(folder, steps=200_000)
     kills, rng = 0, random.Random(1)  # noqa: S311
     while process.poll() is None and kills < 5:
         time.sleep(rng.uniform(2.5, 4.0))
