@@ -17,7 +17,7 @@ from PIL import Image
 import agents
 from agents.benchmark.report import page as report_page
 from agents.benchmark.store import Store
-from tests.benchmarks import made_failure, made_job, made_record, made_store
+from tests.made_records import made_failure, made_job, made_record, made_store
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: make test-browser")
 pytest.importorskip("plotly", reason="needs plotly")

@@ -12,7 +12,7 @@ from scipy import stats
 import agents
 from agents.benchmark.store import Store, Sweep, TaskFacts
 from stackelberg_envs.errors import ArgumentError, OutputError, UnknownNameError
-from tests.benchmarks import made_failure, made_job, made_record, made_store
+from tests.made_records import made_failure, made_job, made_record, made_store
 
 
 @pytest.fixture

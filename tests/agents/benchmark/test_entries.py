@@ -6,7 +6,7 @@ import pytest
 from agents.benchmark.entries import select
 from agents.benchmark.store import Store, Sweep, TaskFacts
 from stackelberg_envs.errors import OutputError, UnknownNameError
-from tests.benchmarks import made_failure, made_job, made_record, made_store
+from tests.made_records import made_failure, made_job, made_record, made_store
 
 
 def store_of(folder, *records):

@@ -13,7 +13,7 @@ from agents.benchmark.scores import score_of, task_scales
 from agents.benchmark.store import Store
 from agents.benchmark.views import VIEWS, connect
 from stackelberg_envs.errors import ArgumentError, OutputError, UnknownNameError
-from tests.benchmarks import made_failure, made_job, made_record, made_store
+from tests.made_records import made_failure, made_job, made_record, made_store
 
 
 @pytest.fixture(scope="module")

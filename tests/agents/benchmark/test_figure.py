@@ -11,7 +11,7 @@ from agents.benchmark import figure as module
 from agents.benchmark.figure import COLOURS, MARKERS
 from agents.benchmark.store import Store
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
-from tests.benchmarks import made_failure, made_job, made_record, made_store
+from tests.made_records import made_failure, made_job, made_record, made_store
 
 #: Linear RGB as people see it who lack one kind of cone (Machado, Oliveira and Fernandes, 2009), and as others do.
 VISIONS = {

@@ -6,8 +6,8 @@ import agents
 from agents.benchmark.leaderboard import HEAD, build, entries, page
 from agents.benchmark.submission import read_submission, submit
 from agents.benchmark.submission_check import check_submission
-from tests.benchmarks import made_store
 from tests.house import ROOT
+from tests.made_records import made_store
 
 FOLDER = ROOT / "docs" / "leaderboard"
 #: Commitments of each entry that are played in the quick tests.

@@ -21,7 +21,7 @@ from agents.benchmark.statistics import aggregates, band
 from agents.benchmark.store import Store
 from agents.cli.main import main
 from stackelberg_envs.errors import ArgumentError, OutputError
-from tests.benchmarks import made_failure, made_job, made_record, made_store
+from tests.made_records import made_failure, made_job, made_record, made_store
 
 get_plotlyjs = pytest.importorskip("plotly.offline").get_plotlyjs
 

@@ -13,7 +13,7 @@ from agents.benchmark.store import Store
 from agents.benchmark.worker import Limits, Payload, do
 from stackelberg_envs.errors import ArgumentError, OutputError
 from tests import awkward_leaders
-from tests.benchmarks import made_job
+from tests.made_records import made_job
 
 STEPS = 2_000
 NO_LIMITS = Limits()

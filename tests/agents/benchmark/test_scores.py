@@ -6,7 +6,7 @@ import pytest
 
 from agents.benchmark.scores import TaskScale, new_best, score, score_of, task_scales
 from agents.benchmark.store import Sweep, TaskFacts
-from tests.benchmarks import made_failure, made_job, made_record
+from tests.made_records import made_failure, made_job, made_record
 
 TOY = TaskScale("toy", start=-2.0, best=6.0, is_relative=False)
 

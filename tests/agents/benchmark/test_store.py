@@ -7,7 +7,7 @@ import pytest
 from agents.benchmark.records import JobRecord
 from agents.benchmark.store import Store
 from stackelberg_envs.errors import OutputError
-from tests.benchmarks import made_failure, made_job, made_record, made_store
+from tests.made_records import made_failure, made_job, made_record, made_store
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from agents.benchmark import submission
 from agents.benchmark.store import Store
 from agents.benchmark.submission import Manifest, read_submission, submit
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError, UnknownNameError
-from tests.benchmarks import made_failure, made_job, made_record, made_store
+from tests.made_records import made_failure, made_job, made_record, made_store
 
 WHO = {"name": "Team", "contact": "me@example.org"}
 

@@ -21,7 +21,7 @@ from agents.followers.several import make_follower
 from agents.runs.evaluation import TabularEvaluation, evaluation_of
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, StackelbergError
 from tests.agents.benchmark.test_submission import WHO, files_of, mutated, rewritten
-from tests.benchmarks import made_job, made_record
+from tests.made_records import made_job, made_record
 
 TOY, LQR = "stackelberg/DiscreteToy-v0", "stackelberg/BilevelLqr-v0"
 SUITE = {"games": {"toy": TOY, "lqr": LQR}, "leaders": ["random_search", "cma_es"], "seeds": 2, "steps": 2_000}

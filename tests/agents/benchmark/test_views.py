@@ -13,7 +13,7 @@ from agents.benchmark.scores import score, score_of, task_scales
 from agents.benchmark.store import Store, Sweep, TaskFacts
 from agents.benchmark.views import VIEWS, ask, connect
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
-from tests.benchmarks import made_failure, made_job, made_record, made_store
+from tests.made_records import made_failure, made_job, made_record, made_store
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from agents.cli.main import main
 from tests.agents.cli.words import refused
-from tests.benchmarks import made_store
+from tests.made_records import made_store
 
 
 @pytest.fixture

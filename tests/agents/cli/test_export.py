@@ -4,7 +4,7 @@ import json
 
 from agents.cli.main import main
 from tests.agents.cli.words import refused
-from tests.benchmarks import made_failure, made_job, made_store
+from tests.made_records import made_failure, made_job, made_store
 
 
 def test_a_file_is_written_and_what_it_lacks_is_said(tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 from agents.cli.main import main
 from agents.cli.query import as_csv, as_json, as_markdown, as_table
 from tests.agents.cli.words import refused
-from tests.benchmarks import made_store
+from tests.made_records import made_store
 
 COLUMNS = ["name", "x", "note"]
 ROWS = [("a|b", 1.23456789, None), ("line\nend \x1b[31m", float("inf"), [1, 2])]

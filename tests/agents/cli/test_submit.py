@@ -2,7 +2,7 @@
 
 from agents.cli.main import main
 from tests.agents.cli.words import refused
-from tests.benchmarks import made_store
+from tests.made_records import made_store
 
 
 def test_an_archive_is_written_once(tmp_path, capsys):

@@ -4,7 +4,7 @@ import agents
 from agents.benchmark.submission import submit
 from agents.cli.main import main
 from tests.agents.cli.words import TOY, refused
-from tests.benchmarks import made_store
+from tests.made_records import made_store
 
 
 def test_the_exit_code_says_whether_everything_agrees(tmp_path, capsys):
