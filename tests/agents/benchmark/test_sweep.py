@@ -1,5 +1,6 @@
 """Sweeps from the outside: one call, which resumes, waits its turn, and leaves a store whole."""
 
+import errno
 import os
 import random
 import signal
@@ -125,6 +126,24 @@ def test_a_suite_in_a_file_is_swept_by_its_path_or_name(tmp_path):
     assert [sweep.name for sweep in Store(tmp_path / "store").sweeps()] == ["mine"]
 
 
+def test_a_store_that_can_only_be_read_keeps_what_it_has(tmp_path, monkeypatch):
+    agents.sweep(TOY, "naive", 2, output=tmp_path, **QUICK)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    real = os.open
+
+    def refuse(path, flags, *mode, **more):
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return real(path, flags, *mode, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OutputError, match="Read-only file system"):
+        agents.sweep(TOY, "naive", 3, output=tmp_path, **QUICK)
+    monkeypatch.undo()
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
+    assert len(list(Store(tmp_path).records())) == 2
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(OutputError, match=r"thesis\.tex"):
@@ -143,8 +162,12 @@ def test_the_second_runner_waits_and_does_no_job_twice(tmp_path):
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("engine", ["loky", "sequential"])
+@pytest.mark.parametrize("engine", ["loky", "sequential", "ray"])
 def test_twenty_kills_lose_and_repeat_nothing(tmp_path, engine):
+    if engine == "ray":
+        pytest.importorskip("ray")
+    # A cluster takes longer to start.
+    soonest, latest = (5.0, 12.0) if engine == "ray" else (2.0, 6.0)
     undisturbed = tmp_path / "undisturbed"
     finish(started(undisturbed))
     expected = all_numbers(Store(undisturbed))
@@ -153,7 +176,7 @@ def test_twenty_kills_lose_and_repeat_nothing(tmp_path, engine):
     before = {}
     for _ in range(20):
         process = started(folder, engine)
-        time.sleep(rng.uniform(2.0, 6.0))
+        time.sleep(rng.uniform(soonest, latest))
         process.send_signal(rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
         process.communicate(timeout=60)
         present = {path: path.stat().st_mtime_ns for path in (folder / "records").rglob("*.json")}
