@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -280,7 +281,18 @@ def _notes(selection: Selection, found: list[NewBest]) -> list[str]:
     notes += [f"{selection.missing} jobs have not been run."] if selection.missing else []
     for name, count in selection.outdated.items():
         notes.append(f"{count} records of older versions of {name} are left out.")
-    return notes
+    return notes + _sources(selection)
+
+
+def _sources(selection: Selection) -> list[str]:
+    """Return a note if the runs were made with several states of this package, whose leaders may differ."""
+    finished = [entry.provenance for entry in selection.entries if entry.status == "finished"]
+    states = Counter((told.versions.get("stackelberg-envs", "?"), told.commit[:12]) for told in finished)
+    if len(states) < 2:
+        return []
+    most = states.most_common(MOST_NOTES)
+    told = ", ".join(f"{version} {commit}".strip() + f" ({count})" for (version, commit), count in most)
+    return [f"The runs were made with {len(states)} states of this package, whose leaders may differ: {told}."]
 
 
 def _table(group: Group, tasks: Sequence[str], against: str | None, cost: str) -> Table:

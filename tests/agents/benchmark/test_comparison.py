@@ -5,6 +5,7 @@ import math
 import time
 import tracemalloc
 
+import msgspec
 import numpy as np
 import pytest
 from scipy import stats
@@ -243,3 +244,14 @@ def test_ten_thousand_records_are_quick_and_small(tmp_path, monkeypatch):
     tracemalloc.stop()
     assert len(found.scores) == 10_000
     assert size < 100e6
+
+
+def test_runs_of_several_states_of_the_package_are_noted(tmp_path):
+    store = made_store(tmp_path / "s", seeds=2)
+    assert not any("states of this package" in note for note in agents.compare(store.folder).notes)
+    record = made_record(made_job(seed=7))
+    told = msgspec.structs.replace(record.provenance, commit="f" * 40)
+    store.add(msgspec.structs.replace(record, provenance=told))
+    (note,) = [note for note in agents.compare(store.folder).notes if "states of this package" in note]
+    assert "2 states" in note
+    assert f"0.1.0 {'f' * 12} (1)" in note
