@@ -158,7 +158,7 @@ class _Settled:
             if name == word:
                 registry.register(word)(kind)
         else:
-            name, kind = checked(kind, str, role), registry.find(kind)
+            name, kind = checked(kind, str, role), registry.find(kind, task.game.kind)
         own = kind.__module__.startswith(OWN)
         told = {"preset": Path(player.preset).stem} if player.preset else {}
         label = player.name or _with_options(name.rpartition(":")[2], told | player.options)
@@ -292,7 +292,15 @@ def _own_name(kind: type[Any], registry: Registry[Any]) -> str | None:
 
 
 def _code_of(kind: type[Any]) -> str:
-    """Return the hash of the file that a class is written in; of the class, where there is none."""
+    """Return the hash of the files that a class and its bases are written in, this package's left out.
+
+    Where there is no file, the class itself counts. What these files import is not looked at.
+    """
+    strangers = [each for each in kind.__mro__ if not each.__module__.startswith((*OWN, "builtins", "abc", "typing"))]
+    return hashlib.sha256("".join(map(_source_of, strangers)).encode()).hexdigest()
+
+
+def _source_of(kind: type[Any]) -> str:
     try:
         path = inspect.getsourcefile(kind)
         data = None if path is None else Path(path).read_bytes()
