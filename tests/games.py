@@ -5,12 +5,15 @@ from functools import cache
 import numpy as np
 
 from agents.runs.experiment import Experiment, ExperimentConfig
+from benchmarks.toll_game import toll_game
 from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.commitments.incentives import StateIncentive
 from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
+
+__all__ = ["toll_game"]
 
 TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
 #: Games are immutable, so files may share them.
