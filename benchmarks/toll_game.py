@@ -3,7 +3,7 @@
 From B on there are two ways: ``B - F``, which is quick and congested, and ``B - C - D - E - F``, which is free of
 congestion. From every place one may also walk to F, or wait. At middling tolls nobody takes the way round, so the
 leader sees nothing of it and earns most, nearby, by raising the tolls of the quick way; it earns more by making the way
-round attractive. Importing this module registers ``benchmarks/TollGame-v0``.
+round attractive. Importing ``benchmarks.games`` registers it as ``benchmarks/TollGame-v0``.
 
 Optima are by ``scipy.optimize.differential_evolution`` over ``stackelberg_envs.solve``.
 """
@@ -133,7 +133,3 @@ def toll_game(num_tolls: int = 6, *, temperature: float = 0.05, discount: float 
         name=f"Toll game with {num_tolls} tolls",
         facts=facts,
     )
-
-
-if "benchmarks/TollGame-v0" not in se.registered_ids():
-    se.register("benchmarks/TollGame-v0", toll_game)

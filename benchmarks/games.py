@@ -1,0 +1,6 @@
+"""Games of benchmarks that are no environments of the package: ``--import benchmarks.games`` in the repository's folder."""
+
+import stackelberg_envs as se
+from benchmarks.toll_game import toll_game
+
+se.register("benchmarks/TollGame-v0", toll_game)
