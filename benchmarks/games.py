@@ -1,4 +1,4 @@
-"""Games of benchmarks that are no environments of the package: ``--import benchmarks.games`` in the repository's folder."""
+"""Games of benchmarks that are no environments of the package; in the repository: ``--import benchmarks.games``."""
 
 import stackelberg_envs as se
 from benchmarks.toll_game import toll_game
