@@ -60,7 +60,7 @@ def measure(experiment: Experiment, steps: int, per_decade: int, watch: Callable
     gradient = _GradientNote(experiment)
     clock = _Clock()
     rows: list[dict[str, float]] = []
-    due = checkpoints(steps, experiment.config.steps_per_update, per_decade)
+    due = checkpoints(steps, experiment.budget.steps_per_update, per_decade)
     while experiment.record.observed_steps < steps:
         before = experiment.record.observed_steps
         with clock:

@@ -43,9 +43,14 @@ def add(commands: Commands) -> None:
         metavar="NAME",
         help="follower algorithm (default: the one that responds exactly, where the game has one)",
     )
+    budget = {
+        "--steps": "follower steps the leader watches in all (default: 100,000)",
+        "--updates": "how often the leader revises its commitment (default: as often as the steps allow)",
+        "--steps-per-update": "follower steps it watches before each revision (default: what this leader likes best)",
+    }
+    for name, meaning in budget.items():
+        run.add_argument(name, type=typed("Count"), metavar="N", help=meaning)
     numbers: dict[str, tuple[str, float, str, str]] = {
-        "--updates": ("Count", 500, "N", "how often the leader revises its commitment"),
-        "--steps-per-update": ("Count", 1_000, "N", "follower steps the leader watches before each revision"),
         "--seed": ("Seed", 0, "N", "of everything random; equal seeds give equal runs"),
         "--timeout": ("Positive", 600.0, "SECONDS", "that a leader in a process of its own may take for one answer"),
     }

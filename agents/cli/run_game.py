@@ -39,7 +39,17 @@ __all__ = ["run_game"]
 GRACE = 0.5
 PICTURE, CHECKPOINT = "run.png", "checkpoint.npz"
 #: Options of the command line that are arguments of :func:`agents.run` by the same name.
-SAME = ("leader", "follower", "updates", "steps_per_update", "seed", "parametrisation", "leader_process", "timeout")
+SAME = (
+    "leader",
+    "follower",
+    "steps",
+    "updates",
+    "steps_per_update",
+    "seed",
+    "parametrisation",
+    "leader_process",
+    "timeout",
+)
 
 
 def run_game(options: argparse.Namespace, console: Console) -> int:
@@ -73,9 +83,9 @@ def _note_stop(options: argparse.Namespace) -> None:
     if options.output is None or options.id is None or options.resume is not None:
         return
     folder = prepare_folder(options.output)
-    names = ("leader", "updates", "steps_per_update", "seed")
     with FolderLock(folder):
-        told = {name: getattr(options, name) for name in names}
+        told = {name: getattr(options, name) or 0 for name in ("updates", "steps_per_update")}
+        told |= {"leader": options.leader, "seed": options.seed}
         note_stop(folder, game=options.id, follower=options.follower or "", **told)
 
 
@@ -98,6 +108,7 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
     }
     lineup = line_up(make_config(ExperimentConfig, arguments, "run"))
     arguments["follower"] = options.follower = lineup.follower_name
+    options.updates, options.steps_per_update = lineup.budget
     if options.output is not None:
         prepare_folder(options.output)
     return (
@@ -120,7 +131,7 @@ def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, 
             f"--resume: expected a run of a game with an id, got {options.resume}; use agents.run(resume=)"
         )
     lineup = line_up(config)
-    options.output, options.updates = options.resume, config.updates
+    options.output, options.updates = options.resume, lineup.budget.updates
     options.leader, options.follower = config.leader, lineup.follower_name
     more = {"resume": options.resume, "checkpoint_every": options.checkpoint_every, "trust": options.trust}
     more["callbacks"] = options.log

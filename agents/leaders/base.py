@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agents.learning.optimizers import Optimizer, Sgd, clip_norm, length, make_optimizer
 from agents.learning.parametrisations import unit_of
 from agents.observing.brief import Brief, Information
+from agents.observing.budget import DEFAULT_STEPS_PER_UPDATE
 from agents.observing.trajectories import Trajectories
 from agents.options import NonNegative, Options, Positive, Start
 from agents.registry import Registry
@@ -94,6 +95,20 @@ class Leader(Stateful, ABC):
         """Return the level it works at, by what the commitment changes and by its options; by default `information`."""
         del commitment, config, public_temperature
         return cls.information
+
+    @classmethod
+    def preferred_steps(cls, brief: Brief, config: Any) -> int:
+        """Return how many follower steps it likes to see after each commitment, where the user does not say it.
+
+        Parameters
+        ----------
+        brief
+            What it will be told, without the budget of the run.
+        config
+            Its hyperparameters.
+        """
+        del brief, config
+        return DEFAULT_STEPS_PER_UPDATE
 
     @abstractmethod
     def commit(self) -> Array:

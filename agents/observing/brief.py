@@ -63,6 +63,9 @@ class Brief:
         Play steps after which an episode is truncated.
     model
         The game, at level MODEL; None below.
+    updates, steps_per_update
+        The budget of the run: how often the leader will commit, and how many follower steps it will see each time.
+        None where there is no run.
     """
 
     kind: ClassVar[str]
@@ -76,6 +79,8 @@ class Brief:
     temperature: float | None
     horizon: int
     model: Any = None
+    updates: int | None = None
+    steps_per_update: int | None = None
 
     def with_control(self, uniform_play: Callable[[int], Trajectories], train: TrainFollower) -> Brief:
         """Return the brief with control over the follower's play and training, where such games offer that."""

@@ -23,10 +23,13 @@ class ExperimentConfig(Options):
         A game, or the id of a registered one.
     leader, follower
         Registered names; by default the follower that is exact in the game, or the one its kind suggests.
+    steps
+        Follower steps that the leader sees in all; default 100,000, unless the next two say it.
     updates
-        Leader updates.
+        Leader updates; default as many as there are steps for.
     steps_per_update
-        Follower steps the leader sees after each commitment.
+        Follower steps the leader sees after each commitment; default what the leader likes best, and 1,000 where only
+        the number of updates is given.
     seed
         Of everything random; equal seeds give equal runs.
     game_arguments
@@ -49,8 +52,9 @@ class ExperimentConfig(Options):
     game: AnyGame | str
     leader: str = "bchg"
     follower: str | None = None
-    updates: Count = 500
-    steps_per_update: Count = 1_000
+    steps: Count | None = None
+    updates: Count | None = None
+    steps_per_update: Count | None = None
     seed: Annotated[int, Meta(ge=0)] = 0
     game_arguments: dict[str, Any] = field(default_factory=dict)
     leader_options: dict[str, Any] = field(default_factory=dict)

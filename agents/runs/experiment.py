@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,10 @@ class Experiment:
     """One run in progress: the players, the generators and the record being written."""
 
     def __init__(self, config: ExperimentConfig, lineup: Lineup | None = None) -> None:
-        self.config = config
         lineup = line_up(config) if lineup is None else lineup
+        #: The configuration with the budget in full.
+        self.config = config = replace(config, steps=None, **lineup.budget._asdict())
+        self.budget = lineup.budget
         self.game, self.level, brief = lineup.game, lineup.level, lineup.brief
         leader_config, follower_config = lineup.leader_config, lineup.follower_config
         leader_rng, follower_rng, self._play_rng = (
@@ -98,8 +100,7 @@ class Experiment:
             game=lineup.name,
             leader=config.leader,
             follower=lineup.follower_name,
-            updates=config.updates,
-            steps_per_update=config.steps_per_update,
+            **lineup.budget._asdict(),
             seed=config.seed,
             game_arguments=dict(config.game_arguments),
             leader_options=asdict(leader_config),
@@ -124,7 +125,7 @@ class Experiment:
         every, record = self.config.evaluate_every, self.record
         due = bool(every) and self.updates_done % every == 0
         committed, halvings = self._announce()
-        seen = rollout_of(committed, self.follower.players, self._play_rng, steps=self.config.steps_per_update)
+        seen = rollout_of(committed, self.follower.players, self._play_rng, steps=self.budget.steps_per_update)
         record.observed_steps += len(seen.state)
         value = self.evaluation.value(committed, self.follower) if due else np.nan
         if due and self.updates_done == 0:
@@ -147,7 +148,7 @@ class Experiment:
         self.updates_done += 1
         self._between_updates = True
         record.seconds = time.perf_counter() - self.started
-        return Progress(self.updates_done, self.config.updates, value, record.seconds)
+        return Progress(self.updates_done, self.budget.updates, value, record.seconds)
 
     def _announce(self) -> tuple[Committed, int]:
         """Put the leader's commitment in force and let the follower learn.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from agents.followers import Follower
@@ -10,6 +10,7 @@ from agents.followers.base import FOLLOWERS
 from agents.leaders import Leader
 from agents.leaders.base import LEADERS
 from agents.observing.brief import Brief, Information
+from agents.observing.budget import Budget, budget_of
 from agents.runs.briefing import make_brief
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.registration import spec
@@ -34,6 +35,8 @@ class Lineup:
         Class and options of the leader.
     level, brief
         The level of information it works at with these options, and what it is told.
+    budget
+        Of the run, which the brief tells too.
     follower_name, follower, follower_config
         Name, class and options of the follower.
     """
@@ -44,6 +47,7 @@ class Lineup:
     leader_config: Any
     level: Information
     brief: Brief
+    budget: Budget
     follower_name: str
     follower: type[Follower]
     follower_config: Any
@@ -66,7 +70,10 @@ def line_up(config: ExperimentConfig) -> Lineup:
     public = game.publish_temperature
     level = leader.required_information(game.commitment, leader_config, public_temperature=public)
     brief = make_brief(game, level, config.parametrisation, leader=config.leader)
-    return Lineup(game, name, leader, leader_config, level, brief, follower_name, follower, follower_config)
+    likes = leader.preferred_steps(brief, leader_config)
+    budget = budget_of(config.steps, config.updates, config.steps_per_update, likes)
+    brief = replace(brief, **budget._asdict())
+    return Lineup(game, name, leader, leader_config, level, brief, budget, follower_name, follower, follower_config)
 
 
 def _game_of(config: ExperimentConfig) -> tuple[AnyGame, str]:

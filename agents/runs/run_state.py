@@ -41,7 +41,7 @@ class _Commitment(Array):
 PAIR = Tuple(_Commitment(), Array(lambda run: None, dtype=np.float64, optional=True), optional=True)
 #: Attributes of a run.
 PROGRESS = fields(
-    updates_done=Count(high=lambda run: run.config.updates),
+    updates_done=Count(high=lambda run: run.budget.updates),
     _latest=PAIR,
     _sound=PAIR,
     _played=PAIR,

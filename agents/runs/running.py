@@ -82,9 +82,9 @@ def run(
     trust
         Whether code in the checkpoint may run: that of a follower of stable-baselines3 holds pickles.
     options
-        The other fields of :class:`ExperimentConfig`: leader, follower, updates, steps_per_update, seed,
-        game_arguments, leader_options, follower_options, parametrisation, evaluate_every, leader_process, timeout,
-        best_known.
+        The other fields of :class:`ExperimentConfig`: leader, follower, steps, updates, steps_per_update,
+        seed, game_arguments, leader_options, follower_options, parametrisation, evaluate_every, leader_process,
+        timeout, best_known.
 
     Returns
     -------
@@ -153,7 +153,9 @@ def _taken(folder: Path, stack: ExitStack) -> Path:
 
 
 def _never_begun(config: ExperimentConfig, folder: Path | None) -> RunRecord:
-    told = {name: getattr(config, name) for name in ("leader", "updates", "steps_per_update", "seed")}
+    # How many updates it would have been was not worked out yet.
+    told = {name: getattr(config, name) or 0 for name in ("updates", "steps_per_update")}
+    told |= {"leader": config.leader, "seed": config.seed}
     game = config.game.rpartition(":")[2] if isinstance(config.game, str) else config.game.name
     return note_stop(folder, game=game, follower=config.follower or "", **told)
 
@@ -216,13 +218,13 @@ def _learn(
     told: Callbacks,
     signals: Signals,
 ) -> None:
-    while experiment.updates_done < experiment.config.updates:
+    while experiment.updates_done < experiment.budget.updates:
         state = experiment.step()
         if progress is not None:
             progress(state)
         told.update(state, experiment.curve.last)
         saver.after_update()
-        if experiment.updates_done < experiment.config.updates:
+        if experiment.updates_done < experiment.budget.updates:
             signals.point()
 
 

@@ -48,6 +48,26 @@ def test_the_record_holds_what_the_run_did(game):
     np.testing.assert_allclose(game.commitment.check(record.commitment), record.commitment)
 
 
+def test_a_budget_is_cut_into_updates_as_the_leader_likes_and_told_it(game, monkeypatch):
+    monkeypatch.setattr(
+        LEADERS.find("naive"), "preferred_steps", classmethod(lambda kind, brief, config: brief.horizon)
+    )
+    experiment = Experiment(agents.ExperimentConfig(game, leader="naive", steps=450))
+    assert experiment.budget == (3, 150)
+    assert (experiment.leader.brief.updates, experiment.leader.brief.steps_per_update) == (3, 150)
+    record = agents.run(game, leader="naive", steps=450)
+    assert (record.updates, record.steps_per_update, record.observed_steps) == (3, 150, 450)
+
+
+def test_a_run_without_a_budget_observes_100000_steps(game):
+    assert Experiment(agents.ExperimentConfig(game, leader="random_search")).budget == (100, 1_000)
+
+
+def test_a_budget_that_contradicts_itself_is_refused(game):
+    with pytest.raises(ArgumentError, match="steps: expected updates x steps_per_update = 4 x 100 = 400, or one"):
+        agents.run(game, steps=401, **SHORT)
+
+
 def test_equal_seeds_give_equal_runs_and_other_seeds_others(game):
     one, two, other = (
         agents.run(
