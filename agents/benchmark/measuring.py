@@ -39,14 +39,14 @@ def checkpoints(steps: int, first: int, per_decade: int) -> list[int]:
 
 
 def measure(experiment: Experiment, steps: int, per_decade: int, watch: Callable[[], None]) -> Result:
-    """Run until the leader has observed `steps` steps, and return what was measured.
+    """Run until the leader has observed its steps, and return what was measured.
 
     Parameters
     ----------
     experiment
         Fresh.
     steps
-        Budget of observed steps; the last update may go beyond it.
+        Budget of observed steps; less than an update of it may be left.
     per_decade
         Measurements per factor of ten of the observed steps.
     watch
@@ -60,6 +60,7 @@ def measure(experiment: Experiment, steps: int, per_decade: int, watch: Callable
     gradient = _GradientNote(experiment)
     clock = _Clock()
     rows: list[dict[str, float]] = []
+    steps = min(steps, math.prod(experiment.budget))
     due = checkpoints(steps, experiment.budget.steps_per_update, per_decade)
     while experiment.record.observed_steps < steps:
         before = experiment.record.observed_steps

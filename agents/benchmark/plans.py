@@ -17,14 +17,14 @@ import numpy as np
 from agents.benchmark.jobs import Job
 from agents.benchmark.presets import load_presets
 from agents.benchmark.store import Entrant, Sweep, TaskFacts
-from agents.benchmark.suites import Player, Suite, Task
+from agents.benchmark.suites import Player, Suite, Task, with_budget
 from agents.benchmark.worker import Limits, Payload
 from agents.followers.base import FOLLOWERS, Follower
 from agents.leaders.base import LEADERS, Leader
 from agents.registry import Registry
 from agents.runs.config import ExperimentConfig
 from agents.runs.fingerprints import fingerprint
-from agents.runs.lineup import Lineup, line_up
+from agents.runs.lineup import line_up
 from stackelberg_envs.errors import ArgumentError, InformationError, unknown_name
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.tabular import TabularGame
@@ -74,12 +74,12 @@ def plan(suite: Suite, limits: Limits = Limits()) -> Plan:  # noqa: B008 - it is
     for task in tasks:
         for leader, follower in _meetings(suite, task):
             try:
-                _lined_up(task, leader, follower)
+                budget = _budget(suite, task, leader, follower)
             except (_DoesNotServeError, InformationError) as exc:
                 left_out.append(LeftOut(task.name, leader.name, follower.kind, str(exc)))
                 continue
             entrants.add(leader)
-            jobs = (_job(suite, task, leader, follower, seed) for seed in seeds)
+            jobs = (_job(suite, task, leader, follower, budget, seed) for seed in seeds)
             payloads += [_payload(job, task, leader, follower, limits) for job in jobs]
     if not payloads:
         reasons = "; ".join(sorted({item.reason for item in left_out}))
@@ -223,20 +223,26 @@ class _DoesNotServeError(Exception):
     """No class of this name plays games of this kind."""
 
 
-def _lined_up(task: _Game, leader: _Settled, follower: _Settled) -> Lineup:
-    """Return who plays, or raise as a run would: nothing is wrong with a leader that serves other games only."""
+def _budget(suite: Suite, task: _Game, leader: _Settled, follower: _Settled) -> tuple[int, int]:
+    """Return the steps of a run, in all and per update, or raise as the run would.
+
+    Nothing is wrong with a leader that serves other games only.
+    """
     for player, registry in ((leader, LEADERS), (follower, FOLLOWERS)):
         try:
             registry.serving(player.kind, task.game)
         except ArgumentError as exc:
             raise _DoesNotServeError(str(exc)) from exc
+    own = with_budget(task.task, suite)
     config = ExperimentConfig(
         game=task.game,
         leader=leader.kind,
         leader_options=dict(leader.options),
         follower=follower.kind,
         follower_options=dict(follower.options),
-        parametrisation=task.task.parametrisation,
+        parametrisation=own.parametrisation,
+        steps=own.steps,
+        steps_per_update=own.steps_per_update,
     )
     found = line_up(config)
     # Some look at the game only when they are made.
@@ -244,10 +250,11 @@ def _lined_up(task: _Game, leader: _Settled, follower: _Settled) -> Lineup:
         found.leader(found.brief, found.leader_config, np.random.default_rng(0)).close()
     except ArgumentError as exc:
         raise _DoesNotServeError(str(exc)) from exc
-    return found
+    assert own.steps is not None  # noqa: S101 - suites have a budget
+    return own.steps, found.budget.steps_per_update
 
 
-def _job(suite: Suite, task: _Game, leader: _Settled, follower: _Settled, seed: int) -> Job:
+def _job(suite: Suite, task: _Game, leader: _Settled, follower: _Settled, budget: tuple[int, int], seed: int) -> Job:
     options = task.task
     return Job(
         task=task.name,
@@ -262,8 +269,8 @@ def _job(suite: Suite, task: _Game, leader: _Settled, follower: _Settled, seed: 
         follower_options=dict(follower.options),
         follower_code=follower.code,
         parametrisation=options.parametrisation,
-        steps=suite.steps if options.steps is None else options.steps,
-        steps_per_update=suite.steps_per_update if options.steps_per_update is None else options.steps_per_update,
+        steps=budget[0],
+        steps_per_update=budget[1],
         checkpoints_per_decade=suite.checkpoints_per_decade,
         seed=seed,
     )

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from msgspec import Meta
 
 from agents.benchmark.presets import TUNING_SEEDS
+from agents.observing.budget import DEFAULT_STEPS
 from agents.options import Count, Options, make_config
 from stackelberg_envs.errors import ArgumentError, unknown_name
 from stackelberg_envs.games.tabular import TabularGame
@@ -20,7 +21,7 @@ from stackelberg_envs.validation import checked, shown
 
 __all__ = ["Player", "Suite", "Task", "make_suite", "player_of", "task_of", "with_budget", "with_others"]
 
-STEPS, STEPS_PER_UPDATE, PER_DECADE, SEEDS = 100_000, 1_000, 8, 5
+PER_DECADE, SEEDS = 8, 5
 Seed = Annotated[int, Meta(ge=0, lt=TUNING_SEEDS)]
 AnyPlayer: TypeAlias = Any
 
@@ -109,7 +110,7 @@ class Suite(Options):
     seeds
         Each below 1,000,000; those from there on are for tuning.
     steps, steps_per_update
-        Budget of tasks that have none of their own.
+        Budget of tasks that have none of their own. Without steps per update each leader has what it likes best.
     checkpoints_per_decade
         Measurements per factor of ten of the observed steps.
     """
@@ -119,8 +120,8 @@ class Suite(Options):
     leaders: tuple[Player, ...] = ()
     followers: tuple[Player, ...] | None = None
     seeds: tuple[Seed, ...] = tuple(range(SEEDS))
-    steps: Count = STEPS
-    steps_per_update: Count = STEPS_PER_UPDATE
+    steps: Count = DEFAULT_STEPS
+    steps_per_update: Count | None = None
     checkpoints_per_decade: Annotated[int, Meta(ge=1, le=100)] = PER_DECADE
     description: str = ""
 

@@ -8,6 +8,7 @@ work on one.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -100,7 +101,7 @@ def tune(
     follower
         The same as `leader`; default the game's own.
     steps, steps_per_update
-        Budget of each run; default that of the task, else 100,000 and 1,000.
+        Budget of each run; default that of the task, else 100,000 steps, cut as the leader likes best.
     force
         Whether a preset of the same task is replaced.
     progress
@@ -192,7 +193,8 @@ class _Question:
             runs = [self._run(options, seed) for seed in self.seeds]
             for run in runs:
                 stack.callback(run.shut)
-            for steps in checkpoints(job.steps, job.steps_per_update, PER_DECADE):
+            most = math.prod(runs[0].budget)
+            for steps in checkpoints(most, job.steps_per_update, PER_DECADE):
                 value = float(np.mean([_value_after(run, steps) for run in runs]))
                 trial.report(value, steps)
                 if trial.should_prune():

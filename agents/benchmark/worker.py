@@ -201,7 +201,7 @@ def experiment_of(payload: Payload) -> Experiment:
         follower=job.follower,
         follower_options=job.follower_options,
         parametrisation=job.parametrisation,
-        updates=-(-job.steps // job.steps_per_update),
+        steps=job.steps,
         steps_per_update=job.steps_per_update,
         seed=job.seed,
         evaluate_every=0,

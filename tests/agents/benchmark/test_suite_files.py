@@ -216,6 +216,9 @@ def test_the_suites_of_the_package_are_right():
         "paper-bchg-v1",
         "paper-hpgd-v1",
         "tabular-v1",
+        "untuned-random-v1",
+        "untuned-rooms-v1",
+        "untuned-v1",
     ]
     for name in ("tabular-v1", "continuous-v1", "learned-followers-v1"):
         suite = load_suite(name)
