@@ -27,9 +27,10 @@ Leader's reward
 End
     ``terminated`` when |position| exceeds 2.4 m or |angle| exceeds 12 degrees after a step.
 What is known
-    No exact solution. Neither side can earn more than 1 per step. If the follower is a linear regulator that sees the
-    wind, a linear policy of the leader earns more than 170 of 200 per episode. Without wind it earns less than 50. A
-    test holds both.
+    No exact solution. A follower can plan on a grid of speed, angular speed, angle and position: that is the default
+    follower, ``grid_value_iteration``. Moves, rewards and ends are exact there, its values between grid points are
+    not. Neither side can earn more than 1 per step. If the follower is a linear regulator that sees the wind, a linear
+    policy of the leader earns more than 170 of 200 per episode. Without wind it earns less than 50. A test holds both.
 Arguments
     ``policy`` ("linear" or "mlp"), ``hidden`` (units of each hidden layer), ``scale``, ``bound``, ``policy_seed``
     (starting values of the hidden layers), ``target``, ``leader_discount``, ``follower_discount``,
@@ -91,6 +92,7 @@ class GuidedCartPole(GuidedGame):
 
     STATES: ClassVar[Box] = frozen_space(Box(-LIMITS, LIMITS))
     PUSHES: ClassVar[Box] = frozen_space(Box(-1.0, 1.0, (1,), np.float32))
+    value_grid: ClassVar[str] = "stackelberg_envs.envs.guided_cartpole.grid:CartPoleGrid"
 
     target: tuple[float, float]
 

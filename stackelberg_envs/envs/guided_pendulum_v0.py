@@ -27,7 +27,9 @@ Leader's reward
 End
     Only by the time limit.
 What is known
-    No exact solution. The leader's return is at most 0.
+    No exact solution. A follower can plan on a grid of angle and speed: that is the default follower,
+    ``grid_value_iteration``. Moves and rewards are exact there, its values between grid points are not. The
+    leader's return is at most 0.
 Arguments
     ``policy`` ("linear" or "mlp"), ``hidden`` (units of each hidden layer), ``scale``, ``bound``, ``policy_seed``
     (starting values of the hidden layers), ``leader_discount``, ``follower_discount``, ``temperature``,
@@ -81,6 +83,7 @@ class GuidedPendulum(GuidedGame):
 
     STATES: ClassVar[Box] = frozen_space(Box(-LIMITS, LIMITS))
     PUSHES: ClassVar[Box] = frozen_space(Box(-MAX_TORQUE, MAX_TORQUE, (1,), np.float32))
+    value_grid: ClassVar[str] = "stackelberg_envs.envs.guided_pendulum.grid:PendulumGrid"
 
     def initial_states(self, rng: np.random.Generator, contexts: IntArray) -> Array:
         """Draw any angle and a small speed, shape (n, 3)."""

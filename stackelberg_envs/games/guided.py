@@ -30,10 +30,14 @@ class GuidedGame(VectorGame):
         The state space, shape (W,).
     PUSHES
         The follower's action space, shape (1,), symmetric: pushes outside it are clipped.
+    value_grid
+        Where the grid is on which a follower can plan, as "module:class"; see :mod:`stackelberg_envs.solvers.grids`.
     """
 
     STATES: ClassVar[Box]
     PUSHES: ClassVar[Box]
+    value_grid: ClassVar[str]
+    suggested_follower: ClassVar[str] = "grid_value_iteration"
 
     commitment: ClippedGaussianPolicy
 

@@ -1,0 +1,152 @@
+r"""The follower's values on a grid: whoever swings the pendulum up plans ahead.
+
+A grid point is an angle, on a circle, and a speed. A step first changes the speed and then turns the angle by the new
+one, so for all speeds that may follow from a grid point the angle is known.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.envs.guided_pendulum_v0 import (
+    GRAVITY,
+    LENGTH,
+    MASS,
+    MAX_SPEED,
+    MAX_TORQUE,
+    TIME_STEP,
+    WIND,
+    as_states,
+)
+from stackelberg_envs.jit import compiled
+from stackelberg_envs.solvers.grids.line_density import log_integral
+from stackelberg_envs.solvers.grids.response import PLANNED, PLAYED, ValueGrid
+
+__all__ = ["PendulumGrid"]
+
+#: Change of speed in a step, by the sine of the angle, by the torque, and by the wind at an upright pendulum.
+FALL, TURN, BLOW = TIME_STEP * 3 * GRAVITY / (2 * LENGTH), TIME_STEP * 3 / (MASS * LENGTH**2), TIME_STEP * WIND
+#: Prices of speed and torque, squared.
+SPEED_PRICE, TORQUE_PRICE = 0.1, 0.001
+CIRCLE = 2.0 * math.pi
+
+
+class _Numbers(NamedTuple):
+    """Spacings of angle and speed, and the numbers of the game."""
+
+    angle_step: float
+    speed_step: float
+    discount: float
+    temperature: float
+    noise: float
+
+
+class PendulumGrid(ValueGrid):
+    """Axes: angle, from -pi, and speed."""
+
+    points: ClassVar[tuple[int, ...]] = (72, 81)
+
+    @cached_property
+    def axes(self) -> tuple[Array, Array]:
+        """Rising grid points."""
+        angles, speeds = self.shape
+        around = np.linspace(-np.pi, np.pi, angles, endpoint=False)
+        return around, np.linspace(-MAX_SPEED, MAX_SPEED, speeds)
+
+    @property
+    def states(self) -> Array:
+        """Cosine and sine of the angle, and the speed, at the grid points, shape (n, 3)."""
+        return as_states(*(part.ravel() for part in np.meshgrid(*self.axes, indexing="ij")))
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The worst and the best for ever."""
+        game, bonus = self.game, self.game.temperature * math.log(2.0 * self.limit)
+        worst = -(math.pi**2 + SPEED_PRICE * MAX_SPEED**2 + TORQUE_PRICE * MAX_TORQUE**2)
+        return (worst + bonus) / (1.0 - game.follower_discount), bonus / (1.0 - game.follower_discount)
+
+    @cached_property
+    def _numbers(self) -> _Numbers:
+        game = self.game
+        spacing = CIRCLE / self.shape[0], 2.0 * MAX_SPEED / (self.shape[1] - 1)
+        return _Numbers(*spacing, game.follower_discount, game.temperature, game.commitment.scale)
+
+    def backup(self, values: Array, winds: Array) -> Array:  # noqa: D102
+        turned, out = np.empty_like(values), np.empty_like(values)
+        _turn(values, self._numbers, turned)
+        _backup(turned, winds, self._numbers, out)
+        return out
+
+    def exponents(self, values: Array, states: Array, winds: Array) -> Array:  # noqa: D102
+        out = np.empty((len(states), PLAYED))
+        _exponents(values, np.arctan2(states[:, 1], states[:, 0]), states[:, 2], winds, self._numbers, out)
+        return out
+
+
+@compiled
+def _turn(values: Array, grid: _Numbers, out: Array) -> None:
+    """Set W where the angle *before* it turned is on the grid."""
+    A, S = values.shape
+    for k in range(S):
+        turned = TIME_STEP * (k * grid.speed_step - MAX_SPEED) / grid.angle_step
+        whole = math.floor(turned)
+        part = turned - whole
+        for i in range(A):
+            out[i, k] = values[(i + whole) % A, k] * (1.0 - part) + values[(i + whole + 1) % A, k] * part
+
+
+@compiled
+def _faster(speed: float, torque: float, grid: _Numbers, most: int) -> tuple[int, float]:
+    """Return the cell of the speed after a torque, in the speed's range, and how far in it."""
+    reached = min(max(speed + TURN * torque, -MAX_SPEED), MAX_SPEED)
+    number = (reached + MAX_SPEED) / grid.speed_step
+    cell = min(int(number), most - 2)
+    return cell, number - cell
+
+
+@compiled
+def _backup(turned: Array, winds: Array, grid: _Numbers, out: Array) -> None:
+    """Set the right-hand side of the equation for W."""
+    A, S = turned.shape
+    q, room = np.empty(PLANNED), np.empty(PLANNED)
+    step = 2.0 * MAX_TORQUE / (PLANNED - 1)
+    for i in range(A):
+        angle = -math.pi + i * grid.angle_step
+        fall, blow = FALL * math.sin(angle), BLOW * math.cos(angle) ** 2
+        for k in range(S):
+            speed, total = k * grid.speed_step - MAX_SPEED, 0.0
+            for side in (-1.0, 1.0):
+                wind = min(max(winds[i, k] + side * grid.noise, -1.0), 1.0) * blow
+                for b in range(PLANNED):
+                    torque = -MAX_TORQUE + b * step
+                    cell, part = _faster(speed + fall + wind, torque, grid, S)
+                    ahead = turned[i, cell] * (1.0 - part) + turned[i, cell + 1] * part
+                    q[b] = (grid.discount * ahead - TORQUE_PRICE * torque * torque) / grid.temperature
+                total += 0.5 * log_integral(q, room, step)
+            out[i, k] = grid.temperature * total - angle * angle - SPEED_PRICE * speed * speed
+
+
+@compiled
+def _exponents(values: Array, angles: Array, speeds: Array, winds: Array, grid: _Numbers, out: Array) -> None:
+    """Set (r + discount W(s')) / temperature at the nodes of play, up to a constant."""
+    A, S = values.shape
+    step = 2.0 * MAX_TORQUE / (PLAYED - 1)
+    for row in range(angles.shape[0]):
+        angle = angles[row]
+        blown = speeds[row] + FALL * math.sin(angle) + BLOW * winds[row] * math.cos(angle) ** 2
+        for b in range(PLAYED):
+            torque = -MAX_TORQUE + b * step
+            k, part = _faster(blown, torque, grid, S)
+            reached = (k + part) * grid.speed_step - MAX_SPEED
+            number = (angle + TIME_STEP * reached + math.pi) / grid.angle_step
+            whole = math.floor(number)
+            along, near, far = number - whole, whole % A, (whole + 1) % A
+            slow = values[near, k] * (1.0 - along) + values[far, k] * along
+            fast = values[near, k + 1] * (1.0 - along) + values[far, k + 1] * along
+            ahead = slow * (1.0 - part) + fast * part
+            out[row, b] = (grid.discount * ahead - TORQUE_PRICE * torque * torque) / grid.temperature
