@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.transitions import Transition as Transition
     from stackelberg_envs.games.vector import BatchStep as BatchStep
     from stackelberg_envs.games.vector import VectorGame as VectorGame
+    from stackelberg_envs.solvers.best_commitment import BestCommitment as BestCommitment
+    from stackelberg_envs.solvers.best_commitment import best_commitment as best_commitment
     from stackelberg_envs.solvers.responses import hard_best_response as hard_best_response
     from stackelberg_envs.solvers.responses import soft_best_response as soft_best_response
     from stackelberg_envs.solvers.soft import occupancy as occupancy
@@ -75,6 +77,7 @@ __version__ = "0.1.0"
 _EXPORTS = {
     "BatchStep": "games.vector",
     "BatchedGame": "games.vector:VectorGame",  # another name of it
+    "BestCommitment": "solvers.best_commitment",
     "Commitment": "games.commitments.base",
     "Cotangents": "games.cotangents",
     "StepCotangents": "games.cotangents",
@@ -96,6 +99,7 @@ _EXPORTS = {
     "Transition": "games.transitions",
     "TransitionMixture": "games.commitments.transition_mixture",
     "VectorGame": "games.vector",
+    "best_commitment": "solvers.best_commitment",
     "check_env": "conformity.checks",
     "check_game": "conformity.checks",
     "combine": "games.contexts",
