@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agents.benchmark.jobs import Job
-from agents.benchmark.presets import load_presets
 from agents.benchmark.store import Entrant, Sweep, TaskFacts
 from agents.benchmark.suites import Player, Suite, Task, with_budget
 from agents.benchmark.worker import Limits, Payload
@@ -25,6 +24,7 @@ from agents.registry import Registry
 from agents.runs.config import ExperimentConfig
 from agents.runs.fingerprints import fingerprint
 from agents.runs.lineup import line_up
+from agents.runs.presets import load_presets
 from stackelberg_envs.errors import ArgumentError, InformationError, unknown_name
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.tabular import TabularGame
@@ -162,7 +162,8 @@ class _Settled:
         own = kind.__module__.startswith(OWN)
         told = {"preset": Path(player.preset).stem} if player.preset else {}
         label = player.name or _with_options(name.rpartition(":")[2], told | player.options)
-        options = {**_preset(player, name, task, follower), **player.options, **player.per_task.get(task.name, {})}
+        preset = _preset(player, name, kind, task, follower)
+        options = {**preset, **player.options, **player.per_task.get(task.name, {})}
         return cls(label, player.note, name, options, None if own else kind, "" if own else _code_of(kind))
 
 
@@ -200,13 +201,15 @@ def _meetings(suite: Suite, task: _Game) -> list[tuple[_Settled, _Settled]]:
     return [(leader, follower) for each in settled for leader, follower in zip(each, followers, strict=True)]
 
 
-def _preset(player: Player, name: str, task: _Game, follower: _Settled | None) -> dict[str, Any]:
+def _preset(player: Player, name: str, kind: type[Any], task: _Game, follower: _Settled | None) -> Mapping[str, Any]:
     """Return the options that a leader's preset has for a task and a follower; none without a preset."""
     if not player.preset:
         return {}
     if follower is None:
         raise ArgumentError(f"follower {name!r}: expected no preset, which leaders have, got {player.preset!r}")
     own = "" if follower.kind == task.game.suggested_follower else follower.kind
+    if player.preset in kind.presets:
+        return dict(kind.presets[player.preset])
     return load_presets(player.preset, name).options_for(task.id, task.task.arguments, own)
 
 

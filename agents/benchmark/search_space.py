@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta
 
-from agents.benchmark.toml_files import read_toml
 from agents.options import Options, make_config
+from agents.runs.toml_files import read_toml
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.validation import checked, hints_of
 

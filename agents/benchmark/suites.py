@@ -11,9 +11,9 @@ from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta
 
-from agents.benchmark.presets import TUNING_SEEDS
 from agents.observing.budget import DEFAULT_STEPS
 from agents.options import Count, Options, make_config
+from agents.runs.presets import TUNING_SEEDS
 from stackelberg_envs.errors import ArgumentError, unknown_name
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import VectorGame
@@ -81,8 +81,8 @@ class Player(Options):
     per_task
         Name of a task -> hyperparameters that differ from `options` there.
     preset
-        Of a leader: "tuned" takes the settings that this package has for each task, the path of a .toml file those of
-        that file (``presets.py``); `options` and `per_task` come on top.
+        Of a leader: "published" takes those of its paper, "tuned" the settings that this package has for each task,
+        the path of a .toml file those of that file; `options` and `per_task` come on top.
     note
         One line for tables.
     """

@@ -20,7 +20,6 @@ import numpy as np
 
 from agents.benchmark.measuring import checkpoints
 from agents.benchmark.plans import plan
-from agents.benchmark.presets import TUNING_SEEDS, Preset, Presets, read_presets
 from agents.benchmark.search_space import Space, search_space
 from agents.benchmark.suites import Task, make_suite
 from agents.benchmark.worker import Payload, experiment_of
@@ -28,6 +27,7 @@ from agents.leaders.base import LEADERS
 from agents.options import Count
 from agents.runs.experiment import Experiment
 from agents.runs.files import named
+from agents.runs.presets import TUNING_SEEDS, Preset, Presets, read_presets
 from agents.runs.threads import one_blas_thread
 from stackelberg_envs import __version__
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError, StackelbergError
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["Tuned", "tune"]
 
 TRIALS, SEEDS = 30, 3
+#: Seeds that choose nothing, but say whether what was chosen is better than the defaults.
+HELD_OUT, HELD_OUT_FROM = 5, 2 * TUNING_SEEDS
 #: Looks at each trial per factor of ten of the observed steps.
 PER_DECADE = 3
 #: What may go wrong in a trial without ending the others.
@@ -57,7 +59,7 @@ class Tuned:
     preset
         The best settings.
     path
-        The file that they are in.
+        The file that they are in; None where they do no better than the defaults on other seeds, and so are not kept.
     journal
         What was tried.
     given_up, failed
@@ -65,7 +67,7 @@ class Tuned:
     """
 
     preset: Preset
-    path: Path
+    path: Path | None
     journal: Path
     given_up: int
     failed: int
@@ -84,7 +86,7 @@ def tune(
     force: bool = False,
     progress: Callable[[int, float], Any] | None = None,
 ) -> Tuned:
-    """Search settings of a leader for a task, and write them as a preset.
+    """Search settings of a leader for a task, and write them as a preset if they beat the defaults on other seeds.
 
     Parameters
     ----------
@@ -97,7 +99,8 @@ def tune(
     trials
         Settings to try in all, those of an earlier call included; the first ones are the defaults.
     seeds
-        Runs of each trial, with the seeds from 1,000,000 on.
+        Runs of each trial, with the seeds from 1,000,000 on. Those that decide whether the best settings beat the
+        defaults are others, from 2,000,000 on.
     follower
         The same as `leader`; default the game's own.
     steps, steps_per_update
@@ -132,11 +135,14 @@ def tune(
             if progress is not None:
                 progress(len(done), max((each.value for each in done if each.value is not None), default=np.nan))
     done = _ended(study)
-    preset = question.preset(done)
-    # Another tuning may have added its preset meanwhile.
-    _before(path, question, force=True).with_preset(preset).write(path)
+    with one_blas_thread():
+        preset = question.held_out(question.preset(done))
+    if preset.beats_default:
+        # Another tuning may have added its preset meanwhile.
+        _before(path, question, force=True).with_preset(preset).write(path)
     states = [each.state.name for each in done]
-    return Tuned(preset, path, journal, states.count("PRUNED"), states.count("FAIL"))
+    kept = path if preset.beats_default else None
+    return Tuned(preset, kept, journal, states.count("PRUNED"), states.count("FAIL"))
 
 
 @dataclass(frozen=True)
@@ -200,6 +206,25 @@ class _Question:
                 if trial.should_prune():
                     raise TrialPruned
         return value
+
+    def held_out(self, preset: Preset) -> Preset:
+        """Return a preset with what it and the defaults are worth on seeds that chose nothing."""
+        job = self.payload.job
+        if preset.options == job.leader_options:
+            return preset
+        values = [
+            np.mean([self._value(options, HELD_OUT_FROM + seed) for seed in range(HELD_OUT)])
+            for options in (preset.options, {})
+        ]
+        return replace(preset, held_out_value=float(values[0]), held_out_default=float(values[1]))
+
+    def _value(self, options: Mapping[str, Any], seed: int) -> float:
+        """Return J of what a run recommends at its end."""
+        run = self._run(options, seed)
+        try:
+            return _value_after(run, math.prod(run.budget))
+        finally:
+            run.shut()
 
     def _run(self, options: Mapping[str, Any], seed: int) -> Experiment:
         job = self.payload.job

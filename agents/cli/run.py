@@ -57,6 +57,12 @@ def add(commands: Commands) -> None:
     for name, (hint, default, metavar, meaning) in numbers.items():
         text = f"{meaning} (default: {default:g})"
         run.add_argument(name, type=typed(hint), default=default, metavar=metavar, help=text)
+    run.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="settings of the leader: published, tuned, the path of a file, or none for its defaults "
+        "(default: tuned, where this package has some for the task)",
+    )
     add_pairs(run, "--leader-option", "a hyperparameter of the leader; 'stackelberg show leader:NAME' lists them")
     add_pairs(run, "--follower-option", "one of the follower; 'stackelberg show follower:NAME' lists them")
     run.add_argument("--parametrisation", metavar="NAME", help="how the leader's parameters make a commitment")

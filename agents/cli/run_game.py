@@ -25,6 +25,7 @@ from agents.runs.config import ExperimentConfig
 from agents.runs.experiment import Progress
 from agents.runs.files import FolderLock, prepare_folder
 from agents.runs.lineup import line_up
+from agents.runs.presets import has_tuned
 from agents.runs.records import RunRecord, note_stop
 from agents.runs.running import stored_config
 from agents.runs.signals import Signals
@@ -40,15 +41,8 @@ GRACE = 0.5
 PICTURE, CHECKPOINT = "run.png", "checkpoint.npz"
 #: Options of the command line that are arguments of :func:`agents.run` by the same name.
 SAME = (
-    "leader",
-    "follower",
-    "steps",
-    "updates",
-    "steps_per_update",
-    "seed",
-    "parametrisation",
-    "leader_process",
-    "timeout",
+    *("leader", "preset", "follower", "steps", "updates", "steps_per_update"),
+    *("seed", "parametrisation", "leader_process", "timeout"),
 )
 
 
@@ -60,7 +54,7 @@ def run_game(options: argparse.Namespace, console: Console) -> int:
         game, level, arguments = _checked_run(options) if options.resume is None else _checked_resume(options)
         if not options.quiet:
             console.print(
-                f"{game.name}: leader {options.leader}, which sees {LEVELS[level.name]}, "
+                f"{game.name}: leader {options.leader}{_with_preset(options)}, which sees {LEVELS[level.name]}, "
                 f"against follower {options.follower}. Ctrl-C stops early.\n"
             )
         with _bar(console, options.quiet) as bar:
@@ -76,6 +70,13 @@ def run_game(options: argparse.Namespace, console: Console) -> int:
     in_time = interrupts.received in (None, signal.SIGINT)
     _say_where(console, options, record, _draw(record, options.output, game) if in_time else None)
     return stopped(interrupts) if record.status == "interrupted" else 0
+
+
+def _with_preset(options: argparse.Namespace) -> str:
+    if options.preset is None:
+        return ""
+    rest = " (--preset none takes its defaults)" if options.preset == "tuned" else ""
+    return f" with the preset {options.preset!r}{rest}"
 
 
 def _note_stop(options: argparse.Namespace) -> None:
@@ -99,6 +100,7 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
     if options.checkpoint_every is not None and options.output is None:
         raise ArgumentError("--checkpoint-every: expected --output FOLDER too, for the checkpoints")
     options.id = spec(options.id).id
+    options.preset = _preset(options)
     arguments = {
         "game": options.id,
         **{name: getattr(options, name) for name in SAME},
@@ -116,6 +118,18 @@ def _checked_run(options: argparse.Namespace) -> tuple[AnyGame, Information, dic
         lineup.level,
         {**arguments, "output": options.output, "checkpoint_every": options.checkpoint_every, "callbacks": options.log},
     )
+
+
+def _preset(options: argparse.Namespace) -> str | None:
+    """Return the preset that is meant: without a word the tuned one, where there is one for the task."""
+    if options.preset == "none":
+        return None
+    given: str | None = options.preset
+    if given is not None or options.follower_option:
+        return given
+    own = spec(options.id).make(**dict(options.set)).suggested_follower
+    follower = "" if options.follower in (None, own) else options.follower
+    return "tuned" if has_tuned(options.leader, options.id, dict(options.set), follower) else None
 
 
 def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, dict[str, Any]]:

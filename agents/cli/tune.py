@@ -73,7 +73,10 @@ def act(options: argparse.Namespace, console: Console) -> int:
     console.print(
         f"trials: {preset.trials}, of which {found.given_up} were given up and {found.failed} failed", soft_wrap=True
     )
-    console.print(f"Preset: {found.path}", soft_wrap=True)
+    if found.path is None:
+        console.print("No preset was written: on other seeds these settings are worth no more than the defaults.")
+    else:
+        console.print(f"Preset: {found.path}", soft_wrap=True)
     console.print(f"Journal: {found.journal}", soft_wrap=True)
     return 0
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -68,6 +70,8 @@ class Leader(Stateful, ABC):
         such play.
     kinds
         The kinds of game it works on: "tabular", "vector" (states are vectors).
+    presets
+        Options by the name of a preset: "published" is how the paper has it, where that differs from the defaults.
     state_fields
         What a checkpoint holds of it besides what its bases say; see :mod:`agents.state.stateful`.
     """
@@ -79,6 +83,7 @@ class Leader(Stateful, ABC):
     Config: ClassVar[type[Any]]
     off_policy: ClassVar[bool] = False
     kinds: ClassVar[frozenset[str]] = frozenset({"tabular"})
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         if brief.kind not in self.kinds:

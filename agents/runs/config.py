@@ -34,6 +34,9 @@ class ExperimentConfig(Options):
         Of everything random; equal seeds give equal runs.
     game_arguments
         Arguments of the game, when `game` is an id.
+    preset
+        Settings of the leader by a name: "published", those of its paper; "tuned", those that this package has for this
+        game and follower; or the path of a file that :func:`agents.tune` wrote. `leader_options` go over them.
     leader_options, follower_options
         Hyperparameters that differ from the defaults.
     parametrisation
@@ -57,6 +60,7 @@ class ExperimentConfig(Options):
     steps_per_update: Count | None = None
     seed: Annotated[int, Meta(ge=0)] = 0
     game_arguments: dict[str, Any] = field(default_factory=dict)
+    preset: str | None = None
     leader_options: dict[str, Any] = field(default_factory=dict)
     follower_options: dict[str, Any] = field(default_factory=dict)
     parametrisation: str | None = None

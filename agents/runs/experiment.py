@@ -65,8 +65,8 @@ class Experiment:
 
     def __init__(self, config: ExperimentConfig, lineup: Lineup | None = None) -> None:
         lineup = line_up(config) if lineup is None else lineup
-        #: The configuration with the budget in full.
-        self.config = config = replace(config, steps=None, **lineup.budget._asdict())
+        #: The configuration with budget and options in full.
+        self.config = config = _completed(config, lineup)
         self.budget = lineup.budget
         self.game, self.level, brief = lineup.game, lineup.level, lineup.brief
         leader_config, follower_config = lineup.leader_config, lineup.follower_config
@@ -102,6 +102,7 @@ class Experiment:
             follower=lineup.follower_name,
             **lineup.budget._asdict(),
             seed=config.seed,
+            preset=lineup.settings.name,
             game_arguments=dict(config.game_arguments),
             leader_options=asdict(leader_config),
             follower_options=asdict(follower_config),
@@ -392,6 +393,12 @@ def _start_leader(
     from agents.runs.remote.client import RemoteLeader
 
     return RemoteLeader(kind, brief, config, rng, options.timeout)
+
+
+def _completed(config: ExperimentConfig, lineup: Lineup) -> ExperimentConfig:
+    """Return a configuration that needs no default of a leader and no file of presets."""
+    options = {**lineup.settings.options, **config.leader_options}
+    return replace(config, steps=None, preset=None, leader_options=options, **lineup.budget._asdict())
 
 
 def _versions() -> dict[str, str]:

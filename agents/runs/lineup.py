@@ -12,6 +12,7 @@ from agents.leaders.base import LEADERS
 from agents.observing.brief import Brief, Information
 from agents.observing.budget import Budget, budget_of
 from agents.runs.briefing import make_brief
+from agents.runs.presets import Settings, settings_of
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.tabular import TabularGame
@@ -31,8 +32,8 @@ class Lineup:
     ----------
     game, name
         The game, and the name it goes by in records: its id where it has one.
-    leader, leader_config
-        Class and options of the leader.
+    leader, leader_config, settings
+        Class and options of the leader, and what a preset says of them.
     level, brief
         The level of information it works at with these options, and what it is told.
     budget
@@ -45,6 +46,7 @@ class Lineup:
     name: str
     leader: type[Leader]
     leader_config: Any
+    settings: Settings
     level: Information
     brief: Brief
     budget: Budget
@@ -65,15 +67,35 @@ def line_up(config: ExperimentConfig) -> Lineup:
     leader = LEADERS.serving(config.leader, game)
     follower_name = game.suggested_follower if config.follower is None else config.follower
     follower = FOLLOWERS.serving(follower_name, game)
-    leader_config = LEADERS.configure(config.leader, leader, config.leader_options)
+    settings = _settings(config, leader, game, name)
+    leader_config = LEADERS.configure(config.leader, leader, {**settings.options, **config.leader_options})
     follower_config = FOLLOWERS.configure(follower_name, follower, config.follower_options)
     public = game.publish_temperature
     level = leader.required_information(game.commitment, leader_config, public_temperature=public)
     brief = make_brief(game, level, config.parametrisation, leader=config.leader)
-    likes = leader.preferred_steps(brief, leader_config)
+    likes = settings.steps_per_update or leader.preferred_steps(brief, leader_config)
     budget = budget_of(config.steps, config.updates, config.steps_per_update, likes)
     brief = replace(brief, **budget._asdict())
-    return Lineup(game, name, leader, leader_config, level, brief, budget, follower_name, follower, follower_config)
+    return Lineup(
+        game=game,
+        name=name,
+        leader=leader,
+        leader_config=leader_config,
+        settings=settings,
+        level=level,
+        brief=brief,
+        budget=budget,
+        follower_name=follower_name,
+        follower=follower,
+        follower_config=follower_config,
+    )
+
+
+def _settings(config: ExperimentConfig, leader: type[Leader], game: AnyGame, name: str) -> Settings:
+    """Return what the preset of a configuration says."""
+    follower = "" if config.follower in (None, game.suggested_follower) else config.follower
+    known_by = name if isinstance(config.game, str) else None
+    return settings_of(config.preset, config.leader, leader.presets, known_by, config.game_arguments, follower)
 
 
 def _game_of(config: ExperimentConfig) -> tuple[AnyGame, str]:

@@ -55,6 +55,8 @@ class RunRecord:
         Id (or name) of the game and the arguments it was made with.
     leader, follower, leader_options, follower_options
         Names and hyperparameters, defaults included.
+    preset
+        Name of the preset that the leader's options were made of; "" without one.
     information
         The leader's declared level for this game.
     parametrisation
@@ -113,6 +115,7 @@ class RunRecord:
     updates: int
     steps_per_update: int
     seed: int
+    preset: str = ""
     game_arguments: dict[str, Any] = field(default_factory=dict)
     leader_options: dict[str, Any] = field(default_factory=dict)
     follower_options: dict[str, Any] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agents.runs.curves import Curve
-from agents.state.fields import Array, Count, Flag, Number, Rng, Tuple, fields, require_names
+from agents.state.fields import Array, Count, Flag, Number, Rng, Text, Tuple, fields, require_names
 from agents.state.stateful import Part, assign, load_fields, save_fields
 from agents.state.tree import Tree
 from stackelberg_envs.errors import CommitmentError, OutputError
@@ -57,6 +57,7 @@ PROGRESS = fields(
 AFTER_ONE = ("_latest", "_sound", "_played", "_first", "_responded_to")
 #: Attributes of its record.
 RECORD = fields(
+    preset=Text(),
     start_value=Number(optional=True),
     neutral_value=Number(optional=True),
     observed_steps=Count(),

@@ -83,7 +83,7 @@ def run(
         Whether code in the checkpoint may run: that of a follower of stable-baselines3 holds pickles.
     options
         The other fields of :class:`ExperimentConfig`: leader, follower, steps, updates, steps_per_update,
-        seed, game_arguments, leader_options, follower_options, parametrisation, evaluate_every, leader_process,
+        preset, seed, game_arguments, leader_options, follower_options, parametrisation, evaluate_every, leader_process,
         timeout, best_known.
 
     Returns

@@ -31,6 +31,7 @@ def rows(record: RunRecord) -> list[tuple[str, str, str]]:
         *_final_rows(record),
         ("best known", number(record.best_known), "" if record.best_known is not None else "not recorded"),
         ("follower's response gap", _gap(record), f"{_final(record)}, what its response loses"),
+        *([("leader's preset", record.preset, "settings by this name")] if record.preset else []),
         ("leader updates", f"{done:,}", f"of {record.updates:,}"),
         ("observed steps", f"{record.observed_steps:,}", "follower steps the leader saw"),
         ("follower steps", f"{record.follower_steps:,}", "steps the follower learned from"),

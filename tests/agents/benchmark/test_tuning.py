@@ -8,10 +8,10 @@ import pytest
 
 import agents
 from agents.benchmark import tuning
-from agents.benchmark.presets import read_presets
 from agents.benchmark.suites import Player, Task, make_suite
 from agents.benchmark.tuning import tune
 from agents.options import Options, Unit
+from agents.runs.presets import read_presets
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError, UnknownNameError
 from tests.awkward_leaders import Awkward
 from tests.games import TOY, small_game
@@ -40,6 +40,17 @@ class Dial(Awkward):
             raise ArgumentError("broken")
         q = self.config.q
         return np.array([[0.5, 0.5], [1.0 - q, q], [0.5, 0.5]])
+
+
+@dataclass(frozen=True)
+class GoodConfig(DialConfig):
+    q: Unit = 0.166456
+
+
+class Good(Dial):
+    """Does best as it is."""
+
+    Config = GoodConfig
 
 
 QUICK = {"steps": 1_000, "steps_per_update": 500, "seeds": 2}
@@ -84,9 +95,9 @@ def test_it_goes_on_where_it_was_and_overwrites_nothing(tmp_path):
     with pytest.raises(OutputError, match="--force, replaces it"):
         tune(TOY, Dial, output=tmp_path, trials=6, **QUICK)
     SEEN.clear()
-    tune(TOY, Dial, output=tmp_path, trials=6, force=True, **QUICK)
-    # Enough was tried before: only the plan makes the leader, and no trial.
-    assert set(SEEN) == {0.9}
+    found = tune(TOY, Dial, output=tmp_path, trials=6, force=True, **QUICK)
+    # Enough was tried before: only the plan and the last look make the leader, and no trial.
+    assert set(SEEN) == {0.9, found.preset.options["q"]}
     other = tune(Task(TOY, arguments={"reward": 2.0}), Dial, output=tmp_path, trials=2, **QUICK)
     assert [each.arguments for each in read_presets(other.path).tuned] == [{}, {"reward": 2.0}]
 
@@ -108,6 +119,29 @@ def test_the_defaults_are_tried_even_if_the_first_try_of_them_was_killed(tmp_pat
         tune(TOY, Dial, output=tmp_path, trials=2, **QUICK)
     monkeypatch.undo()
     assert tune(TOY, Dial, output=tmp_path, trials=2, **QUICK).preset.default_value is not None
+
+
+def test_defaults_that_are_best_make_no_preset(tmp_path):
+    found = tune(TOY, Good, output=tmp_path, trials=3, **QUICK)
+    assert (found.preset.options, found.path) == ({}, None)
+    assert not list(tmp_path.glob("*.toml"))
+
+
+@pytest.mark.parametrize("more", [-0.25, 0.0, 0.25])
+def test_what_beats_the_defaults_on_the_seeds_of_trials_only_is_not_written(tmp_path, monkeypatch, more):
+    asked = []
+
+    def value(self, options, seed):
+        asked.append(seed)
+        return 1.0 + (more if options else 0.0)
+
+    monkeypatch.setattr(tuning._Question, "_value", value)
+    found = tune(TOY, Dial, output=tmp_path, trials=8, **QUICK)
+    assert found.preset.value > found.preset.default_value
+    assert (found.preset.held_out_value, found.preset.held_out_default) == (1.0 + more, 1.0)
+    assert (found.path is not None) == (more > 0) == bool(list(tmp_path.glob("*.toml")))
+    assert not set(asked) & {1_000_000, 1_000_001}
+    assert min(asked) >= 1_000_000
 
 
 def test_options_that_are_given_are_kept(tmp_path):

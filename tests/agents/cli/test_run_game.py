@@ -12,6 +12,8 @@ import pytest
 
 from agents.cli import run_game
 from agents.cli.main import main
+from agents.runs import presets
+from agents.runs.presets import TUNING_SEEDS, Preset, Presets
 from agents.runs.records import load_record
 from tests.agents.cli.words import ROOMS, SHORT, TOY, fail_after, refused, without_seconds
 
@@ -247,3 +249,26 @@ def test_checkpoints_and_a_leader_elsewhere_change_nothing(tmp_path):
     for name, words in options.items():
         assert main(["run", TOY, *SHORT, *words, "--quiet", "--output", str(tmp_path / name)]) == 0
     assert without_seconds(tmp_path / "near") == without_seconds(tmp_path / "far")
+
+
+def test_tuned_settings_are_taken_without_a_word_and_named(tmp_path, monkeypatch, capsys):
+    found = Preset(
+        **{"game": TOY, "options": {"learning_rate": 0.25}, "steps": 100, "steps_per_update": 50, "trials": 1},
+        **{"seeds": (TUNING_SEEDS,), "value": 1.0},
+    )
+    monkeypatch.setattr(presets, "FOLDER", tmp_path)
+    Presets("naive", tuned=(found,)).write(tmp_path / "naive.toml")
+    base = ["run", TOY, "--leader", "naive", "--steps", "100", "--output"]
+    cases = {"plain": [], "none": ["--preset", "none"], "other": ["--follower", "soft_q_learning"]}
+    cases["learner"] = ["--follower-option", "sweeps=3"]
+    expected = {"plain": ("tuned", 0.25), "none": ("", 0.05), "other": ("", 0.05), "learner": ("", 0.05)}
+    for name, more in cases.items():
+        assert main([*base, str(tmp_path / name), *more]) == 0
+        out = " ".join(capsys.readouterr().out.split())
+        assert ("the preset 'tuned' (--preset none takes its defaults)" in out) == (name == "plain")
+        record = load_record(tmp_path / name)
+        assert (record.preset, record.leader_options["learning_rate"]) == expected[name]
+
+
+def test_a_preset_that_there_is_not_is_refused_in_one_line(capsys):
+    assert "got 'best'" in refused(capsys, "run", TOY, "--preset", "best")

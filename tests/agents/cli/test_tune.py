@@ -2,13 +2,27 @@
 
 import pytest
 
-from agents.benchmark.presets import read_presets
 from agents.cli.main import main
+from agents.runs.presets import Preset, read_presets
 from tests.agents.cli.words import TOY, refused
 
 QUICK = ["--trials", "2", "--seeds", "1", "--steps", "2000"]
 
 
+@pytest.fixture
+def better(monkeypatch):
+    """Whatever was found beats the defaults."""
+    monkeypatch.setattr(Preset, "beats_default", True)
+
+
+def test_tune_says_if_nothing_beats_the_defaults(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(Preset, "beats_default", False)
+    assert main(["tune", TOY, "--leader", "naive", "--output", str(tmp_path), *QUICK]) == 0
+    assert "No preset was written" in capsys.readouterr().out
+    assert not (tmp_path / "naive.toml").exists()
+
+
+@pytest.mark.usefixtures("better")
 def test_tune_writes_a_preset_of_a_task_of_a_suite(tmp_path, capsys):
     task = ["DiscreteToy, soft_q_learning", "--suite", "learned-followers-v1"]
     words = ["tune", *task, "--leader", "naive", "--leader-option", "optimizer=sgd", "--output", str(tmp_path), *QUICK]
@@ -22,6 +36,7 @@ def test_tune_writes_a_preset_of_a_task_of_a_suite(tmp_path, capsys):
     assert "--force" in refused(capsys, *words)
 
 
+@pytest.mark.usefixtures("better")
 def test_tune_writes_a_preset_of_an_id(tmp_path):
     more = ["--follower", "expected_sarsa", "--follower-option", "first_steps=100"]
     words = ["tune", TOY, "--set", "reward=2.0", "--leader", "naive", "--output", str(tmp_path), *more, *QUICK]

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from agents.benchmark.toml_files import refuse_code, toml_of
+from agents.runs.toml_files import refuse_code, toml_of
 from stackelberg_envs.errors import ArgumentError
 
 

@@ -1,6 +1,7 @@
-"""Presets: settings of leaders per task, in files of data, with how they were found.
+"""Presets: settings of leaders by a name, those of their papers and those that were tuned for a task.
 
-One file per leader: what holds without a block of its own, ``default``, then a block per task, ``[[tuned]]``.
+A class says in ``presets`` what it is called with. Tuned settings are files of data, with how they were found, one per
+leader: what holds without a block of its own, ``default``, then a block per task, ``[[tuned]]``.
 """
 
 from __future__ import annotations
@@ -8,16 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta
 
-from agents.benchmark.toml_files import read_toml, refuse_code, require_known, tables_of, toml_of
 from agents.options import Count, Options, make_config
 from agents.runs.files import named, write_atomically
-from stackelberg_envs.errors import ArgumentError
+from agents.runs.toml_files import read_toml, refuse_code, require_known, tables_of, toml_of
+from stackelberg_envs.errors import ArgumentError, UnknownNameError
 
-__all__ = ["TUNING_SEEDS", "Preset", "Presets", "load_presets", "preset_names", "read_presets"]
+__all__ = [
+    "TUNING_SEEDS",
+    "Preset",
+    "Presets",
+    "Settings",
+    "has_tuned",
+    "load_presets",
+    "preset_names",
+    "read_presets",
+    "settings_of",
+]
 
 FORMAT = 1
 FOLDER = Path(__file__).parent / "data" / "presets"
@@ -48,6 +60,8 @@ class Preset(Options):
         Of the runs of each trial; none of them below 1,000,000, where those of results are.
     value, default_value
         Mean over the seeds of J, in reward units, of what was recommended at the end; with the defaults.
+    held_out_value, held_out_default
+        The same on seeds that chose nothing; None where nobody looked.
     version
         Of this package.
     """
@@ -59,10 +73,24 @@ class Preset(Options):
     seeds: tuple[TuningSeed, ...]
     value: float
     default_value: float | None = None
+    held_out_value: float | None = None
+    held_out_default: float | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     follower: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     version: str = ""
+
+    @property
+    def beats_default(self) -> bool:
+        """Whether it is known to be worth more than the defaults, on seeds that chose nothing."""
+        if self.held_out_value is None or self.held_out_default is None:
+            return False
+        return self.held_out_value > self.held_out_default
+
+    @property
+    def task(self) -> str:
+        """What it is for, in words."""
+        return _task_in_words(self.game, self.arguments, self.follower)
 
     def is_for(self, game: str, arguments: Mapping[str, Any], follower: str) -> bool:
         """Whether it is for this task."""
@@ -116,8 +144,85 @@ class Presets(Options):
             write_atomically(path, (HEAD + toml_of(data)).encode())
 
 
+class Settings(NamedTuple):
+    """What a preset says for one run.
+
+    Attributes
+    ----------
+    name
+        As it was given; "" for none.
+    options
+        Of the leader, where they differ from its defaults.
+    steps_per_update
+        That the settings were found with; None where nobody said it.
+    """
+
+    name: str = ""
+    options: Mapping[str, Any] = MappingProxyType({})
+    steps_per_update: int | None = None
+
+
+def settings_of(
+    preset: str | None,
+    leader: str,
+    own: Mapping[str, Mapping[str, Any]],
+    game: str | None,
+    arguments: Mapping[str, Any],
+    follower: str,
+) -> Settings:
+    """Return what a preset says for a run.
+
+    Parameters
+    ----------
+    preset
+        One of the leader's own, as "published"; "tuned", what this package has for the task; the path of a .toml
+        file; or None.
+    leader
+        Its registered name.
+    own
+        The presets that its class declares.
+    game, arguments, follower
+        The task: id of the game, or None where it has none, its arguments, and the follower's name, "" for the
+        game's own.
+
+    Raises
+    ------
+    ArgumentError, UnknownNameError
+        A preset of another leader or for other tasks only, or a name that there is not, with those that there are.
+    OutputError
+        A file that cannot be read, or is no TOML.
+    """
+    if not preset:
+        return Settings()
+    if preset in own:
+        return Settings(preset, dict(own[preset]))
+    if preset != "tuned" and not preset.endswith(".toml"):
+        known = [*own, *(["tuned"] if leader in preset_names() else [])]
+        others = f"expected one of {', '.join(map(repr, known))}, or" if known else "expected"
+        raise UnknownNameError(f"preset: {others} the path of a .toml file for leader {leader!r}, got {preset!r}")
+    found = load_presets(preset, leader)
+    block = None if game is None else found.find(game, arguments, follower)
+    if block is not None:
+        return Settings(preset, dict(block.options), block.steps_per_update)
+    if found.default:
+        return Settings(preset, dict(found.default))
+    tasks = "; ".join(dict.fromkeys(each.task for each in found.tuned)) or "none"
+    wanted = _task_in_words(game or "a game without an id", arguments, follower)
+    raise ArgumentError(f"preset {preset!r} of leader {leader!r}: expected one of its tasks ({tasks}), got {wanted}")
+
+
+def has_tuned(leader: str, game: str, arguments: Mapping[str, Any], follower: str) -> bool:
+    """Whether this package has tuned settings of a leader for a task; see :func:`settings_of`."""
+    return leader in preset_names() and load_presets("tuned", leader).find(game, arguments, follower) is not None
+
+
+def _task_in_words(game: str, arguments: Mapping[str, Any], follower: str) -> str:
+    told = ", ".join(f"{name}={value}" for name, value in arguments.items())
+    return game + (f" ({told})" if told else "") + (f" against {follower}" if follower else "")
+
+
 def preset_names() -> list[str]:
-    """Return the leaders that have presets in this package, sorted."""
+    """Return the leaders that have tuned settings in this package, sorted."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
