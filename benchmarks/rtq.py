@@ -16,8 +16,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import stackelberg_envs as se
+from agents.estimators.expected import solution_with
 from agents.followers.training import Trainer
-from agents.leaders.rtq import expected_iterations, level_probabilities, solution_with, truncated_estimate
+from agents.leaders.rtq import expected_iterations, level_probabilities, truncated_estimate
 
 LEVELS = range(1, 11)
 COLORS = {"discrete toy": "#0072B2", "Four-Rooms": "#E69F00", "random game": "#009E73"}

@@ -87,6 +87,8 @@ class TabularCounts(Stateful):
 
     Attributes
     ----------
+    starts
+        How many episodes began where, shape (Z,).
     visits
         Shape (Z, A, B).
     leader_reward, follower_reward
@@ -96,6 +98,7 @@ class TabularCounts(Stateful):
     """
 
     state_fields = stateful.fields(
+        starts=stateful.Array(low=0.0),
         visits=stateful.Array(low=0.0),
         leader_reward=stateful.Array(),
         follower_reward=stateful.Array(),
@@ -106,6 +109,7 @@ class TabularCounts(Stateful):
 
     def __init__(self, shape: tuple[int, int, int], num_contexts: int = 1, *, stationary: bool = True) -> None:
         self.num_contexts, self.stationary = num_contexts, stationary
+        self.starts = np.zeros(shape[0])
         self.visits, self.leader_reward, self.follower_reward = (np.zeros(shape) for _ in range(3))
         self._forget_successors()
 
@@ -124,7 +128,7 @@ class TabularCounts(Stateful):
         if shapes[0] != shapes[1] or not shapes[0][-1]:
             raise OutputError(f"{where}: expected as many counts as successors, got {shapes[1]} and {shapes[0]}")
 
-    def observe(self, trajectories: Trajectories, announced: Announced) -> None:
+    def observe(self, trajectories: Trajectories, announced: Announced, *, usual_starts: bool = True) -> None:
         """Count the recorded steps.
 
         Parameters
@@ -133,6 +137,8 @@ class TabularCounts(Stateful):
             What was observed under one commitment.
         announced
             By player whose rewards are to be counted, the part of them that this commitment sets.
+        usual_starts
+            Whether its episodes began where those of the game do.
 
         Raises
         ------
@@ -144,6 +150,8 @@ class TabularCounts(Stateful):
         for player, own in announced.items():
             rewards = rewards_of(trajectories, player)
             paid.append((player, rewards if own is None else rewards - own[z, a, b]))
+        if usual_starts:
+            np.add.at(self.starts, z[trajectories.offsets[:-1]], 1.0)
         count_actions(z, a, b, self.visits)
         for player, rewards in paid:
             scatter_add(z, a, b, rewards, getattr(self, f"{player}_reward"))

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.learning.halving import HalvingSearch
 from agents.learning.optimizers import Optimizer, Sgd, clip_norm, length, make_optimizer
 from agents.learning.parametrisations import unit_of
 from agents.observing.brief import Brief, Information
@@ -28,6 +29,7 @@ from stackelberg_envs.validation import checked
 
 __all__ = [
     "LEADERS",
+    "ONE_ASCENT",
     "GradientConfig",
     "GradientLeader",
     "Leader",
@@ -201,25 +203,31 @@ class GradientConfig(Options):
 
     Attributes
     ----------
-    learning_rate, decay
-        The optimizer's rate at update t is learning_rate / (1 + decay t). It falls because the estimates stay noisy:
-        with a constant rate the commitment would keep moving around its optimum. Steps are in units of the
+    learning_rate
+        None: the leader tries many commitments, climbs from the best in steps of its own choice, and recommends the
+        best; see :mod:`agents.learning.halving`. A number: one ascent from `start` at this rate, as in the papers.
+    decay, optimizer, max_norm
+        Of that one ascent. The rate at update t is learning_rate / (1 + decay t). It falls because the estimates stay
+        noisy: with a constant rate the commitment would keep moving around its optimum. Steps are in units of the
         parametrisation. Logits have no unit, and for "projection" the unit is the width of the box.
-    optimizer
-        "adam" makes steps of about the size of the rate. "sgd" makes steps of the rate times the gradient, where the
-        gradient is measured in units of the largest reward (in size) that the leader has seen.
-    max_norm
-        Limit on the length of the gradient by theta, in units of the largest reward seen, so that one bad estimate
-        cannot move the commitment far. Longer gradients are shortened to it; None leaves them as they are.
+        The optimizer "adam" makes steps of about the size of the rate. "sgd" makes steps of the rate times the
+        gradient, where the gradient is measured in units of the largest reward (in size) that the leader has seen.
+        `max_norm` limits the length of the gradient by theta, in units of the largest reward seen, so that one bad
+        estimate cannot move the commitment far. Longer gradients are shortened to it; None leaves them as they are.
     start
-        "zeros", "random" (standard normal theta, in its units), or an array of the parametrisation's size.
+        The first commitment: "zeros", "random" (standard normal theta, in its units), or an array of the
+        parametrisation's size.
     """
 
-    learning_rate: Positive = 0.05
+    learning_rate: Positive | None = None
     decay: NonNegative = 0.02
     optimizer: Literal["adam", "sgd"] = "adam"
     max_norm: Positive | None = None
     start: Start = "zeros"
+
+
+#: One ascent at a falling rate, as in the papers.
+ONE_ASCENT: dict[str, Any] = {"learning_rate": 0.05}
 
 
 class PointLeader(Leader):
@@ -290,28 +298,66 @@ class PointLeader(Leader):
 
 
 class GradientLeader(PointLeader):
-    """A leader that ascends an estimate of dJ/dx through its parametrisation."""
+    """A leader that ascends an estimate of dJ/dx: from many starts, or from one as in the papers.
+
+    Attributes
+    ----------
+    search
+        What is tried next; None where there is one ascent at a given rate.
+    """
 
     Config = GradientConfig
-    state_fields = stateful.fields(optimizer=stateful.Part(like="theta"), _updates=stateful.Count())
+    presets: ClassVar[dict[str, dict[str, Any]]] = {"published": ONE_ASCENT}
+    state_fields = stateful.fields(
+        search=stateful.Part(optional=True),
+        optimizer=stateful.Part(like="theta", optional=True),
+        _updates=stateful.Count(),
+    )
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.optimizer = make_optimizer(config.optimizer, config.learning_rate)
+        self.search: HalvingSearch | None = None
+        self.optimizer: Optimizer | None = None
+        if config.learning_rate is None:
+            self.search = HalvingSearch(brief.parametrisation, self.theta, rng, brief.updates)
+        else:
+            self.optimizer = make_optimizer(config.optimizer, config.learning_rate)
         self._updates = 0
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
-        """Take one step of the optimizer along the estimated gradient."""
+        """Estimate the gradient, take one step along it, and turn to what is to be tried next."""
         self.observe_rewards(trajectories)
         dx, diagnostics = self.gradient(trajectories)
-        gradient = self.brief.parametrisation.vjp(self.theta, dx)
-        self.move_to(self.climbed(self.theta, gradient, self.optimizer, self._updates))
+        if self.optimizer is not None:
+            gradient = self.brief.parametrisation.vjp(self.theta, dx)
+            self.move_to(self.climbed(self.theta, gradient, self.optimizer, self._updates))
+        elif self.search is not None:
+            gradient = self.brief.parametrisation.uphill(self.theta, dx)
+            value, error = self.judge(trajectories)
+            diagnostics = {"judged_value": value, "phase": float(self.search.phase), **diagnostics}
+            self.search.learn(self.theta, value, error, gradient)
+            self.move_to(self.search.theta)
         self._updates += 1
         return {"gradient_norm": length(gradient), **diagnostics}
 
     @abstractmethod
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Return the estimate of dJ/dx, the shape of x, and diagnostics."""
+
+    def judge(self, trajectories: Trajectories) -> tuple[float, float]:
+        """Return what the commitment just played seems to be worth, and the standard error of that, reward units.
+
+        It is called after `gradient`. By default it is the mean return of the episodes.
+        """
+        returns = trajectories.returns(self.brief.leader_discount)
+        error = float(np.std(returns, ddof=1) / np.sqrt(len(returns))) if len(returns) > 1 else np.inf
+        return float(returns.mean()), error
+
+    def recommend(self) -> Array:
+        """Return the best commitment found; in one ascent, the present one."""
+        if self.search is not None:
+            self.theta = self.search.best
+        return self.commit()
 
 
 def require_on_policy(trajectories: Trajectories, announced: Array, leader: str) -> None:

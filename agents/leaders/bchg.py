@@ -12,40 +12,54 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from agents.estimators import StepCotangents, ValueEstimates, boltzmann_covariance, tabulate
+from agents.estimators.behaviour import CarriedBehaviour
 from agents.estimators.counts import BehaviourEstimate, EvaluationTask, Player, TabularCounts
 from agents.estimators.critics import Critic, make_critic
+from agents.estimators.expected import counted_primitives, known_part, response_shift, solution_with
 from agents.estimators.temperature import TemperatureEstimate
 from agents.estimators.vector import Rule, make_vector_estimator
-from agents.leaders.base import GradientConfig, GradientLeader, register_leader
-from agents.observing.brief import Information, TabularBrief, VectorBrief
+from agents.leaders.base import ONE_ASCENT, GradientConfig, GradientLeader, register_leader
+from agents.observing.brief import Information, JointEffect, TabularBrief, VectorBrief
 from agents.observing.trajectories import Trajectories
 from agents.options import Natural, NonNegative
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.primitives import Primitives
 
 __all__ = ["TabularBchg", "TabularBchgConfig", "TabularGradientLeader", "VectorBchg", "VectorBchgConfig"]
 
 
 class TabularGradientLeader(GradientLeader):
-    """A gradient leader with a critic of the follower, of the kind that the option `critic` names."""
+    """A gradient leader on tables, which counts all play.
+
+    Attributes
+    ----------
+    counts
+        All that was seen under all commitments.
+    follower_critic
+        Evaluates the follower; None where everything is expected in the counted game.
+    """
 
     brief: TabularBrief
-    follower_critic: Critic
-    state_fields = stateful.fields(counts=stateful.Part(), follower_critic=stateful.Part())
+    state_fields = stateful.fields(counts=stateful.Part(), follower_critic=stateful.Part(optional=True))
 
     def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         stationary = "transition" not in brief.commitment.changes
         self.counts = TabularCounts(brief.table_shape, brief.num_contexts, stationary=stationary)
+        self.follower_critic = self.make_critic(brief.follower_discount)
+        #: What the commitment just played is worth in the counted game.
+        self.counted_value = 0.0
 
-    def make_critic(self, discount: float) -> Critic:
+    def make_critic(self, discount: float) -> Critic | None:
         """Return a fresh critic of the kind that was asked for."""
-        return make_critic(self.config.critic, self.counts, discount)
+        return None if self.config.critic is None else make_critic(self.config.critic, self.counts, discount)
 
     def soft_values(self, task: EvaluationTask, temperature: float) -> tuple[Array, float]:
         """Return V_F, shape (Z, A), from evaluating the observed behaviour with its entropy, and the critic's error."""
+        assert self.follower_critic is not None  # noqa: S101 - who asks has one
         bonus = -temperature * np.log(np.where(task.behaviour > 0, task.behaviour, 1.0))
         error = self.follower_critic.update(replace(task, entropy_bonus=bonus))
         return np.einsum("zab,zab->za", task.behaviour, self.follower_critic.q + bonus), error
@@ -62,6 +76,11 @@ class TabularGradientLeader(GradientLeader):
             transition=effect.transition,
         )
 
+    def judge(self, trajectories: Trajectories) -> tuple[float, float]:
+        """Return the commitment's value in the counted game; its noise is not known, and small."""
+        del trajectories
+        return self.counted_value, 0.0
+
 
 @dataclass(frozen=True)
 class TabularBchgConfig(GradientConfig):
@@ -70,17 +89,20 @@ class TabularBchgConfig(GradientConfig):
     Attributes
     ----------
     critic
-        The leader's critic: "lstd", "expected_sarsa" or "monte_carlo".
+        None: the estimate is the expectation of the published one, in a model of all counted play; see
+        :mod:`agents.estimators.expected`. A critic, "lstd", "expected_sarsa" or "monte_carlo": sums over the steps of
+        the present play, as published, with values from that critic.
     prior_visits
         How much the last estimate of the follower's policy counts beside the new play: as much as so many visits of a
-        state.
+        state. None: the last estimate is carried along to the new commitment, and counts the less the further that is;
+        see :mod:`agents.estimators.behaviour`.
     privileged
         For ablations: what the leader is told instead of estimating it, among "temperature" and "behaviour" (the
         follower's policy). Its declared level is then RESPONSE.
     """
 
-    critic: Literal["lstd", "expected_sarsa", "monte_carlo"] = "lstd"
-    prior_visits: NonNegative = 1.0
+    critic: Literal["lstd", "expected_sarsa", "monte_carlo"] | None = None
+    prior_visits: NonNegative | None = None
     privileged: tuple[Literal["temperature", "behaviour"], ...] = ()
 
 
@@ -89,7 +111,8 @@ class TabularBchg(TabularGradientLeader):
     """Hypergradient by Boltzmann covariance, from play.
 
     It learns from play alone how the leader's value changes with the commitment, the follower's reaction included. From
-    the play it counts how often the follower takes each action, and learns by a critic what actions are worth.
+    the play it counts how often the follower takes each action, and where that leads, and works out what actions are
+    worth.
 
     If the commitment changes rewards only, the follower's actions are enough. If it changes the leader's policy or the
     dynamics, the leader also needs the follower's rewards, from which it learns what states are worth to the follower,
@@ -103,24 +126,29 @@ class TabularBchg(TabularGradientLeader):
 
     information = Information.REWARDS_OBSERVED
     Config: ClassVar[type[Any]] = TabularBchgConfig
+    presets: ClassVar[dict[str, dict[str, Any]]] = {"published": {**ONE_ASCENT, "critic": "lstd", "prior_visits": 1.0}}
     with_response: ClassVar[bool] = True
     state_fields = stateful.fields(
         behaviour=stateful.Part(),
-        critic=stateful.Part(),
+        critic=stateful.Part(optional=True),
         temperature_estimate=stateful.Part(optional=True),
+        _last=stateful.Array(lambda self: self.brief.commitment.shape, optional=True),
     )
 
     def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.behaviour = BehaviourEstimate(brief.table_shape, config.prior_visits)
+        shape, carried = brief.table_shape, config.prior_visits is None and self.with_response
+        prior = 1.0 if config.prior_visits is None else config.prior_visits
+        self.behaviour = CarriedBehaviour(shape) if carried else BehaviourEstimate(shape, prior)
         self.critic = self.make_critic(brief.leader_discount)
-        self.follower_critic = self.make_critic(brief.follower_discount)
         #: None where the temperature is public.
         self.temperature_estimate: TemperatureEstimate | None = None
         if self.with_response and brief.temperature is None:
             self.temperature_estimate = TemperatureEstimate(self.counts, brief.follower_discount)
         #: Whether V_F enters the gradient.
         self.uses_follower_values = self.with_response and brief.commitment.changes_play
+        #: The last commitment that was observed.
+        self._last: Array | None = None
 
     @classmethod
     def required_information(cls, commitment: Commitment, config: Any, public_temperature: bool = True) -> Information:
@@ -131,38 +159,80 @@ class TabularBchg(TabularGradientLeader):
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Update the estimates, then estimate dJ/dx."""
-        values, diagnostics = self.estimate_values(trajectories)
-        cotangents = self.tabulated(self.coefficients(trajectories, values), trajectories)
+        effect = self.brief.effect(trajectories.commitment)
+        behaviour = self.observe_play(trajectories, effect)
+        diagnostics = self.estimate_temperature(trajectories, effect, behaviour)
+        if self.critic is None:
+            cotangents = self.expected(effect, behaviour)
+        else:
+            values, errors = self.estimate_values(self.critic, trajectories, effect, behaviour)
+            cotangents = self.tabulated(self.coefficients(trajectories, values), trajectories)
+            diagnostics |= errors
         return self.brief.commitment.vjp(trajectories.commitment, cotangents), diagnostics
 
-    def estimate_values(self, trajectories: Trajectories) -> tuple[ValueEstimates, dict[str, float]]:
-        """Estimate the follower's policy by counts, Q_L by the critic and, where needed, temperature and V_F."""
-        estimate, effect = self.temperature_estimate, self.brief.effect(trajectories.commitment)
+    def observe_play(self, trajectories: Trajectories, effect: JointEffect) -> Array:
+        """Count the play, and return the estimate of the follower's policy under the commitment, shape (Z, A, B)."""
+        if isinstance(self.behaviour, CarriedBehaviour) and self._last is not None:
+            games = (self.counted(self.brief.effect(self._last)), self.counted(effect))
+            self.behaviour.carry(response_shift(*games, self.behaviour.smoothed, self.counts))
         behaviour = trajectories.response if "behaviour" in self.config.privileged else None
         if behaviour is None:
             behaviour = self.behaviour.update(trajectories)
+        self.counts.observe(trajectories, self.announced_rewards(effect))
+        self._last = np.array(trajectories.commitment)
+        return behaviour
+
+    def announced_rewards(self, effect: JointEffect) -> dict[Player, Array | None]:
+        """Return what the commitment adds to the rewards of each player whose rewards are counted."""
         announced: dict[Player, Array | None] = {"leader": effect.leader_reward}
-        if estimate is not None or self.uses_follower_values:
+        if self.temperature_estimate is not None or self.uses_follower_values:
             announced["follower"] = effect.follower_reward
-        if estimate is not None or self.critic.uses_counts:
-            self.counts.observe(trajectories, announced)
-        task = EvaluationTask(
-            trajectories, "leader", effect.leader_policy, behaviour, announced_reward=effect.leader_reward
-        )
-        diagnostics = {"critic_error": self.critic.update(task)}
-        task = replace(task, player="follower", announced_reward=effect.follower_reward)
-        if estimate is not None:
-            estimate.update(task)
-            diagnostics["temperature"] = estimate.value
-        values = None
-        if self.uses_follower_values:
-            values, diagnostics["follower_critic_error"] = self.soft_values(task, self.temperature())
-        return ValueEstimates(effect.leader_policy, behaviour, self.critic.q, values), diagnostics
+        return announced
+
+    def estimate_temperature(
+        self, trajectories: Trajectories, effect: JointEffect, behaviour: Array
+    ) -> dict[str, float]:
+        """Learn the temperature from the follower's rewards where it is private; return it for the record."""
+        if self.temperature_estimate is None:
+            return {}
+        self.temperature_estimate.update(self.evaluation_task("follower", trajectories, effect, behaviour))
+        return {"temperature": self.temperature_estimate.value}
+
+    def evaluation_task(
+        self, player: Player, trajectories: Trajectories, effect: JointEffect, behaviour: Array
+    ) -> EvaluationTask:
+        """Return what a critic of a player's rewards has to evaluate."""
+        own = effect.leader_reward if player == "leader" else effect.follower_reward
+        return EvaluationTask(trajectories, player, effect.leader_policy, behaviour, announced_reward=own)
 
     def temperature(self) -> float:
         """Return the follower's temperature, reward units: the public one, or the estimate."""
         estimate = self.temperature_estimate
         return self.brief.known_temperature if estimate is None else estimate.value
+
+    def counted(self, effect: JointEffect) -> Primitives:
+        """Return the game under a commitment as far as it was counted."""
+        return counted_primitives(self.brief, self.counts, effect, self.temperature())
+
+    def expected(self, effect: JointEffect, behaviour: Array) -> Cotangents:
+        """Return the expectation of the published estimate in the counted game, as the commitment takes it."""
+        solution = solution_with(self.counted(effect), known_part(behaviour, self.counts))
+        self.counted_value = solution.leader.value
+        wanted, shape = self.brief.commitment.changes, self.brief.array_shape
+        return solution.direct(wanted, shape) + solution.through_response(wanted, shape)
+
+    def estimate_values(
+        self, critic: Critic, trajectories: Trajectories, effect: JointEffect, behaviour: Array
+    ) -> tuple[ValueEstimates, dict[str, float]]:
+        """Estimate Q_L by the critic and, where needed, V_F; return them and the critics' errors."""
+        errors = {"critic_error": critic.update(self.evaluation_task("leader", trajectories, effect, behaviour))}
+        values = None
+        if self.uses_follower_values:
+            task = self.evaluation_task("follower", trajectories, effect, behaviour)
+            values, errors["follower_critic_error"] = self.soft_values(task, self.temperature())
+        state_values = np.einsum("za,zab,zab->z", effect.leader_policy, behaviour, critic.q)
+        self.counted_value = float(self.counts.starts @ state_values / self.counts.starts.sum())
+        return ValueEstimates(effect.leader_policy, behaviour, critic.q, values), errors
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:
         """Return the coefficients of the recorded steps; other estimators replace this."""

@@ -7,14 +7,14 @@ Deviations from the paper and its code: docs/reproduction.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from agents.estimators import StepCotangents, ValueEstimates, score_function
 from agents.estimators.vector import Rule
 from agents.estimators.visit_averages import advantage_weights, follow_visits, weights_per_visit
-from agents.leaders.base import register_leader
+from agents.leaders.base import ONE_ASCENT, register_leader
 from agents.leaders.bchg import TabularBchg, TabularBchgConfig, VectorBchg, VectorBchgConfig
 from agents.observing.brief import Information
 from agents.observing.trajectories import Trajectories, concatenate
@@ -36,15 +36,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class TabularHpgdConfig(TabularBchgConfig):
-    """Hyperparameters of HPGD with tables: those of `bchg`.
-
-    Attributes
-    ----------
-    critic
-        How the leader learns what actions are worth: "monte_carlo" as published, or another critic of `bchg`.
-    """
-
-    critic: Literal["lstd", "expected_sarsa", "monte_carlo"] = "monte_carlo"
+    """Hyperparameters of HPGD with tables: those of `bchg`."""
 
 
 @register_leader("hpgd")
@@ -52,10 +44,13 @@ class TabularHpgd(TabularBchg):
     """Hypergradient from play, by averages over visits.
 
     It sees what `bchg` sees. Where `bchg` carries the follower's reaction along by a trace, it takes averages over the
-    repeated visits of a state.
+    repeated visits of a state. In expectation both are the same: they differ where a critic is named.
     """
 
     Config = TabularHpgdConfig
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "published": {**ONE_ASCENT, "critic": "monte_carlo", "prior_visits": 1.0}
+    }
     state_fields = stateful.fields()
 
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:
@@ -150,9 +145,19 @@ class HpgdOracle(TabularHpgd):
         """Ask for extra play, update the critics with all of it, then estimate dJ/dx."""
         if self.brief.uniform_play is None:
             raise InformationError("hpgd_oracle: expected a brief with uniform_play (level CONTROLS_TRAINING)")
-        everything = concatenate([trajectories, self.brief.uniform_play(self.config.extra_steps)])
-        values, diagnostics = self.estimate_values(everything)
-        response = self.response(self.weights(trajectories, values), everything, values)
-        direct = score_function(trajectories, values, leader_discount=self.brief.leader_discount)
-        cotangents = self.tabulated(direct, trajectories) + self.tabulated(response, everything)
+        effect = self.brief.effect(trajectories.commitment)
+        extra = self.brief.uniform_play(self.config.extra_steps)
+        self.observe_play(trajectories, effect)
+        behaviour = self.behaviour.update(extra)
+        self.counts.observe(extra, self.announced_rewards(effect), usual_starts=False)
+        everything = concatenate([trajectories, extra])
+        diagnostics = self.estimate_temperature(everything, effect, behaviour)
+        if self.critic is None:
+            cotangents = self.expected(effect, behaviour)
+        else:
+            values, errors = self.estimate_values(self.critic, everything, effect, behaviour)
+            response = self.response(self.weights(trajectories, values), everything, values)
+            direct = score_function(trajectories, values, leader_discount=self.brief.leader_discount)
+            cotangents = self.tabulated(direct, trajectories) + self.tabulated(response, everything)
+            diagnostics |= errors
         return self.brief.commitment.vjp(trajectories.commitment, cotangents), diagnostics

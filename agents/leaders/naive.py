@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from agents.estimators import StepCotangents, ValueEstimates, score_function
+from agents.estimators.expected import counted_primitives, known_part, solution_with
 from agents.estimators.vector import Rule
 from agents.leaders.base import GradientConfig, register_leader
 from agents.leaders.bchg import TabularBchg, VectorBchg
-from agents.observing.brief import Information
+from agents.observing.brief import Information, JointEffect
 from agents.observing.trajectories import Trajectories
 from agents.options import Natural
 from agents.state import stateful
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.games.cotangents import Cotangents
 
 __all__ = ["TabularNaive", "VectorNaive", "VectorNaiveConfig"]
 
@@ -32,6 +35,13 @@ class TabularNaive(TabularBchg):
     def coefficients(self, trajectories: Trajectories, values: ValueEstimates) -> StepCotangents:
         """Return the coefficients of the direct term."""
         return score_function(trajectories, values, leader_discount=self.brief.leader_discount)
+
+    def expected(self, effect: JointEffect, behaviour: Array) -> Cotangents:
+        """Return the direct term in the counted game, which the follower's temperature has no part in."""
+        game = counted_primitives(self.brief, self.counts, effect, temperature=1.0)
+        solution = solution_with(game, known_part(behaviour, self.counts))
+        self.counted_value = solution.leader.value
+        return solution.direct(self.brief.commitment.changes, self.brief.array_shape)
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,7 @@ class Penalty(GradientLeader):
             raise ArgumentError("penalty: expected a follower that knows the dynamics; supports no believed_transition")
         Z = brief.num_joint_states
         self._own, self._bent = np.zeros(Z), np.zeros(Z)
+        self._value = 0.0
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Return dF/dx and F itself, reward units."""
@@ -95,8 +96,13 @@ class Penalty(GradientLeader):
         self._own, self._bent = own.best.state_values, bent.best.state_values
         wanted, shape = self.brief.commitment.changes, self.brief.array_shape
         cotangents = penalised(value_cotangents(bent, shape), value_cotangents(own, shape), eps, wanted)
-        value = (bent.leader.value - own.leader.value) / eps
-        return self.brief.commitment.vjp(x, cotangents), {"penalised_value": value}
+        self._value = (bent.leader.value - own.leader.value) / eps
+        return self.brief.commitment.vjp(x, cotangents), {"penalised_value": self._value}
+
+    def judge(self, trajectories: Trajectories) -> tuple[float, float]:
+        """Return F, which has no noise."""
+        del trajectories
+        return self._value, 0.0
 
 
 def soft_value_solution(game: Primitives, reward: Array, start: Array) -> SoftSolution:

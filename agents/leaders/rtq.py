@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from msgspec import Meta
 
+from agents.estimators.expected import solution_with
 from agents.estimators.models.counted import ObservedModel
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
 from agents.observing.brief import Information, TabularBrief
@@ -28,13 +29,9 @@ from agents.options import NonNegative, Positive
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.solvers.soft import BestResponse, Primitives, SoftSolution, evaluate
-from stackelberg_envs.solvers.soft.linear import action_values, resolvent
+from stackelberg_envs.solvers.soft import SoftSolution
 
-__all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "solution_with", "truncated_estimate"]
-
-#: Bound on the error of the follower's values, relative to the largest reward with its entropy.
-EVALUATION_TOLERANCE = 1e-9
+__all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "truncated_estimate"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +77,7 @@ class Rtq(GradientLeader):
         super().__init__(brief, config, rng)
         self.probabilities = level_probabilities(config.levels)
         self.model = ObservedModel(brief, config.shrinkage)
+        self._value = 0.0
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Update the model, draw a level, have the follower trained, and combine the three hypergradients."""
@@ -94,13 +92,19 @@ class Rtq(GradientLeader):
             raise InformationError("rtq: expected a brief with train (level CONTROLS_TRAINING), got one without")
         # All powers of two are asked for, so that each response is the same whatever the level.
         responses = self.brief.train(x, [2**k for k in range(1, level + 2)], self.rng)
-        first, low, high = (self._hypergradient(x, responses[i]) for i in (0, -2, -1))
+        solutions = [solution_with(self.model.primitives(x), responses[i]) for i in (0, -2, -1)]
+        self._value = solutions[-1].leader.value
+        first, low, high = (self._hypergradient(x, solution) for solution in solutions)
         return truncated_estimate(first, low, high, self.probabilities[level - 1])
 
-    def _hypergradient(self, x: Array, response: Array) -> Array:
-        commitment, solution = self.brief.commitment, solution_with(self.model.primitives(x), response)
-        wanted, shape = commitment.changes, self.brief.array_shape
-        return commitment.vjp(x, solution.direct(wanted, shape) + solution.through_response(wanted, shape))
+    def _hypergradient(self, x: Array, solution: SoftSolution) -> Array:
+        wanted, shape = self.brief.commitment.changes, self.brief.array_shape
+        return self.brief.commitment.vjp(x, solution.direct(wanted, shape) + solution.through_response(wanted, shape))
+
+    def judge(self, trajectories: Trajectories) -> tuple[float, float]:
+        """Return the value in the model of the response that was trained longest; its noise is not known."""
+        del trajectories
+        return self._value, 0.0
 
 
 def level_probabilities(levels: int) -> Array:
@@ -117,26 +121,3 @@ def expected_iterations(levels: int) -> float:
 def truncated_estimate(first: Array, low: Array, high: Array, probability: float) -> Array:
     """Return first + (high - low) / probability."""
     return np.asarray(first + (high - low) / probability)
-
-
-def solution_with(primitives: Primitives, response: Array) -> SoftSolution:
-    """Return the solution, derivatives included, in which the follower's response is taken to be the given one.
-
-    Parameters
-    ----------
-    primitives
-        The game, true or estimated, under one commitment.
-    response
-        g(b | z, a), shape (Z, A, B), not necessarily the best one. Its soft values are those it earns.
-    """
-    game = primitives
-    joint = game.joint_policy(response)
-    bonus = -game.temperature * np.log(np.where(response > 0, response, 1.0))
-    system = resolvent(game.follower_process, joint)
-    earned = np.einsum("zab,zab->z", joint, game.follower_reward + bonus)
-    tolerance = EVALUATION_TOLERANCE * float(np.abs(earned).max())
-    state_values = system.solve(earned, tolerance)
-    q = action_values(game.follower_process, state_values)
-    values = np.einsum("zab,zab->za", response, q + bonus)
-    best = BestResponse(q, values, state_values, response, tolerance)
-    return SoftSolution(primitives, best, evaluate(primitives, response))

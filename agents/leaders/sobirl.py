@@ -15,20 +15,22 @@ needs no critic for its own values, but its estimates are noisier. Deviations fr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from agents.estimators import StepCotangents, ValueEstimates
-from agents.estimators.counts import EvaluationTask
+from agents.estimators.counts import EvaluationTask, Player
+from agents.estimators.expected import counted_primitives
 from agents.estimators.visit_averages import cell_weights, follow_visits, weights_per_visit
 from agents.leaders.base import GradientConfig, register_leader
 from agents.leaders.bchg import TabularGradientLeader
-from agents.observing.brief import Information, TabularBrief
+from agents.observing.brief import Information
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
+from stackelberg_envs.solvers.soft import evaluate
 
 __all__ = ["Sobirl", "SobirlConfig"]
 
@@ -64,10 +66,6 @@ class Sobirl(TabularGradientLeader):
     Config = SobirlConfig
     state_fields = stateful.fields()
 
-    def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
-        super().__init__(brief, config, rng)
-        self.follower_critic = self.make_critic(brief.follower_discount)
-
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Evaluate the follower where V_F is needed, then estimate dJ/dx."""
         behaviour, effect = trajectories.response, self.brief.effect(trajectories.commitment)
@@ -75,9 +73,12 @@ class Sobirl(TabularGradientLeader):
         if behaviour is None:
             raise InformationError("sobirl: expected the follower's policy (level RESPONSE), got none")
         values, diagnostics = None, dict[str, float]()
-        if self.brief.commitment.changes_play:
-            if self.follower_critic.uses_counts:
-                self.counts.observe(trajectories, {"follower": announced})
+        known = self.brief.commitment.changes_play
+        rewards: dict[Player, Array | None] = {"follower": announced} if known else {}
+        self.counts.observe(trajectories, {"leader": effect.leader_reward, **rewards})
+        game = counted_primitives(self.brief, self.counts, effect, self.brief.known_temperature)
+        self.counted_value = evaluate(game, behaviour).value
+        if known:
             task = EvaluationTask(trajectories, "follower", policy, behaviour, announced_reward=announced)
             values, diagnostics["follower_critic_error"] = self.soft_values(task, self.brief.known_temperature)
         found = self.coefficients(trajectories, ValueEstimates(policy, behaviour, np.zeros_like(behaviour), values))

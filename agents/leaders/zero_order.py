@@ -35,6 +35,8 @@ class ZeroOrderConfig(GradientConfig):
 
     Attributes
     ----------
+    learning_rate
+        Of the ascent along the differences; see :class:`agents.GradientConfig` for what else it has.
     perturbation
         Standard deviation sigma of the perturbation of theta in the first estimate, in units of
         the parametrisation: for "projection" the widths of the box.
@@ -51,6 +53,7 @@ class ZeroOrderConfig(GradientConfig):
         Weight of the past in the running average.
     """
 
+    learning_rate: Positive = 0.05
     perturbation: Positive = 0.3
     shrinking: Unit = 0.0
     two_point: bool = False

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import agents
+from agents.estimators.expected import solution_with
 from agents.followers.soft_q_learning import SoftQLearning
 from agents.followers.training import Trainer
-from agents.leaders.rtq import Rtq, RtqConfig, expected_iterations, level_probabilities, solution_with
+from agents.leaders.rtq import Rtq, RtqConfig, expected_iterations, level_probabilities
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
