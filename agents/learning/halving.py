@@ -3,8 +3,8 @@
 A single ascent ends at the local optimum next to its start, or does not move where the follower does not react. So a
 budget of updates is spent in five parts:
 
-1. a pool of commitments that lie far apart is tried, each for one update;
-2. from the best eighth of them there is a short ascent each;
+1. a pool of commitments that lie far apart is tried, each for one update: half of all updates;
+2. from the best twentieth of them there is a short ascent each;
 3. the best three of these go on;
 4. the best one goes on;
 5. the ends, and the best points met on the way, are tried once more, and the best of these is recommended.
@@ -73,10 +73,10 @@ class Budget(NamedTuple):
     @classmethod
     def of(cls, updates: int) -> Budget:
         """Return the division of so many updates."""
-        pool = max(1, updates // 4)
-        first = max(1, pool // 8)
+        pool = max(1, updates // 2)
+        first = max(1, pool // 20)
         second = min(3, first)
-        each = max(1, int(0.13 * updates) // first), max(1, int(0.17 * updates) // second)
+        each = max(1, int(0.08 * updates) // first), max(1, int(0.1 * updates) // second)
         return cls(pool, first, each[0], second, each[1], int(0.9 * updates), updates)
 
 
