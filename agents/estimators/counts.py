@@ -87,8 +87,8 @@ class TabularCounts(Stateful):
 
     Attributes
     ----------
-    starts
-        How many episodes began where, shape (Z,).
+    starts, ends
+        How many episodes began and ended where, shape (Z,).
     visits
         Shape (Z, A, B).
     leader_reward, follower_reward
@@ -99,6 +99,7 @@ class TabularCounts(Stateful):
 
     state_fields = stateful.fields(
         starts=stateful.Array(low=0.0),
+        ends=stateful.Array(low=0.0),
         visits=stateful.Array(low=0.0),
         leader_reward=stateful.Array(),
         follower_reward=stateful.Array(),
@@ -109,7 +110,7 @@ class TabularCounts(Stateful):
 
     def __init__(self, shape: tuple[int, int, int], num_contexts: int = 1, *, stationary: bool = True) -> None:
         self.num_contexts, self.stationary = num_contexts, stationary
-        self.starts = np.zeros(shape[0])
+        self.starts, self.ends = np.zeros(shape[0]), np.zeros(shape[0])
         self.visits, self.leader_reward, self.follower_reward = (np.zeros(shape) for _ in range(3))
         self._forget_successors()
 
@@ -152,6 +153,7 @@ class TabularCounts(Stateful):
             paid.append((player, rewards if own is None else rewards - own[z, a, b]))
         if usual_starts:
             np.add.at(self.starts, z[trajectories.offsets[:-1]], 1.0)
+        np.add.at(self.ends, z[trajectories.ends], 1.0)
         count_actions(z, a, b, self.visits)
         for player, rewards in paid:
             scatter_add(z, a, b, rewards, getattr(self, f"{player}_reward"))

@@ -1,9 +1,9 @@
 """The Boltzmann-covariance hypergradient in expectation: a model of what was counted instead of single episodes.
 
 :mod:`agents.estimators.boltzmann_covariance` sums coefficients over the steps of the episodes that were seen. Their
-mean over all episodes that could have been seen follows from the same estimates, by three linear solves: with the follower's
-policy as it was observed under the present commitment, and with the dynamics and rewards that were counted under all
-commitments. So an estimate no longer depends on which way the few episodes went.
+mean over all episodes that could have been seen follows from the same estimates, by three linear solves: with the
+follower's policy as it was observed under the present commitment, and with the dynamics and rewards that were counted
+under all commitments. So an estimate no longer depends on which way the few episodes went.
 
 BC-HG and HPGD differ in how they average over single steps; in expectation they are the same.
 """
@@ -76,7 +76,7 @@ def counted_primitives(
         transition,
         transition,
         counts.starts / counts.starts.sum(),
-        np.ones(len(counts.starts)),
+        np.where(counts.ends > 0, 0.0, 1.0),  # steps in terminal states lead nowhere
         brief.leader_discount,
         brief.follower_discount,
         temperature,

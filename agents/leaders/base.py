@@ -324,6 +324,12 @@ class GradientLeader(PointLeader):
             self.optimizer = make_optimizer(config.optimizer, config.learning_rate)
         self._updates = 0
 
+    @classmethod
+    def preferred_steps(cls, brief: Brief, config: Any) -> int:
+        """Two episodes: many commitments are tried. For one ascent, as many steps as by default."""
+        usual = super().preferred_steps(brief, config)
+        return usual if config.learning_rate is not None else min(2 * brief.horizon, usual)
+
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Estimate the gradient, take one step along it, and turn to what is to be tried next."""
         self.observe_rewards(trajectories)

@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from msgspec import Meta
 
+from agents.estimators.counts import BehaviourEstimate
 from agents.estimators.expected import solution_with
 from agents.estimators.models.counted import ObservedModel
 from agents.leaders.base import GradientConfig, GradientLeader, register_leader
@@ -29,7 +30,7 @@ from agents.options import NonNegative, Positive
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.solvers.soft import SoftSolution
+from stackelberg_envs.solvers.soft import evaluate
 
 __all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "truncated_estimate"]
 
@@ -71,19 +72,23 @@ class Rtq(GradientLeader):
     information = Information.CONTROLS_TRAINING
     off_policy: ClassVar[bool] = True
     Config = RtqConfig
-    state_fields = stateful.fields(model=stateful.Part())
+    state_fields = stateful.fields(model=stateful.Part(), behaviour=stateful.Part())
 
     def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
         self.probabilities = level_probabilities(config.levels)
         self.model = ObservedModel(brief, config.shrinkage)
+        self.behaviour = BehaviourEstimate(brief.table_shape, prior_visits=0.0)
         self._value = 0.0
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Update the model, draw a level, have the follower trained, and combine the three hypergradients."""
         self.model.observe(trajectories)
+        x = self.commit()
+        # Of responses, only the observed one is always trained to the end.
+        self._value = evaluate(self.model.primitives(x), self.behaviour.update(trajectories)).value
         level = 1 + int(self.rng.choice(len(self.probabilities), p=self.probabilities))
-        estimate = self.estimate(self.commit(), level)
+        estimate = self.estimate(x, level)
         return estimate, {"level": float(level), "training_iterations": 2.0 ** (level + 1)}
 
     def estimate(self, x: Array, level: int) -> Array:
@@ -92,17 +97,16 @@ class Rtq(GradientLeader):
             raise InformationError("rtq: expected a brief with train (level CONTROLS_TRAINING), got one without")
         # All powers of two are asked for, so that each response is the same whatever the level.
         responses = self.brief.train(x, [2**k for k in range(1, level + 2)], self.rng)
-        solutions = [solution_with(self.model.primitives(x), responses[i]) for i in (0, -2, -1)]
-        self._value = solutions[-1].leader.value
-        first, low, high = (self._hypergradient(x, solution) for solution in solutions)
+        first, low, high = (self._hypergradient(x, responses[i]) for i in (0, -2, -1))
         return truncated_estimate(first, low, high, self.probabilities[level - 1])
 
-    def _hypergradient(self, x: Array, solution: SoftSolution) -> Array:
-        wanted, shape = self.brief.commitment.changes, self.brief.array_shape
-        return self.brief.commitment.vjp(x, solution.direct(wanted, shape) + solution.through_response(wanted, shape))
+    def _hypergradient(self, x: Array, response: Array) -> Array:
+        commitment, solution = self.brief.commitment, solution_with(self.model.primitives(x), response)
+        wanted, shape = commitment.changes, self.brief.array_shape
+        return commitment.vjp(x, solution.direct(wanted, shape) + solution.through_response(wanted, shape))
 
     def judge(self, trajectories: Trajectories) -> tuple[float, float]:
-        """Return the value in the model of the response that was trained longest; its noise is not known."""
+        """Return the value of the observed behaviour in the model; its noise is not known."""
         del trajectories
         return self._value, 0.0
 

@@ -20,24 +20,27 @@ Identification and Hyperparameter Optimization", AISTATS 2016, describe successi
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from agents.learning.optimizers import length
 from agents.learning.parametrisations import Parametrisation
 from agents.state import stateful
-from agents.state.stateful import Stateful
+from agents.state.stateful import Pending, Stateful
+from agents.state.tree import Tree
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import OutputError
 
-__all__ = ["Arm", "Budget", "HalvingSearch"]
+__all__ = ["Arm", "HalvingSearch", "Phases"]
 
 #: Updates that are reckoned with where nobody says how many there will be.
 USUAL_UPDATES = 100
 POOL, FIRST, SECOND, LAST, FINALS, BEYOND = range(6)
 #: Of averages of gradients and of their squares.
 MEMORY, SIZE_MEMORY = 0.8, 0.95
+#: Entries of a gradient larger than so many of their root mean squares are cut to that.
+OUTLIER = 3.0
 #: Gradients whose cosine is above the first make steps longer, below the second shorter; by how much.
 AGREE, CONTRADICT = 0.3, -0.1
 LONGER, SHORTER = 1.1, 0.8
@@ -47,7 +50,7 @@ LEAST_STEP, LARGEST_STEP = 0.003, 2.0
 RECENT = 3
 
 
-class Budget(NamedTuple):
+class Phases(NamedTuple):
     """How the updates of a search are divided.
 
     Attributes
@@ -71,7 +74,7 @@ class Budget(NamedTuple):
     updates: int
 
     @classmethod
-    def of(cls, updates: int) -> Budget:
+    def of(cls, updates: int) -> Phases:
         """Return the division of so many updates."""
         pool = max(1, updates // 2)
         first = max(1, pool // 20)
@@ -140,6 +143,10 @@ class Arm(Stateful):
         """Return the average of gradients over their root mean square, entry by entry."""
         zeros = np.zeros_like(gradient)
         mean, root = (zeros if kept is None else kept for kept in (self._mean, self._square))
+        if self._count:
+            # One estimate in many may be far off; it is not to make all later steps short.
+            limit = OUTLIER * root / np.sqrt(1.0 - SIZE_MEMORY**self._count)
+            gradient = np.clip(gradient, -limit, limit)
         self._count += 1
         self._mean = MEMORY * mean + (1.0 - MEMORY) * gradient
         # The root itself is kept: squares of small gradients would be zero, those of large ones infinite.
@@ -185,19 +192,22 @@ class HalvingSearch(Stateful):
         self, parametrisation: Parametrisation, start: Array, rng: np.random.Generator, updates: int | None = None
     ) -> None:
         self.parametrisation, self.start, self._rng = parametrisation, start, rng
-        self.budget = Budget.of(USUAL_UPDATES if updates is None else updates)
+        self.phases = Phases.of(USUAL_UPDATES if updates is None else updates)
         others = (theta for theta in parametrisation.candidates(rng) if not np.array_equal(theta, start))
-        self.arms = [Arm(start), *map(Arm, islice(others, self.budget.pool - 1))]
+        self.arms = [Arm(start), *map(Arm, islice(others, self.phases.pool - 1))]
         self.phase = POOL
         #: Numbers of the arms to be played next, in order.
         self._queue = list(range(len(self.arms)))
         self._updates = 0
 
-    def check_state(self, loaded: dict[str, Any], where: str) -> None:
-        """Raise OutputError unless the queue names arms that are there."""
-        queue, count = loaded["_queue"], len(loaded["arms"])
-        if not queue or not all(number < count for number in queue):
+    def checked_state(self, tree: Tree, where: str) -> Pending:
+        """Return a state that was checked; its queue names arms that are there."""
+        pending = super().checked_state(tree, where)
+        assert isinstance(tree, dict)  # noqa: S101 - it was checked
+        queue, count = tree["_queue"], len(tree["arms"])
+        if not queue or max(queue) >= count:
             raise OutputError(f"{where}: expected a queue of numbers below {count}, got {queue}")
+        return pending
 
     @property
     def theta(self) -> Array:
@@ -234,18 +244,18 @@ class HalvingSearch(Stateful):
     def _next_phase(self) -> None:
         """Drop the arms that are behind, and line up the others."""
         self.phase = min(self.phase + 1, BEYOND)
-        budget = self.budget
+        phases = self.phases
         if self.phase == FIRST:
-            self._line_up(budget.first, budget.first_updates)
+            self._line_up(phases.first, phases.first_updates)
         elif self.phase == SECOND:
-            self._line_up(budget.second, budget.second_updates)
+            self._line_up(phases.second, phases.second_updates)
         elif self.phase == LAST:
             self._line_up(len(self.arms), 0)  # the others stay for the finals
-            self._queue = [0] * (budget.last_update - self._updates)
+            self._queue = [0] * (phases.last_update - self._updates)
         elif self.phase == FINALS:
             ends = [self.arms[0].theta, *(arm.best_theta for arm in self.arms)]
             self.arms = [Arm(theta) for theta in ends]
-            each = max(1, (budget.updates - self._updates) // len(ends))
+            each = max(1, (phases.updates - self._updates) // len(ends))
             self._queue = [number for number in range(len(ends)) for _ in range(each)]
         else:
             self._line_up(1, 1)

@@ -30,7 +30,7 @@ BOX_STRIDE = 0.2
 #: Shares of the box are no nearer to its edges than this: their logits are finite.
 EDGE = 1e-9
 #: Logits no further than this below the largest: of shares of a budget, and of choices in a row.
-DEEPEST_SHARE, DEEPEST_CHOICE = 9.0, 7.0
+DEEPEST_SHARE, DEEPEST_CHOICE = 9.0, 9.0
 #: Of Dirichlet distributions that rows are drawn from, in turn.
 CONCENTRATIONS = 1.0, 0.3, 0.1
 #: Boxes of up to so many entries have few vertices: all of them are tried.

@@ -56,7 +56,7 @@ def test_bchg_brings_the_walker_to_the_target_in_four_rooms():
     assert records["naive"].leader_value < 0.6
 
 
-@pytest.mark.parametrize("critic", ["lstd", "expected_sarsa", "monte_carlo"])
+@pytest.mark.parametrize("critic", [None, "lstd", "expected_sarsa", "monte_carlo"])
 def test_with_any_critic_the_gradient_points_the_right_way(critic):
     # At R = 1 the gradient by the logit of "0 in A" is +4.34 at theta = 0.
     game = discrete_toy_v0.make_game(temperature=0.5)

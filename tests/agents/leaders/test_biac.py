@@ -102,7 +102,11 @@ def test_that_need_not_be_a_good_commitment():
     assert best > 1.2
     assert record.leader_value < -1.9
     # On the toy it punishes more and more, until the follower stays away.
-    toy = agents.run(discrete_toy_v0.make_game(), leader="biac", updates=200, steps_per_update=1_500, evaluate_every=0)
+    one_ascent = leader_class("biac").presets["published"]
+    toy = agents.run(
+        discrete_toy_v0.make_game(), leader="biac", leader_options=one_ascent,
+        updates=200, steps_per_update=1_500, evaluate_every=0,
+    )  # fmt: skip
     assert toy.leader_value < 1.0
 
 
