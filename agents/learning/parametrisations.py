@@ -106,6 +106,8 @@ class _Unconstrained:
             )
         while True:
             yield rng.random(size)
+            if size <= FEW:
+                continue
             yield (rng.random(size) < 0.5).astype(float)
             single = nothing.copy()
             place = rng.integers(size)
