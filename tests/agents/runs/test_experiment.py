@@ -43,7 +43,7 @@ def test_the_record_holds_what_the_run_did(game):
     np.testing.assert_array_equal(record.curve["observed_steps"], [100, 200, 300, 400])
     assert record.curve["leader_value"][0] == pytest.approx(record.start_value, abs=1e-6)
     assert record.leader_value == pytest.approx(solve(game, record.commitment).leader_value)
-    assert record.leader_options["learning_rate"] == 0.05
+    assert record.leader_options["learning_rate"] is None
     assert record.seconds > 0
     np.testing.assert_allclose(game.commitment.check(record.commitment), record.commitment)
 
