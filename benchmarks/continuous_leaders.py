@@ -56,15 +56,18 @@ NEAR_ZERO = "near zero"
 RATE, LIMIT, DECAY = 0.1, 1.0, 0.005
 CLIMB = {"start": NEAR_ZERO, "learning_rate": RATE / GAINS, "decay": DECAY, "max_norm": GAINS * LIMIT}
 FITTED = {**CLIMB, "critic": "fitted", "features": "local"}
-STEPPED = {"start": START_RATES, "features": "local", "learning_rate": 0.05 / RATES}
+#: Critics of the rows, as they were run.
+LSTD = {"critic": "lstd", "features": "quadratic"}
+SAMPLED = {**LSTD, "critic": "monte_carlo", "trace": "sampled"}
+STEPPED = {**LSTD, "start": START_RATES, "features": "local", "learning_rate": 0.05 / RATES}
 #: Entries of an exact solution to climb along, by what the table calls it.
 EXACT = {"exact gradient": "gradient", "exact direct term": "direct_gradient"}
 #: (task, leader and what else its row is called) -> updates, steps per update, options that differ from the defaults.
 RUNS = {
     ("building", "certainty_equivalent"): (10, 1_000, {"start": MIDDLE}),
-    ("building", "bchg"): (60, 2_000, {"start": MIDDLE}),
-    ("building", "naive"): (60, 2_000, {"start": MIDDLE}),
-    ("building", "hpgd"): (60, 2_000, {"start": MIDDLE}),
+    ("building", "bchg"): (60, 2_000, {**LSTD, "start": MIDDLE, "learning_rate": 0.05}),
+    ("building", "naive"): (60, 2_000, {**LSTD, "start": MIDDLE, "learning_rate": 0.05}),
+    ("building", "hpgd"): (60, 2_000, {**SAMPLED, "start": MIDDLE, "learning_rate": 0.05}),
     ("building", "zero_order"): (120, 1_000, {"start": MIDDLE}),
     ("building", "cma_es"): (120, 1_000, {"start": MIDDLE}),
     ("lqr", "certainty_equivalent"): (10, 400, {"start": NEAR_ZERO}),
@@ -72,8 +75,8 @@ RUNS = {
     ("lqr", "exact direct term"): (300, 0, {}),
     ("lqr", "bchg"): (300, 400, FITTED),
     ("lqr", "naive"): (300, 400, FITTED),
-    ("lqr", "bchg (lstd)"): (300, 400, CLIMB),
-    ("lqr", "hpgd"): (300, 400, CLIMB),
+    ("lqr", "bchg (lstd)"): (300, 400, {**CLIMB, **LSTD}),
+    ("lqr", "hpgd"): (300, 400, {**CLIMB, **SAMPLED}),
     ("lqr", "zero_order"): (
         500,
         400,
@@ -84,7 +87,7 @@ RUNS = {
     ("tax", "bchg"): (40, 10_000, STEPPED),
     ("tax", "bchg (5,000 steps)"): (40, 5_000, STEPPED),
     ("tax", "naive"): (40, 5_000, STEPPED),
-    ("tax", "hpgd"): (40, 5_000, STEPPED),
+    ("tax", "hpgd"): (40, 5_000, {**STEPPED, **SAMPLED, "features": "local"}),
     ("tax", "zero_order"): (
         100,
         2_000,

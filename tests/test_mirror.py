@@ -13,6 +13,7 @@ WITHOUT = {
     "agents/cli/run.py": "it chooses the command's kind of game: cli/test_run_game.py",
     "agents/cli/show.py": "it chooses what is shown: cli/test_show_game.py and cli/test_show_player.py",
     "agents/estimators/network_features.py": "features of the vector estimator: estimators/test_vector.py",
+    "agents/estimators/step_model.py": "what models share: the tests of lstd_model, fitted_values and occupancy",
     "agents/estimators/unrolled.py": "what its leader estimates by: leaders/test_amd.py",
     "agents/followers/training.py": "what a follower gives a leader that trains it: leaders/test_rtq.py",
     "agents/pictures/figures.py": "the frame of every picture: pictures/test_plotting.py",

@@ -107,7 +107,11 @@ class GaussianNodes:
     @classmethod
     def of(cls, residual: Array, parameters: int, nodes: Array, weights: Array) -> GaussianNodes:
         """Return nodes for residuals (n, B) of a mean with so many parameters, from nodes (k, B) of N(0, 1)."""
-        covariance = residual.T @ residual / max(len(residual) - parameters, 1)
+        return cls.around(residual.T @ residual / max(len(residual) - parameters, 1), nodes, weights)
+
+    @classmethod
+    def around(cls, covariance: Array, nodes: Array, weights: Array) -> GaussianNodes:
+        """Return nodes for a covariance (B, B), from nodes (k, B) of N(0, 1)."""
         values, vectors = np.linalg.eigh(covariance)
         values = np.maximum(values, LEAST_VARIANCE)
         entropy = 0.5 * float(np.log(2.0 * np.pi * np.e * values).sum())

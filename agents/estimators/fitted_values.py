@@ -41,7 +41,7 @@ from agents.estimators.regression import (
     quadratic_features,
 )
 from agents.estimators.replay import OwnPolicy, Played, joined
-from agents.estimators.step_model import FELT, PlayerValues, Reached, StepModel, steps_left
+from agents.estimators.step_model import FELT, MotionModel, PlayerValues, Reached, steps_left
 from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
@@ -51,12 +51,22 @@ __all__ = ["FittedModel", "PresentBehaviour"]
 
 #: Ridge of least squares, relative to the features' mean squares: some features are zero in almost all steps.
 RIDGE = 1e-8
+#: Ridges on what is beside quadratic features, the first with which means grow no faster than quadratic ones do: fits
+#: in which they do say nothing after a hundred steps.
+RIDGES = (RIDGE, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1)
+#: Ridge of weights of present steps.
+PRESENT_RIDGE = 1e-5
+#: Growth by less than this factor is none.
+GROWTH = 1.01
 #: The least that columns are scaled up from, relative to the largest one's norm.
 LEAST_COLUMN = 1e-3
 #: Rewards are taken to depend on actions only where actions explain more than this part of the error that states leave.
 #: Features leave errors that depend on states. A fit lays some of them to the actions by chance, which would bias the
 #: gradient.
 LEAST_EXPLAINED = 0.5
+#: Past steps count up to this many times the range of present play beyond it: play that left for far away, under a
+#: commitment with which nothing holds it, would be all that squares see.
+NEAR, ROUNDING = 2.0, 1e-6
 #: Bumps beside the quadratic features, and their width in distances to the nearest other centres.
 CENTRES, OVERLAP = 100, 2.0
 #: Centres are drawn mostly where rewards are far from their median. This weight, relative to the average step's, is
@@ -106,7 +116,7 @@ class PresentBehaviour(GaussianBehaviour):
         return list(mean + self._nodes.shifts[:, None])
 
 
-class FittedModel(StepModel):
+class FittedModel(MotionModel):
     """Values of present behaviour, from present and past play.
 
     Parameters
@@ -146,7 +156,7 @@ class FittedModel(StepModel):
     ) -> None:
         if spec.counts is not None:
             raise ArgumentError("critic: 'fitted' is for followers whose actions are a box")
-        everything = joined(played)
+        everything = joined([*(_near(one, play) for one in played[:-1]), played[-1]])
         steps = self._all = everything.samples
         self.leader_reward, self.follower_reward = everything.leader_reward, everything.follower_reward
         own, present = policy(steps), policy(play.samples)
@@ -172,12 +182,32 @@ class FittedModel(StepModel):
         self._play, self._going = play, everything.going
         self.here = psi(steps.state, steps.context)
         self._paid_columns = quadratic_features(motion.whitening(rows))
-        self._squares = ridge_regression(np.concatenate([self.here, self._paid_columns], axis=1))
+        self._squares = self._steady_squares(steps.state.shape[1], num_contexts)
+
+    def _steady_squares(self, W: int, num_contexts: int) -> LeastSquares:
+        """Return least squares on features and columns of the actions, with enough ridge that no mean explodes."""
+        columns, F = np.concatenate([self.here, self._paid_columns], axis=1), self.here.shape[1]
+        quadratic = np.arange(F) % (F // num_contexts) < 1 + W + W * (W + 1) // 2
+        plain = LeastSquares(self.here[:, quadratic], ridge=RIDGE, shortest=LEAST_COLUMN)
+        growth = GROWTH * max(1.0, _radius(plain.solve(self._expected[0][:, quadratic])))
+        for ridge in RIDGES:
+            found = LeastSquares(
+                columns,
+                ridge=np.concatenate([np.where(quadratic, RIDGE, ridge), np.full(columns.shape[1] - F, RIDGE)]),
+                shortest=LEAST_COLUMN,
+            )
+            if quadratic.all() or _radius(found.solve(self._expected[0], F)) <= growth:
+                break
+        return found
 
     def control_variate(self, increments: Array) -> Array:
         """Return increments less their regression on what the follower saw, with the ridge that values have."""
         seen = self.behaviour.seen
         return np.asarray(increments - seen @ ridge_regression(seen).solve(increments))
+
+    def present_squares(self, here: Array) -> LeastSquares:
+        """Return least squares with a ridge: many bumps are where past play was, and present play hardly is."""
+        return LeastSquares(here, ridge=PRESENT_RIDGE, shortest=LEAST_COLUMN)
 
     @cached_property
     def _expected(self) -> tuple[Array, Array]:
@@ -252,6 +282,22 @@ class FittedModel(StepModel):
         for n in range(horizon):
             stages[n + 1] = mean + discount * self.operator @ stages[n]
         return stages
+
+
+def _near(past: Played, play: Trajectories) -> Played:
+    """Return the steps of past play from and to states not far from where present play was."""
+    there = np.concatenate([play.state, play.next_state])
+    low, high = there.min(axis=0), there.max(axis=0)
+    room = NEAR * (high - low) + ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    states = np.stack([past.samples.state, past.samples.next_state])
+    kept = ((states >= low - room) & (states <= high + room)).all(axis=(0, 2))
+    samples = Samples(**{name: values[kept] for name, values in vars(past.samples).items()})
+    paid = None if past.follower_reward is None else past.follower_reward[kept]
+    return Played(samples, past.leader_reward[kept], paid, past.going[kept], past.noise[kept])
+
+
+def _radius(operator: Array) -> float:
+    return float(np.abs(np.linalg.eigvals(operator)).max())
 
 
 def _paired(features: Array, coefficients: Array) -> Array:

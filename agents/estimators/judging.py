@@ -24,12 +24,13 @@ Letters: T steps, W state size, F features, M first states.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.estimators.action_nodes import GaussianNodes, gaussian_nodes
+from agents.estimators.first_states import FirstStates
 from agents.estimators.regression import Bumps, LeastSquares, Regression, Whitening, quadratic_features
 from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, IntArray
@@ -48,7 +49,7 @@ FOLDS = 8
 EXACT = 1e-9
 
 
-def judged(trajectories: Trajectories, discount: float, others: Sequence[Trajectories] = ()) -> tuple[float, float]:
+def judged(trajectories: Trajectories, discount: float, first: FirstStates | None = None) -> tuple[float, float]:
     """Return what a commitment of a vector game is worth, and the standard error of that, reward units.
 
     Parameters
@@ -57,10 +58,10 @@ def judged(trajectories: Trajectories, discount: float, others: Sequence[Traject
         Play under the commitment, at least one step.
     discount
         The leader's, in [0, 1), per play step.
-    others
-        Play under other commitments, from which first states are taken beside those of `trajectories`. The standard
-        error then leaves out what the choice of first states adds: that is common to all commitments judged with the
-        same play.
+    first
+        First states of other play, too, those of `trajectories` among them; default its own alone. The standard error
+        then leaves out what the choice of first states adds: that is common to all commitments judged from the same
+        ones.
 
     Returns
     -------
@@ -69,12 +70,12 @@ def judged(trajectories: Trajectories, discount: float, others: Sequence[Traject
     """
     if discount ** float(trajectories.lengths.max()) > FELT:
         return _by_returns(trajectories, discount)
-    played = [trajectories, *(other for other in others if other is not trajectories)]
-    starts = np.concatenate([play.state[play.offsets[:-1]] for play in played])
-    contexts = np.concatenate([play.context for play in played])
-    value, variance, among_starts = _by_values(trajectories, discount, starts, contexts)
-    if len(played) == 1:
-        variance += among_starts / max(len(starts) - 1, 1)
+    begun = first or FirstStates(trajectories.state.shape[1])
+    if first is None:
+        begun.add(trajectories)
+    value, variance, among_starts = _by_values(trajectories, discount, begun.states, begun.contexts)
+    if first is None:
+        variance += among_starts / max(len(begun.states) - 1, 1)
     if not np.isfinite(value + variance):
         return _by_returns(trajectories, discount)
     # A fit that goes astray is worth no more, and no less, than the same reward for ever.

@@ -55,14 +55,16 @@ class LeastSquares:
     rank
         Singular values below this, relative to the largest, are taken for zero.
     ridge
-        Added to the diagonal, which is one, instead.
+        Added to the diagonal, which is one, instead: a number, or one for each column.
     shortest
         Columns are scaled to length one; those shorter than this part of the longest are scaled as if they were that
         long. Features that no row is near would else get weights that mean something only where there are no rows.
     """
 
-    def __init__(self, columns: Array, *, rank: float = RANK, ridge: float = 0.0, shortest: float = 0.0) -> None:
-        self.columns, self._rank, self._ridge = columns, rank, ridge
+    def __init__(
+        self, columns: Array, *, rank: float = RANK, ridge: float | Array = 0.0, shortest: float = 0.0
+    ) -> None:
+        self.columns, self._rank, self._ridge = columns, rank, bool(np.any(ridge))
         length = np.sqrt(np.einsum("nf,nf->f", columns, columns))
         length = np.maximum(length, shortest * length.max(initial=0.0))
         self._scale = np.where(length > 0, length, 1.0)
@@ -272,18 +274,27 @@ class StateFeatures:
         K.
     beside
         Beside the quadratic ones; None where features are polynomials of degree two.
+    shared
+        Whether contexts share what is beside, and have only the quadratic ones each for itself.
     """
 
     whitening: Whitening
     num_contexts: int = 1
     beside: _Beside | None = None
+    shared: bool = False
 
     def __call__(self, states: Array, contexts: IntArray) -> Array:
         """Return the features, shape (n, F), of states (n, W) and contexts (n,)."""
         z = self.whitening(states)
         plain = quadratic_features(z)
-        if self.beside is not None:
-            plain = np.concatenate([plain, self.beside(z)], axis=1)
+        if self.beside is None:
+            return self._apart(plain, contexts)
+        if self.shared:
+            return np.concatenate([self._apart(plain, contexts), self.beside(z)], axis=1)
+        return self._apart(np.concatenate([plain, self.beside(z)], axis=1), contexts)
+
+    def _apart(self, plain: Array, contexts: IntArray) -> Array:
+        """Return features with a block for each context."""
         if self.num_contexts == 1:
             return plain
         out = np.zeros((len(plain), self.num_contexts, plain.shape[1]))

@@ -29,9 +29,13 @@ import numpy as np
 
 from agents.estimators.action_nodes import weighted_sum
 from agents.estimators.boltzmann_covariance import StepValues, step_coefficients
+from agents.estimators.first_states import FirstStates
 from agents.estimators.fitted_values import FittedModel
+from agents.estimators.judging import judged
+from agents.estimators.lstd_model import LstdModel
+from agents.estimators.occupancy import OccupancyModel
 from agents.estimators.replay import OwnPolicy, PastPlay, own_policy
-from agents.estimators.step_model import LstdModel, PlayerValues, Reached, StepModel
+from agents.estimators.step_model import FELT, PlayerValues, Reached, StepModel
 from agents.observing.brief import VectorBrief
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
@@ -44,7 +48,9 @@ from stackelberg_envs.games.samples import Samples
 __all__ = ["CRITICS", "TRACES", "ReplayEstimator", "Rule", "VectorEstimator", "make_vector_estimator"]
 
 #: Of vector games.
-CRITICS = ("lstd", "monte_carlo", "fitted")
+CRITICS = ("lstd", "monte_carlo", "fitted", "occupancy")
+#: What "auto" stands for beside a critic; "quadratic" beside the others.
+DEFAULT_FEATURES = {"fitted": "local", "occupancy": "auto"}
 TRACES = ("expected", "sampled")
 
 #: Samples, and the coefficients of the derivatives there.
@@ -86,7 +92,7 @@ class VectorEstimator(Stateful):
         For features that are drawn.
     """
 
-    state_fields = stateful.fields()
+    state_fields = stateful.fields(first=stateful.Part())
 
     def __init__(
         self, brief: VectorBrief, critic: str, features: str, trace: str, rule: Rule, rng: np.random.Generator
@@ -102,10 +108,13 @@ class VectorEstimator(Stateful):
         self.commitment: Any = brief.commitment
         self.follower_actions = brief.follower_actions
         self.temperature = 1.0 if brief.temperature is None else brief.temperature
+        #: Of all play.
+        self.first = FirstStates(brief.state_size)
 
     def gradient(self, play: Trajectories) -> tuple[Array, dict[str, float]]:
         """Return dJ/dx, the shape of x, and diagnostics; zeros where play or the fit is not finite, which they tell."""
         x, brief, diagnostics = play.commitment, self.brief, {"skipped": 0.0}
+        self.first.add(play)
         dx, follower, with_response = np.zeros(x.shape), None, self.rule.with_response
         try:
             model = self.step_model(play)
@@ -117,9 +126,7 @@ class VectorEstimator(Stateful):
                 rewards = model.follower_reward + self.temperature * model.behaviour.entropy
                 follower = model.player(rewards, brief.follower_discount)
                 diagnostics["follower_critic_error"] = follower.error
-            expected = with_response and self.trace == "expected"
-            pieces = (self._from_expected_trace if expected else self._from_steps)(play, model, leader, follower)
-            for steps, made in pieces:
+            for steps, made in self._pieces(play, model, leader, follower):
                 others = dict.fromkeys(vars(made).keys() - self.commitment.changes)
                 dx += self.commitment.vjp_at(x, steps, replace(made, **others))
         except (InstabilityError, np.linalg.LinAlgError):
@@ -127,6 +134,10 @@ class VectorEstimator(Stateful):
         if not np.isfinite(dx).all():
             return np.zeros(x.shape), {"skipped": 1.0}
         return dx, diagnostics
+
+    def judge(self, play: Trajectories) -> tuple[float, float]:
+        """Return what the commitment of play that was learned from is worth, and its standard error, reward units."""
+        return judged(play, self.brief.leader_discount, self.first)
 
     def step_model(self, play: Trajectories) -> StepModel:
         """Return what least squares finds in play."""
@@ -136,6 +147,13 @@ class VectorEstimator(Stateful):
         return LstdModel(
             play, self.follower_actions, self.features, brief.num_contexts, self.rng, discounts, monte_carlo=monte_carlo
         )
+
+    def _pieces(
+        self, play: Trajectories, model: Any, leader: PlayerValues, follower: PlayerValues | None
+    ) -> list[Piece]:
+        """Return samples and their coefficients."""
+        expected = self.rule.with_response and self.trace == "expected"
+        return (self._from_expected_trace if expected else self._from_steps)(play, model, leader, follower)
 
     def _from_steps(
         self, play: Trajectories, model: StepModel, leader: PlayerValues, follower: PlayerValues | None
@@ -154,7 +172,8 @@ class VectorEstimator(Stateful):
     ) -> list[Piece]:
         """Return the recorded steps, and these at nodes of the follower's action, with means in place of samples."""
         brief, steps, going = self.brief, model.steps, model.going
-        weights, increments, trace = self._traces(play, model, leader)
+        weights = play.step_weights[play.time] * brief.leader_discount**play.time
+        increments, trace = self._traces(weights, model, leader)
         values = self._step_values(model, leader, follower)
         direct = brief.leader_discount * weights * values.leader_next * going
         by_policy = weights * values.leader_action + trace * values.follower_action
@@ -173,14 +192,13 @@ class VectorEstimator(Stateful):
                 pieces += self._beyond(here, increment * going, moved, pairs)
         return pieces
 
-    def _traces(self, play: Trajectories, model: StepModel, leader: PlayerValues) -> tuple[Array, list[Array], Array]:
-        """Return gamma_L^t over the number of episodes, the trace's increments at the nodes, and the expected trace."""
-        weights = play.step_weights[play.time] * self.brief.leader_discount**play.time
+    def _traces(self, weights: Array, model: StepModel, leader: PlayerValues) -> tuple[list[Array], Array]:
+        """Return the trace's increments at the nodes and the expected trace, from what each step counts, (T,) each."""
         scale, increments = weights / self.temperature, []
         for share, node in zip(model.behaviour.weights, model.nodes, strict=True):
             increment = share * scale * (leader.q(node) - leader.mean)
             increments.append(increment if model.behaviour.nodes_have_zero_mean else model.control_variate(increment))
-        return weights, increments, model.expected_trace(increments, self.brief.follower_discount)
+        return increments, model.expected_trace(increments, self.brief.follower_discount)
 
     def _step_values(self, model: StepModel, leader: PlayerValues, follower: PlayerValues | None) -> StepValues:
         zeros = np.zeros_like(leader.advantage)
@@ -222,6 +240,62 @@ class VectorEstimator(Stateful):
                 made = StepCotangents(transition=sign * by_transition)
                 pieces.append((replace(steps, next_state=reached), made))
         return pieces
+
+
+class OccupancyEstimator(VectorEstimator):
+    """The same with the critic "occupancy": steps count by how often states like theirs are visited."""
+
+    state_fields = stateful.fields()
+
+    def __init__(
+        self, brief: VectorBrief, critic: str, features: str, trace: str, rule: Rule, rng: np.random.Generator
+    ) -> None:
+        super().__init__(brief, critic, features, trace, rule, rng)
+        if trace != "expected":
+            raise ArgumentError(f"trace: expected 'expected' beside the critic 'occupancy', got {trace!r}")
+
+    def step_model(self, play: Trajectories) -> OccupancyModel:
+        """Return what least squares finds in play, and where play begins."""
+        K, first = self.brief.num_contexts, self.first
+        return OccupancyModel(play, self.follower_actions, self.features, K, self.rng, self.commitment, first)
+
+    def _pieces(
+        self, play: Trajectories, model: Any, leader: PlayerValues, follower: PlayerValues | None
+    ) -> list[Piece]:
+        """Return the recorded steps, and these at nodes of the follower's action, with means in place of samples."""
+        steps, behaviour, changes = model.steps, model.behaviour, self.commitment.changes
+        weights = model.visits(self.brief.leader_discount)
+        increments, trace = [np.zeros_like(weights)] * len(model.nodes), np.zeros_like(weights)
+        if self.rule.with_response:
+            increments, trace = self._traces(weights, model, leader)
+        values = self._step_values(model, leader, follower)
+        by_policy = weights * values.leader_action + trace * values.follower_action
+        pieces = [(steps, StepCotangents(leader_policy=by_policy))]
+        for share, b, node, increment in zip(
+            behaviour.weights, behaviour.action_nodes, model.nodes, increments, strict=True
+        ):
+            here, felt = replace(steps, follower_action=b), share * trace + increment
+            pieces.append((here, StepCotangents(felt, share * weights)))
+            if "transition" in changes:
+                moved = [(leader, self.brief.leader_discount * share * weights * model.going)]
+                if follower is not None:
+                    moved.append((follower, self.brief.follower_discount * felt * model.going))
+                pieces += _moved(here, moved, model.next_pairs(node))
+        return pieces
+
+
+def _moved(
+    steps: Samples, players: Sequence[tuple[PlayerValues, Array]], pairs: list[tuple[Array, Array, float]]
+) -> list[Piece]:
+    """Return the samples at pairs of next states, with the coefficients of d log P by players' values there."""
+    pieces = []
+    for one, other, share in pairs:
+        # The difference, since d log P has mean zero, whatever the mean of the values.
+        felt = [weight * (player.of_next(one) - player.of_next(other)) for player, weight in players]
+        ahead = 0.25 * share * np.sum(felt, axis=0)
+        for reached, sign in ((one, 1.0), (other, -1.0)):
+            pieces.append((replace(steps, next_state=reached), StepCotangents(transition=sign * ahead)))
+    return pieces
 
 
 class ReplayEstimator(VectorEstimator):
@@ -275,7 +349,8 @@ class ReplayEstimator(VectorEstimator):
     def _from_expected_trace(
         self, play: Trajectories, model: StepModel, leader: PlayerValues, follower: PlayerValues | None
     ) -> list[Piece]:
-        weights, _, trace = self._traces(play, model, leader)
+        weights = play.step_weights[play.time] * self.brief.leader_discount**play.time
+        _, trace = self._traces(weights, model, leader)
         return self._by_leader_nodes(model, leader, follower, weights, trace)
 
     def _by_leader_nodes(
@@ -304,7 +379,19 @@ def _at(player: PlayerValues, reached: Sequence[Reached]) -> Array:
 def make_vector_estimator(
     brief: VectorBrief, critic: str, features: str, trace: str, rule: Rule, rng: np.random.Generator, replay: int = 0
 ) -> VectorEstimator:
-    """Return the estimator for a critic; see :class:`VectorEstimator` and :class:`ReplayEstimator`."""
+    """Return the estimator for a critic; see the classes here."""
+    critic = _critic_for(brief, trace) if critic == "auto" else critic
+    features = DEFAULT_FEATURES.get(critic, "quadratic") if features == "auto" else features
     if critic == "fitted":
         return ReplayEstimator(brief, critic, features, trace, rule, rng, replay)
-    return VectorEstimator(brief, critic, features, trace, rule, rng)
+    kind = OccupancyEstimator if critic == "occupancy" else VectorEstimator
+    return kind(brief, critic, features, trace, rule, rng)
+
+
+def _critic_for(brief: VectorBrief, trace: str) -> str:
+    """Return the critic that suits a game."""
+    if trace != "expected":
+        return "lstd"
+    if brief.commitment.changes == {"leader_policy"}:
+        return "fitted" if brief.follower_actions.counts is None else "lstd"
+    return "lstd" if brief.leader_discount**brief.horizon > FELT else "occupancy"

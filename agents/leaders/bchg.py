@@ -252,19 +252,22 @@ class VectorBchgConfig(GradientConfig):
     Attributes
     ----------
     critic
-        The leader's critic: "lstd", "monte_carlo" or, where the commitment changes the leader's policy only, "fitted".
+        How values are found. "auto" takes what suits the game: "fitted" (values from past play, too) where the
+        commitment changes the leader's policy only and the follower's actions are a box; "occupancy" (values and visits
+        from all steps alike, with the announced dynamics) where the end of an episode is not felt; else "lstd".
+        "monte_carlo" fits observed returns.
     features
-        What the critics' values are linear in: "quadratic", "local" or "network"; see
-        :mod:`agents.estimators.regression`.
+        What values are linear in: "quadratic", "local" or "network", see :mod:`agents.estimators.regression`; "auto"
+        takes what suits the critic and the play.
     trace
-        "expected" replaces averages over single steps by fitted means, which is less noisy; "sampled" is as published.
-        See :mod:`agents.estimators.vector`.
+        "expected" replaces averages over single steps by fitted means, which is less noisy; "sampled" is as published,
+        with the critics "lstd" and "monte_carlo". See :mod:`agents.estimators.vector`.
     replay
         How many past steps the critic "fitted" keeps beside the present ones. Only whole updates are kept.
     """
 
-    critic: Literal["lstd", "monte_carlo", "fitted"] = "lstd"
-    features: Literal["quadratic", "local", "network"] = "quadratic"
+    critic: Literal["auto", "lstd", "monte_carlo", "fitted", "occupancy"] = "auto"
+    features: Literal["auto", "quadratic", "local", "network"] = "auto"
     trace: Literal["expected", "sampled"] = "expected"
     replay: Natural = 4_000
 
@@ -286,6 +289,9 @@ class VectorBchg(GradientLeader):
     kinds = frozenset({"vector"})
     information = Information.REWARDS_OBSERVED
     Config: ClassVar[type[Any]] = VectorBchgConfig
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "published": {**ONE_ASCENT, "critic": "lstd", "features": "quadratic", "trace": "sampled"}
+    }
     rule: ClassVar[Rule] = Rule()
     state_fields = stateful.fields(estimator=stateful.Part())
 
@@ -303,6 +309,10 @@ class VectorBchg(GradientLeader):
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Fit the values to the play, then estimate dJ/dx."""
         return self.estimator.gradient(trajectories)
+
+    def judge(self, trajectories: Trajectories) -> tuple[float, float]:
+        """Return what the commitment just played seems to be worth, and the standard error of that, reward units."""
+        return self.estimator.judge(trajectories)
 
 
 def _from_play(with_response: bool, commitment: Commitment, public_temperature: bool) -> Information:

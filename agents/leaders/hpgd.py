@@ -7,7 +7,7 @@ Deviations from the paper and its code: docs/reproduction.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from agents.estimators import StepCotangents, ValueEstimates, score_function
 from agents.estimators.vector import Rule
 from agents.estimators.visit_averages import advantage_weights, follow_visits, weights_per_visit
 from agents.leaders.base import ONE_ASCENT, register_leader
-from agents.leaders.bchg import TabularBchg, TabularBchgConfig, VectorBchg, VectorBchgConfig
+from agents.leaders.bchg import TabularBchg, TabularBchgConfig, VectorBchg
 from agents.observing.brief import Information
 from agents.observing.trajectories import Trajectories, concatenate
 from agents.options import Count
@@ -30,7 +30,6 @@ __all__ = [
     "TabularHpgd",
     "TabularHpgdConfig",
     "VectorHpgd",
-    "VectorHpgdConfig",
 ]
 
 
@@ -80,22 +79,6 @@ class TabularHpgd(TabularBchg):
         )
 
 
-@dataclass(frozen=True)
-class VectorHpgdConfig(VectorBchgConfig):
-    """Hyperparameters of HPGD in vector games: those of `bchg`.
-
-    Attributes
-    ----------
-    critic
-        How the leader learns what actions are worth: "monte_carlo" as published, or another critic of `bchg`.
-    trace
-        "sampled" as published, or "expected".
-    """
-
-    critic: Literal["lstd", "monte_carlo", "fitted"] = "monte_carlo"
-    trace: Literal["expected", "sampled"] = "sampled"
-
-
 @register_leader("hpgd")
 class VectorHpgd(VectorBchg):
     """Hypergradient from play, by averages over visits.
@@ -104,7 +87,9 @@ class VectorHpgd(VectorBchg):
     averages over visits.
     """
 
-    Config = VectorHpgdConfig
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "published": {**ONE_ASCENT, "critic": "monte_carlo", "features": "quadratic", "trace": "sampled"}
+    }
     rule = Rule(with_control_variate=True)
     state_fields = stateful.fields()
 

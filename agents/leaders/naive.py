@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from agents.estimators import StepCotangents, ValueEstimates, score_function
 from agents.estimators.expected import counted_primitives, known_part, solution_with
 from agents.estimators.vector import Rule
-from agents.leaders.base import GradientConfig, register_leader
+from agents.leaders.base import ONE_ASCENT, GradientConfig, register_leader
 from agents.leaders.bchg import TabularBchg, VectorBchg
 from agents.observing.brief import Information, JointEffect
 from agents.observing.trajectories import Trajectories
@@ -50,17 +50,14 @@ class VectorNaiveConfig(GradientConfig):
 
     Attributes
     ----------
-    critic
-        The leader's critic: "lstd", "monte_carlo" or, where the commitment changes the leader's policy only, "fitted".
-    features
-        What the critic's values are linear in: "quadratic", "local" or "network"; see
-        :mod:`agents.estimators.regression`.
+    critic, features
+        As for `bchg`.
     replay
         How many past steps the critic "fitted" keeps beside the present ones. Only whole updates are kept.
     """
 
-    critic: Literal["lstd", "monte_carlo", "fitted"] = "lstd"
-    features: Literal["quadratic", "local", "network"] = "quadratic"
+    critic: Literal["auto", "lstd", "monte_carlo", "fitted", "occupancy"] = "auto"
+    features: Literal["auto", "quadratic", "local", "network"] = "auto"
     replay: Natural = 4_000
     trace: ClassVar[str] = "expected"
 
@@ -74,5 +71,8 @@ class VectorNaive(VectorBchg):
 
     information = Information.ACTIONS_ONLY
     Config: ClassVar[type[Any]] = VectorNaiveConfig
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "published": {**ONE_ASCENT, "critic": "lstd", "features": "quadratic"}
+    }
     rule = Rule(with_response=False)
     state_fields = stateful.fields()

@@ -10,6 +10,7 @@ import pytest
 
 import agents
 import stackelberg_envs as se
+from agents.estimators.first_states import FirstStates
 from agents.estimators.judging import judged
 from agents.observing.trajectories import Trajectories, concatenate
 from stackelberg_envs.games.linear_forms import BumpReward
@@ -25,7 +26,10 @@ def _played(game: Any, x: Any, steps: int, rng: Any) -> Trajectories:
 def _errors(game: Any, points: Any, steps: int, rng: np.random.Generator) -> tuple[Any, Any]:
     """Return errors of judgements with common first states, and the errors that they state."""
     plays = [_played(game, x, steps, rng) for x in points]
-    found = np.array([judged(play, game.leader_discount, plays) for play in plays])
+    first = FirstStates(plays[0].state.shape[1])
+    for play in plays:
+        first.add(play)
+    found = np.array([judged(play, game.leader_discount, first) for play in plays])
     exact = [se.solve(game, x).leader_value for x in points]
     return found[:, 0] - exact, found[:, 1]
 

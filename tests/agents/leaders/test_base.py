@@ -247,14 +247,15 @@ def test_a_private_temperature_is_refused_by_leaders_that_need_it() -> None:
 
 def test_options_of_the_other_kind_of_game_are_refused() -> None:
     with pytest.raises(
-        ArgumentError, match=r"critic: expected 'lstd', 'monte_carlo' or 'fitted', got 'expected_sarsa'"
+        ArgumentError,
+        match=r"critic: expected 'auto', 'lstd', 'monte_carlo', 'fitted' or 'occupancy', got 'expected_sarsa'",
     ):
         run(BUILDING, "bchg", 1, 100, critic="expected_sarsa")
     with pytest.raises(
         ArgumentError, match="privileged: not an option of leader 'bchg' on this game, but on tabular games"
     ):
         run(BUILDING, "bchg", 1, 100, privileged=("behaviour",))
-    with pytest.raises(ArgumentError, match=r"features: expected 'quadratic', .*, got 'cubic'"):
+    with pytest.raises(ArgumentError, match=r"features: expected 'auto', 'quadratic', .*, got 'cubic'"):
         run(BUILDING, "bchg", 1, 100, features="cubic")
     with pytest.raises(ArgumentError, match="replay: expected an integer of at least 0, got -5"):
         run(BUILDING, "bchg", 1, 100, replay=-5)

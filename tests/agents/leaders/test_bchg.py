@@ -144,7 +144,12 @@ def score(record: Any) -> float:
 
 def test_bchg_climbs_the_building() -> None:
     # Published: 0.66 after 2,000 updates of as many steps.
-    assert score(run(BUILDING, "bchg", 20, 10_000, start=MIDDLE)) > 0.75
+    assert score(run(BUILDING, "bchg", 20, 10_000, start=MIDDLE, critic="lstd")) > 0.75
+
+
+def test_bchg_climbs_the_building_as_the_exact_gradient_does() -> None:
+    # Twenty steps of Adam along the exact gradient come to 0.693; the noise of other critics happens to do better.
+    assert score(run(BUILDING, "bchg", 20, 1_000, start=MIDDLE)) == pytest.approx(0.693, abs=0.03)
 
 
 @pytest.mark.deep

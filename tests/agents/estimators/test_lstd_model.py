@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from agents.estimators.step_model import LstdModel, steps_left
+from agents.estimators.lstd_model import LstdModel
+from agents.estimators.step_model import steps_left
 from agents.runs.collection import collect
 from stackelberg_envs.games.samples import ActionSpec
 
