@@ -44,7 +44,15 @@ from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft.linear import push_flow, resolvent
 
-__all__ = ["BehaviourModel", "CommitmentHistory", "PlayFit", "PlayLikelihood", "likeliest_temperature", "trembled"]
+__all__ = [
+    "BehaviourModel",
+    "CommitmentHistory",
+    "PlayFit",
+    "PlayLikelihood",
+    "action_likelihood",
+    "likeliest_temperature",
+    "trembled",
+]
 
 #: Of the follower's values, in temperatures; of the flow, relative to what flows in.
 TOLERANCE = 1e-9
@@ -98,15 +106,14 @@ class _Played:
 
 
 class CommitmentHistory(Stateful):
-    """The actions seen under some of the commitments so far: a limited number, spread evenly over time.
+    """The actions seen under some of the commitments so far: a limited number, those that were played most.
 
     Parameters
     ----------
     shape
         (Z, A, B).
     most
-        When there are twice as many commitments, every other one is dropped, and of later ones as many are passed
-        over.
+        Where there would be more commitments, the one with the fewest steps is forgotten, the oldest of these first.
     commitment_shape
         The shape of x, to check what a checkpoint says; None: any.
     """
@@ -119,19 +126,16 @@ class CommitmentHistory(Stateful):
                 cells=stateful.Array((None,), dtype=np.intp, low=0, high=lambda self: math.prod(self.shape) - 1),
                 counts=stateful.Array((None,), low=0.0),
             ),
-            most=lambda self: 2 * self.most - 1,
+            most=lambda self: self.most,
         ),
-        _seen=stateful.Count(),
-        _every=stateful.Count(low=1),
     )
 
     def __init__(
-        self, shape: tuple[int, int, int], most: int = 16, commitment_shape: tuple[int, ...] | None = None
+        self, shape: tuple[int, int, int], most: int = 24, commitment_shape: tuple[int, ...] | None = None
     ) -> None:
         self.shape, self.commitment_shape = shape, commitment_shape
         self.most = require_count(most, "most")
         self._played: list[_Played] = []
-        self._seen, self._every = 0, 1
 
     def check_state(self, loaded: dict[str, Any], where: str) -> None:
         """Raise OutputError unless each cell has a count."""
@@ -143,15 +147,21 @@ class CommitmentHistory(Stateful):
         return len(self._played)
 
     def add(self, trajectories: Trajectories) -> None:
-        """Count the actions under one more commitment."""
-        self._seen += 1
-        if (self._seen - 1) % self._every:
-            return
+        """Count the actions under one more commitment, or under one that was played before."""
         index = (trajectories.joint_state, trajectories.leader_action, trajectories.follower_action)
-        cells, counts = np.unique(np.ravel_multi_index(index, self.shape), return_counts=True)
-        self._played.append(_Played(np.array(trajectories.commitment), cells, counts.astype(np.float64)))
-        if len(self._played) >= 2 * self.most:
-            self._played, self._every = self._played[::2], 2 * self._every
+        cells = np.ravel_multi_index(index, self.shape)
+        weights, x = np.ones(len(cells)), np.array(trajectories.commitment)
+        for i, earlier in enumerate(self._played):
+            if np.array_equal(earlier.x, x):
+                cells, weights = np.concatenate([earlier.cells, cells]), np.concatenate([earlier.counts, weights])
+                del self._played[i]
+                break
+        seen, place = np.unique(cells, return_inverse=True)
+        counts: Array = np.bincount(place, weights, len(seen)).astype(np.float64)
+        self._played.append(_Played(x, seen, counts))
+        if len(self._played) > self.most:
+            fewest = min(self._played[:-1], key=lambda played: played.counts.sum())
+            self._played = [played for played in self._played if played is not fewest]
 
     def tables(self) -> list[tuple[Array, Array]]:
         """Return each commitment with its counts, shape (Z, A, B)."""
@@ -232,10 +242,11 @@ class PlayLikelihood:
             changed = replace(
                 game, transition=dynamics, believed_transition=dynamics, temperature=behaviour.temperature
             )
-            one, flow, state_values, by_log = _actions(changed, self.counts[i], self.choices, self._warm[i])
+            one, flow, state_values, by_log = action_likelihood(changed, self.counts[i], self.choices, self._warm[i])
             self._warm[i] = state_values
             value, by_temperature = value + one, by_temperature + by_log
-            by_belief += flow[..., None] * state_values[dynamics.successors]
+            arriving = game.follower_discount * game.continuing[:, None, None] * flow
+            by_belief += arriving[..., None] * state_values[dynamics.successors]
         by_own, by_tremble = _through_belief(probabilities, behaviour.tremble, believed, total, by_belief)
         return value, by_own, by_temperature, by_tremble
 
@@ -283,7 +294,7 @@ class PlayLikelihood:
         return PlayFit(behaviour, np.exp(logarithms), -float(result.fun), self.evaluations - before)
 
 
-def _actions(
+def action_likelihood(
     game: Primitives, counts: Array, choices: NDArray[np.bool_], start: Array | None
 ) -> tuple[float, Array, Array, float]:
     """Log-likelihood of the actions under one commitment, and its derivatives.
@@ -300,8 +311,9 @@ def _actions(
     Returns
     -------
     tuple
-        The log-likelihood; the flow whose product with V(s') is its derivative by P(s' | z, a, b), shape (Z, A, B);
-        the follower's state values, shape (Z,); the derivative by log temperature.
+        The log-likelihood; its derivative by the follower's rewards, the flow, shape (Z, A, B), whose product with
+        the discount and V(s') is the one by P(s' | z, a, b); the follower's state values, shape (Z,); the derivative by
+        log temperature.
     """
     from stackelberg_envs.solvers.soft import soft_best_response  # only who plans loads solvers
 
@@ -321,7 +333,7 @@ def _actions(
     flow = w + arriving[:, None, None] * joint
     # By log temperature: -(Q - V) / temperature in the logits, the entropy (V - Q) in the values.
     by_temperature = -float((flow * advantage).sum())
-    return value, discount * game.continuing[:, None, None] * flow, best.state_values, by_temperature
+    return value, flow, best.state_values, by_temperature
 
 
 def likeliest_temperature(games: list[Primitives], counts: list[Array], choices: NDArray[np.bool_]) -> float | None:
@@ -351,7 +363,7 @@ def likeliest_temperature(games: list[Primitives], counts: list[Array], choices:
         for i, game in enumerate(games):
             temperature = scale * math.exp(logarithm)
             changed = replace(game, transition=game.believed_transition, temperature=temperature)
-            one, _, warm[i], _ = _actions(changed, chosen[i], choices, warm[i])
+            one, _, warm[i], _ = action_likelihood(changed, chosen[i], choices, warm[i])
             value += one
         return -value
 

@@ -5,10 +5,12 @@ seen, and searches for the best commitment inside that model, which takes no fol
 
 The model has counted dynamics and averages of both players' rewards. What is unknown of the follower is fitted to all
 play, the follower's actions included. For every commitment that the search looks at, the follower's soft best response
-is solved anew in the model. The search begins at many starts and lowers the temperature step by step.
+is solved anew in the model. The search looks at vertices and neighbours of the best plans, and climbs from many starts
+to where nothing near is better, on the edges of the set of commitments as inside.
 
-A model knows nothing about places that were never visited. So the first commitments explore: they pay the follower for
-going where little was seen.
+A model knows nothing about places that were never visited. So the leader also plans in an optimistic one, in which
+little known places may be as good as the best known. While a plan promises more there than the best plan does, it is
+played every other time: either it is as good, or the model has learned that it is not.
 
 The method is this project's own. It is off-policy, so play under old commitments stays useful.
 """
@@ -24,26 +26,41 @@ from agents.estimators.likelihood import CommitmentHistory
 from agents.estimators.models.counted import ObservedModel
 from agents.leaders.base import Leader, register_leader, starting_point
 from agents.learning.parametrisations import unit_of
-from agents.observing.brief import Information, TabularBrief, VectorBrief
+from agents.observing.brief import Brief, Information, TabularBrief, VectorBrief
 from agents.observing.trajectories import Trajectories
 from agents.options import AtLeastOne, Natural, NonNegative, Positive, Start
 from agents.planning.box import BoxObjective, BoxSearchConfig, box_search
+from agents.planning.exploring import barring, best_of, drawn_policy
+from agents.planning.faces import FaceObjective, FaceSearchConfig, face_search, faces_of
 from agents.planning.search import Found, Search, ascend
-from agents.planning.theta import SearchConfig, ThetaObjective, theta_search
 from agents.state import stateful
 from agents.state.stateful import Field
 from agents.state.tree import Tree
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError, OutputError
-from stackelberg_envs.games.cotangents import Cotangents
 
-#: A fit of fewer iterations than this hardly moves from its start, and is left out.
-LEAST_ITERATIONS = 10
+#: A fit of fewer iterations at once than this hardly moves from its start, and is left out.
+LEAST_ITERATIONS = 3
 #: Evaluations of the model that one iteration of a fit costs, for each commitment of the history.
 FIT_COST = 2
+#: Parts of the work of an update: for the fit, for planning, for looking what unknown places promise; and what of the
+#: history is looked at to guess what was never tried.
+FITTING, PLANNING, PROMISING, GUESSING = 0.35, 0.4, 0.15, 0.1
+#: Commitments up to this one may all explore, later ones every other.
+EARLY = 8
+#: Of those chosen to explore, these bar the usual ways.
+BARRING = frozenset({1, 3, 5, 7, 16, 32, 64})
+#: What a plan has to promise beyond the best one to be played, as a part of the gain of that one over the start.
+WORTH = 0.01
+#: What another plan has to be better by in the model to be played instead of the present one, as such a part, times
+#: the root of the observed steps. Play under one commitment over and over tells most about what is like it.
+BETTER = 0.3
+#: Plans kept besides the best one, and how far apart they are at least, in parts of the box.
+KEPT, APART = 4, 0.02
+#: Points drawn to look what unknown places promise: inside, vertices, barring commitments.
+DRAWN_INSIDE, DRAWN_VERTICES, DRAWN_BARRING = 8, 16, 4
 #: Errors of a fit that only mean that there was too little play so far.
 FITLESS = (InstabilityError, ConvergenceError, np.linalg.LinAlgError)
-GOLDEN_RATIO = 0.5 * (5.0**0.5 - 1.0)
 
 __all__ = [
     "TabularCertaintyEquivalent",
@@ -54,7 +71,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class TabularCertaintyEquivalentConfig(SearchConfig):
+class TabularCertaintyEquivalentConfig(FaceSearchConfig):
     """Options of the certainty-equivalent leader with tables.
 
     Attributes
@@ -62,14 +79,12 @@ class TabularCertaintyEquivalentConfig(SearchConfig):
     start
         "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     explore
-        How many commitments after the first are chosen to learn about the game.
-    exploration
-        How they are chosen. "barring" makes the usual ways unattractive to the follower; see
-        :meth:`TabularCertaintyEquivalent.explore`. "random" sets every entry to one of its bounds.
+        How many commitments after the first may be chosen to learn about the game. None: no limit. While the
+        temperature is unknown it explores in any case.
     replan
         A new search from many starts begins whenever the number of observed steps has grown by this factor.
     refine
-        In all other updates: L-BFGS iterations from the present theta.
+        In all updates: L-BFGS-B iterations from the present plan, and from one of the others.
     refit
         The model is fitted anew to all play whenever the number of observed steps has grown by this factor.
     belief
@@ -78,31 +93,31 @@ class TabularCertaintyEquivalentConfig(SearchConfig):
     fit_iterations
         L-BFGS iterations of a fit; with 0 the dynamics are only counted.
     work
-        Limit on the computing in one update: about so many transition probabilities are read. A search that reaches it
-        goes on in the next update. Fits are shortened, or left out where they would be too short. None: no limit.
-        It is a number and not a time, so that equal seeds give equal runs.
+        Limit on the computing in one update: about so many transition probabilities are read. Searches and fits that
+        reach it go on in the next update. None: no limit. It is a number and not a time, so that equal seeds give
+        equal runs.
     shrinkage
         How much the average over the follower's actions counts beside what was seen of one action: as much as so many
         visits. It decides what is believed of an action that was never seen.
     """
 
     start: Start = "zeros"
-    explore: Natural = 20
-    exploration: Literal["barring", "random"] = "barring"
-    replan: AtLeastOne = 2.0
+    explore: Natural | None = None
+    replan: AtLeastOne = 1.1
     refine: Natural = 5
     shrinkage: NonNegative = 1.0
     refit: AtLeastOne = 1.25
     belief: Literal["fitted", "observed"] = "fitted"
     fit_iterations: Natural = 100
-    work: Positive | None = 4e6
+    work: Positive | None = 3e6
 
 
 @register_leader("certainty_equivalent")
 class TabularCertaintyEquivalent(Leader):
     """Plans in a model fitted to all it has seen.
 
-    Each update adds the new play to the model, and then improves the commitment inside the model.
+    Each update adds the new play to the model, improves the plans inside the model, and asks whether a plan that leads
+    through little known places could be better than the best one.
     """
 
     brief: TabularBrief
@@ -110,10 +125,15 @@ class TabularCertaintyEquivalent(Leader):
     Config = TabularCertaintyEquivalentConfig
     off_policy: ClassVar[bool] = True
     state_fields = stateful.fields(
-        theta=stateful.Array(),
         model=stateful.Part(),
         commitments_seen=stateful.Part(),
+        _played=stateful.Array(like="_first"),
+        _refined=stateful.Array(like="_first"),
+        _hopeful=stateful.Array(like="_first", optional=True),
+        _plans=stateful.List(stateful.Array(lambda self: self.faces.size), most=KEPT),
         _updates=stateful.Count(),
+        _explored=stateful.Count(),
+        _fit_left=stateful.Count(),
         _planned_at=stateful.Number(low=0.0),
         _fitted_at=stateful.Number(low=0.0),
         _search=stateful.Part(make=lambda self: self._new_search(np.random.default_rng(0)), optional=True),
@@ -122,25 +142,42 @@ class TabularCertaintyEquivalent(Leader):
 
     def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        self.theta = starting_point(config.start, brief.parametrisation.size, rng, unit_of(brief.parametrisation))
+        parametrisation = brief.parametrisation
+        theta = starting_point(config.start, parametrisation.size, rng, unit_of(parametrisation))
+        self.faces = faces_of(brief)
+        self._first = self.faces.point(parametrisation(theta))
         self.model = ObservedModel(brief, config.shrinkage)
         self.commitments_seen = CommitmentHistory(brief.table_shape, commitment_shape=brief.commitment.shape)
-        self._updates = 0
+        #: The plan that is played, the same one a little better in the model, the last one that promised most, others.
+        self._played, self._refined = self._first, self._first
+        self._hopeful: Array | None = None
+        self._plans: list[Array] = []
+        self._updates = self._explored = self._fit_left = 0
         self._planned_at = self._fitted_at = 0.0
         #: The search that goes on in the next update, and the commitment that explores next; None where there is none.
         self._search: Search | None = None
         self._exploring: Array | None = None
 
+    @classmethod
+    def preferred_steps(cls, brief: Brief, config: Any) -> int:
+        """Return 500: it thinks more often than it has to, and explores early."""
+        del brief, config
+        return 500
+
     def _new_search(self, rng: np.random.Generator) -> Search:
         """Return a search that begins where the leader is."""
-        unit = unit_of(self.brief.parametrisation)
-        return theta_search(self.config, rng, [self.theta, np.zeros_like(self.theta)], unit)
+        return face_search(self.faces, self.config, rng, [self._played, *self._plans])
 
     def commit(self) -> Array:
-        """Return a commitment that explores, for the first updates; then the best one known."""
-        if self._exploring is not None and (self._updates <= self.config.explore or self.model.behaviour is None):
-            return self._exploring
-        return self.brief.parametrisation(self.theta)
+        """Return the commitment that explores next, if there is one; else the plan that is played."""
+        return self._commitment(self._played) if self._exploring is None else self._exploring
+
+    def _commitment(self, point: Array) -> Array:
+        return self.brief.commitment.project(self.faces.commitment(point))
+
+    def recommend(self) -> Array:
+        """Return the best plan known; before anything is known of the follower, the first one."""
+        return self._commitment(self._refined)
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Add the play to the model, then plan."""
@@ -148,77 +185,129 @@ class TabularCertaintyEquivalent(Leader):
         self.commitments_seen.add(trajectories)
         self._updates += 1
         steps = float(self.model.counts.visits.sum())
+        self._fit(steps)
         diagnostics = {"seen_pairs": float((self.model.counts.visits > 0).mean())}
-        exploring = self._updates <= self.config.explore
-        if not exploring and steps >= self.config.refit * self._fitted_at:
-            self._fitted_at = steps
-            self._fit()
-        if self.model.behaviour is not None:
-            diagnostics["temperature"] = self.model.behaviour.temperature
-            diagnostics["tremble"] = self.model.behaviour.tremble
-        # Without a temperature the follower's response cannot be computed, so it goes on exploring.
-        if exploring or self.model.behaviour is None:
-            self._exploring = self.explore()
-            return diagnostics
-        return {**self._plan(steps), **diagnostics}
+        if self.model.behaviour is None:
+            # Without a temperature the follower's response cannot be computed.
+            self._exploring = self._bar()
+            return {**diagnostics, "exploring": 1.0}
+        diagnostics["temperature"] = self.model.behaviour.temperature
+        diagnostics["tremble"] = self.model.behaviour.tremble
+        self._guess()
+        objective = FaceObjective(self.brief, self.faces, self.model.primitives)
+        value, gain = self._plan(objective, steps)
+        promise = self._explore(objective, gain)
+        return {
+            "model_value": value,
+            "model_evaluations": float(objective.evaluations),
+            "promise": promise,
+            "exploring": float(self._exploring is not None),
+            **diagnostics,
+        }
 
-    def _plan(self, steps: float) -> dict[str, float]:
-        """Improve theta in the model: by a search, a part of one, or a few iterations from where it is."""
-        objective = ThetaObjective(self.brief, self.model.primitives)
-        if self._search is None and steps >= self.config.replan * self._planned_at:
-            self._planned_at = steps
-            self._search = self._new_search(self.rng)
-        if self._search is None:
-            found = ascend(objective, self.theta, iterations=self.config.refine, evaluations=self._allowed())
-        else:
-            found = self._search.run(objective, self._allowed())
-            self._search = None if self._search.done else self._search
-        self.theta = found.point
-        return {"model_value": found.value, "model_evaluations": float(objective.evaluations)}
-
-    def _fit(self) -> None:
-        """Fit the model to all play, as far as the work of one update goes."""
-        allowed, iterations = self._allowed(), self.config.fit_iterations
+    def _fit(self, steps: float) -> None:
+        """Go on with the fit of the model to all play, as far as the work of one update goes."""
+        if steps >= self.config.refit * self._fitted_at:
+            self._fitted_at, self._fit_left = steps, max(self.config.fit_iterations, 1)
+        if not self._fit_left:
+            return
+        iterations, allowed = min(self._fit_left, self.config.fit_iterations), self._allowed(FITTING)
         if allowed is not None:
             iterations = min(iterations, allowed // (FIT_COST * len(self.commitments_seen)))
             iterations = 0 if iterations < LEAST_ITERATIONS else iterations
-        self.model.fit(self.commitments_seen, belief=self.config.belief == "fitted", iterations=iterations)
+        fit = self.model.fit(self.commitments_seen, belief=self.config.belief == "fitted", iterations=iterations)
+        # With fewer evaluations than it might have had it came to its end.
+        through = fit is None or fit.evaluations < iterations
+        self._fit_left = 0 if through else self._fit_left - iterations
 
-    def _allowed(self) -> int | None:
-        """Return how many evaluations of the model the work of one update is enough for, at least one."""
-        return None if self.config.work is None else max(1, int(self.config.work / self.model.size))
+    def _guess(self) -> None:
+        """Guess anew how bad that is which the follower never did, from the play under some commitments, or all."""
+        tables, allowed = self.commitments_seen.tables(), self._allowed(GUESSING)
+        every = 1 if allowed is None else -(-FIT_COST * len(tables) // allowed)
+        self.model.calibrate(tables[self._updates % every :: every], whole=every == 1)
 
-    def recommend(self) -> Array:
-        """Return the best commitment known; before anything is known of the follower, the first one."""
-        return self.brief.parametrisation(self.theta)
+    def _plan(self, objective: FaceObjective, steps: float) -> tuple[float, float]:
+        """Improve the plans in the model; return the value of the one that is played, and its gain over the first."""
+        present, first = objective.value(self._played), objective.value(self._first)
+        if self._search is None and steps >= self.config.replan * self._planned_at:
+            self._planned_at = steps
+            self._search = self._new_search(self.rng)
+        pool = self._plans[:]
+        if pool:  # one of them in turn
+            place = self._updates % len(pool)
+            pool[place] = ascend(objective, pool[place], iterations=self.config.refine).point
+        if self._search is not None:
+            known = len(self._search.ends)
+            self._search.run(objective, self._allowed(PLANNING))
+            pool += [end.point for end in self._search.ends[known:]]
+            self._search = None if self._search.done else self._search
+        refined = ascend(objective, self._played, iterations=self.config.refine)
+        self._refined, pool = refined.point, [self.faces.plain(point) for point in (refined.point, *pool)]
+        values = [objective.value(point) for point in pool]
+        ranked = [pool[place] for place in np.argsort(-np.asarray(values), kind="stable")]
+        self._plans = _apart(ranked)
+        best = max(values)
+        gain = abs(best - first)
+        unplanned = np.array_equal(self._played, self._first)
+        if unplanned or best > present + BETTER / np.sqrt(steps) * gain:
+            self._played = self._refined = ranked[0]
+            present = best
+        return present, gain
 
-    def parameters(self) -> Array:
-        """Return theta, which is that of what it recommends."""
-        return self.theta
+    def _explore(self, objective: FaceObjective, gain: float) -> float:
+        """Choose what explores next, if anything does; return what a plan promises beyond the best, NaN unasked."""
+        limit = self.config.explore
+        self._exploring = None
+        if (self._updates > EARLY and self._updates % 2) or (limit is not None and self._explored >= limit):
+            return float("nan")
+        heaven = objective.solution(self._played).leader.q[self.model.counts.visits > 0].max()
+        hopes = FaceObjective(self.brief, self.faces, lambda x: self.model.optimistic(x, float(heaven)))
+        present = hopes.value(self._played)
+        allowed = self._allowed(PROMISING)
+        found = best_of(hopes, self._places(), 200 if allowed is None else allowed)
+        self._hopeful, promise = self.faces.plain(found.point), found.value - present
+        if self._pays and self._explored in BARRING:
+            self._exploring = self._bar()
+        elif promise > WORTH * gain:
+            self._exploring = self._commitment(self._hopeful)
+        self._explored += 1
+        return promise
 
-    def explore(self) -> Array:
-        """Return an extreme commitment that makes the follower leave the ways that were seen most.
+    def _places(self) -> list[Array]:
+        """Return where to look for plans that promise more."""
+        faces, rng = self.faces, self.rng
+        hopeful = [] if self._hopeful is None else [self._hopeful]
+        visits, number = self.model.counts.visits, DRAWN_BARRING * self._updates
+        barred = [faces.point(barring(self.brief, visits, number + i)) for i in range(DRAWN_BARRING) if self._pays]
+        drawn = [
+            *faces.corners(DRAWN_VERTICES, rng)[:DRAWN_VERTICES],
+            *(faces.inside(rng) for _ in range(DRAWN_INSIDE)),
+        ]
+        return [self._played, *hopeful, *self._plans, *barred, *drawn]
 
-        The entries that pay the follower for what was seen most are set to the bound that pays less, and all others to
-        the bound that pays more. So the follower has to find another way. How many entries are set low varies from
-        update to update, on a logarithmic scale.
+    @property
+    def _pays(self) -> bool:
+        """Whether the commitment pays the follower."""
+        return "follower_reward" in self.brief.commitment.changes
 
-        If the commitment is the leader's own policy, it is drawn at random instead: there the leader sees the
-        consequences of whatever it does itself.
-        """
-        commitment = self.brief.commitment
-        if self.config.exploration == "random" and "follower_reward" in commitment.changes:
-            return np.where(self.rng.random(commitment.shape) < 0.5, commitment.low, commitment.high)
-        if "follower_reward" not in commitment.changes:
-            rows = self.rng.dirichlet(np.full(commitment.shape[-1], 0.5), size=commitment.shape[:-1])
-            return commitment.project(rows)
-        visits = self.model.counts.visits.reshape(self.brief.array_shape)
-        weight = Cotangents(visits, np.zeros_like(visits), np.zeros(visits.shape[:-1]))
-        paid = commitment.vjp(0.5 * (commitment.low + commitment.high), weight)
-        # Multiples of the golden ratio fill the range evenly, however many of them there are.
-        count = int(np.exp(self._updates * GOLDEN_RATIO % 1.0 * np.log(paid.size)))
-        barred = np.abs(paid) >= np.sort(np.abs(paid), axis=None)[-count]
-        return np.where(barred == (paid >= 0), commitment.low, commitment.high)
+    def _bar(self) -> Array:
+        """Return a commitment that bars the usual ways; a random one where it is the leader's own policy."""
+        if not self._pays:
+            return drawn_policy(self.brief, self.rng)
+        return barring(self.brief, self.model.counts.visits, self._updates)
+
+    def _allowed(self, part: float) -> int | None:
+        """Return how many evaluations of the model a part of the work of one update is enough for, at least one."""
+        return None if self.config.work is None else max(1, int(part * self.config.work / self.model.size))
+
+
+def _apart(points: list[Array]) -> list[Array]:
+    """Return the first of them that are not near one another, at most `KEPT`."""
+    kept: list[Array] = []
+    for point in points:
+        if len(kept) < KEPT and all(np.abs(point - other).max() > APART for other in kept):
+            kept.append(point)
+    return kept
 
 
 @dataclass(frozen=True)

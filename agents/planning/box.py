@@ -14,11 +14,11 @@ import numpy as np
 
 from agents.learning.optimizers import power_of_two
 from agents.options import Count, Natural, Options, Positive
-from agents.planning.search import Ascent, Found, Objective, Search, ascend
+from agents.planning.search import Ascent, Draws, Objective, Polish, Search
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError, InstabilityError
 
-__all__ = ["BoxObjective", "BoxSearchConfig", "Draws", "box_search"]
+__all__ = ["BoxObjective", "BoxSearchConfig", "box_search"]
 
 #: How much worse than the worst seen a commitment without a finite response counts, relative to the range of values.
 PENALTY = 1.0
@@ -29,8 +29,6 @@ COARSE, FINE = 1e-7, 1e-12
 LEAST_SLOPE = 1e-8
 #: While no range is known: the part of the box that a first step along the gradient goes.
 FIRST_MOVE = 0.1
-#: First step of the last search, relative to the box, and the step at which it ends.
-FIRST_STEP, LAST_STEP = 0.02, 1e-5
 
 
 @dataclass(frozen=True)
@@ -141,57 +139,8 @@ class BoxObjective(Objective):
         return self._least - PENALTY * (self.spread or abs(self._least) or 1.0)
 
 
-def polished(objective: Objective, found: Found, evaluations: int, rng: np.random.Generator) -> Found:
-    """Search around a point without derivatives: random steps that shrink where none helps."""
-    best, step = found, FIRST_STEP
-    for _ in range(evaluations):
-        if step < LAST_STEP:
-            break
-        point = np.clip(best.point + step * rng.standard_normal(len(best.point)), 0.0, 1.0)
-        value = objective.value(point)
-        better = value > best.value
-        best = Found(value, point) if better else best
-        step *= 2.0 if better else 0.8
-    return best
-
-
-@dataclass(frozen=True, eq=False)
-class Draws:
-    """Points drawn from the unit cube as seeds.
-
-    Attributes
-    ----------
-    points
-        Shape (n, D).
-    given
-        Points to ascend from besides, before the best draws.
-    config
-        How many draws are ascended from, and how.
-    """
-
-    points: Array
-    given: list[Array]
-    config: BoxSearchConfig
-
-    def __len__(self) -> int:
-        """N."""
-        return len(self.points)
-
-    def point(self, number: int) -> Array:
-        """Return one of them."""
-        return np.asarray(self.points[number])
-
-    def ascents(self, values: list[float]) -> list[Ascent]:
-        """Return the ascents at the true temperature, and those of the first starts down the ladder."""
-        ranked = np.argsort(-np.asarray(values), kind="stable")[: self.config.box_starts]
-        starts, n = [*self.given, *self.points[ranked]], self.config.box_iterations
-        scales = (*self.config.box_ladder, 1.0)
-        down = [Ascent(unit, scales, n) for unit in starts[: len(self.given) + 1]]
-        return [Ascent(unit, (1.0,), n) for unit in starts] + down
-
-
 def box_search(size: int, config: BoxSearchConfig, rng: np.random.Generator, given: list[Array]) -> Search:
-    """Return a search from the best of many random points, and from given ones.
+    """Return a search from given points and from the best of many random ones.
 
     Parameters
     ----------
@@ -202,13 +151,10 @@ def box_search(size: int, config: BoxSearchConfig, rng: np.random.Generator, giv
     rng
         Of random points.
     given
-        Points of the unit cube to start from besides.
+        At least one point of the unit cube to start from besides.
     """
-    n = config.box_iterations
-
-    def finish(objective: Objective, best: Found) -> Found:
-        last = ascend(objective, best.point, iterations=n)
-        return polished(objective, last, config.polish, rng)
-
-    draws = Draws(rng.random((config.box_draws, size)), given, config)
-    return Search(size, [], draws, iterations=n, finish=finish)
+    n, ladder = config.box_iterations, config.box_ladder
+    ascents = [Ascent(point, (1.0,), n) for point in given]
+    ascents += [Ascent(point, (*ladder, 1.0), n) for point in given if ladder]
+    draws = Draws(rng.random((config.box_draws, size)), config.box_starts, n, ladder)
+    return Search(size, ascents, draws, iterations=n, polish=Polish(rng.standard_normal((config.polish, size))))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy
@@ -19,10 +19,12 @@ from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import OutputError
 
-__all__ = ["Ascent", "Found", "Objective", "Search", "Seeds", "ascend"]
+__all__ = ["Ascent", "Draws", "End", "Found", "Objective", "Polish", "Search", "Seeds", "ascend"]
 
 #: An ascent that comes so near an earlier one's end, in parts of the box, ends there as well.
 NEAR = 3e-3
+#: First step of the last search, relative to the box, and the step at which it ends.
+FIRST_STEP, LAST_STEP = 0.02, 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,19 +174,96 @@ class Ascent:
     left: int
 
 
-class Seeds(Protocol):
+@dataclass(frozen=True, eq=False)
+class End(Found):
+    """The end of an ascent at a multiple of the true temperature."""
+
+    scale: float = 1.0
+
+
+class Seeds(Stateful, ABC):
     """Many points to look at, of which the best are ascended from."""
 
+    @abstractmethod
     def __len__(self) -> int: ...
 
+    @abstractmethod
     def point(self, number: int) -> Array:
         """Return one of them, shape (P,)."""
 
+    @abstractmethod
     def ascents(self, values: list[float]) -> list[Ascent]:
         """Return the ascents to be made, by the values of all: from the best."""
 
 
 POINT = stateful.Array(lambda self: (self.size,))
+
+
+class Draws(Seeds):
+    """Points that were drawn.
+
+    Parameters
+    ----------
+    points
+        Shape (n, P).
+    count, iterations
+        How many are ascended from, the best ones, and in how many iterations.
+    ladder
+        Multiples of the true temperature, from the highest down: the best draw is followed down these, too.
+    """
+
+    state_fields = stateful.fields(points=stateful.Array(lambda self: (None, self.points.shape[1])))
+
+    def __init__(self, points: Array, count: int, iterations: int, ladder: tuple[float, ...] = ()) -> None:
+        self.points, self.count, self.iterations, self.ladder = points, count, iterations, ladder
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.points)
+
+    def point(self, number: int) -> Array:
+        """Return one of them."""
+        return np.asarray(self.points[number])
+
+    def ascents(self, values: list[float]) -> list[Ascent]:
+        """Return those from the best at the true temperature, and the one down the ladder."""
+        best = self.points[np.argsort(-np.asarray(values), kind="stable")[: self.count]]
+        made = [Ascent(point, (1.0,), self.iterations) for point in best]
+        down = best[:1] if self.ladder else ()
+        return made + [Ascent(point, (*self.ladder, 1.0), self.iterations) for point in down]
+
+
+class Polish(Stateful):
+    """A last search without derivatives: steps along given directions that shrink where none helps.
+
+    Parameters
+    ----------
+    directions
+        Shape (n, P), drawn from a standard normal distribution.
+    """
+
+    state_fields = stateful.fields(
+        directions=stateful.Array(lambda self: self.directions.shape),
+        _used=stateful.Count(),
+        _step=stateful.Number(low=0.0),
+    )
+
+    def __init__(self, directions: Array) -> None:
+        self.directions = directions
+        self._used, self._step = 0, FIRST_STEP
+
+    @property
+    def done(self) -> bool:
+        """Whether no direction is left, or steps have become too short."""
+        return self._used >= len(self.directions) or self._step < LAST_STEP
+
+    def better(self, objective: Objective, best: Found) -> Found:
+        """Return the better one of the best point so far and another one near it."""
+        point = np.clip(best.point + self._step * self.directions[self._used], 0.0, 1.0)
+        value = objective.value(point)
+        self._used += 1
+        self._step *= 2.0 if value > best.value else 0.8
+        return Found(value, point) if value > best.value else best
 
 
 class Search(Stateful):
@@ -200,13 +279,15 @@ class Search(Stateful):
         To be looked at after them; None for none.
     iterations
         Of each ascent, at each temperature.
-    finish
-        What is made of the best end when nothing else is left to do.
+    polish
+        What is made of the best end when nothing else is left to do, after one more ascent from there.
 
     Attributes
     ----------
     best
         The best end so far at the true temperature; None before the first.
+    ends
+        Of all ascents.
     done
         Whether nothing is left to do.
     """
@@ -220,6 +301,17 @@ class Search(Stateful):
             interrupted=stateful.Flag(),
             optional=True,
         ),
+        ends=stateful.List(
+            stateful.Record(
+                End,
+                value=stateful.Number(),
+                point=POINT,
+                iterations=stateful.Count(),
+                interrupted=stateful.Flag(),
+                scale=stateful.Number(low=0.0),
+            )
+        ),
+        seeds=stateful.Part(optional=True),
         _ascents=stateful.List(
             stateful.Record(
                 Ascent,
@@ -228,7 +320,9 @@ class Search(Stateful):
                 left=stateful.Count(),
             )
         ),
-        _tried=stateful.List(stateful.Number(), most=lambda self: len(self.seeds or ()), optional=True),
+        _tried=stateful.List(stateful.Number(low=-np.inf), most=lambda self: len(self.seeds or ()), optional=True),
+        _polish=stateful.Part(optional=True),
+        _refining=stateful.Flag(),
     )
 
     def __init__(
@@ -238,29 +332,32 @@ class Search(Stateful):
         seeds: Seeds | None,
         *,
         iterations: int,
-        finish: Callable[[Objective, Found], Found] | None = None,
+        polish: Polish | None = None,
     ) -> None:
         self.size, self.seeds, self.iterations = size, seeds, iterations
         self.best: Found | None = None
-        self._ascents, self._finish = ascents, finish
+        self.ends: list[End] = []
+        self._ascents, self._polish = ascents, polish
         #: Values of the seeds looked at so far; None when they have been chosen from.
         self._tried: list[float] | None = None if seeds is None else []
-        self._ends: dict[float, list[Found]] = {}
+        #: Whether the last ascent, from the best end, has begun.
+        self._refining = False
 
     def check_state(self, loaded: dict[str, Any], where: str) -> None:
         """Raise OutputError unless the next part has something to do, and finds an end where there is none yet."""
-        ascents = loaded["_ascents"]
+        ascents, tried = loaded["_ascents"], loaded.get("_tried")
         if not all(ascent.scales for ascent in ascents):
             raise OutputError(f"{where}: expected ascents at one or more temperatures, got one at none")
-        if not ascents and loaded["_tried"] is None:
+        if not ascents and tried is None and self._polish is None:
             raise OutputError(f"{where}: expected a search with something left to do, got one that is done")
-        if loaded["best"] is None and not (ascents and ascents[0].scales == (1.0,)):
+        if loaded.get("best") is None and not (ascents and ascents[0].scales == (1.0,)):
             raise OutputError(f"{where}: expected a first ascent at the true temperature, got another")
 
     @property
     def done(self) -> bool:
         """Whether nothing is left to do."""
-        return not self._ascents and self._tried is None
+        looked = not self._ascents and self._tried is None
+        return looked and (self._polish is None or (self._refining and self._polish.done))
 
     def run(self, objective: Objective, evaluations: int | None = None) -> Found:
         """Go on for about so many evaluations of the objective, by default to the end; return the best end so far.
@@ -273,25 +370,26 @@ class Search(Stateful):
         while not self.done and (self.best is None or objective.evaluations < end):
             if self._ascents:
                 self._ascend(objective, None if evaluations is None else max(1, int(end - objective.evaluations)))
-            else:
+            elif self._tried is not None:
                 self._look(objective)
+            else:
+                self._finish(objective)
         assert self.best is not None  # noqa: S101 - some ascent is at the true temperature
-        if self.done and self._finish is not None:
-            self.best = self._finish(objective, self.best)
         return self.best
 
     def _ascend(self, objective: Objective, evaluations: int | None) -> None:
         """Go on with the first ascent."""
         ascent = self._ascents[0]
-        scale, known = ascent.scales[0], self._ends.setdefault(ascent.scales[0], [])
+        scale = ascent.scales[0]
         # In a box, an ascent that comes where another one ended would go from there where that one went.
-        near = () if objective.bounds is None else tuple(known)
+        apart = objective.bounds is None or self._refining
+        near = () if apart else tuple(end for end in self.ends if end.scale == scale)
         found = ascend(
             objective,
             ascent.point,
             iterations=ascent.left,
             scale=scale,
-            gain=objective.coarse,
+            gain=None if self._refining else objective.coarse,
             evaluations=evaluations,
             ends=near,
         )
@@ -304,7 +402,7 @@ class Search(Stateful):
         ascent.point, ascent.left = found.point, ascent.left - max(1, found.iterations)
         if found.interrupted and ascent.left > 0:
             return
-        known.append(found)
+        self.ends.append(End(found.value, found.point, found.iterations, found.interrupted, scale))
         if len(ascent.scales) == 1:
             del self._ascents[0]
         else:
@@ -319,3 +417,12 @@ class Search(Stateful):
             return
         self._ascents += self.seeds.ascents(self._tried)
         self._tried = None
+
+    def _finish(self, objective: Objective) -> None:
+        """Ascend once more from the best end, and then look around it."""
+        assert self.best is not None and self._polish is not None  # noqa: S101 - the caller looks
+        if not self._refining:
+            self._refining = True
+            self._ascents = [Ascent(self.best.point, (1.0,), self.iterations)]
+            return
+        self.best = self._polish.better(objective, self.best)

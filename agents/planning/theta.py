@@ -14,7 +14,8 @@ import numpy as np
 from agents.learning.parametrisations import unit_of
 from agents.observing.brief import TabularBrief
 from agents.options import Count, Natural, NonNegative, Options, Positive
-from agents.planning.search import Ascent, Objective, Search
+from agents.planning.search import Ascent, Objective, Search, Seeds
+from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.primitives import Primitives
 
@@ -119,11 +120,10 @@ class ThetaObjective(Objective):
         return _lifted(point, self.unit)
 
 
-@dataclass(frozen=True, eq=False)
-class Vertices:
+class Vertices(Seeds):
     """Vertices of the commitment set as seeds: for each kind, each coordinate near its bound.
 
-    Attributes
+    Parameters
     ----------
     unit
         Of theta, shape (P,).
@@ -131,9 +131,10 @@ class Vertices:
         How many of each kind are ascended from, and in how many iterations.
     """
 
-    unit: Array
-    count: int
-    iterations: int
+    state_fields = stateful.fields()
+
+    def __init__(self, unit: Array, count: int, iterations: int) -> None:
+        self.unit, self.count, self.iterations = unit, count, iterations
 
     def __len__(self) -> int:
         """Kinds times P."""

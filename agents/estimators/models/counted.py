@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from agents.estimators.likelihood import (
     CommitmentHistory,
     PlayFit,
     PlayLikelihood,
+    action_likelihood,
     likeliest_temperature,
     trembled,
 )
@@ -31,6 +32,8 @@ __all__ = ["CountedModel", "ObservedModel"]
 
 #: Nats. By chance alone, a parameter that is not there gains so much in one of 600 fits.
 LEAST_GAIN = 5.0
+#: Temperatures that the penalty of an untried action may fall or rise by at once.
+FALLS, RISES = -1.0, 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +44,10 @@ class CountedModel:
     ----------
     leader_reward, follower_reward
         Without what commitments set, reward units, shape (Z, A, B).
-    untried_penalty
-        By so many temperatures the reward of an action that was never taken is guessed to be lower, shape (Z, A, B).
+    untried
+        Whether an action was never taken where others were, shape (Z, A, B).
+    known
+        1 - 1 / (1 + visits): how much of what is believed of (z, a, b) was seen, shape (Z, A, B).
     initial
         Distribution of first states, shape (Z,).
     continuing
@@ -53,7 +58,8 @@ class CountedModel:
 
     leader_reward: Array
     follower_reward: Array
-    untried_penalty: Array
+    untried: Array
+    known: Array
     initial: Array
     continuing: Array
     transition: Transition
@@ -65,9 +71,9 @@ class ObservedModel(Stateful):
     Rewards and dynamics of (z, a, b) are averages over its visits, shrunk towards those of (z, a), whatever the
     follower did there: what an untried action does is guessed to be what the tried ones do. But a follower that
     did not take it in n visits finds it worse: its reward is guessed lower by temperature * log(1 + n), at which
-    it would be taken about once in n visits. The part of the rewards that the commitment itself sets is known,
-    taken out and put back. :meth:`fit` fits the dynamics, and what is not known of the follower, to its actions
-    as well.
+    it would be taken about once in n visits, or by more if what was done elsewhere says so (:meth:`calibrate`). The
+    part of the rewards that the commitment itself sets is known, taken out and put back. :meth:`fit` fits the
+    dynamics, and what is not known of the follower, to its actions as well.
 
     Parameters
     ----------
@@ -85,7 +91,7 @@ class ObservedModel(Stateful):
     """
 
     state_fields = stateful.fields(
-        **{name: stateful.Array(low=0.0) for name in ("_starts", "_ends")},
+        **{name: stateful.Array(low=0.0) for name in ("_starts", "_ends", "_penalty")},
         counts=stateful.Part(),
         behaviour=stateful.Record(
             BehaviourModel,
@@ -112,6 +118,8 @@ class ObservedModel(Stateful):
         #: Successors, and what the last fit added to the counts.
         self._correction: tuple[IntArray, Array] | None = None
         self._counted: CountedModel | None = None
+        #: What the play says of actions never taken, in temperatures.
+        self._penalty = np.zeros(shape)
         #: The last tremble that was asked for, and the dynamics believed with it.
         self._trembled: tuple[float, Transition] | None = None
 
@@ -187,7 +195,7 @@ class ObservedModel(Stateful):
         effect = brief.effect(x)
         transition, believed = self._dynamics(effect.transition, behaviour.tremble)
         leader = counted.leader_reward
-        follower = counted.follower_reward - behaviour.temperature * counted.untried_penalty
+        follower = counted.follower_reward - behaviour.temperature * self.untried_penalty
         return Primitives(
             leader_policy=effect.leader_policy,
             follower_reward=follower if effect.follower_reward is None else follower + effect.follower_reward,
@@ -201,6 +209,57 @@ class ObservedModel(Stateful):
             temperature=behaviour.temperature,
             num_contexts=brief.num_contexts,
         )
+
+    @property
+    def untried_penalty(self) -> Array:
+        """By so many temperatures the reward of an action that was never taken is guessed to be lower, (Z, A, B)."""
+        least = np.log1p(self.counts.visits.sum(axis=2, keepdims=True))
+        return np.where(self.counted.untried, np.maximum(least, self._penalty), 0.0)
+
+    def calibrate(self, seen: list[tuple[Array, Array]], *, whole: bool = True) -> None:
+        """Move the penalties of untried actions to the least ones that fit the play.
+
+        Whoever would walk towards an untried action if that were better, and did not, says as much of it as who stood
+        before it. So what counts is the derivative of the log-likelihood of all actions by the penalty of one: it is
+        to be one, as where one visit would be expected and none was seen.
+
+        Parameters
+        ----------
+        seen
+            Commitments with the actions seen under each, shape (Z, A, B).
+        whole
+            Whether that is all that is kept; from a part of it, penalties only rise.
+        """
+        untried = self.counted.untried
+        if self.behaviour is None or not untried.any():
+            return
+        missed, every = np.zeros(untried.shape), np.ones(untried.shape, dtype=np.bool_)
+        for x, counts in seen:
+            missed -= action_likelihood(self.primitives(x), counts, every, None)[1]
+        change = np.log(np.maximum(self.behaviour.temperature * missed, 1e-300))
+        change = np.clip(change, FALLS if whole else 0.0, RISES)
+        self._penalty = np.where(untried, np.maximum(self.untried_penalty + change, 0.0), 0.0)
+
+    def optimistic(self, x: Array, heaven: float) -> Primitives:
+        """Return the model under a commitment, in which little known pairs may be worth as much as the best known.
+
+        As if each had been visited once more and had led there. The follower believes nothing of it.
+
+        Parameters
+        ----------
+        x
+            The commitment.
+        heaven
+            What the leader gets there in all, reward units.
+        """
+        made, own, known = self.primitives(x), self.brief.effect(x), self.counted.known
+        announced = 0.0 if own.leader_reward is None else own.leader_reward
+        reward = announced + known * (made.leader_reward - announced) + (1.0 - known) * heaven
+        if own.transition is not None:  # nothing is unknown of the dynamics
+            return replace(made, leader_reward=reward)
+        lists = made.transition
+        moves = Transition(lists.successors, lists.probabilities * known[..., None])
+        return replace(made, leader_reward=reward, transition=moves)
 
     def _dynamics(self, announced: Transition | None, tremble: float) -> tuple[Transition, Transition]:
         """Return the dynamics and what the follower believes; it believes those that the commitment sets."""
@@ -226,7 +285,8 @@ class ObservedModel(Stateful):
         return CountedModel(
             leader_reward=self._shrunk(self.counts.leader_reward),
             follower_reward=self._shrunk(self.counts.follower_reward),
-            untried_penalty=np.log1p(visits.sum(axis=2, keepdims=True)) * (visits == 0),
+            untried=(visits == 0) & (visits.sum(axis=2, keepdims=True) > 0),
+            known=visits / (1.0 + visits),
             initial=self._starts / self._starts.sum(),
             # A state only seen as the last of a cut episode: nothing is known of what follows, so nothing does.
             continuing=((visits.sum(axis=(1, 2)) > 0) & (self._ends == 0)).astype(np.float64),
