@@ -12,7 +12,8 @@ A model knows nothing about places that were never visited. So the leader also p
 little known places may be as good as the best known. While a plan promises more there than the best plan does, it is
 played every other time: either it is as good, or the model has learned that it is not.
 
-The method is this project's own. It is off-policy, so play under old commitments stays useful.
+The method is this project's own. It is off-policy, so play under old commitments stays useful. It is one file because
+both kinds of game are served under one name.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ class TabularCertaintyEquivalent(Leader):
         _played=stateful.Array(like="_first"),
         _refined=stateful.Array(like="_first"),
         _hopeful=stateful.Array(like="_first", optional=True),
-        _plans=stateful.List(stateful.Array(lambda self: self.faces.size), most=KEPT),
+        _plans=stateful.List(stateful.Array(lambda self: (self.faces.size,)), most=KEPT),
         _updates=stateful.Count(),
         _explored=stateful.Count(),
         _fit_left=stateful.Count(),

@@ -284,7 +284,7 @@ class FaceSearchConfig(Options):
 
     Attributes
     ----------
-    draws
+    vertices
         Vertices that are looked at in a search: all of them where there are no more, else so many drawn ones. Half as
         many neighbours of each of the two best points known, and a quarter as many points inside.
     starts
@@ -293,7 +293,7 @@ class FaceSearchConfig(Options):
         L-BFGS-B iterations per ascent.
     """
 
-    draws: Count = 128
+    vertices: Count = 128
     starts: Natural = 6
     iterations: Count = 60
 
@@ -312,10 +312,10 @@ def face_search(faces: Faces, config: FaceSearchConfig, rng: np.random.Generator
     known
         Points to ascend from besides, the best one first; at least one, each of shape (P,).
     """
-    few = max(1, config.draws // 4)
+    few = max(1, config.vertices // 4)
     near = [_shaken(faces, point, rng) for point in known[:2] for _ in range(2 * few)]
     inside = [faces.inside(rng) for _ in range(few)]
-    points = np.concatenate([faces.corners(config.draws, rng), np.array(near + inside)])
+    points = np.concatenate([faces.corners(config.vertices, rng), np.array(near + inside)])
     n = config.iterations
     ascents = [Ascent(point, (1.0,), n) for point in [*known, np.full(faces.size, 0.5)]]
     return Search(faces.size, ascents, Draws(points, config.starts, n), iterations=n)

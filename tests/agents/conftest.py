@@ -10,10 +10,8 @@ import pytest
 QUICK = {
     "certainty_equivalent": {
         "explore": 1,
-        "random_starts": 1,
-        "continuation_starts": 1,
-        "ladder": [2.0],
-        "vertex_starts": 1,
+        "vertices": 4,
+        "starts": 1,
         "iterations": 5,
     }
 }

@@ -129,7 +129,7 @@ OTHERS = [
     ("naive", BUILDING, {"prior_visits": 0.5}),
     ("naive", TOY, {"features": "local"}),
     ("certainty_equivalent", BUILDING, {"explore": 3}),
-    ("certainty_equivalent", BUILDING, {"ladder": [2.0]}),
+    ("certainty_equivalent", BUILDING, {"vertices": 5}),
     ("certainty_equivalent", TOY, {"draws": 5}),
     ("certainty_equivalent", TOY, {"box_draws": 5}),
     ("exact", BUILDING, {"random_starts": 3}),

@@ -15,8 +15,8 @@ from agents.estimators.likelihood import (
     trembled,
 )
 from agents.estimators.models.counted import ObservedModel, common_lists
-from agents.leaders import leader_class
 from agents.observing.brief import Information
+from agents.planning.exploring import barring
 from agents.runs.briefing import make_brief
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft import soft_best_response
@@ -117,26 +117,27 @@ def test_what_does_not_tell_the_temperature_gives_none():
     assert likeliest_temperature(games, [np.zeros_like(n) for n in counts], everything) is None
 
 
-def test_commitments_are_kept_evenly_over_time():
-    history, response = CommitmentHistory((5, 2, 3), most=2), np.full((5, 2, 3), 1 / 3)
-    for i in range(9):
+def test_the_commitments_that_were_played_most_are_kept_and_of_others_the_last():
+    history, response = CommitmentHistory((5, 2, 3), most=3), np.full((5, 2, 3), 1 / 3)
+    for i in (0, 1, 2, 1, 3, 4):
         x = np.tile([0.1 * i, 1.0 - 0.1 * i], (5, 1))
         history.add(agents.collect(GAME, x, response, steps=50, rng=i))
     tables = history.tables()
-    assert [round(10 * x[0, 0]) for x, _ in tables] == [0, 4, 8]
-    assert all(counts.sum() == 50 for _, counts in tables)
+    assert [round(10 * x[0, 0]) for x, _ in tables] == [1, 3, 4]
+    assert [counts.sum() for _, counts in tables] == [100, 50, 50]
 
 
 def explored(game, updates, seed):
-    """Model and actions after the leader's own exploration, 1,000 steps a commitment."""
-    kind = leader_class("certainty_equivalent")
+    """Model and actions after commitments that bar the usual ways, 1,000 steps each."""
     brief = make_brief(game, Information.REWARDS_OBSERVED)
-    rng = np.random.default_rng(seed)
-    leader = kind(brief, kind.Config(explore=updates + 1), rng)
-    for _ in range(updates):
-        x = leader.commit()
-        leader.update(agents.collect(game, x, se.solve(game, x).response, steps=1_000, rng=rng))
-    return leader.model, leader.commitments_seen
+    model, history = ObservedModel(brief), CommitmentHistory(brief.table_shape)
+    rng, x = np.random.default_rng(seed), brief.parametrisation(np.zeros(brief.parametrisation.size))
+    for i in range(updates):
+        seen = agents.collect(game, x, se.solve(game, x).response, steps=1_000, rng=rng)
+        model.observe(seen)
+        history.add(seen)
+        x = barring(brief, model.counts.visits, i + 1)
+    return model, history
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.deep) for seed in (1, 2))])

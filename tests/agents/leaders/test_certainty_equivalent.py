@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -12,14 +13,15 @@ import agents
 import stackelberg_envs as se
 from agents.estimators.models.counted import ObservedModel
 from agents.estimators.models.published import model_class_of
-from agents.followers.soft_value_iteration import SoftValueIteration
 from agents.leaders import leader_class
 from agents.observing.brief import Information
+from agents.planning.exploring import barring
 from agents.planning.theta import ThetaObjective
 from agents.runs.briefing import make_brief
 from agents.runs.collection import collect
 from stackelberg_envs.errors import ArgumentError, InformationError, InstabilityError
 from stackelberg_envs.solvers.soft import solve_primitives
+from tests.games import toll_game
 
 
 def observed(game, x, steps, seed=0):
@@ -117,8 +119,7 @@ def test_exploring_bars_the_best_known_ways():
     leader.model.observe(
         agents.collect(game, np.zeros(104), se.solve(game, np.zeros(104)).response, steps=5_000, rng=0)
     )
-    leader._updates = 1
-    x = leader.explore()
+    x = barring(leader.brief, leader.model.counts.visits, 1)
     visits = leader.model.counts.visits.sum(axis=(1, 2))
     barred = x == game.commitment.low
     assert set(np.unique(x)) == {-0.2, 0.0}
@@ -178,37 +179,53 @@ def test_the_work_of_an_update_is_limited_and_the_search_goes_on():
     game = se.make_game("stackelberg/FourRooms-v0")
     kind = leader_class("certainty_equivalent")
     brief = make_brief(game, Information.REWARDS_OBSERVED)
-    leader = kind(brief, kind.Config(explore=2, work=50_000.0), np.random.default_rng(0))
+    leader = kind(brief, kind.Config(explore=0, work=300_000.0, replan=1e9), np.random.default_rng(0))
     searching = []
-    for seed in range(5):
+    for seed in range(3):
         x = leader.commit()
         seen = agents.collect(game, x, se.solve(game, x).response, steps=300, rng=seed)
         done = leader.update(seen)
-        if "model_evaluations" in done:
-            assert done["model_evaluations"] <= 50_000 // leader.model.size + 1
-            searching.append(leader._search is not None)
+        # A part of the search, and a few iterations and values of the plans.
+        assert done["model_evaluations"] <= 0.4 * 300_000 / leader.model.size + 60
+        searching.append(leader._search is not None)
     assert searching == [True] * 3
     assert leader.model.behaviour.tremble == 0.0  # no work left for a fit
 
 
-def test_explored_at_random_every_entry_stands_at_one_of_its_bounds():
-    game = se.make_game("stackelberg/FourRooms-v0")
+def test_a_search_goes_on_after_a_checkpoint_as_without_one():
+    game = se.make_game("stackelberg/FourRooms-v0", temperature=0.005)
     kind = leader_class("certainty_equivalent")
     brief = make_brief(game, Information.REWARDS_OBSERVED)
-    leader = kind(brief, kind.Config(exploration="random", shrinkage=4.0), np.random.default_rng(0))
-    assert leader.model.shrinkage == 4.0
-    x = leader.explore()
-    low = x == game.commitment.low
-    assert (low | (x == game.commitment.high)).all()
-    # 104 fair coins: a share outside of this has a probability below 1e-4.
-    assert 0.3 < low.mean() < 0.7
+    first, other = (kind(brief, kind.Config(work=400_000.0), np.random.default_rng(seed)) for seed in (0, 1))
+    for seed in range(6):
+        if seed == 4:
+            assert first._search is not None
+            other.load_state_dict(deepcopy(first.state_dict()))
+        x = first.commit()
+        seen = agents.collect(game, x, se.solve(game, x).response, steps=300, rng=seed)
+        told = [leader.update(seen) for leader in ((first, other) if seed >= 4 else (first,))]
+        np.testing.assert_equal(told[0], told[-1])
+    np.testing.assert_array_equal(first.commit(), other.commit())
+    np.testing.assert_array_equal(first.recommend(), other.recommend())
+
+
+def test_it_pays_for_a_road_that_nobody_takes_at_first():
+    game = toll_game()
+    record = agents.run(game, leader="certainty_equivalent", updates=40, steps_per_update=500, evaluate_every=0)
+    assert record.leader_value > 0.999 * game.facts["best_known"]
+
+
+def test_it_ends_on_the_edges_of_the_set():
+    game = se.make_game("stackelberg/DiscreteToy-v0")
+    x = agents.run(game, leader="certainty_equivalent", steps=5_000, evaluate_every=0).commitment
+    assert (x == 0.0).any()
+    assert se.solve(game, x).leader_value > 34.99
 
 
 def test_options_that_are_none_are_refused():
     game = se.make_game("stackelberg/DiscreteToy-v0")
     for options, message in (
         ({"belief": "known"}, "belief: expected 'fitted' or 'observed', got 'known'"),
-        ({"exploration": "none"}, "exploration: expected 'barring' or 'random', got 'none'"),
         ({"work": 0.0}, "work: expected a number greater than 0, got 0.0"),
         ({"refit": 0.5}, "refit: expected a finite number of at least 1, got 0.5"),
     ):
@@ -236,19 +253,17 @@ def test_it_sees_that_the_follower_believes_in_other_dynamics_and_gains_by_it():
 TOY = "stackelberg/DiscreteToy-v0"
 
 
-def test_so_many_commitments_explore_as_asked_for(monkeypatch):
-    kind = leader_class("certainty_equivalent")
-    explored = []
-    explore = kind.explore
-    monkeypatch.setattr(kind, "explore", lambda self: explored.append(explore(self)) or explored[-1])
-    announced = []
-    learn = SoftValueIteration.learn
-    monkeypatch.setattr(
-        SoftValueIteration, "learn", lambda self, view: announced.append(view.commitment) or learn(self, view)
-    )
-    agents.run(TOY, leader="certainty_equivalent", updates=9, steps_per_update=300, leader_options={"explore": 5})
-    exploring = [any(np.array_equal(x, other) for other in explored) for x in announced[:9]]
-    assert exploring == [False] + [True] * 5 + [False] * 3
+def test_no_more_commitments_explore_than_asked_for():
+    for explore, least in ((0, 0), (3, 1)):
+        record = agents.run(
+            "stackelberg/FourRooms-v0",
+            leader="certainty_equivalent",
+            updates=8,
+            steps_per_update=300,
+            leader_options={"explore": explore, "work": 1e5, "shrinkage": 4.0, "belief": "observed"},
+        )
+        np.testing.assert_array_equal(record.curve["tremble"], 0.0)
+        assert least <= record.curve["exploring"].sum() <= explore
 
 
 def test_so_many_commitments_are_drawn_as_asked_for():

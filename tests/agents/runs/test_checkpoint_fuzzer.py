@@ -25,7 +25,7 @@ TOY = "stackelberg/DiscreteToy-v0"
 #: Leaders and followers, with what makes them quick, and the updates after which their run was stopped.
 PLAYERS = [
     ("bchg", {}, "soft_q_learning", {"steps": 50}),
-    ("certainty_equivalent", {"explore": 1, "random_starts": 1, "continuation_starts": 1, "iterations": 3}, None, {}),
+    ("certainty_equivalent", {"explore": 1, "vertices": 4, "starts": 1, "iterations": 3, "work": 5e3}, None, {}),
     ("cma_es", {}, "soft_value_iteration", {"delay": 1}),
     ("zero_order", {"optimizer": "sgd"}, "hard_best_response", {}),
     ("rtq", {"levels": 2}, "expected_sarsa", {"steps": 50}),

@@ -31,7 +31,7 @@ JUNK = (
 SHORT = {
     "exact": {"iterations": 3, "box_draws": 2, "box_iterations": 2, "polish": 2},
     "certainty_equivalent": {
-        "random_starts": 1, "continuation_starts": 0, "vertex_starts": 0, "iterations": 2, "fit_iterations": 2,
+        "vertices": 2, "starts": 1, "iterations": 2, "fit_iterations": 2,
         "box_draws": 2, "box_starts": 1, "box_iterations": 2, "polish": 2, "explore": 0,
     },
     "rtq": {"levels": 2},

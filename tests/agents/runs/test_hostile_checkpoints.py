@@ -176,7 +176,7 @@ def test_a_changed_checkpoint_is_refused_by_name_and_does_nothing(change, proble
         ("exact", put(*LEADER, "_position", -1), "_position: expected at least 0"),
         ("zero_order", put(*LEADER, "_values", [1.0] * 9), "_values: expected a list of at most 1 entries"),
         ("certainty_equivalent", put(*LEADER, "model", None), "model: expected a value, got None"),
-        ("certainty_equivalent", put(*LEADER, "identified", {}), "expected rng, theta, .*got unknown identified"),
+        ("certainty_equivalent", put(*LEADER, "identified", {}), "expected rng, model, .*got unknown identified"),
         (
             "certainty_equivalent",
             put(*HISTORY, "_played", [SEEN]),

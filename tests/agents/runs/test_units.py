@@ -41,8 +41,8 @@ DEEP = pytest.param("certainty_equivalent", marks=pytest.mark.deep)
 #: Options with which a leader does all it does in a short time.
 QUICK: dict[str, dict[str, Any]] = {
     "certainty_equivalent": {
-        "explore": 3, "random_starts": 1, "continuation_starts": 1, "ladder": [3.0], "vertex_starts": 1,
-        "iterations": 10, "fit_iterations": 10, "replan": 4.0, "refine": 2, "refit": 4.0,
+        "explore": 3, "vertices": 8, "starts": 2, "iterations": 10, "fit_iterations": 10, "replan": 4.0, "refine": 2,
+        "refit": 4.0,
     },
     "rtq": {"levels": 4},
     "amd": {"inner_iterations": 40},
