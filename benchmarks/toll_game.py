@@ -71,6 +71,7 @@ class Tolls(se.Commitment):
 
     changes = frozenset({"follower_reward", "leader_reward"})
     always_fits = True
+    affine = True
 
     def __init__(self, where: Array) -> None:
         super().__init__(0.0, 1.0, (len(where),))

@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.vector import VectorGame as VectorGame
     from stackelberg_envs.solvers.best_commitment import BestCommitment as BestCommitment
     from stackelberg_envs.solvers.best_commitment import best_commitment as best_commitment
+    from stackelberg_envs.solvers.certificates.certifying import Certificate as Certificate
+    from stackelberg_envs.solvers.certificates.certifying import certify as certify
     from stackelberg_envs.solvers.responses import hard_best_response as hard_best_response
     from stackelberg_envs.solvers.responses import soft_best_response as soft_best_response
     from stackelberg_envs.solvers.soft import occupancy as occupancy
@@ -78,6 +80,7 @@ _EXPORTS = {
     "BatchStep": "games.vector",
     "BatchedGame": "games.vector:VectorGame",  # another name of it
     "BestCommitment": "solvers.best_commitment",
+    "Certificate": "solvers.certificates.certifying",
     "Commitment": "games.commitments.base",
     "Cotangents": "games.cotangents",
     "StepCotangents": "games.cotangents",
@@ -100,6 +103,7 @@ _EXPORTS = {
     "TransitionMixture": "games.commitments.transition_mixture",
     "VectorGame": "games.vector",
     "best_commitment": "solvers.best_commitment",
+    "certify": "solvers.certificates.certifying",
     "check_env": "conformity.checks",
     "check_game": "conformity.checks",
     "combine": "games.contexts",

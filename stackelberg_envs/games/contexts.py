@@ -106,6 +106,7 @@ class InContext(Commitment):
         super().__init__(commitment.low, commitment.high)
         self.commitment, self.k = commitment, k
         self.changes, self.parametrisation = commitment.changes, commitment.parametrisation
+        self.affine = commitment.affine
 
     def check(self, x: ArrayLike) -> Array:
         """Check by the whole commitment's rule."""

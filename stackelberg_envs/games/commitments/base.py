@@ -121,12 +121,16 @@ class Commitment(ABC):
     #: Whether an effect fits the game at every x if it does at one: shapes, finite numbers, rows that sum to one.
     #: Effects of other commitments, those of users among them, are checked at each x.
     always_fits: bool = False
+    #: Whether every array of the effect is an affine function of x; :func:`stackelberg_envs.certify` needs that.
+    affine: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # What a class says of its effect does not hold for the effect of another.
-        if "effect" in vars(cls) and "always_fits" not in vars(cls):
-            cls.always_fits = False
+        if "effect" in vars(cls):
+            for name in ("always_fits", "affine"):
+                if name not in vars(cls):
+                    setattr(cls, name, False)
 
     def __init__(self, low: ArrayLike, high: ArrayLike, shape: tuple[int, ...] | None = None) -> None:
         bounds = as_float(low, "low"), as_float(high, "high")

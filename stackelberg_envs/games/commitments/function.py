@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from numpy.typing import ArrayLike
 
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, require_flag
 from stackelberg_envs.errors import GameError, StackelbergError
 from stackelberg_envs.games.commitments.base import ENTRIES, MISTAKES, Commitment, Effect, as_effect
 
@@ -24,6 +24,8 @@ class FunctionCommitment(Commitment):
         Bounds of x.
     changes
         Names of the effect entries it sets.
+    affine
+        Whether every array of its effect is an affine function of x: :func:`stackelberg_envs.certify` needs that.
 
     Raises
     ------
@@ -32,13 +34,20 @@ class FunctionCommitment(Commitment):
     """
 
     def __init__(
-        self, function: Callable[[Array], Effect], low: ArrayLike, high: ArrayLike, changes: Iterable[str]
+        self,
+        function: Callable[[Array], Effect],
+        low: ArrayLike,
+        high: ArrayLike,
+        changes: Iterable[str],
+        *,
+        affine: bool = False,
     ) -> None:
         super().__init__(low, high)
         if not callable(function):
             raise GameError(f"function: expected a function from x to an Effect, got {function!r}")
         self.function = function
         self.changes = _checked_changes(changes)
+        self.affine = require_flag(affine, "affine", GameError)
 
     def effect(self, x: Array) -> Effect:
         """Return what the function returns."""

@@ -28,6 +28,7 @@ class StateIncentive(Commitment):
 
     changes = frozenset({"follower_reward"})
     always_fits = True
+    affine = True
 
     def __init__(self, low: ArrayLike, high: ArrayLike, where: ArrayLike, parametrisation: str = "sigmoid") -> None:
         self.where = _checked_where(where)
@@ -61,6 +62,7 @@ class Incentive(Commitment):
 
     changes = frozenset({"follower_reward"})
     always_fits = True
+    affine = True
 
     def __init__(self, low: ArrayLike, high: ArrayLike, shape: tuple[int, int, int]) -> None:
         super().__init__(low, high, shape)
@@ -93,6 +95,7 @@ class LinearFeatures(Commitment):
 
     changes = frozenset({"follower_reward"})
     always_fits = True
+    affine = True
 
     def __init__(self, features: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
         self.features = frozen(as_float(features, "features"))
@@ -132,6 +135,11 @@ class IncentiveCost(Commitment):
         super().__init__(low, high)
         self.price = require_number(price, "price")
         self.where = _checked_where(where)
+
+    @property
+    def affine(self) -> bool:  # type: ignore[override]
+        """Whether no entry of x can have both signs."""
+        return bool(((self.high <= 0) | (self.low >= 0)).all())
 
     def effect(self, x: Array) -> Effect:
         """Return the cost as an addition to r_L."""

@@ -51,6 +51,11 @@ class Joint(Commitment):
         # A subclass with another effect has said nothing of it.
         self.always_fits = type(self).effect is Joint.effect and all(part.always_fits for part in parts)
 
+    @property
+    def affine(self) -> bool:  # type: ignore[override]
+        """Whether every part is affine in x, and what a subclass makes of them is not known to be something else."""
+        return type(self).effect is Joint.effect and all(part.affine for part in self.parts)
+
     def check(self, x: ArrayLike) -> Array:
         """Check by the first part's rule."""
         return self.parts[0].check(x)

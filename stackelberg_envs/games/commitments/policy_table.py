@@ -23,6 +23,7 @@ class PolicyTable(SimplexRows):
 
     changes = frozenset({"leader_policy"})
     always_fits = True
+    affine = True
 
     def __init__(self, S: int, A: int) -> None:
         shape = (require_count(S, "S", error=GameError), require_count(A, "A", error=GameError))

@@ -30,6 +30,7 @@ class TransitionMixture(SimplexRows):
 
     changes = frozenset({"transition"})
     always_fits = True
+    affine = True
 
     def __init__(self, kernels: ArrayLike | list[Transition], groups: ArrayLike | None = None) -> None:
         self.successors, self.kernels, self._dense = _stack(kernels)

@@ -1,0 +1,6 @@
+"""Certificates: bounds on the leader's optimum over the whole set of commitments, by branch and bound on boxes.
+
+May import: `games`, `solvers.soft` and the ground.
+To read: `affine.py` (which games), `intervals.py` and `quadratics.py` (the two bounds of a box), `boxes.py` (the
+search), then `certifying.py`.
+"""

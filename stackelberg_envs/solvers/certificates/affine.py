@@ -1,0 +1,246 @@
+"""A tabular game as functions of coordinates z in [0, 1]^D, all of whose arrays are affine in z.
+
+A box of bounds has a coordinate for each entry of x that can move; a row of n probabilities has n - 1, those of its
+last entry follow. Entries that change nothing which either player can notice get no coordinate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import NamedTuple
+
+import numpy as np
+
+from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.errors import ArgumentError, GameError
+from stackelberg_envs.games.commitments.base import Commitment, SimplexRows
+from stackelberg_envs.games.commitments.joint import Joint
+from stackelberg_envs.games.primitives import Primitives
+from stackelberg_envs.games.tabular import TabularGame
+
+__all__ = ["AffineArrays", "AffineGame", "affine_game", "count_coordinates"]
+
+#: How far, relative to its largest entry, an effect may be from the affine function that it is said to be.
+AFFINE_TOLERANCE = 1e-9
+#: Points at which that is looked at.
+TRIALS = 3
+
+
+class AffineArrays(NamedTuple):
+    """The arrays of a game; entry 0 of the last axis is the value at z = 0, entry 1 + i the derivative by z_i.
+
+    Attributes
+    ----------
+    leader_policy
+        Shape (Z, A, 1 + D).
+    follower_reward, leader_reward
+        Shape (Z, A, B, 1 + D).
+    successors, probabilities
+        Shapes (Z, A, B, N) and (Z, A, B, N, 1 + D), the last axis 1 where the commitment leaves the dynamics alone.
+    believed_successors, believed_probabilities
+        The same of what the follower plans with.
+    continuing, initial
+        Shape (Z,).
+    leader_discount, follower_discount, temperature
+        As in the game.
+    groups
+        For each coordinate the number of its row of probabilities, those of a row in a sequence; -1 for entries of a
+        box. Shape (D,).
+    """
+
+    leader_policy: Array
+    follower_reward: Array
+    leader_reward: Array
+    successors: IntArray
+    probabilities: Array
+    believed_successors: IntArray
+    believed_probabilities: Array
+    continuing: Array
+    initial: Array
+    leader_discount: float
+    follower_discount: float
+    temperature: float
+    groups: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class AffineGame:
+    """A game in coordinates.
+
+    Attributes
+    ----------
+    arrays
+        The game's arrays as functions of z.
+    base
+        The commitment at z = 0, flat.
+    directions
+        By how much x moves with each coordinate, shape (D, x.size).
+    shape
+        Of x.
+    """
+
+    arrays: AffineArrays
+    base: Array
+    directions: Array
+    shape: tuple[int, ...]
+
+    def commitment(self, z: Array) -> Array:
+        """Return the commitment at z."""
+        return np.asarray((self.base + z @ self.directions).reshape(self.shape))
+
+    def coordinates(self, x: Array) -> Array:
+        """Return the coordinates of a commitment."""
+        leading = self.directions.argmax(axis=1)
+        own = np.arange(len(leading))
+        return np.asarray((x.ravel() - self.base)[leading] / self.directions[own, leading])
+
+
+@singledispatch
+def moves(commitment: Commitment) -> tuple[Array, Array, Array]:
+    """Return the flat commitment at z = 0, the directions of coordinates, shape (D, x.size), and their rows, (D,)."""
+    low, width = commitment.low.ravel(), (commitment.high - commitment.low).ravel()
+    free = np.flatnonzero(width > 0)
+    directions = np.zeros((len(free), low.size))
+    directions[np.arange(len(free)), free] = width[free]
+    return low, directions, np.full(len(free), -1)
+
+
+@moves.register
+def _(commitment: SimplexRows) -> tuple[Array, Array, Array]:
+    rows, n = commitment.shape
+    base = np.zeros((rows, n))
+    base[:, -1] = 1.0
+    directions = np.zeros((rows, n - 1, rows, n))
+    for row in range(rows):
+        directions[row, :, row, :-1] = np.eye(n - 1)
+        directions[row, :, row, -1] = -1.0
+    return base.ravel(), directions.reshape(rows * (n - 1), rows * n), np.repeat(np.arange(rows), n - 1)
+
+
+@moves.register
+def _(commitment: Joint) -> tuple[Array, Array, Array]:
+    made: tuple[Array, Array, Array] = moves(commitment.parts[0])
+    return made
+
+
+def count_coordinates(commitment: Commitment) -> int:
+    """Return D of a commitment, those coordinates included that may turn out to change nothing."""
+    return len(moves(commitment)[1])
+
+
+def affine_game(game: TabularGame) -> AffineGame:
+    """Return a game in coordinates.
+
+    Raises
+    ------
+    ArgumentError
+        A commitment whose effect is not known to be affine.
+    GameError
+        One that says it is and is not.
+    """
+    require_affine(game)
+    base, directions, groups = moves(game.commitment)
+    shape = game.commitment.shape
+    start = game.primitives(base.reshape(shape))
+    moved = [game.primitives((base + direction).reshape(shape)) for direction in directions]
+    made = AffineGame(_arrays(start, moved, groups.astype(np.intp)), base, directions, shape)
+    _require_affine_effect(game, made)
+    return _without(made, [i for i in range(len(directions)) if not _matters(made.arrays, i)])
+
+
+def require_affine(game: TabularGame) -> None:
+    """Raise unless the effect of the commitment is known to be affine in x."""
+    if not game.commitment.affine:
+        raise ArgumentError(
+            f"{game.name}: expected a commitment whose effect is affine in x, got {type(game.commitment).__name__}; "
+            "these are: PolicyTable, TransitionMixture, Incentive, StateIncentive, LinearFeatures, IncentiveCost where "
+            "no entry can have both signs, a Joint of them, and a FunctionCommitment made with affine=True"
+        )
+
+
+def _arrays(start: Primitives, moved: list[Primitives], groups: IntArray) -> AffineArrays:
+    def along(name: str) -> Array:
+        first = getattr(start, name)
+        return np.ascontiguousarray(np.stack([first, *(getattr(p, name) - first for p in moved)], axis=-1))
+
+    def lists(name: str) -> tuple[IntArray, Array]:
+        first = getattr(start, name)
+        steps = [getattr(p, name) for p in moved]
+        if all(step is first for step in steps):
+            return first.successors, np.ascontiguousarray(first.probabilities[..., None])
+        if any(not np.array_equal(step.successors, first.successors) for step in steps):
+            raise GameError("transition: expected successors that are the same at every x")
+        parts = [first.probabilities, *(step.probabilities - first.probabilities for step in steps)]
+        return first.successors, np.ascontiguousarray(np.stack(parts, axis=-1))
+
+    true = lists("transition")
+    same = start.believed_transition is start.transition
+    return AffineArrays(
+        along("leader_policy"),
+        along("follower_reward"),
+        along("leader_reward"),
+        *true,
+        *(true if same else lists("believed_transition")),
+        np.array(start.continuing),
+        np.array(start.initial),
+        start.leader_discount,
+        start.follower_discount,
+        start.temperature,
+        groups,
+    )
+
+
+def _require_affine_effect(game: TabularGame, made: AffineGame) -> None:
+    """Compare the game's own arrays at random points with those that follow from its corners."""
+    rng = np.random.default_rng(0)
+    for _ in range(TRIALS):
+        x = game.commitment.project(rng.uniform(game.commitment.low, game.commitment.high))
+        z, own = made.coordinates(x), game.primitives(x)
+        for name in ("leader_policy", "follower_reward", "leader_reward"):
+            affine = getattr(made.arrays, name) @ np.concatenate([[1.0], z])
+            off, size = np.abs(affine - getattr(own, name)).max(), np.abs(getattr(made.arrays, name)).max()
+            if off > AFFINE_TOLERANCE * size:
+                raise GameError(f"commitment: expected an effect that is affine in x, as it says; {name} is not")
+
+
+def _matters(arrays: AffineArrays, i: int) -> bool:
+    """Return whether a coordinate changes anything: it may shift weight among actions of the leader that are alike."""
+    moving = (arrays.follower_reward, arrays.leader_reward, arrays.probabilities, arrays.believed_probabilities)
+    if any(array.shape[-1] > 1 and (array[..., 1 + i] != 0).any() for array in moving):
+        return True
+    for s in np.flatnonzero((arrays.leader_policy[..., 1 + i] != 0).any(axis=1)):
+        rows = [
+            array[s].reshape(array.shape[1], -1) for array in (*moving, arrays.successors, arrays.believed_successors)
+        ]
+        alike = np.unique(np.concatenate(rows, axis=1), axis=0, return_inverse=True)[1].ravel()
+        shift = np.bincount(alike, arrays.leader_policy[s, :, 1 + i])
+        if np.abs(shift).max() > 1e-12:
+            return True
+    return False
+
+
+def _without(made: AffineGame, dropped: list[int]) -> AffineGame:
+    """Return the game without some coordinates, which stay 0."""
+    if not dropped:
+        return made
+    keep = np.setdiff1d(np.arange(len(made.directions)), dropped)
+    columns = np.concatenate([[0], 1 + keep])
+    arrays = made.arrays
+
+    def kept(array: Array) -> Array:
+        return np.ascontiguousarray(array[..., columns]) if array.shape[-1] > 1 else array
+
+    return AffineGame(
+        arrays._replace(
+            leader_policy=kept(arrays.leader_policy),
+            follower_reward=kept(arrays.follower_reward),
+            leader_reward=kept(arrays.leader_reward),
+            probabilities=kept(arrays.probabilities),
+            believed_probabilities=kept(arrays.believed_probabilities),
+            groups=arrays.groups[keep],
+        ),
+        made.base,
+        made.directions[keep],
+        made.shape,
+    )

@@ -1,0 +1,241 @@
+"""The upper bound on the leader's value over one box, and where to cut the box."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.jit import compiled
+from stackelberg_envs.solvers.certificates.affine import AffineArrays
+from stackelberg_envs.solvers.certificates.centre import soft_response
+from stackelberg_envs.solvers.certificates.linear_systems import on_box, policy_system, visits
+from stackelberg_envs.solvers.certificates.policy_sets import OptimisticProcess, leader_intervals, optimistic_values
+from stackelberg_envs.solvers.certificates.quadratics import follower_polynomials, leader_polynomials
+from stackelberg_envs.solvers.certificates.remainders import follower_errors, leader_errors
+from stackelberg_envs.solvers.certificates.slopes import first_slopes, narrowed
+
+__all__ = ["BoxBound", "Known", "box_bound", "feasible_centre", "known_at_first", "quadratic_maximum"]
+
+EPSILON = 2.220446049250313e-16
+#: How often slopes and policies narrow each other on a box: when it is the first of its branch, and later.
+FIRST_SWEEPS, SWEEPS = 6, 2
+#: On the box of everything they do so in rounds, until a round leaves more than a part of the widths.
+ROOT_SWEEPS, STILL = 20, 0.999
+
+
+class Known(NamedTuple):
+    """What holds on a box and so on its parts.
+
+    Attributes
+    ----------
+    start
+        The follower's state values nearby, which promise nothing; shape (Z,).
+    leader_values
+        Upper bounds on the leader's state values, shape (Z,).
+    slopes
+        Bounds on the derivatives of the follower's state values by z, shape (2, Z, D).
+    sweeps
+        How often the next box makes slopes narrower.
+    """
+
+    start: Array
+    leader_values: Array
+    slopes: Array
+    sweeps: int
+
+
+class BoxBound(NamedTuple):
+    """What was found on a box.
+
+    Attributes
+    ----------
+    upper
+        Bound on the leader's value.
+    value
+        The leader's value at the centre; -inf where it was of no use.
+    cut
+        The coordinate to cut.
+    known
+        For the parts.
+    """
+
+    upper: float
+    value: float
+    cut: int
+    known: Known
+
+
+@compiled
+def feasible_centre(low: Array, high: Array, groups: IntArray, centre: Array, radii: Array) -> bool:
+    """Shrink a box to where rows of probabilities can be, and write a point of it that is one, and how far it reaches.
+
+    Returns False where there is no such point.
+    """
+    D, start = len(low), 0
+    while start < D:
+        end = start + 1
+        while groups[start] >= 0 and end < D and groups[end] == groups[start]:
+            end += 1
+        least, middle = 0.0, 0.0
+        for i in range(start, end):
+            least += low[i]
+        if groups[start] >= 0 and least > 1.0:
+            return False
+        for i in range(start, end):
+            if groups[i] >= 0:
+                high[i] = min(high[i], max(1.0 - least + low[i], low[i]))
+            centre[i] = 0.5 * (low[i] + high[i])
+            middle += centre[i]
+        if groups[start] >= 0 and middle > 1.0:
+            share = (1.0 - least) / (middle - least)
+            for i in range(start, end):
+                centre[i] = low[i] + share * (centre[i] - low[i])
+        start = end
+    for i in range(D):
+        radii[i] = max(high[i] - centre[i], centre[i] - low[i]) * (1.0 + 1e-12)
+    return True
+
+
+def quadratic_maximum(terms: Array, factors: IntArray) -> float:
+    """Return an upper bound on a quadratic polynomial (M,) over [-1, 1]^D."""
+    squares = factors[0] == factors[1]
+    linear = factors[0] < 0
+    mixed = ~squares & ~linear
+    squares &= ~linear
+    linear[0] = False
+    slope, bend = np.abs(terms[linear]), terms[squares]
+    # The largest slope t + bend t^2 on [0, 1].
+    inside = 2.0 * bend < -slope
+    parts = np.where(inside, -0.25 * slope * slope / np.where(inside, bend, -1.0), slope + bend)
+    total = terms[0] + parts.sum() + np.abs(terms[mixed]).sum()
+    return float(total + 8 * len(terms) * EPSILON * np.abs(terms).sum())
+
+
+def known_at_first(arrays: AffineArrays) -> Known:
+    """Return what is known everywhere."""
+    Z, D = len(arrays.initial), len(arrays.groups)
+    centre, radii = np.empty(D), np.empty(D)
+    feasible_centre(np.zeros(D), np.ones(D), arrays.groups, centre, radii)
+    box = on_box(arrays, centre, radii)
+    most = float(np.abs(box.leader_reward).sum(axis=-1).max()) / (1.0 - arrays.leader_discount)
+    values, soft, q, _, _, error = soft_response(box, np.zeros(Z))
+    slopes, last = first_slopes(box), np.inf
+    while True:
+        narrowed(box, slopes, values, soft, q, error, *leader_intervals(box.leader_policy), ROOT_SWEEPS)
+        width = float((slopes[1] - slopes[0]).sum())
+        if width > STILL * last:
+            return Known(values, np.full(Z, most), slopes / radii, FIRST_SWEEPS)
+        last = width
+
+
+def box_bound(
+    arrays: AffineArrays, factors: IntArray, centre: Array, radii: Array, known: Known, target: float
+) -> BoxBound:
+    """Bound the leader's value over a box.
+
+    Parameters
+    ----------
+    arrays
+        The game.
+    factors
+        Of :func:`stackelberg_envs.solvers.certificates.quadratics.monomials`.
+    centre, radii
+        Of the box, shape (D,).
+    known
+        What holds on the box.
+    target
+        A bound below this is good enough.
+    """
+    box = on_box(arrays, centre, radii)
+    values, soft, q, policy, system, error = soft_response(box, known.start)
+    leader_low, leader_high = leader_intervals(box.leader_policy)
+    slopes, actions, low, high = narrowed(
+        box, known.slopes * radii, values, soft, q, error, leader_low, leader_high, known.sweeps
+    )
+    process = OptimisticProcess(
+        box.successors, box.probabilities, box.continuing, box.leader_discount, leader_low, leader_high, low, high
+    )
+    optimistic, leader_choice, choice = interval_values(box, process, known.leader_values)
+    leader_values = np.minimum(known.leader_values, optimistic)
+    scale = np.where(radii > 0.0, radii, np.inf)
+    found = Known(values, leader_values, np.where(radii > 0.0, slopes / scale, known.slopes), SWEEPS)
+    upper = float(arrays.initial @ leader_values)
+    if upper <= target:
+        return BoxBound(upper, -np.inf, 0, found)
+    own = true_system(box, box.leader_policy[..., 0].copy(), policy)
+    v, soft_terms, logits, errors = follower_polynomials(box, values, system, factors)
+    done, doubts, low, high = follower_errors(box, v, soft_terms, logits, errors, leader_low, leader_high, factors)
+    if not done:
+        doubts = np.zeros_like(low)
+    w, means, leader_q, errors = leader_polynomials(box, logits, doubts, own, factors)
+    terms = arrays.initial @ w
+    if done:
+        left = leader_errors(box, w, means, leader_q, errors, process._replace(low=low, high=high), factors)
+        # A number that is none bounds nothing, and is not smaller.
+        smooth = quadratic_maximum(terms, factors) + float(arrays.initial @ left)
+        upper = smooth if smooth < upper else upper
+    often = np.maximum(visits(own, box.initial), visits(true_system(box, leader_choice, choice), box.initial))
+    cut = int(coordinate_scores(box, process, actions, leader_q, often).argmax())
+    return BoxBound(upper, float(terms[0]), cut, found)
+
+
+@compiled
+def true_system(box: AffineArrays, leader_policy: Array, policy: Array) -> Array:
+    """Return the factors of I - discount P of two policies, for the leader, at the centre."""
+    kernel = box.probabilities[..., 0].copy()
+    return policy_system(leader_policy, policy, box.successors, kernel, box.continuing, box.leader_discount)
+
+
+@compiled
+def interval_values(box: AffineArrays, process: OptimisticProcess, start: Array) -> tuple[Array, Array, Array]:
+    """Return upper bounds on the leader's state values, shape (Z,), where it may choose both policies; and these."""
+    Z, A, B, columns = box.leader_reward.shape
+    reward = np.empty((Z, A, B))
+    size = 0.0
+    for s in range(Z):
+        size = max(size, abs(start[s]))
+        for a in range(A):
+            for b in range(B):
+                radius = 0.0
+                for i in range(1, columns):
+                    radius += abs(box.leader_reward[s, a, b, i])
+                reward[s, a, b] = box.leader_reward[s, a, b, 0] + radius
+    for s in range(Z):
+        for a in range(A):
+            for b in range(B):
+                reward[s, a, b] += 64.0 * EPSILON * size
+    return optimistic_values(process, reward, start)
+
+
+@compiled
+def coordinate_scores(
+    box: AffineArrays, process: OptimisticProcess, slopes: Array, leader_q: Array, often: Array
+) -> Array:
+    """Return by how much each coordinate moves the follower's policy where that matters to the leader, shape (D,).
+
+    Parameters
+    ----------
+    slopes
+        Bounds on the derivatives of the follower's action values, shape (2, Z, A, B, D).
+    leader_q
+        Polynomials of the leader's action values, shape (Z, A, B, M).
+    often
+        How often states are visited, shape (Z,).
+    """
+    Z, A, B, D = slopes.shape[1:]
+    score = np.zeros(D)
+    for s in range(Z):
+        for a in range(A):
+            for b in range(B):
+                for c in range(b):
+                    weight = (
+                        often[s] * process.leader_high[s, a] * min(0.25, process.high[s, a, b] * process.high[s, a, c])
+                    )
+                    weight *= abs(leader_q[s, a, b, 0] - leader_q[s, a, c, 0]) / box.temperature
+                    for i in range(D):
+                        up = abs(slopes[1, s, a, b, i] - slopes[0, s, a, c, i])
+                        down = abs(slopes[1, s, a, c, i] - slopes[0, s, a, b, i])
+                        score[i] += weight * max(up, down)
+    return score
