@@ -144,7 +144,7 @@ def affine_game(game: TabularGame) -> AffineGame:
     shape = game.commitment.shape
     start = game.primitives(base.reshape(shape))
     moved = [game.primitives((base + direction).reshape(shape)) for direction in directions]
-    made = AffineGame(_arrays(start, moved, groups.astype(np.intp)), base, directions, shape)
+    made = AffineGame(_arrays(start, moved, groups.astype(np.int32)), base, directions, shape)
     _require_affine_effect(game, made)
     return _without(made, [i for i in range(len(directions)) if not _matters(made.arrays, i)])
 
@@ -160,6 +160,7 @@ def require_affine(game: TabularGame) -> None:
 
 
 def _arrays(start: Primitives, moved: list[Primitives], groups: IntArray) -> AffineArrays:
+    # Copies that can be written to, as they are after a way to another process: what is compiled then serves there too.
     def along(name: str) -> Array:
         first = getattr(start, name)
         return np.ascontiguousarray(np.stack([first, *(getattr(p, name) - first for p in moved)], axis=-1))
@@ -168,11 +169,11 @@ def _arrays(start: Primitives, moved: list[Primitives], groups: IntArray) -> Aff
         first = getattr(start, name)
         steps = [getattr(p, name) for p in moved]
         if all(step is first for step in steps):
-            return first.successors, np.ascontiguousarray(first.probabilities[..., None])
+            return np.array(first.successors), np.array(first.probabilities[..., None])
         if any(not np.array_equal(step.successors, first.successors) for step in steps):
             raise GameError("transition: expected successors that are the same at every x")
         parts = [first.probabilities, *(step.probabilities - first.probabilities for step in steps)]
-        return first.successors, np.ascontiguousarray(np.stack(parts, axis=-1))
+        return np.array(first.successors), np.ascontiguousarray(np.stack(parts, axis=-1))
 
     true = lists("transition")
     same = start.believed_transition is start.transition

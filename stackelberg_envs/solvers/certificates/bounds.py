@@ -10,7 +10,7 @@ from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.jit import compiled
 from stackelberg_envs.solvers.certificates.affine import AffineArrays
 from stackelberg_envs.solvers.certificates.centre import soft_response
-from stackelberg_envs.solvers.certificates.linear_systems import on_box, policy_system, visits
+from stackelberg_envs.solvers.certificates.linear_systems import on_box, policy_system, solve_factorised, visits
 from stackelberg_envs.solvers.certificates.policy_sets import OptimisticProcess, leader_intervals, optimistic_values
 from stackelberg_envs.solvers.certificates.quadratics import follower_polynomials, leader_polynomials
 from stackelberg_envs.solvers.certificates.remainders import follower_errors, leader_errors
@@ -178,7 +178,7 @@ def box_bound(
         upper = smooth if smooth < upper else upper
     often = np.maximum(visits(own, box.initial), visits(true_system(box, leader_choice, choice), box.initial))
     cut = int(coordinate_scores(box, process, actions, leader_q, often).argmax())
-    return BoxBound(upper, float(terms[0]), cut, found)
+    return BoxBound(upper, float(centre_value(box, policy, own)), cut, found)
 
 
 @compiled
@@ -186,6 +186,22 @@ def true_system(box: AffineArrays, leader_policy: Array, policy: Array) -> Array
     """Return the factors of I - discount P of two policies, for the leader, at the centre."""
     kernel = box.probabilities[..., 0].copy()
     return policy_system(leader_policy, policy, box.successors, kernel, box.continuing, box.leader_discount)
+
+
+@compiled
+def centre_value(box: AffineArrays, policy: Array, system: Array) -> float:
+    """Return the leader's value at the centre, where the follower plays `policy`, shape (Z, A, B)."""
+    Z, A, B = policy.shape
+    values = np.zeros((Z, 1))
+    for s in range(Z):
+        for a in range(A):
+            for b in range(B):
+                values[s, 0] += box.leader_policy[s, a, 0] * policy[s, a, b] * box.leader_reward[s, a, b, 0]
+    solve_factorised(system, values)
+    total = 0.0
+    for s in range(Z):
+        total += box.initial[s] * values[s, 0]
+    return total
 
 
 @compiled

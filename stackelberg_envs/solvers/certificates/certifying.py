@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from stackelberg_envs.arrays import Array, frozen, require_at_least, require_count
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.solvers.best_commitment import best_commitment
 from stackelberg_envs.solvers.certificates.affine import AffineGame, affine_game, count_coordinates, require_affine
 from stackelberg_envs.solvers.certificates.bounds import known_at_first
 from stackelberg_envs.solvers.certificates.quadratics import monomials
@@ -28,6 +29,10 @@ __all__ = ["Certificate", "certify"]
 
 #: More coordinates, or more numbers in a table of quadratic functions, are refused.
 MOST_COORDINATES, MOST_NUMBERS = 10, 500_000
+#: Commitments that the search for a good one may try, before there are boxes.
+EVALUATIONS = 500
+#: Seconds between two calls of `progress`, at least.
+SECONDS_BETWEEN = 1.0
 #: Boxes that a branch is given at first, and later.
 FIRST_BUDGET, BUDGET = 100, 1_000
 #: Branches below which budgets are small.
@@ -106,14 +111,15 @@ def certify(
     processes
         How many processes look at boxes; 1 is this one alone.
     known
-        A good commitment, to begin with; the search for the best one is short.
+        A good commitment, if there is one; a short :func:`stackelberg_envs.best_commitment` looks for others.
     progress
         Called with a certificate of what is proven so far, about once a second.
 
     Returns
     -------
     Certificate
-        With Ctrl-C, what was proven until then, and `stopped_because` says so.
+        With Ctrl-C, what was proven until then, and `stopped_because` says so; before there are boxes that is nothing,
+        and Ctrl-C is Python's.
 
     Raises
     ------
@@ -164,12 +170,15 @@ class _Search:
     """The boxes that wait, and what is proven of the others."""
 
     def __init__(self, game: TabularGame, gap: float, known: ArrayLike | None) -> None:
-        self.game, self.gap, self.began = game, gap, time.monotonic()
+        self.game, self.gap, self.began = game, gap * (1.0 - 1e-9), time.monotonic()
         self.made: AffineGame = affine_game(game)
         self.D = len(self.made.directions)
         self.factors = monomials(self.D)
         self.boxes, self.closed, self.stuck = 0, -np.inf, -np.inf
-        self.x, self.value = _good_commitment(self.made, game, known)
+        start = best_commitment(game, evaluations=EVALUATIONS, known=[] if known is None else [known])
+        if start.stopped_because == "interrupted":
+            raise KeyboardInterrupt
+        self.x, self.value = start.commitment, start.value
         self._order = itertools.count()
         self.heap: list[tuple[float, int, Branch]] = []
         self.away: dict[Future[Searched], float] = {}
@@ -235,7 +244,7 @@ class _Search:
                 if self.boxes >= max_boxes or now - self.began >= time_limit:
                     reason = "boxes" if self.boxes >= max_boxes else "time"
                     break
-                if progress is not None and now - told >= 1.0:
+                if progress is not None and now - told >= SECONDS_BETWEEN:
                     told = now
                     progress(self.certificate(""))
         except KeyboardInterrupt:
@@ -279,11 +288,3 @@ class _Search:
 def _ignore_interrupts() -> None:
     """Leave Ctrl-C to the process that asked."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _good_commitment(made: AffineGame, game: TabularGame, known: ArrayLike | None) -> tuple[Array, float]:
-    """Return a good commitment and its value, from which boxes are judged."""
-    commitment = game.commitment
-    x = commitment.project(made.commitment(np.full(len(made.directions), 0.5))) if known is None else known
-    solution = solve(game, x)
-    return solution.x, float(solution.leader_value)
