@@ -30,7 +30,7 @@ from agents.learning.parametrisations import unit_of
 from agents.observing.brief import Brief, Information, TabularBrief, VectorBrief
 from agents.observing.trajectories import Trajectories
 from agents.options import AtLeastOne, Natural, NonNegative, Positive, Start
-from agents.planning.box import BoxObjective, BoxSearchConfig, box_search
+from agents.planning.box import BoxObjective, BoxSearchConfig, box_point, box_search
 from agents.planning.exploring import barring, best_of, drawn_policy
 from agents.planning.faces import FaceObjective, FaceSearchConfig, face_search, faces_of
 from agents.planning.search import Found, Search, ascend
@@ -60,6 +60,8 @@ BETTER = 0.3
 KEPT, APART = 4, 0.02
 #: Points drawn to look what unknown places promise: inside, vertices, barring commitments.
 DRAWN_INSIDE, DRAWN_VERTICES, DRAWN_BARRING = 8, 16, 4
+#: Numbers that one value takes, where a model of vectors does not say it.
+PLAIN_SIZE = 8_000
 #: Errors of a fit that only mean that there was too little play so far.
 FITLESS = (InstabilityError, ConvergenceError, np.linalg.LinAlgError)
 
@@ -325,12 +327,16 @@ class VectorCertaintyEquivalentConfig(BoxSearchConfig):
         A new search from many starts begins whenever the number of observed steps has grown by this factor.
     refine
         In all other updates: L-BFGS iterations from the present commitment.
+    work
+        Limit on the computing of a search in one update: about so many numbers are read, of which a model says how
+        many a value takes. A search that reaches it goes on in the next update. None: no limit.
     """
 
     start: Start = "zeros"
     draws: Natural = 2
     replan: AtLeastOne = 2.0
     refine: Natural = 5
+    work: Positive | None = 3e6
 
 
 class _Remembered(Field):
@@ -373,6 +379,7 @@ class VectorCertaintyEquivalent(Leader):
         _updates=stateful.Count(),
         _steps=stateful.Count(),
         _planned_at=stateful.Number(low=0.0),
+        _search=stateful.Part(make=lambda self: self._new_search(np.random.default_rng(0)), optional=True),
     )
 
     def __init__(self, brief: VectorBrief, config: Any, rng: np.random.Generator) -> None:
@@ -389,6 +396,14 @@ class VectorCertaintyEquivalent(Leader):
         self._played = self.x
         self._records: list[Any] = []
         self._updates, self._steps, self._planned_at = 0, 0, 0.0
+        #: The search that goes on in the next update.
+        self._search: Search | None = None
+
+    def _new_search(self, rng: np.random.Generator) -> Search:
+        """Return a search from where the leader is and from the middle."""
+        commitment = self.brief.commitment
+        starts = [box_point(self.recommend(), commitment.low, commitment.high), np.full(self.x.size, 0.5)]
+        return box_search(self.x.size, self.config, rng, starts)
 
     def check_state(self, loaded: dict[str, Any], where: str) -> None:
         """Raise OutputError unless the model class can make something of the records."""
@@ -447,14 +462,23 @@ class VectorCertaintyEquivalent(Leader):
         commitment = self.brief.commitment
         value = getattr(model, "value", None)
         objective = BoxObjective(model.value_and_gradient, commitment.low, commitment.high, value)
-        found = self._search(objective)
-        diagnostics = {"model_value": found.value, "model_unstable": float(objective.unstable)}
+        found = self._improved(objective, getattr(model, "size", PLAIN_SIZE))
+        diagnostics = {
+            "model_value": found.value,
+            "model_unstable": float(objective.unstable),
+            "model_evaluations": float(objective.evaluations),
+        }
         return (None if objective.unstable == objective.evaluations else objective.commitment(found.point)), diagnostics
 
-    def _search(self, objective: BoxObjective) -> Found:
-        last = objective.point(self.recommend())
-        if self._steps >= self.config.replan * self._planned_at:
+    def _improved(self, objective: BoxObjective, size: int) -> Found:
+        """Return the end of a search, of a part of one, or of a few iterations from where the leader is."""
+        allowed = None if self.config.work is None else max(1, int(self.config.work / size))
+        if self._search is None and self._steps >= self.config.replan * self._planned_at:
             self._planned_at = float(self._steps)
-            starts = [last, np.full(objective.size, 0.5)]
-            return box_search(objective.size, self.config, self.rng, starts).run(objective)
-        return ascend(objective, last, iterations=self.config.refine)
+            self._search = self._new_search(self.rng)
+        if self._search is None:
+            last = objective.point(self.recommend())
+            return ascend(objective, last, iterations=self.config.refine, evaluations=allowed)
+        found = self._search.run(objective, allowed)
+        self._search = None if self._search.done else self._search
+        return found

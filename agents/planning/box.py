@@ -18,7 +18,7 @@ from agents.planning.search import Ascent, Draws, Objective, Polish, Search
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError, InstabilityError
 
-__all__ = ["BoxObjective", "BoxSearchConfig", "box_search"]
+__all__ = ["BoxObjective", "BoxSearchConfig", "box_point", "box_search"]
 
 #: How much worse than the worst seen a commitment without a finite response counts, relative to the range of values.
 PENALTY = 1.0
@@ -100,8 +100,7 @@ class BoxObjective(Objective):
 
     def point(self, x: Array) -> Array:
         """Return the point of the unit cube for x, flat."""
-        width = np.where(self._width > 0, self._width, 1.0)
-        return np.asarray(np.clip((x - self._low) / width, 0.0, 1.0)).ravel()
+        return box_point(x, self._low, self._low + self._width)
 
     def __call__(self, point: Array, scale: float = 1.0) -> tuple[float, Array]:
         """Return J and its gradient by the unit cube, shape (D,); -inf and zeros where they are not finite."""
@@ -137,6 +136,12 @@ class BoxObjective(Objective):
     def penalised(self) -> float:
         """What counts as the value of a commitment without a finite response, once a finite one was seen."""
         return self._least - PENALTY * (self.spread or abs(self._least) or 1.0)
+
+
+def box_point(x: Array, low: Array, high: Array) -> Array:
+    """Return the point of the unit cube for x, flat."""
+    width = np.where(high > low, high - low, 1.0)
+    return np.asarray(np.clip((x - low) / width, 0.0, 1.0)).ravel()
 
 
 def box_search(size: int, config: BoxSearchConfig, rng: np.random.Generator, given: list[Array]) -> Search:

@@ -90,6 +90,12 @@ class TaxModel(TaxProblem):
     #: Soft values of the last solution at each scale of the temperature, where the next one starts.
     _last: dict[float, tuple[Array, ...]] = field(default_factory=dict, repr=False)
 
+    @property
+    def size(self) -> int:
+        """About how many numbers a solution reads at least once: a matrix over the grid of assets for each type."""
+        nodes = MODEL_NODES * (self.rules.high - self.rules.low) / self.households.noise
+        return int(len(self.households.probabilities) * nodes**2)
+
     def solve(self, x: Array, scale: float = 1.0) -> TaxSolution:
         """Return everything exact about one commitment in the model, at `scale` times the temperature."""
         problem, rates = replace(self, temperature=scale * self.temperature), np.asarray(x, dtype=np.float64)

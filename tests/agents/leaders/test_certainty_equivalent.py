@@ -309,6 +309,25 @@ def test_certainty_equivalent_reaches_the_other_bars_on_few_steps() -> None:
     assert tax.leader_value > 0.99 * se.make_game(TAX).facts["best_known"]
 
 
+def test_a_search_of_a_vector_game_goes_on_in_the_next_updates_and_from_a_checkpoint() -> None:
+    game = se.make_game(LQR)
+    brief = make_brief(game, Information.REWARDS_OBSERVED)
+    kind = leader_class("certainty_equivalent", "vector")
+    config = kind.Config(work=320_000.0, draws=1, box_draws=16)  # 40 values an update
+    leader, other = (kind(brief, config, np.random.default_rng(seed)) for seed in (0, 1))
+    told = []
+    for seed in range(6):
+        if seed == 2:
+            other.load_state_dict(deepcopy(leader.state_dict()))
+        seen = collect(game, leader.commit(), game.solve(leader.commit()), steps=400, rng=seed)
+        told.append(leader.update(seen))
+        if seed >= 2:
+            np.testing.assert_equal(other.update(seen), told[-1])
+        assert leader._search is not None
+        assert told[-1]["model_evaluations"] <= 42
+    np.testing.assert_array_equal(leader.recommend(), other.recommend())
+
+
 class Unsolvable:
     """A form whose models are all unstable."""
 

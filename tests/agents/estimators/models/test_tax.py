@@ -35,6 +35,8 @@ def test_households_are_identified_from_ten_thousand_steps():
     assert found.initial_mean == pytest.approx(0.0, abs=STANDARD_ERRORS * np.sqrt(2 / episodes))
     assert found.initial_deviation == pytest.approx(np.sqrt(2), rel=STANDARD_ERRORS / np.sqrt(2 * episodes))
     assert found.probabilities[0] == pytest.approx(0.5, abs=STANDARD_ERRORS / np.sqrt(4 * episodes))
+    # Two types, and a matrix over a grid of some 150 nodes for each.
+    assert 2 * 130**2 < model.size < 2 * 180**2
     value, gradient = model.value_and_gradient(UNEVEN)
     exact = GAME.solve(UNEVEN)
     assert value == pytest.approx(exact.leader_value, rel=0.05)
