@@ -38,18 +38,21 @@ def climb(
     """
     value = -np.inf
     for _ in range(CHARTS):
-        found, u = _climb_chart(objective, u, iterations, scale, gain)
-        if not found > value + WORTH * objective.range:
+        found, u, done = _climb_chart(objective, u, iterations, scale, gain)
+        if done or not found > value + WORTH * objective.range:
             break
         value = found
     return max(found, value), u
 
 
-def _climb_chart(objective: Objective, u: Array, iterations: int, scale: float, gain: float) -> tuple[float, Array]:
+def _climb_chart(
+    objective: Objective, u: Array, iterations: int, scale: float, gain: float
+) -> tuple[float, Array, bool]:
+    """Return (J, u) of the end in one chart, and whether another chart would be the same."""
     chart = objective.points.chart(u)
     first, slope = objective(u, scale)
     if not (np.isfinite(first) and len(chart.y)):
-        return first, u
+        return first, u, True
     best, unit = (first, u), objective.range
     known: tuple[float, Array] | None = (first, slope)
 
@@ -67,5 +70,6 @@ def _climb_chart(objective: Objective, u: Array, iterations: int, scale: float, 
 
     minimize: Any = scipy.optimize.minimize
     options = {"maxiter": iterations, "ftol": gain, "gtol": SLOPE, "maxcor": 10}
-    minimize(loss, chart.y, jac=True, method="L-BFGS-B", bounds=[(0.0, 1.0)] * len(chart.y), options=options)
-    return best
+    bounds = scipy.optimize.Bounds(np.zeros(len(chart.y)), np.ones(len(chart.y)))
+    made = minimize(loss, chart.y, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return *best, bool(made.success) and chart.fits(best[1])

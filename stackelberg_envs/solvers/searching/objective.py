@@ -11,7 +11,7 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError
-from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.tabular import CommittedTabular, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.solvers.searching.sets import SearchSet, set_of
 from stackelberg_envs.solvers.soft.hypergradient import solve_primitives
@@ -97,7 +97,7 @@ def _(game: TabularGame) -> Values:
     warm: dict[float, Array] = {}
 
     def values(x: Array, scale: float, gradient: bool) -> tuple[float, Array | None]:
-        primitives = game.primitives(x)
+        primitives = CommittedTabular(game, x).primitives  # a projected x needs no check
         if scale != 1.0:
             primitives = replace(primitives, temperature=scale * game.temperature)
         plan = solve_primitives(primitives, start=warm.get(scale), tolerance=TOLERANCE)

@@ -20,6 +20,8 @@ __all__ = ["Box", "Budget", "Rows", "SearchSet", "set_of"]
 
 #: Which parts of a row are moved to one of its entries, to find neighbours of a point.
 PARTS = (1.0, 0.4, 0.2, 0.1, 0.05)
+#: A row is named by other shares once the one that the others leave is less than this.
+LEAST_REST = 1e-3
 #: Shares that count as held.
 HELD = 0.02
 #: How often what is made of two points lies between them in all entries.
@@ -78,13 +80,21 @@ class SearchSet(ABC):
 class Chart:
     """Coordinates y in [0, 1]^free of the points near u; identical ones where the set is a box."""
 
-    def __init__(self, y: Array, point: Callable[[Array], Array], slope: Callable[[Array, Array], Array]) -> None:
+    def __init__(
+        self,
+        y: Array,
+        point: Callable[[Array], Array],
+        slope: Callable[[Array, Array], Array],
+        fits: Callable[[Array], bool],
+    ) -> None:
         #: Those of u itself.
         self.y = y
         #: y -> u.
         self.point = point
         #: (y, dJ/du) -> dJ/dy.
         self.slope = slope
+        #: Whether another point has these coordinates as well.
+        self.fits = fits
 
 
 class Box(SearchSet):
@@ -115,7 +125,7 @@ class Box(SearchSet):
 
     def chart(self, u: Array) -> Chart:
         """Return u itself."""
-        return Chart(u, lambda y: y, lambda _, du: du)
+        return Chart(u, lambda y: y, lambda _, du: du, lambda _: True)
 
     def inside(self, rng: np.random.Generator) -> Array:
         """Draw evenly."""
@@ -191,7 +201,10 @@ class Rows(SearchSet):
             )
             return np.asarray(reduced[others])
 
-        return Chart(table[others], lambda y: spread(y)[0].ravel(), slope)
+        def fits(point: Array) -> bool:
+            return bool((point.reshape(table.shape)[where] > LEAST_REST).all())
+
+        return Chart(table[others], lambda y: spread(y)[0].ravel(), slope, fits)
 
     def inside(self, rng: np.random.Generator) -> Array:
         """Draw each row evenly."""

@@ -20,9 +20,9 @@ MEMBERS, MORE = 8, 2
 DRAWS = 4
 #: Which part of these draws are vertices.
 VERTICES = 0.5
-#: Every fourth member comes down a ladder of temperatures: from a multiple of the true one between these, in so many
+#: The first member comes down a ladder of temperatures: from a multiple of the true one between these, in so many
 #: rungs, to the last multiple. Which ladder leads to the best differs from game to game, so it is drawn.
-HIGHEST, RUNGS, LOWEST, LADDER_EVERY = (2.0, 30.0), (3, 15), 1.1, 4
+HIGHEST, RUNGS, LOWEST = (2.0, 30.0), (3, 15), 1.1
 #: A population is done when so many crossings in a row have given nothing new that stays.
 PATIENCE = 8
 #: From how many of the best neighbours of a point there is an ascent, before it counts as the best around.
@@ -78,7 +78,7 @@ def start(objective: Objective, rng: np.random.Generator) -> End:
     count = min(MEMBERS, objective.points.free + MORE)
     population = Population(objective, count)
     for number, point in enumerate(_beginnings(objective, count, rng)):
-        if number % LADDER_EVERY == 0:
+        if number == 0:
             for scale in _ladder(rng):
                 point = climb(objective, point, iterations=RUNG, scale=scale, gain=RUNG_GAIN)[1]  # noqa: PLW2901
         population.add(climb(objective, point, iterations=ITERATIONS, gain=COARSE))
