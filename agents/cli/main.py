@@ -30,6 +30,7 @@ from agents.cli import (
     suites,
     sweep,
     tune,
+    verify,
 )
 from agents.cli.output import FAILED, REFUSED, complain, stopped
 from agents.cli.parser import CommandParser
@@ -63,7 +64,7 @@ def command_parser() -> CommandParser:
     parser.set_defaults(act=None, modules=[], id=None)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     runs, benchmarks = (
-        (listing, show, run, plot, gradients, demo),
+        (listing, show, run, plot, gradients, demo, verify),
         (suites, sweep, tune, compare, report, query, export),
     )
     for command in (*runs, *benchmarks, submit, submit_check):

@@ -30,6 +30,7 @@ from agents.runs.records import RunRecord, note_stop
 from agents.runs.running import stored_config
 from agents.runs.signals import Signals
 from agents.runs.summary import in_words, rows
+from agents.runs.verification import entry_in_words, entry_of
 from stackelberg_envs.errors import ArgumentError, StackelbergError
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.vector import AnyGame
@@ -66,6 +67,9 @@ def run_game(options: argparse.Namespace, console: Console) -> int:
     console.print(_result_table(record))
     if not options.quiet:
         console.print("\n" + in_words(record))
+    better = entry_of(record, game)
+    if better is not None:
+        console.print(f"New best known value: J = {better.value:.10g}. {entry_in_words(better)}", soft_wrap=True)
     # A batch system that asks a process to end does not wait for long.
     in_time = interrupts.received in (None, signal.SIGINT)
     _say_where(console, options, record, _draw(record, options.output, game) if in_time else None)

@@ -11,12 +11,23 @@ import numpy as np
 if TYPE_CHECKING:
     from agents.runs.records import RunRecord
 
-__all__ = ["HORIZON_MATTERS", "as_html", "as_text", "in_words", "number", "rows", "share_of_the_way"]
+__all__ = [
+    "HORIZON_MATTERS",
+    "as_html",
+    "as_text",
+    "exceeds_best_known",
+    "in_words",
+    "number",
+    "rows",
+    "share_of_the_way",
+]
 
 #: A value as played that differs from the one without end by more than this, relative to the larger, is pointed out.
 HORIZON_MATTERS = 0.05
 #: A response gap up to this, relative to the largest of the leader's values, is not worth a sentence.
 RESPONDS_EXACTLY = 1e-6
+#: Part of the way from the start to the best known value by which a return may exceed that by rounding.
+ROUNDING = 1e-4
 
 
 def rows(record: RunRecord) -> list[tuple[str, str, str]]:
@@ -65,6 +76,8 @@ def in_words(record: RunRecord) -> str:
     if start is not None:
         text = f"In words: the leader's return went from {start:.3f} to {end:.3f}"
     text += _share_in_words(record)
+    if exceeds_best_known(record):
+        text += f". That is more than the best known value, {number(record.best_known)}: it is a new one"
     if record.ends_with == "announced":
         text += ". The run was stopped, and this is the last commitment that was played"
     gap = record.response_gap
@@ -92,6 +105,15 @@ def share_of_the_way(record: RunRecord) -> float | None:
     if base is None or end is None or best is None or not best > base:
         return None
     return (end - base) / (best - base)
+
+
+def exceeds_best_known(record: RunRecord) -> bool:
+    """Whether the exact return at the end is above the best known value by more than rounding."""
+    end, best, base = record.leader_value, record.best_known, _base(record)
+    if end is None or best is None or not _is_exact(record):
+        return False
+    width = abs(best) if base is None or not best > base else best - base
+    return end > best + ROUNDING * width
 
 
 def horizon_matters(record: RunRecord) -> bool:

@@ -36,10 +36,9 @@ Version history
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from stackelberg_envs.faces.best_known import known_facts
 from stackelberg_envs.faces.registration import declare
 from stackelberg_envs.games.commitments.gain import GainCommitment
 from stackelberg_envs.games.linear_forms import BumpReward, LinearForm, LinearNumbers, free_dynamics
@@ -47,8 +46,6 @@ from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 
 BOUND = 12.0
 #: Best known value and commitment at the default arguments.
-BEST_KNOWN = 11.309047
-BEST_COMMITMENT = ((-9.9615, -10.0),)
 
 
 def make_game(
@@ -87,8 +84,14 @@ def make_game(
         initial_mean=np.array([1.0, 0.0]),
         initial_covariance=np.zeros((2, 2)),
     )
-    facts: dict[str, Any] = {"states": ("s_1", "s_2")}
-    game = LinearQuadraticGame(
+    setting = {
+        "leader_discount": leader_discount,
+        "follower_discount": follower_discount,
+        "temperature": temperature,
+        "horizon": horizon,
+        "leader_noise": leader_noise,
+    }
+    return LinearQuadraticGame(
         form=form,
         numbers=numbers,
         reward=BumpReward(target=np.array([-0.8, 0.0]), width=np.array([0.2, 0.01])),
@@ -99,11 +102,8 @@ def make_game(
         horizon=horizon,
         action_bound=action_bound,
         name="Bilevel LQR",
-        facts=facts,
+        facts={"states": ("s_1", "s_2"), **known_facts("stackelberg/BilevelLqr-v0", **setting)},
     )
-    if (leader_discount, follower_discount, temperature, horizon, leader_noise) == (0.99, 0.95, 0.1, 100, 1e-3):
-        return game.replace(facts=facts | {"best_known": BEST_KNOWN, "best_commitment": BEST_COMMITMENT})
-    return game
 
 
 FACES = declare(make_game, renderer="stackelberg_envs.envs.bilevel_lqr.picture:plane")

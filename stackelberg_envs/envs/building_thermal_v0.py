@@ -38,11 +38,10 @@ Version history
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from stackelberg_envs.arrays import Array
+from stackelberg_envs.faces.best_known import known_facts
 from stackelberg_envs.faces.registration import declare
 from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
 from stackelberg_envs.games.linear_forms import LinearForm, LinearNumbers, QuadraticReward
@@ -56,8 +55,6 @@ INSULATION_EFFECT = np.array([0.04, 0.03, 0.06, 0.05])
 HEATING = np.array([[0.1, 0], [0.6, 0], [0, 0.55], [0, 0.3]])
 NOISE, SPREAD, STATE_BOUND, PRICE = 0.02, 5.0, 30.0, 0.1
 #: Best known value and commitment at the default arguments.
-BEST_KNOWN = -162.50
-BEST_COMMITMENT = (1.0, 0.0, 1.0, 1.0, 0.0, 0.778, 1.0, 1.0)
 
 
 def airflow_basis() -> Array:
@@ -114,8 +111,13 @@ def make_game(
         initial_mean=np.zeros(ZONES),
         initial_covariance=SPREAD**2 * np.eye(ZONES),
     )
-    facts: dict[str, Any] = {"states": tuple(f"zone {i}" for i in range(ZONES))}
-    game = LinearQuadraticGame(
+    states = tuple(f"zone {i}" for i in range(ZONES))
+    setting = {
+        "leader_discount": leader_discount,
+        "follower_discount": follower_discount,
+        "temperature": temperature,
+    }
+    return LinearQuadraticGame(
         form=form,
         numbers=numbers,
         reward=QuadraticReward((np.eye(ZONES) - 1 / ZONES) / ZONES, 0.5 * np.eye(UNITS)),
@@ -127,11 +129,8 @@ def make_game(
         action_bound=action_bound,
         state_bound=STATE_BOUND,
         name="Building thermal control",
-        facts=facts,
+        facts={"states": states, **known_facts("stackelberg/BuildingThermal-v0", **setting)},
     )
-    if (leader_discount, follower_discount, temperature) == (0.9, 0.9, 0.1):
-        return game.replace(facts=facts | {"best_known": BEST_KNOWN, "best_commitment": BEST_COMMITMENT})
-    return game
 
 
 FACES = declare(make_game, renderer="stackelberg_envs.envs.building_thermal.picture:building")

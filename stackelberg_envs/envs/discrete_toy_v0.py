@@ -35,11 +35,10 @@ Version history
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from stackelberg_envs.arrays import require_number
+from stackelberg_envs.faces.best_known import known_facts
 from stackelberg_envs.faces.registration import declare
 from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.tabular import TabularGame
@@ -47,8 +46,6 @@ from stackelberg_envs.games.transitions import Transition
 
 STATES = ("S", "A", "B")
 S, A, B = range(3)
-#: Exact optima by `reward`, at discounts 0.99 and temperature 0.05.
-OPTIMA = {1.0: 34.992641, 2.0: 39.940211}
 
 
 def make_game(
@@ -82,8 +79,13 @@ def make_game(
     follower_reward[S, :, A] = follower_reward[S, :, B] = 1.0
     follower_reward[A, 0, B] = reward
     follower_reward[A, 1] = -1.0
-    facts: dict[str, Any] = {"states": STATES}
-    game = TabularGame(
+    setting = {
+        "reward": reward,
+        "leader_discount": leader_discount,
+        "follower_discount": follower_discount,
+        "temperature": temperature,
+    }
+    return TabularGame(
         transition=Transition.from_dense(np.eye(3)[landing]),
         leader_reward=leader_reward,
         follower_reward=follower_reward,
@@ -94,11 +96,8 @@ def make_game(
         commitment=PolicyTable(3, 2),
         horizon=horizon,
         name="Discrete toy",
-        facts=facts,
+        facts={"states": STATES, **known_facts("stackelberg/DiscreteToy-v0", **setting)},
     )
-    if (leader_discount, follower_discount, temperature) == (0.99, 0.99, 0.05) and reward in OPTIMA:
-        return game.replace(facts=facts | {"best_known": OPTIMA[reward]})
-    return game
 
 
 FACES = declare(make_game)

@@ -25,8 +25,8 @@ End
     The goal is terminal: it pays when it is visited. Otherwise after 200 steps.
 What is known
     Without incentives the leader earns almost nothing at low temperatures. Gradient ascent from random logits may end
-    there too, even with exact gradients. Temperature continuation and many starts end higher. ``BEST_KNOWN`` has the
-    best values found, for one and two goals at slip 0.33 and 0.44.
+    there too, even with exact gradients. Temperature continuation and many starts end higher. The best values found are
+    known for one and two goals at slip 0.33 and 0.44.
 Arguments
     ``goals``, ``goal_probabilities``, ``slip``, ``follower_slip``, ``temperature``, ``penalty``,
     ``discount``, ``horizon``.
@@ -41,6 +41,7 @@ Version history
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,7 @@ from stackelberg_envs.arrays import (
     require_temperature,
 )
 from stackelberg_envs.errors import GameError
+from stackelberg_envs.faces.best_known import known_facts
 from stackelberg_envs.faces.registration import declare
 from stackelberg_envs.games.commitments.incentives import IncentiveCost, StateIncentive
 from stackelberg_envs.games.commitments.joint import Joint
@@ -86,60 +88,6 @@ TWO_GOALS = ((1, 9), (11, 11))
 #: Up, right, down, left.
 MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
 LOWEST_INCENTIVE = -0.2
-#: Best known leader values at discount 0.99 by (goals, slip), then (temperature, penalty); no upper bounds.
-#: Rounded, from docs/tables/best_known_four_rooms_*.md, which benchmarks/best_known_four_rooms.py makes.
-BEST_KNOWN = {
-    (ONE_GOAL, 0.33): {
-        (0.001, 1.0): 1.0396,
-        (0.001, 3.0): 0.8118,
-        (0.001, 5.0): 0.6054,
-        (0.003, 1.0): 0.9620,
-        (0.003, 3.0): 0.7171,
-        (0.003, 5.0): 0.4876,
-        (0.005, 1.0): 0.9942,
-        (0.005, 3.0): 0.7945,
-        (0.005, 5.0): 0.6224,
-        (0.007, 1.0): 4.7981,
-        (0.007, 3.0): 4.7708,
-        (0.007, 5.0): 4.7442,
-        (0.01, 1.0): 5.6559,
-        (0.01, 3.0): 5.6540,
-        (0.01, 5.0): 5.6522,
-    },
-    (TWO_GOALS, 0.33): {
-        (0.001, 1.0): 1.0358,
-        (0.001, 3.0): 0.8035,
-        (0.001, 5.0): 0.5991,
-        (0.003, 1.0): 0.9615,
-        (0.003, 3.0): 0.6998,
-        (0.003, 5.0): 0.4652,
-        (0.005, 1.0): 0.9481,
-        (0.005, 3.0): 0.7269,
-        (0.005, 5.0): 0.5440,
-    },
-    (ONE_GOAL, 0.44): {
-        (0.001, 1.0): 1.1819,
-        (0.001, 3.0): 0.9698,
-        (0.001, 5.0): 0.7684,
-        (0.003, 1.0): 1.0039,
-        (0.003, 3.0): 0.8099,
-        (0.003, 5.0): 0.6161,
-        (0.005, 1.0): 1.7788,
-        (0.005, 3.0): 1.7001,
-        (0.005, 5.0): 1.6227,
-    },
-    (TWO_GOALS, 0.44): {
-        (0.001, 1.0): 1.1772,
-        (0.001, 3.0): 0.9473,
-        (0.001, 5.0): 0.7448,
-        (0.003, 1.0): 1.0177,
-        (0.003, 3.0): 0.7982,
-        (0.003, 5.0): 0.5812,
-        (0.005, 1.0): 1.4737,
-        (0.005, 3.0): 1.3539,
-        (0.005, 5.0): 1.2358,
-    },
-}
 
 
 def make_game(
@@ -195,11 +143,17 @@ def make_game(
     on_target = np.zeros((S, 1, 4))
     on_target[STATE_OF[TARGET]] = 1.0
     low = np.full(S, LOWEST_INCENTIVE)
-    facts = {"cells": CELLS, "goals": goals, "target": TARGET, "start": START}
-    known = BEST_KNOWN.get((goals, slip), {}).get((temperature, penalty))
-    as_tabulated = follower_slip in (None, slip) and discount == 0.99 and np.array_equal(probabilities, even)
-    if as_tabulated and known is not None:
-        facts["best_known"] = known
+    facts: dict[str, Any] = {"cells": CELLS, "goals": goals, "target": TARGET, "start": START}
+    facts |= known_facts(
+        "stackelberg/FourRooms-v0",
+        goals=goals,
+        goal_probabilities=None if np.array_equal(probabilities, even) else probabilities,
+        slip=slip,
+        follower_slip=slip if follower_slip is None else follower_slip,
+        temperature=temperature,
+        penalty=penalty,
+        discount=discount,
+    )
     return TabularGame(
         transition=_walk(slip, "slip"),
         believed_transition=None if follower_slip in (None, slip) else _walk(follower_slip, "follower_slip"),

@@ -31,10 +31,13 @@ Version history
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from stackelberg_envs.arrays import require_count, require_room, require_text
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.faces.best_known import known_facts
 from stackelberg_envs.faces.registration import declare
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.commitments.incentives import LinearFeatures
@@ -96,6 +99,17 @@ def make_game(
     for name, shape in {"branching": (S, A, B, branching), "D": (K, S, A, B, D)}.items():
         require_room(shape, name, ArgumentError)
     rng = np.random.default_rng(require_count(seed, "seed", 0))
+    setting: dict[str, Any] = {
+        "S": S,
+        "A": A,
+        "B": B,
+        "K": K,
+        "branching": branching,
+        "terminal": terminal,
+        "commitment": commitment,
+    }
+    setting |= {"D": D, "leader_discount": leader_discount, "follower_discount": follower_discount}
+    setting |= {"temperature": temperature, "seed": seed}
     lead = (K,) if K > 1 else ()
     is_terminal = np.zeros((*lead, S))
     if terminal:
@@ -114,6 +128,7 @@ def make_game(
         context_probabilities=rng.dirichlet(np.ones(K)) if K > 1 else None,
         horizon=horizon,
         name="Random tabular",
+        facts=known_facts("stackelberg/RandomTabular-v0", **setting),
     )
 
 

@@ -29,8 +29,7 @@ End
     Only by the time limit.
 What is known
     Values, best responses and hypergradients on a grid of assets, whose error is reported (``grid_error`` of the
-    solution). From 0.3 everywhere to the best rates found, J rises from 28.735778 to 38.139134 (``BEST_RATES`` and
-    ``BEST_KNOWN`` below, for three temperatures).
+    solution). From 0.3 everywhere to the best rates found, J rises from 28.735778 to 38.139134.
 Arguments
     ``max_rate``, ``count_debt``, ``temperature``, ``leader_discount``, ``follower_discount``, ``horizon``, ``nodes``,
     ``num_households``.
@@ -48,8 +47,6 @@ Version history
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from stackelberg_envs.arrays import require_count, require_positive, require_temperature
@@ -57,20 +54,13 @@ from stackelberg_envs.envs.tax_design.economy import Households, TaxRules
 from stackelberg_envs.envs.tax_design.game import DEFAULT_NODES, TaxGame
 from stackelberg_envs.envs.tax_design.schedule import TaxSchedule
 from stackelberg_envs.errors import GameError
+from stackelberg_envs.faces.best_known import known_facts
 from stackelberg_envs.faces.registration import declare
 
 #: Exponents of the goods for each type of household.
 PREFERENCES = ((0.6, 0.3, 0.1), (0.1, 0.7, 0.2))
 #: Of the published experiment: where every rate starts, and what the leader observes.
 PUBLISHED = {"start": 0.3, "steps_per_update": 60_000, "updates": 1_000}
-#: Best known rates and leader's values by temperature, rounded from docs/tables/best_known_tax_design.md, which
-#: benchmarks/best_known_tax_design.py makes: every one of its starts ended there.
-BEST_RATES = {
-    0.1: (0.63849, 0.0, 0.0, 0.0),
-    0.2: (0.62452, 0.0, 0.0, 0.22819),
-    0.3: (0.60096, 0.00903, 0.0, 0.5478),
-}
-BEST_KNOWN = {0.1: 38.139134, 0.2: 39.042236, 0.3: 40.638837}
 
 
 def make_game(
@@ -112,10 +102,17 @@ def make_game(
     max_rate, temperature = require_positive(max_rate, "max_rate"), require_temperature(temperature)
     typed = num_households is not None
     rules = TaxRules(count_debt=count_debt)
-    facts: dict[str, Any] = {"preferences": PREFERENCES, "published": PUBLISHED}
+    known = known_facts(
+        "stackelberg/TaxDesign-v0",
+        high=max_rate,
+        count_debt=rules.count_debt,
+        temperature=temperature,
+        leader_discount=leader_discount,
+        follower_discount=follower_discount,
+    )
     K = len(PREFERENCES)
     households = Households(np.array(PREFERENCES), np.full(K, 1.0 / K))
-    game = TaxGame(
+    return TaxGame(
         commitment=TaxSchedule(rules, households.preferences, households.noise, max_rate, typed),
         rules=rules,
         households=households,
@@ -128,12 +125,8 @@ def make_game(
         temperature=temperature,
         horizon=horizon,
         name="Tax design",
-        facts=facts,
+        facts={"preferences": PREFERENCES, "published": PUBLISHED, **known},
     )
-    as_published = rules.count_debt and (leader_discount, follower_discount) == (0.9, 0.9)
-    if as_published and temperature in BEST_KNOWN and max_rate >= max(BEST_RATES[temperature]):
-        return game.replace(facts=facts | {"best_known": BEST_KNOWN[temperature]})
-    return game
 
 
 FACES = declare(make_game, renderer="stackelberg_envs.envs.tax_design.picture:tax_design")

@@ -15,7 +15,7 @@ from stackelberg_envs.solvers.searching.objective import Objective
 from stackelberg_envs.solvers.searching.starts import MEMBERS, SAME, End, Population, look_around, start
 from stackelberg_envs.solvers.solving import solve
 
-__all__ = ["BestCommitment", "best_commitment"]
+__all__ = ["EVALUATIONS", "BestCommitment", "best_commitment"]
 
 #: The best has to be the end of so many starts, besides.
 LEAST_HITS = 2
@@ -47,7 +47,7 @@ class BestCommitment:
     evaluations
         How often the game was solved.
     stopped_because
-        Why there was no further start.
+        Why there was no further start; empty while the search goes on.
     seed
         What the starts were drawn from.
     """
@@ -65,9 +65,10 @@ class BestCommitment:
 
     def __repr__(self) -> str:
         """Return one line, without the commitment."""
+        state = f"stopped because {self.stopped_because}" if self.stopped_because else "searching"
         return (
             f"BestCommitment(value={self.value:.8g}, found by {self.hits} of {self.starts} starts, "
-            f"{self.ends} different ends, {self.evaluations} evaluations, stopped because {self.stopped_because})"
+            f"which ended at {self.ends} different values, {self.evaluations:,} evaluations; {state})"
         )
 
 

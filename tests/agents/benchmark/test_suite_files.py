@@ -229,7 +229,8 @@ def test_the_suites_of_the_package_are_right():
             start, best = known(task.game, json.dumps(task.arguments))
             assert task.start == pytest.approx(start, rel=1e-4, abs=1e-9)
             assert task.best_known > task.start
-            assert best in (None, task.best_known)
+            # Suites tell values rounded, and keep them as long as their version.
+            assert best is None or best == pytest.approx(task.best_known, abs=1e-4 * (task.best_known - task.start))
 
 
 def test_all_is_the_three_together():

@@ -12,6 +12,7 @@ from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.soft.linear import resolvent
 from stackelberg_envs.solvers.solving import solve
+from tests.games import TOY_OPTIMUM
 
 KINDS = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1), ("costly features", 1)]
 
@@ -71,7 +72,7 @@ def test_sweeps_reach_what_a_solver_finds():
 
 @pytest.mark.parametrize("reward", [1.0, 2.0])
 def test_it_reaches_the_optimum_of_the_toy(reward):
-    game, optimum = discrete_toy_v0.make_game(reward=reward), discrete_toy_v0.OPTIMA[reward]
+    game, optimum = discrete_toy_v0.make_game(reward=reward), TOY_OPTIMUM[reward]
     for options, share in ((leader_class("amd").presets["published"], 0.9997), ({}, 0.99)):
         record = agents.run(
             game, leader="amd", leader_options=options, updates=300, steps_per_update=1, evaluate_every=0

@@ -14,6 +14,7 @@ from stackelberg_envs.games.commitments.joint import Joint
 from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.solvers.soft import soft_best_response
 from stackelberg_envs.solvers.solving import solve
+from tests.games import TOY_OPTIMUM
 
 
 def random_game(commitment, seed=0, K=1, **options):
@@ -103,7 +104,7 @@ def test_it_reaches_the_optimum_of_the_toy(reward):
     record = agents.run(
         discrete_toy_v0.make_game(reward=reward), leader="penalty", updates=300, steps_per_update=1, evaluate_every=0
     )
-    assert record.leader_value == pytest.approx(discrete_toy_v0.OPTIMA[reward], abs=0.1)
+    assert record.leader_value == pytest.approx(TOY_OPTIMUM[reward], abs=0.1)
 
 
 def test_what_it_does_not_support_is_refused_by_name():

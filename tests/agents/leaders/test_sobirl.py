@@ -11,6 +11,7 @@ from agents.runs.briefing import make_brief
 from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.solvers.solving import solve
+from tests.games import TOY_OPTIMUM
 
 KINDS = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1), ("costly features", 1)]
 
@@ -93,4 +94,4 @@ def test_it_learns_the_toy():
         discrete_toy_v0.make_game(), leader="sobirl", updates=150, steps_per_update=3_000, seed=1, evaluate_every=0
     )
     assert record.information == "RESPONSE"
-    assert record.leader_value > 0.95 * discrete_toy_v0.OPTIMA[1.0]
+    assert record.leader_value > 0.95 * TOY_OPTIMUM[1.0]

@@ -6,6 +6,7 @@ from scipy.optimize import minimize_scalar
 
 from stackelberg_envs.envs import discrete_toy_v0
 from stackelberg_envs.solvers.solving import solve
+from tests.games import TOY_OPTIMUM
 
 
 def table(q):
@@ -102,6 +103,6 @@ def test_discrete_toy_dynamics():
 
 
 def test_the_toy_knows_its_optimum_where_it_is_known():
-    for reward, optimum in discrete_toy_v0.OPTIMA.items():
-        assert discrete_toy_v0.make_game(reward=reward).facts["best_known"] == optimum
+    for reward, optimum in TOY_OPTIMUM.items():
+        assert discrete_toy_v0.make_game(reward=reward).facts["best_known"] == pytest.approx(optimum, abs=1e-6)
     assert "best_known" not in discrete_toy_v0.make_game(temperature=0.1).facts

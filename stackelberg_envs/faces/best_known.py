@@ -1,0 +1,154 @@
+"""The best known commitments of registered games, by setting: `best_known.json`, which is read when first needed.
+
+An entry is data and nothing else: the id, those arguments that the value depends on, the value, the commitment, how it
+was found, and when. A game of a setting that is in the file has the value and the commitment among its facts.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from stackelberg_envs.arrays import Array, frozen
+from stackelberg_envs.errors import GameError
+
+__all__ = ["FILE", "BestKnown", "as_entry", "best_known", "entries", "known_facts", "read"]
+
+FILE = Path(__file__).parent / "best_known.json"
+
+
+@dataclass(frozen=True, eq=False)
+class BestKnown:
+    """One entry of the file.
+
+    Attributes
+    ----------
+    id
+        Of the environment.
+    arguments
+        Those of its arguments that the value depends on, by name; all others may be anything.
+    value
+        J at the commitment, reward units: exact, or a mean over play.
+    commitment
+        The shape of the game's commitments.
+    found_by
+        How it was found, in words.
+    date
+        When, YYYY-MM-DD.
+    standard_error
+        Of a value that is a mean over play; None for an exact one.
+    """
+
+    id: str
+    arguments: dict[str, Any]
+    value: float
+    commitment: Array
+    found_by: str
+    date: str
+    standard_error: float | None = None
+
+
+def read(path: Path) -> list[BestKnown]:
+    """Return the entries of a file.
+
+    Raises
+    ------
+    GameError
+        A file that does not hold such entries; the message says which of them is not one.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise GameError(f"{path.name}: expected a readable file of JSON, got {exc}") from exc
+    if not isinstance(found, list):
+        raise GameError(f"{path.name}: expected a list of entries, got {type(found).__name__}")
+    return [_entry(item, f"{path.name}: entry {number}") for number, item in enumerate(found)]
+
+
+def _entry(item: Any, where: str) -> BestKnown:
+    try:
+        made = BestKnown(**{**item, "commitment": frozen(np.array(item["commitment"], dtype=np.float64))})
+        finite = bool(np.isfinite(made.commitment).all() and np.isfinite(made.value))
+    except (TypeError, ValueError, KeyError, AttributeError) as exc:
+        raise GameError(f"{where}: expected the fields of a best known commitment, got {exc}") from exc
+    words: tuple[Any, ...] = made.id, made.found_by, made.date
+    table: Any = made.arguments
+    if not (finite and all(isinstance(each, str) for each in words) and isinstance(table, dict)):
+        raise GameError(f"{where}: expected text, finite numbers and a table of arguments, got something else")
+    return made
+
+
+def as_entry(found: BestKnown) -> dict[str, Any]:
+    """Return an entry as it is written into the file."""
+    told = {**asdict(found), "commitment": found.commitment.tolist()}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+@functools.cache
+def _of_the_package() -> dict[str, BestKnown]:
+    return {_key(entry.id, entry.arguments): entry for entry in read(FILE)}
+
+
+def entries() -> list[BestKnown]:
+    """Return all entries that come with the package."""
+    return list(_of_the_package().values())
+
+
+def best_known(id: str, arguments: dict[str, Any]) -> BestKnown | None:  # noqa: A002
+    """Return what is known of a setting, or None.
+
+    Parameters
+    ----------
+    id
+        Of the environment.
+    arguments
+        All arguments that the value depends on.
+    """
+    return _of_the_package().get(_key(id, arguments))
+
+
+def known_facts(id: str, high: ArrayLike | None = None, **arguments: Any) -> dict[str, Any]:  # noqa: A002
+    """Return the facts of a game on what is known of its setting.
+
+    Parameters
+    ----------
+    id
+        Of the environment.
+    high
+        Upper bounds of the game's commitments, where an argument sets them: with tighter ones the optimum is another.
+    arguments
+        All other arguments that the value depends on.
+
+    Returns
+    -------
+    dict
+        `setting`, the arguments, so that a better value can be told with them; `best_known` and `best_commitment`
+        where they are known.
+    """
+    facts: dict[str, Any] = {"setting": _plain(arguments)}
+    known = best_known(id, arguments)
+    if known is not None and (high is None or bool((known.commitment <= np.asarray(high)).all())):
+        facts |= {"best_known": known.value, "best_commitment": known.commitment}
+    return facts
+
+
+def _key(id: str, arguments: dict[str, Any]) -> str:  # noqa: A002
+    return f"{id} {json.dumps(_plain(arguments), sort_keys=True)}"
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers, text, lists and tables; numbers that are equal are written alike."""
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(each) for each in value]
+    if isinstance(value, bool | str) or value is None:
+        return value
+    number = float(value)
+    return int(number) if number.is_integer() else number
