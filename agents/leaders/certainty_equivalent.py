@@ -112,7 +112,7 @@ class TabularCertaintyEquivalentConfig(FaceSearchConfig):
     refit: AtLeastOne = 1.25
     belief: Literal["fitted", "observed"] = "fitted"
     fit_iterations: Natural = 100
-    work: Positive | None = 3e6
+    work: Positive | None = 2e6
 
 
 @register_leader("certainty_equivalent")
@@ -336,7 +336,7 @@ class VectorCertaintyEquivalentConfig(BoxSearchConfig):
     draws: Natural = 2
     replan: AtLeastOne = 2.0
     refine: Natural = 5
-    work: Positive | None = 3e6
+    work: Positive | None = 2e6
 
 
 class _Remembered(Field):
