@@ -37,7 +37,7 @@ from agents.state import stateful
 from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 
-__all__ = ["TemperatureEstimate", "TemperatureFit", "fit_temperature"]
+__all__ = ["AveragedTemperature", "TemperatureEstimate", "TemperatureFit", "fit_temperature"]
 
 #: The temperature is looked for between these multiples of the largest difference of Q_r.
 LEAST, LARGEST = 1e-4, 1e3
@@ -117,18 +117,11 @@ def _most_likely(values: Array, counts: Array) -> Array:
     return np.take_along_axis(values, counts.argmax(axis=1)[:, None], axis=1)
 
 
-class TemperatureEstimate(Stateful):
+class AveragedTemperature(Stateful):
     """The temperature as it becomes known from one commitment to the next.
 
     Every batch gives a fit and its information; their logarithms are averaged, weighted by their information about
     the logarithm, older ones forgotten by and by.
-
-    Parameters
-    ----------
-    counts
-        All that was seen, the play to learn from included; others may read it too.
-    discount
-        The follower's, per play step.
 
     Attributes
     ----------
@@ -149,8 +142,7 @@ class TemperatureEstimate(Stateful):
         _weight=stateful.Number(),
     )
 
-    def __init__(self, counts: TabularCounts, discount: float) -> None:
-        self.counts, self.discount = counts, discount
+    def __init__(self) -> None:
         self.temperature: float | None = None
         self.fit: TemperatureFit | None = None
         self.reward_range = self._weight = 0.0
@@ -160,22 +152,48 @@ class TemperatureEstimate(Stateful):
         """The estimate; while there is none, a temperature of the size of the rewards seen, reward units."""
         return self.temperature or self.reward_range or 1.0
 
+    def see(self, rewards: Array) -> None:
+        """Keep the range of the follower's rewards, reward units."""
+        self.reward_range = max(self.reward_range, float(np.ptp(rewards)))
+
+    def learn(self, fit: TemperatureFit | None) -> float | None:
+        """Take in a batch's fit, None where it has none, and return the estimate."""
+        self.fit = fit
+        if fit is not None:
+            weight = fit.relative_error**-2
+            self._weight = MEMORY * self._weight + weight
+            last = fit.temperature if self.temperature is None else self.temperature
+            # The mean of all logarithms moves by the new one's share: logarithms themselves would have a unit.
+            share = weight / self._weight
+            self.temperature = last * float((fit.temperature / last) ** share)
+        return self.temperature
+
+
+class TemperatureEstimate(AveragedTemperature):
+    """The temperature of a follower in a game of tables, from the counts of all play.
+
+    Parameters
+    ----------
+    counts
+        All that was seen, the play to learn from included; others may read it too.
+    discount
+        The follower's, per play step.
+    """
+
+    state_fields = stateful.fields()
+
+    def __init__(self, counts: TabularCounts, discount: float) -> None:
+        super().__init__()
+        self.counts, self.discount = counts, discount
+
     def update(self, task: EvaluationTask) -> float | None:
         """Learn from one commitment's play, the follower's rewards in it, and return the estimate."""
         seen, g = task.trajectories, task.behaviour
-        self.reward_range = max(self.reward_range, float(np.ptp(task.rewards)))
+        self.see(task.rewards)
         taken = np.zeros_like(g)
         count_actions(seen.joint_state, seen.leader_action, seen.follower_action, taken)
         mean = self.counts.mean_reward("follower", task.announced_reward)
         reward_values = self.counts.evaluate(mean, task.leader_policy, g, self.discount)
         bonus = -np.log(np.where(g > 0, g, 1.0))
         entropy_values = self.counts.evaluate(np.zeros_like(g), task.leader_policy, g, self.discount, bonus)
-        self.fit = fit_temperature(taken, reward_values, entropy_values, self.counts.visits >= LEAST_VISITS)
-        if self.fit is not None:
-            weight = self.fit.relative_error**-2
-            self._weight = MEMORY * self._weight + weight
-            last = self.fit.temperature if self.temperature is None else self.temperature
-            # The mean of all logarithms moves by the new one's share: logarithms themselves would have a unit.
-            share = weight / self._weight
-            self.temperature = last * float((self.fit.temperature / last) ** share)
-        return self.temperature
+        return self.learn(fit_temperature(taken, reward_values, entropy_values, self.counts.visits >= LEAST_VISITS))

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ from agents.estimators.lstd_model import LstdModel
 from agents.estimators.occupancy import OccupancyModel
 from agents.estimators.replay import OwnPolicy, PastPlay, own_policy
 from agents.estimators.step_model import FELT, PlayerValues, Reached, StepModel
+from agents.estimators.temperature import AveragedTemperature
+from agents.estimators.vector_temperature import temperature_in
 from agents.observing.brief import VectorBrief
 from agents.observing.trajectories import Trajectories
 from agents.state import stateful
@@ -92,7 +95,7 @@ class VectorEstimator(Stateful):
         For features that are drawn.
     """
 
-    state_fields = stateful.fields(first=stateful.Part())
+    state_fields = stateful.fields(first=stateful.Part(), estimated=stateful.Part(optional=True))
 
     def __init__(
         self, brief: VectorBrief, critic: str, features: str, trace: str, rule: Rule, rng: np.random.Generator
@@ -101,13 +104,14 @@ class VectorEstimator(Stateful):
             raise ArgumentError(f"critic: expected one of {', '.join(CRITICS)} on vector games, got {critic!r}")
         if trace not in TRACES:
             raise ArgumentError(f"trace: expected one of {', '.join(TRACES)}, got {trace!r}")
-        if brief.temperature is None and rule.with_response:
-            raise InformationError("temperature: expected a public one; on vector games it is not estimated")
         self.brief, self.rule, self.rng = brief, rule, rng
         self.critic, self.features, self.trace = critic, features, trace
         self.commitment: Any = brief.commitment
         self.follower_actions = brief.follower_actions
-        self.temperature = 1.0 if brief.temperature is None else brief.temperature
+        #: None where the temperature is public, or nothing depends on it.
+        self.estimated: AveragedTemperature | None = None
+        if rule.with_response and brief.temperature is None:
+            self.estimated = AveragedTemperature()
         #: Of all play.
         self.first = FirstStates(brief.state_size)
 
@@ -120,11 +124,15 @@ class VectorEstimator(Stateful):
             model = self.step_model(play)
             leader = model.player(model.leader_reward, brief.leader_discount, horizon=brief.horizon)
             diagnostics["critic_error"] = leader.error
-            if with_response and self.commitment.changes_play:
-                if model.follower_reward is None:
-                    raise InformationError("expected the follower's rewards, got none; this game keeps them private")
-                rewards = model.follower_reward + self.temperature * model.behaviour.entropy
-                follower = model.player(rewards, brief.follower_discount)
+            if with_response and (self.commitment.changes_play or self.estimated is not None):
+                if self.estimated is not None and play.follower_reward is not None:
+                    values_at = partial(self._follower, model)
+                    self.estimated.see(play.follower_reward)
+                    self.estimated.learn(
+                        temperature_in(model, values_at, self.temperature, self.commitment, x, self.rng)
+                    )
+                    diagnostics["temperature"] = self.temperature
+                follower = self._follower(model, self.temperature)
                 diagnostics["follower_critic_error"] = follower.error
             for steps, made in self._pieces(play, model, leader, follower):
                 others = dict.fromkeys(vars(made).keys() - self.commitment.changes)
@@ -134,6 +142,20 @@ class VectorEstimator(Stateful):
         if not np.isfinite(dx).all():
             return np.zeros(x.shape), {"skipped": 1.0}
         return dx, diagnostics
+
+    @property
+    def temperature(self) -> float:
+        """The follower's, reward units: the public one, or the estimate; 1 where nothing depends on it."""
+        if self.estimated is not None:
+            return self.estimated.value
+        return 1.0 if self.brief.temperature is None else self.brief.temperature
+
+    def _follower(self, model: StepModel, temperature: float) -> PlayerValues:
+        """Return the follower's values at a temperature."""
+        if model.follower_reward is None:
+            raise InformationError("expected the follower's rewards, got none; this game keeps them private")
+        rewards = model.follower_reward + temperature * model.behaviour.entropy
+        return model.player(rewards, self.brief.follower_discount)
 
     def judge(self, play: Trajectories) -> tuple[float, float]:
         """Return what the commitment of play that was learned from is worth, and its standard error, reward units."""

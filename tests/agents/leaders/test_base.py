@@ -238,11 +238,23 @@ def test_a_stopped_run_goes_on_with_the_same_bits(leader: str, tmp_path: Any) ->
     assert {**one, "seconds": 0} == {**other, "seconds": 0}
 
 
-def test_a_private_temperature_is_refused_by_leaders_that_need_it() -> None:
+@pytest.mark.parametrize("leader", ["bchg", "hpgd"])
+@pytest.mark.parametrize(("game", "within"), [(BUILDING, 0.2), (LQR, 0.3), (TAX, 0.4)])
+def test_a_private_temperature_is_estimated_on_games_of_vectors(leader: str, game: str, within: float) -> None:
+    private = se.make_game(game).replace(publish_temperature=False)
+    options = {"start": [0.3, 0.3, 0.3, 0.3]} if game == TAX else {}
+    record = agents.run(
+        private, leader=leader, updates=3, steps_per_update=800, evaluate_every=0, leader_options=options
+    )
+    assert record.information == "REWARDS_OBSERVED"
+    assert record.curve["temperature"][-1] == pytest.approx(private.temperature, rel=within)
+
+
+def test_nothing_of_the_naive_leader_depends_on_a_private_temperature() -> None:
     game = se.make_game(BUILDING).replace(publish_temperature=False)
-    with pytest.raises(InformationError, match="temperature: expected a public one"):
-        agents.run(game, leader="bchg", updates=1, steps_per_update=100)
-    assert agents.run(game, leader="naive", updates=1, steps_per_update=300, evaluate_every=0).status == "finished"
+    record = agents.run(game, leader="naive", updates=1, steps_per_update=300, evaluate_every=0)
+    assert record.information == "ACTIONS_ONLY"
+    assert "temperature" not in record.curve
 
 
 def test_options_of_the_other_kind_of_game_are_refused() -> None:
