@@ -226,6 +226,8 @@ class GradientConfig(Options):
     start: Start = "zeros"
 
 
+#: Of play under one commitment: less says little even where episodes are short.
+LEAST_STEPS = 250
 #: One ascent at a falling rate, as in the papers.
 ONE_ASCENT: dict[str, Any] = {"learning_rate": 0.05}
 
@@ -326,9 +328,9 @@ class GradientLeader(PointLeader):
 
     @classmethod
     def preferred_steps(cls, brief: Brief, config: Any) -> int:
-        """Two episodes: many commitments are tried. For one ascent, as many steps as by default."""
+        """Two episodes, within bounds: many commitments are tried. For one ascent, as many steps as by default."""
         usual = super().preferred_steps(brief, config)
-        return usual if config.learning_rate is not None else min(2 * brief.horizon, usual)
+        return usual if config.learning_rate is not None else min(max(2 * brief.horizon, LEAST_STEPS), usual)
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Estimate the gradient, take one step along it, and turn to what is to be tried next."""
