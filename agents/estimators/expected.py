@@ -10,6 +10,8 @@ BC-HG and HPGD differ in how they average over single steps; in expectation they
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from agents.estimators.counts import TabularCounts
@@ -17,8 +19,10 @@ from agents.observing.brief import JointEffect, TabularBrief
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.solvers.soft import BestResponse, SoftSolution, evaluate
 from stackelberg_envs.solvers.soft.linear import action_values, resolvent
+
+if TYPE_CHECKING:
+    from stackelberg_envs.solvers.soft import SoftSolution
 
 __all__ = ["counted_primitives", "known_part", "response_shift", "solution_with"]
 
@@ -36,6 +40,8 @@ def solution_with(primitives: Primitives, response: Array) -> SoftSolution:
     response
         g(b | z, a), shape (Z, A, B), not necessarily the best one. Its soft values are those it earns.
     """
+    from stackelberg_envs.solvers.soft import BestResponse, SoftSolution, evaluate  # only who has a model loads them
+
     game = primitives
     joint = game.joint_policy(response)
     bonus = -game.temperature * np.log(np.where(response > 0, response, 1.0))

@@ -21,7 +21,7 @@ import numpy as np
 
 from agents.estimators import StepCotangents, ValueEstimates
 from agents.estimators.counts import EvaluationTask, Player
-from agents.estimators.expected import counted_primitives
+from agents.estimators.expected import counted_primitives, solution_with
 from agents.estimators.visit_averages import cell_weights, follow_visits, weights_per_visit
 from agents.leaders.base import GradientConfig, register_leader
 from agents.leaders.bchg import TabularGradientLeader
@@ -30,7 +30,6 @@ from agents.observing.trajectories import Trajectories
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.solvers.soft import evaluate
 
 __all__ = ["Sobirl", "SobirlConfig"]
 
@@ -76,8 +75,9 @@ class Sobirl(TabularGradientLeader):
         known = self.brief.commitment.changes_play
         rewards: dict[Player, Array | None] = {"follower": announced} if known else {}
         self.counts.observe(trajectories, {"leader": effect.leader_reward, **rewards})
-        game = counted_primitives(self.brief, self.counts, effect, self.brief.known_temperature)
-        self.counted_value = evaluate(game, behaviour).value
+        if self.search is not None:
+            game = counted_primitives(self.brief, self.counts, effect, self.brief.known_temperature)
+            self.counted_value = solution_with(game, behaviour).leader.value
         if known:
             task = EvaluationTask(trajectories, "follower", policy, behaviour, announced_reward=announced)
             values, diagnostics["follower_critic_error"] = self.soft_values(task, self.brief.known_temperature)

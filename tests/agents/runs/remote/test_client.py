@@ -25,11 +25,8 @@ from tests.games import first_served
 TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
 
 
-#: What only those load that plan in a model of their own.
+#: What only those load that work in a model of their own.
 SOLVERS = tuple(f"stackelberg_envs.solvers.soft.{name}" for name in ("best_response", "evaluation", "hypergradient"))
-
-
-PLANNERS = ("certainty_equivalent",)
 
 
 #: One of each kind; a process takes a second to start.
@@ -62,9 +59,20 @@ def test_a_run_with_the_leader_elsewhere_ends_with_the_same_bits_and_without_the
     finally:
         experiment.shut()
     assert "agents.leaders.base" in loaded
-    barred = BARRED if name in PLANNERS else (*BARRED, *SOLVERS)
-    assert not [module for module in loaded if module.startswith(barred)]
+    assert not [module for module in loaded if module.startswith(BARRED)]
     assert experiment.leader._child.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["bchg", pytest.param("hpgd", marks=pytest.mark.deep)])
+def test_as_published_no_solver_is_loaded_either(name):
+    options = {"leader": name, "updates": 2, "steps_per_update": 300, "preset": "published"}
+    experiment = Experiment(ExperimentConfig(first_served(name), leader_process=True, **options))
+    try:
+        experiment.step()
+        loaded = experiment.leader.modules()
+    finally:
+        experiment.shut()
+    assert not [module for module in loaded if module.startswith((*BARRED, *SOLVERS))]
 
 
 @pytest.mark.parametrize("game", [TOY, pytest.param(ROOMS, marks=pytest.mark.deep)])
