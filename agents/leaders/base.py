@@ -206,14 +206,17 @@ class GradientConfig(Options):
     learning_rate
         None: the leader tries many commitments, climbs from the best in steps of its own choice, and recommends the
         best; see :mod:`agents.learning.halving`. A number: one ascent from `start` at this rate, as in the papers.
-    decay, optimizer, max_norm
-        Of that one ascent. The rate at update t is learning_rate / (1 + decay t). It falls because the estimates stay
+    decay
+        Of that one ascent: its rate at update t is learning_rate / (1 + decay t). It falls because the estimates stay
         noisy: with a constant rate the commitment would keep moving around its optimum. Steps are in units of the
         parametrisation. Logits have no unit, and for "projection" the unit is the width of the box.
-        The optimizer "adam" makes steps of about the size of the rate. "sgd" makes steps of the rate times the
+    optimizer
+        Of that one ascent. "adam" makes steps of about the size of the rate. "sgd" makes steps of the rate times the
         gradient, where the gradient is measured in units of the largest reward (in size) that the leader has seen.
-        `max_norm` limits the length of the gradient by theta, in units of the largest reward seen, so that one bad
-        estimate cannot move the commitment far. Longer gradients are shortened to it; None leaves them as they are.
+    max_norm
+        Of that one ascent. Limit on the length of the gradient by theta, in units of the largest reward seen, so that
+        one bad estimate cannot move the commitment far. Longer gradients are shortened to it; None leaves them as they
+        are.
     start
         The first commitment: "zeros", "random" (standard normal theta, in its units), or an array of the
         parametrisation's size.
@@ -321,6 +324,7 @@ class GradientLeader(PointLeader):
         self.search: HalvingSearch | None = None
         self.optimizer: Optimizer | None = None
         if config.learning_rate is None:
+            refuse_ascent_options(config, self.name)
             self.search = HalvingSearch(brief.parametrisation, self.theta, rng, brief.updates)
         else:
             self.optimizer = make_optimizer(config.optimizer, config.learning_rate)
@@ -366,6 +370,18 @@ class GradientLeader(PointLeader):
         if self.search is not None:
             self.theta = self.search.best
         return self.commit()
+
+
+def refuse_ascent_options(config: GradientConfig, leader: str) -> None:
+    """Raise ArgumentError where an option of one ascent is set, but not its learning rate: it would have no effect."""
+    usual = type(config)()
+    for name in ("decay", "optimizer", "max_norm"):
+        given = getattr(config, name)
+        if given != getattr(usual, name):
+            raise ArgumentError(
+                f"{leader}: {name}: expected learning_rate beside it, got {given!r} alone; it belongs to one ascent at "
+                "a given rate, as preset='published' makes it"
+            )
 
 
 def require_on_policy(trajectories: Trajectories, announced: Array, leader: str) -> None:

@@ -300,3 +300,14 @@ def test_shortening_goes_half_of_the_way_back_to_what_was_played() -> None:
     announced = leader.x
     assert leader.shorten()
     np.testing.assert_allclose(leader.x, 0.5 * (announced + 0.5))
+
+
+@pytest.mark.parametrize(("leader", "option"), [("bchg", {"decay": 0.1}), ("rtq", {"max_norm": 3.0})])
+def test_an_option_of_one_ascent_alone_is_refused(leader, option):
+    name = next(iter(option))
+    with pytest.raises(ArgumentError, match=f"{leader}: {name}: expected learning_rate beside it"):
+        agents.run("stackelberg/DiscreteToy-v0", leader=leader, leader_options=option, updates=1)
+    agents.run(
+        "stackelberg/DiscreteToy-v0", leader=leader, leader_options={**option, "learning_rate": 0.1},
+        updates=1, steps_per_update=20,
+    )  # fmt: skip
