@@ -129,7 +129,7 @@ def test_a_run_with_stable_baselines3_can_be_stopped_right_after_it_was_resumed(
 @pytest.mark.parametrize("critic", ["lstd", "expected_sarsa", "monte_carlo"])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_every_critic_and_optimizer_can_be_resumed(critic, optimizer, tmp_path):
-    check_resumes(tmp_path, leader_options={"critic": critic, "optimizer": optimizer})
+    check_resumes(tmp_path, leader_options={"critic": critic, "optimizer": optimizer, "learning_rate": 0.1})
 
 
 def test_a_run_can_be_stopped_and_resumed_again_and_again(tmp_path):

@@ -99,7 +99,7 @@ SEEN = {"x": X, "cells": np.array([18]), "counts": np.ones(1)}
             for name in ("config", "game", "record", "step", "level", "evaluation")
         ],
         *[
-            (put("state", "record", name, 1e9), f"record: expected start_value, .*got unknown {name}")
+            (put("state", "record", name, 1e9), f"record: expected preset, start_value, .*got unknown {name}")
             for name in ("leader_value", "status", "save", "game", "__class__")
         ],
         (put("state", "folder", "elsewhere"), "state|expected run, record, seconds; got unknown folder"),
@@ -135,9 +135,9 @@ SEEN = {"x": X, "cells": np.array([18]), "counts": np.ones(1)}
         (put(*FOLLOWER, "_announced", [X + 9.0]), "_announced: .*expected"),
         (put(*FOLLOWER, "_announced", [X, X]), "_announced: expected a list of at most 1 entries"),
         # The configuration.
-        (put("config", "leader", "hpgd_oracle"), "expected|got"),
+        (put("config", "leader", "rtq"), "expected|got"),
         (put("config", "leader", "os:system"), "expected the configuration of a run"),
-        (put("config", "leader", "cma_es"), "leader: expected rng, .*got unknown"),
+        (put("config", "leader", "cma_es"), "leader 'cma_es': unknown option 'learning_rate'"),
         (put("config", "follower", "sb3"), "the state of a follower 'sb3' may run any code; expected trust=True"),
         (put("config", "follower", "os:system"), "expected a follower that is registered"),
         (put("config", "game", "antigravity:a/B-v0"), "expected the id of a game"),
@@ -160,7 +160,8 @@ SEEN = {"x": X, "cells": np.array([18]), "counts": np.ones(1)}
     ],
 )
 def test_a_changed_checkpoint_is_refused_by_name_and_does_nothing(change, problem, folder_of, tmp_path):
-    folder = folder_of(tmp_path, follower="soft_q_learning", follower_options={"steps": 100})
+    options = {"leader_options": {"learning_rate": 0.05, "critic": "lstd"}, "follower_options": {"steps": 100}}
+    folder = folder_of(tmp_path, follower="soft_q_learning", **options)
     rewrite(folder, change)
     refused(folder, problem)
 
@@ -168,6 +169,13 @@ def test_a_changed_checkpoint_is_refused_by_name_and_does_nothing(change, proble
 @pytest.mark.parametrize(
     ("leader", "change", "problem"),
     [
+        ("bchg", put(*LEADER, "search", "_queue", [99]), "search: expected a queue of numbers below"),
+        ("bchg", put(*LEADER, "search", "_queue", []), "search: expected a queue of numbers below"),
+        ("bchg", put(*LEADER, "search", "phase", 9), "phase: expected at most 5"),
+        ("bchg", put(*LEADER, "search", "arms", [{"theta": np.zeros(5)}]), "search.*: expected"),
+        ("bchg", put(*LEADER, "behaviour", "policy", np.full((3, 2, 3), 2.0)), "policy: expected entries of at most 1"),
+        ("bchg", put(*LEADER, "behaviour", "weight", np.full((3, 2), -1.0)), "weight: expected entries of at least 0"),
+        ("bchg", put(*LEADER, "counts", "starts", np.zeros(2)), r"starts: expected float64 of shape \(3,\)"),
         ("cma_es", put(*LEADER, "_search", "_rng", np.random.default_rng()), "_rng: expected RandomState"),
         ("cma_es", put(*LEADER, "_search", "_C", np.full((6, 6), np.nan)), "_C: expected entries of at least"),
         ("cma_es", put(*LEADER, "_search", "ask", 1), "_search: expected .*got unknown ask"),

@@ -27,7 +27,7 @@ FOUND = Preset(
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "mine.toml"
-    Presets("bchg", {"decay": 0.5}, (FOUND,)).write(path)
+    Presets("bchg", {"learning_rate": 0.5}, (FOUND,)).write(path)
     return path
 
 
@@ -37,17 +37,17 @@ def options_of(*given, **more):
 
 def test_what_is_written_is_read_again(path):
     found = read_presets(path)
-    assert (found.leader, found.default) == ("bchg", {"decay": 0.5})
+    assert (found.leader, found.default) == ("bchg", {"learning_rate": 0.5})
     assert [vars(each) for each in found.tuned] == [vars(FOUND)]
 
 
 def test_a_task_has_its_own_settings_and_the_others_the_default(path):
     tasks = {"two": Task(TOY, arguments={"reward": 2.0}), "one": TOY, "rooms": ROOMS}
-    player = Player("bchg", preset=str(path), options={"critic": "lstd"}, per_task={"one": {"decay": 0.1}})
+    player = Player("bchg", preset=str(path), options={"critic": "lstd"}, per_task={"one": {"learning_rate": 0.1}})
     assert options_of(tasks, player) == [
         {"learning_rate": 0.25, "critic": "lstd"},
-        {"decay": 0.1, "critic": "lstd"},
-        {"decay": 0.5, "critic": "lstd"},
+        {"learning_rate": 0.1, "critic": "lstd"},
+        {"learning_rate": 0.5, "critic": "lstd"},
     ]
     assert plan(make_suite(tasks, player, 1)).payloads[0].job.entrant == "bchg (preset=mine, critic=lstd)"
 
@@ -56,7 +56,7 @@ def test_another_follower_is_another_task(path):
     task = Task(TOY, arguments={"reward": 2.0})
     player = Player("bchg", preset=str(path))
     followers = ["soft_value_iteration", "soft_q_learning"]
-    assert options_of(task, player, followers=followers) == [{"learning_rate": 0.25}, {"decay": 0.5}]
+    assert options_of(task, player, followers=followers) == [{"learning_rate": 0.25}, {"learning_rate": 0.5}]
 
 
 def test_a_new_preset_takes_the_place_of_its_task():
@@ -71,7 +71,7 @@ def test_a_suite_in_a_file_names_presets_beside_it(path):
     suite.write_text(
         f'format = 1\nname = "s"\n[[tasks]]\ngame = "{ROOMS}"\n[[leaders]]\nkind = "bchg"\npreset = "mine.toml"\n'
     )
-    assert plan(load_suite(suite)).payloads[0].job.leader_options == {"decay": 0.5}
+    assert plan(load_suite(suite)).payloads[0].job.leader_options == {"learning_rate": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_run_takes_the_settings_of_a_file_for_its_task(path):
     other = agents.run(TOY, game_arguments=ARGUMENTS, preset=str(path), **SHORT)
     assert other.steps_per_update == 50
     # The default of the file is for all others.
-    assert agents.run(TOY, preset=str(path), **SHORT).leader_options["decay"] == 0.5
+    assert agents.run(TOY, preset=str(path), **SHORT).leader_options["learning_rate"] == 0.5
 
 
 def test_tuned_settings_are_those_of_the_package(path, monkeypatch):
@@ -173,7 +173,11 @@ def test_a_run_that_goes_on_keeps_its_preset_and_needs_no_file(path, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
-        ({"preset": "best"}, UnknownNameError, r"expected one of 'tuned', or the path of a .toml file .* got 'best'"),
+        (
+            {"preset": "best"},
+            UnknownNameError,
+            r"expected one of 'published', 'tuned', or the path of a .toml file .* got 'best'",
+        ),
         (
             {"preset": "best", "leader": "exact"},
             UnknownNameError,

@@ -168,7 +168,8 @@ def stop_after(update):
 
 @pytest.mark.parametrize("leader", ["bchg", "exact", "wandering"])
 def test_a_stopped_run_ends_with_the_last_commitment_that_was_played(wandering, leader):
-    record = agents.run(TOY, **{**wandering, "leader": leader}, progress=stop_after(3))
+    preset = "published" if leader == "bchg" else None
+    record = agents.run(TOY, **{**wandering, "leader": leader}, preset=preset, progress=stop_after(3))
     assert (record.status, record.ends_with) == ("interrupted", "announced")
     assert record.leader_value == pytest.approx(record.curve["leader_value"][-1])
     assert record.actual_value == pytest.approx(record.leader_value)
