@@ -28,7 +28,8 @@ def test_every_leader_meets_every_task_with_every_seed():
         for seed in range(3)
     }
     assert {job.follower for job in jobs} == {"soft_value_iteration"}
-    assert {(job.steps, job.steps_per_update) for job in jobs} == {(5_000, 1_000)}
+    # As the leaders like best: two episodes, as often as the steps allow.
+    assert {(job.steps, job.steps_per_update) for job in jobs} == {(5_000, 294), (5_000, 416)}
     assert len({job.address for job in jobs}) == len(jobs)
 
 
