@@ -21,6 +21,8 @@ __all__ = ["BoxBound", "Known", "box_bound", "feasible_centre", "known_at_first"
 EPSILON = 2.220446049250313e-16
 #: How often slopes and policies narrow each other on a box: when it is the first of its branch, and later.
 FIRST_SWEEPS, SWEEPS = 6, 2
+#: Rounds of the search for the maximum of a concave quadratic function.
+ASCENTS = 60
 #: On the box of everything they do so in rounds, until a round leaves more than a part of the widths.
 ROOT_SWEEPS, STILL = 20, 0.999
 
@@ -99,18 +101,49 @@ def feasible_centre(low: Array, high: Array, groups: IntArray, centre: Array, ra
 
 
 def quadratic_maximum(terms: Array, factors: IntArray) -> float:
-    """Return an upper bound on a quadratic polynomial (M,) over [-1, 1]^D."""
-    squares = factors[0] == factors[1]
-    linear = factors[0] < 0
-    mixed = ~squares & ~linear
-    squares &= ~linear
-    linear[0] = False
-    slope, bend = np.abs(terms[linear]), terms[squares]
-    # The largest slope t + bend t^2 on [0, 1].
-    inside = 2.0 * bend < -slope
-    parts = np.where(inside, -0.25 * slope * slope / np.where(inside, bend, -1.0), slope + bend)
-    total = terms[0] + parts.sum() + np.abs(terms[mixed]).sum()
-    return float(total + 8 * len(terms) * EPSILON * np.abs(terms).sum())
+    """Return an upper bound on a quadratic polynomial (M,) over [-1, 1]^D.
+
+    Notes
+    -----
+    With H its matrix and H+ the positive part of that, a diagonal d with d_i = sum_j |H+_ij| makes H - diag(d) negative
+    semidefinite, and t'diag(d)t is at most sum_i d_i. What remains is concave, so its tangent at any point lies above it.
+    The point is found by ascent in one coordinate after the other.
+    """
+    squares = (factors[0] == factors[1]) & (factors[0] >= 0)
+    D = int(squares.sum())
+    one, two = factors[:, 1 + D :]
+    matrix = np.zeros((D, D))
+    matrix[one, two] = matrix[two, one] = np.where(one == two, 1.0, 0.5) * terms[1 + D :]
+    rates, axes = np.linalg.eigh(matrix)
+    lift = np.abs((axes * np.maximum(rates, 0.0)) @ axes.T).sum(axis=1)
+    linear = terms[1 : 1 + D]
+    concave = matrix - np.diag(lift)
+    y = ascent(concave, linear)
+    slope = linear + 2.0 * concave @ y
+    tangent = terms[0] + linear @ y + y @ concave @ y + np.abs(slope).sum() - slope @ y + lift.sum()
+    rounding = 64.0 * (D + 4) * EPSILON * (D * np.abs(terms).sum() + lift.sum())
+    return float(tangent + rounding)
+
+
+@compiled
+def ascent(concave: Array, linear: Array) -> Array:
+    """Return a point of [-1, 1]^D near the maximum of linear't + t'concave t."""
+    D = len(linear)
+    y = np.zeros(D)
+    for _ in range(ASCENTS):
+        moved = 0.0
+        for i in range(D):
+            slope = linear[i]
+            for j in range(D):
+                if j != i:
+                    slope += 2.0 * concave[i, j] * y[j]
+            bend = -2.0 * concave[i, i]
+            there = slope / bend if bend > abs(slope) else (1.0 if slope > 0.0 else -1.0)
+            moved = max(moved, abs(there - y[i]))
+            y[i] = there
+        if moved < 1e-6:
+            break
+    return y
 
 
 def known_at_first(arrays: AffineArrays) -> Known:
