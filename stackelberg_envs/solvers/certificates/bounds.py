@@ -106,7 +106,7 @@ def quadratic_maximum(terms: Array, factors: IntArray) -> float:
     Notes
     -----
     With H its matrix and H+ the positive part of that, a diagonal d with d_i = sum_j |H+_ij| makes H - diag(d) negative
-    semidefinite, and t'diag(d)t is at most sum_i d_i. What remains is concave, so its tangent at any point lies above it.
+    semidefinite, and t'diag(d)t is at most sum_i d_i. What remains is concave, so its tangent at any point lies above.
     The point is found by ascent in one coordinate after the other.
     """
     squares = (factors[0] == factors[1]) & (factors[0] >= 0)

@@ -16,7 +16,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.jit import compiled
 
-__all__ = ["logistic_fit", "soft_mean", "soft_sum", "softplus_fit"]
+__all__ = ["logistic_fit", "soft_mean", "soft_shares", "soft_sum", "softplus_fit"]
 
 EPSILON = 2.220446049250313e-16
 #: Chebyshev's outer points of [-1, 1].
@@ -173,51 +173,74 @@ def soft_sum(logits: Array, D: int, factors: IntArray, out: Array) -> float:
 
 
 @compiled
-def soft_mean(logits: Array, errors: Array, values: Array, D: int, factors: IntArray, out: Array) -> float:
-    """Write a polynomial near the mean of values under softmax(logits + e) into `out`, and return how far it may be.
+def soft_shares(
+    logits: Array,
+    errors: Array,
+    D: int,
+    factors: IntArray,
+    order: IntArray,
+    shares: Array,
+    doubts: Array,
+    most: Array,
+) -> None:
+    """Write what merging actions takes, for means under softmax(logits + e), whatever they are means of.
 
     Parameters
     ----------
-    logits, values
+    logits
         Shape (B, M).
     errors
         Bounds on |e|, shape (B,).
     factors
         Of :func:`stackelberg_envs.solvers.certificates.quadratics.monomials`.
-    out
-        Shape (M,).
+    order
+        Overwritten by the actions, the least likely first, shape (B,).
+    shares, doubts, most
+        Overwritten, but for their first entries: polynomials near the share of the actions before the k-th when that is
+        merged, shape (B, M), bounds on how far they are from it, and on how large it is, shape (B,).
     """
-    order = ascending(logits)
-    M = logits.shape[1]
-    merged, mean = logits[order[0]].copy(), values[order[0]].copy()
-    known, off = errors[order[0]], 0.0
-    share, step = np.empty(M), np.empty(M)
-    for k in range(1, len(order)):
+    B, M = logits.shape
+    order[:] = ascending(logits)
+    merged, known = logits[order[0]].copy(), errors[order[0]]
+    for k in range(1, B):
         b = order[k]
         apart = merged - logits[b]
         linear, square = sizes(apart, D)
         radius, doubt = linear + square, known + errors[b]
         one, two, three, fit = logistic_fit(apart[0], radius)
-        _, steep = steepness(apart[0], radius + doubt)
-        share[0] = one
+        shares[k, 0] = one
         for m in range(1, M):
-            share[m] = two * apart[m] + three * products(apart, apart, m, factors)
-        fit += abs(three) * (2.0 * linear * square + square * square) + steep * doubt
-        size = 0.0
-        for m in range(M):
-            step[m] = mean[m] - values[b, m]
-            size += abs(step[m])
-        step_linear, step_square = sizes(step, D)
-        share_linear, share_square = sizes(share, D)
-        off = fit * size + logistic(apart[0] + radius + doubt) * off
-        off += share_linear * step_square + share_square * (step_linear + step_square)
-        for m in range(M):
-            mean[m] = values[b, m] + share[0] * step[m] + products(share, step, m, factors)
-            if m > 0:
-                mean[m] += share[m] * step[0]
-        most, least = logistic(apart[0] + radius + doubt), logistic(apart[0] - radius - doubt)
-        known = min(max(known, errors[b]), most * known + (1.0 - least) * errors[b])
+            shares[k, m] = two * apart[m] + three * products(apart, apart, m, factors)
+        steep = steepness(apart[0], radius + doubt)[1]
+        doubts[k] = fit + abs(three) * (2.0 * linear * square + square * square) + steep * doubt
+        most[k] = logistic(apart[0] + radius + doubt)
+        least = logistic(apart[0] - radius - doubt)
+        known = min(max(known, errors[b]), most[k] * known + (1.0 - least) * errors[b])
         known += merge_sum(merged, logits[b], 0.0, D, factors)
+
+
+@compiled
+def soft_mean(
+    values: Array, order: IntArray, shares: Array, doubts: Array, most: Array, D: int, factors: IntArray, out: Array
+) -> float:
+    """Write a polynomial near the mean of `values` (B, M) into `out` (M,), and return how far it may be.
+
+    The others are those of :func:`soft_shares`.
+    """
+    B, M = values.shape
+    step, off = np.empty(M), 0.0
     for m in range(M):
-        out[m] = mean[m]
+        out[m] = values[order[0], m]
+    for k in range(1, B):
+        b, share = order[k], shares[k]
+        for m in range(M):
+            step[m] = out[m] - values[b, m]
+        linear, square = sizes(step, D)
+        share_linear, share_square = sizes(share, D)
+        off = doubts[k] * (abs(step[0]) + linear + square) + most[k] * off
+        off += share_linear * square + share_square * (linear + square)
+        for m in range(M):
+            out[m] = values[b, m] + share[0] * step[m] + products(share, step, m, factors)
+            if m > 0:
+                out[m] += share[m] * step[0]
     return off

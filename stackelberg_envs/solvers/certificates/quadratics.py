@@ -13,13 +13,13 @@ import numpy as np
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.jit import compiled
 from stackelberg_envs.solvers.certificates.affine import AffineArrays
-from stackelberg_envs.solvers.certificates.fits import soft_mean, soft_sum
+from stackelberg_envs.solvers.certificates.fits import soft_mean, soft_shares, soft_sum
 from stackelberg_envs.solvers.certificates.linear_systems import solve_factorised
 
 __all__ = ["follower_polynomials", "leader_polynomials", "mixed_term", "monomials"]
 
 #: How often the follower's polynomials are taken; the leader's are once more.
-ROUNDS = 4
+ROUNDS = 3
 
 
 def monomials(D: int) -> IntArray:
@@ -198,11 +198,18 @@ def leader_polynomials(
     weights = box.leader_discount * box.continuing
     w, means, q, errors = np.zeros((Z, M)), np.zeros((Z, A, M)), np.zeros((Z, A, B, M)), np.zeros((Z, A))
     change = np.empty((Z, M))
+    order, shares = np.empty((Z, A, B), dtype=np.int32), np.empty((Z, A, B, M))
+    share_errors, most = np.empty((Z, A, B)), np.empty((Z, A, B))
+    for s in range(Z):
+        for a in range(A):
+            made = order[s, a], shares[s, a], share_errors[s, a], most[s, a]
+            soft_shares(logits[s, a], doubts[s, a], D, factors, *made)
     for turn in range(ROUNDS + 1):
         action_polynomials(box.leader_reward, box.successors, box.probabilities, weights, w, factors, q)
         for s in range(Z):
             for a in range(A):
-                errors[s, a] = soft_mean(logits[s, a], doubts[s, a], q[s, a], D, factors, means[s, a])
+                made = order[s, a], shares[s, a], share_errors[s, a], most[s, a]
+                errors[s, a] = soft_mean(q[s, a], *made, D, factors, means[s, a])
         if turn < ROUNDS:
             _improve(box.leader_policy, means, system, factors, w, change)
     return w, means, q, errors

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stackelberg_envs.solvers.certificates.fits import logistic_fit, soft_mean, soft_sum, softplus_fit
+from stackelberg_envs.solvers.certificates.fits import logistic_fit, soft_mean, soft_shares, soft_sum, softplus_fit
 from stackelberg_envs.solvers.certificates.quadratics import monomials
 
 CENTRES = (-40.0, -6.0, -1.5, 0.0, 0.3, 4.0, 40.0)
@@ -23,8 +23,8 @@ def test_a_fit_is_no_further_off_than_it_says(fit, function, centre, radius):
     x = np.linspace(-radius, radius, 2_001)
     off = np.abs(function(centre + x) - a - b * x - c * x * x).max()
     assert off <= error
-    # And says not much more than that, where that is not rounding.
-    assert error <= 4.0 * off + 1e-4 * min(radius, 1.0) ** 3 + 1e-12
+    # And says not much more than that, or than a third derivative of at most an eighth allows.
+    assert error <= 4.0 * off + 0.025 * min(radius, 1.0) ** 3 + 1e-12
 
 
 def polynomials(rng, B, D, scale):
@@ -45,7 +45,9 @@ def test_sums_and_means_of_softmax_are_no_further_off_than_they_say(scale, B):
         errors = scale**2 * rng.random(B)
         total, mean = np.empty(factors.shape[1]), np.empty(factors.shape[1])
         one = soft_sum(logits, D, factors, total)
-        two = soft_mean(logits, errors, values, D, factors, mean)
+        made = np.empty(B, dtype=np.int32), np.empty(logits.shape), np.empty(B), np.empty(B)
+        soft_shares(logits, errors, D, factors, *made)
+        two = soft_mean(values, *made, D, factors, mean)
         for t in [*np.array(np.meshgrid([-1, 1], [-1, 1])).reshape(2, -1).T, *rng.uniform(-1, 1, (30, D))]:
             terms = np.concatenate([[1.0], t, [t[i] * t[j] for i, j in factors[:, 1 + D :].T]])
             u = logits @ terms
