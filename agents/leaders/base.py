@@ -72,6 +72,9 @@ class Leader(Stateful, ABC):
         such play.
     kinds
         The kinds of game it works on: "tabular", "vector" (states are vectors).
+    needs_response
+        Whether it takes the play that it sees for the follower's response, so that a follower which still learns
+        misleads it; a run then notes if the follower plays otherwise when a commitment comes again.
     presets
         Options by the name of a preset: "published" is how the paper has it, where that differs from the defaults.
     state_fields
@@ -85,6 +88,7 @@ class Leader(Stateful, ABC):
     Config: ClassVar[type[Any]]
     off_policy: ClassVar[bool] = False
     kinds: ClassVar[frozenset[str]] = frozenset({"tabular"})
+    needs_response: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:

@@ -31,6 +31,7 @@ class BlackBoxLeader(PointLeader):
     """
 
     information = Information.ACTIONS_ONLY
+    needs_response = False
     kinds = frozenset({"tabular", "vector"})
     state_fields = stateful.fields(best_theta=stateful.Array(), best_value=stateful.Number())
 

@@ -28,7 +28,10 @@ from stackelberg_envs.errors import ArgumentError, OutputError
 __all__ = ["COLUMNS", "Curve", "CurveMark", "checked_diagnostics", "read_columns"]
 
 #: Columns of the curve that are the run's own, so that no diagnostic of a leader may be called so.
-COLUMNS = ("observed_steps", "leader_value", "recommended_value", "observed_return", "whole_episodes", "halvings")
+COLUMNS = (
+    *("observed_steps", "leader_value", "recommended_value", "observed_return", "whole_episodes", "halvings"),
+    *("follower_drift", "follower_drift_error"),
+)
 #: Rows that are read at once.
 BLOCK = 10_000
 #: Longest line, bytes; a damaged file may have one that never ends.

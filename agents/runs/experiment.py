@@ -28,6 +28,7 @@ from agents.runs.fingerprints import fingerprint
 from agents.runs.lineup import Lineup, line_up
 from agents.runs.records import RunRecord
 from agents.runs.run_state import load_run, save_run
+from agents.runs.stationarity import drift_of
 from stackelberg_envs.arrays import Array, first_index
 from stackelberg_envs.errors import (
     ArgumentError,
@@ -81,6 +82,7 @@ class Experiment:
         self.evaluation = evaluation_of(self.game)
         self.updates_done = 0
         self.curve = Curve()
+        self._drift = drift_of(self.game) if lineup.leader.needs_response and self.level < Information.MODEL else None
         #: The game under the commitment in force.
         self._committed: Committed | None = None
         # The last commitment and theta that were announced, and the last to which the follower responded soundly.
@@ -142,6 +144,7 @@ class Experiment:
                 "observed_return": seen.mean_return(self.game.leader_discount),
                 "whole_episodes": seen.whole.sum(),
                 **({"halvings": halvings} if self.game.can_be_unstable else {}),
+                **(self._drift.note(committed.commitment, seen) if self._drift is not None else {}),
                 **checked_diagnostics(diagnostics, self.config.leader),
             }
         )

@@ -51,6 +51,7 @@ PROGRESS = fields(
     _recommended_was_played=Flag(),
     leader=Part(),
     follower=Part(),
+    _drift=Part(optional=True),
     _play_rng=Rng(),
 )
 #: Those that are there as soon as an update is complete.

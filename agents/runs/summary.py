@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agents.runs.stationarity import has_settled
+
 if TYPE_CHECKING:
     from agents.runs.records import RunRecord
 
@@ -83,6 +85,12 @@ def in_words(record: RunRecord) -> str:
     gap = record.response_gap
     if gap is not None and gap > RESPONDS_EXACTLY * _scale(record):
         text += f". The follower falls {gap:.2g} short of its own best response"
+    settled, drift = has_settled(record.curve)
+    if not settled:
+        text += (
+            f". The follower still learns: when a commitment came again, it played otherwise (by {drift:.2g} in "
+            "squared probabilities), and this leader takes its play for its response"
+        )
     if horizon_matters(record) and record.episode_value is not None:
         text += (
             f". Mind the horizon: an episode is cut after {record.horizon} steps and then pays "

@@ -173,11 +173,7 @@ def test_a_run_that_goes_on_keeps_its_preset_and_needs_no_file(path, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
-        (
-            {"preset": "best"},
-            UnknownNameError,
-            r"expected one of 'published', 'tuned', or the path of a .toml file .* got 'best'",
-        ),
+        ({"preset": "best"}, UnknownNameError, r"one of 'published'.*, or the path of a .toml file .* got 'best'"),
         (
             {"preset": "best", "leader": "exact"},
             UnknownNameError,
@@ -186,11 +182,6 @@ def test_a_run_that_goes_on_keeps_its_preset_and_needs_no_file(path, tmp_path):
         ({"preset": "published", "leader": "exact"}, UnknownNameError, "for leader 'exact', got 'published'"),
         ({"preset": "PATH", "leader": "hpgd"}, ArgumentError, "expected presets of 'hpgd', got those of 'bchg'"),
         ({"preset": "nowhere.toml"}, OutputError, "nowhere.toml: expected presets"),
-        (
-            {"preset": "tuned", "game_arguments": {"S": 7}},
-            ArgumentError,
-            r"expected one of its tasks \(.*\), got .*S=7",
-        ),
         ({"preset": 3}, ArgumentError, "preset"),
     ],
 )
@@ -201,15 +192,17 @@ def test_a_run_refuses_what_is_no_preset_for_it_before_any_work(path, tmp_path, 
     assert not (tmp_path / "run").exists()
 
 
-def test_a_game_without_an_id_has_no_tuned_settings():
-    with pytest.raises(ArgumentError, match="got a game without an id"):
-        agents.run(small_game(), preset="tuned", **SHORT)
+def test_settings_for_other_tasks_are_refused_with_the_tasks_that_there_are(path):
+    bare = path.with_name("bare.toml")
+    Presets("bchg", tuned=(FOUND,)).write(bare)
+    for game, got in ((TOY, TOY), (small_game(), "a game without an id")):
+        with pytest.raises(ArgumentError, match=rf"expected one of its tasks \({TOY} \(reward=2.0\)\), got {got}"):
+            agents.run(game, preset=str(bare), **SHORT)
 
 
 def test_the_presets_of_the_package_fit_their_tasks():
-    assert preset_names() == ["bchg", "hpgd"]
     for name in preset_names():
         for preset in load_presets("tuned", name).tuned:
-            assert preset.default_value is None or preset.value >= preset.default_value
+            assert preset.beats_default
             (options,) = options_of(Task(preset.game, arguments=preset.arguments), Player(name, preset="tuned"))
             assert options == preset.options
