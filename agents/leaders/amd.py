@@ -60,7 +60,8 @@ class Amd(GradientLeader):
             leader_values=stateful.Array(),
             occupancy=stateful.Array(),
             state_flow=stateful.Array(),
-        )
+        ),
+        _value=stateful.Number(),
     )
 
     def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:

@@ -43,7 +43,9 @@ class TabularGradientLeader(GradientLeader):
     """
 
     brief: TabularBrief
-    state_fields = stateful.fields(counts=stateful.Part(), follower_critic=stateful.Part(optional=True))
+    state_fields = stateful.fields(
+        counts=stateful.Part(), follower_critic=stateful.Part(optional=True), counted_value=stateful.Number()
+    )
 
     def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)

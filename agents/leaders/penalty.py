@@ -68,7 +68,7 @@ class Penalty(GradientLeader):
     information = Information.MODEL
     Config = PenaltyConfig
     off_policy: ClassVar[bool] = True
-    state_fields = stateful.fields(_own=stateful.Array(), _bent=stateful.Array())
+    state_fields = stateful.fields(_own=stateful.Array(), _bent=stateful.Array(), _value=stateful.Number())
 
     def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)

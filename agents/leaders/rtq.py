@@ -72,7 +72,7 @@ class Rtq(GradientLeader):
     information = Information.CONTROLS_TRAINING
     off_policy: ClassVar[bool] = True
     Config = RtqConfig
-    state_fields = stateful.fields(model=stateful.Part(), behaviour=stateful.Part())
+    state_fields = stateful.fields(model=stateful.Part(), behaviour=stateful.Part(), _value=stateful.Number())
 
     def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)

@@ -18,7 +18,7 @@ from agents.leaders.bchg import TabularBchg, TabularBchgConfig
 from agents.leaders.hpgd import TabularHpgd, TabularHpgdConfig
 from agents.leaders.naive import TabularNaive
 from agents.observing.trajectories import Trajectories
-from agents.options import Options, Share
+from agents.options import NonNegative, Options, Positive, Share
 from agents.state import stateful
 from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, IntArray
@@ -31,10 +31,14 @@ Critic = Literal["lstd", "expected_sarsa", "monte_carlo", "sarsa"]
 
 @dataclass(frozen=True)
 class PublishedOptions(Options):
-    """Options for published peculiarities; the defaults are ours.
+    """Options for published peculiarities; the defaults are those of one ascent.
 
     Attributes
     ----------
+    learning_rate
+        Of the ascent.
+    prior_visits
+        How much the last estimate of the follower's policy counts.
     critic
         "sarsa" too: one pass over the batch in random order, with a fixed step.
     critic_step
@@ -51,6 +55,8 @@ class PublishedOptions(Options):
         ended, and the sum of their response terms is divided by the number of those that ended.
     """
 
+    learning_rate: Positive = 0.05
+    prior_visits: NonNegative = 1.0
     critic_step: Share = 0.5
     critic_start: Literal["zeros", "random"] = "zeros"
     bootstrap: bool = True
@@ -163,10 +169,10 @@ class _Published(TabularBchg):
             return Sarsa(self.brief.table_shape, discount, self.rng, self.config)
         return super().make_critic(discount)
 
-    def estimate_values(self, trajectories):
+    def estimate_values(self, critic, trajectories, effect, behaviour):
         """Estimate them from cut episodes as they are, or as if they had ended."""
         ends = not self.config.bootstrap and self.config.critic != "lstd"
-        return super().estimate_values(ended(trajectories) if ends else trajectories)
+        return super().estimate_values(critic, ended(trajectories) if ends else trajectories, effect, behaviour)
 
     def coefficients(self, trajectories, values):
         """Return the coefficients, with the weights of the option."""

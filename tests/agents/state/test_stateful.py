@@ -79,7 +79,16 @@ def test_all_that_changes_in_a_follower_is_declared(follower):
     check({"game": TOY, "follower": follower, "follower_options": {"delay": 1}})
 
 
-@pytest.mark.parametrize("options", [{"optimizer": "sgd"}, {"critic": "expected_sarsa"}, {"critic": "monte_carlo"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"learning_rate": 0.1},
+        {"learning_rate": 0.1, "optimizer": "sgd"},
+        {"critic": "expected_sarsa"},
+        {"critic": "monte_carlo"},
+        {"prior_visits": 2.0},
+    ],
+)
 def test_all_that_changes_in_optimizers_and_critics_is_declared(options):
     check({"game": TOY, "leader_options": options})
 
