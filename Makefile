@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null || true # pip compiles on one core
 	@touch $@
 
-demo: $(STAMP)  ## learn incentives in Four-Rooms against a learning follower; table and picture in runs/demo
+demo: $(STAMP)  ## learn incentives in Four-Rooms; table and picture in runs/demo
 	@$(BIN)/stackelberg demo --output runs/demo
 
 test: $(STAMP)  ## run the tests

@@ -16,29 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DEMO", "act", "add"]
 
-#: The run, as arguments of :func:`agents.run`.
-DEMO: dict[str, Any] = {
-    "game": "stackelberg/FourRooms-v0",
-    "game_arguments": {"temperature": 0.007, "penalty": 5.0},
-    "leader": "bchg",
-    "leader_options": {"learning_rate": 0.1},
-    "follower": "soft_q_learning",
-    "follower_options": {
-        "steps": 100_000,
-        "first_steps": 5_000_000,
-        "least_step": 0.02,
-        "exploration": 0.3,
-    },
-    "updates": 300,
-    "steps_per_update": 5_000,
-    "seed": 0,
-}
+#: The run, as arguments of :func:`agents.run`: nothing is said but the game.
+DEMO: dict[str, Any] = {"game": "stackelberg/FourRooms-v0"}
 
 INTRODUCTION = """\
-A follower walks through four rooms to its goal and learns for itself, by trial and error, the way that pays \
-it best. A leader may place incentives in the cells (here: small charges for every visit) and would like the \
-follower to pass over a target cell. The leader sees only trajectories: after each announcement it watches \
-the follower walk, and improves the incentives from that alone.
+A follower walks through four rooms to its goal, the way that pays it best. A leader may place incentives in \
+the cells (here: small charges for every visit) and would like the follower to pass over a target cell. The leader \
+sees only trajectories: after each announcement it watches the follower walk, and improves the incentives from that \
+alone. No option is set: this is what anybody gets.
 
 [bold]Leader return[/bold] is what the leader earns on average, later steps counting less: 1 for each \
 step of the follower on the target cell, minus the price of the incentives when the follower reaches its goal."""

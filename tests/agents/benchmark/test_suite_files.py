@@ -213,6 +213,7 @@ def test_the_suites_of_the_package_are_right():
         "all-v1",
         "continuous-v1",
         "learned-followers-v1",
+        "learning-followers-v1",
         "paper-bchg-v1",
         "paper-hpgd-v1",
         "tabular-v1",

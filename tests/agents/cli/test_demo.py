@@ -13,9 +13,7 @@ from tests.agents.cli.words import ROOMS
 
 @pytest.fixture
 def small_demo(monkeypatch):
-    options = {**demo.DEMO, "follower_options": {**demo.DEMO["follower_options"], "first_steps": 2_000}}
-    options["follower_options"]["steps"] = 1_000
-    monkeypatch.setattr(demo, "DEMO", {**options, "updates": 3, "steps_per_update": 200})
+    monkeypatch.setattr(demo, "DEMO", {**demo.DEMO, "updates": 3, "steps_per_update": 200})
 
 
 def test_the_demo_explains_itself_and_prints_a_command_that_repeats_it(tmp_path, capsys, small_demo):
@@ -32,6 +30,10 @@ def test_the_demo_explains_itself_and_prints_a_command_that_repeats_it(tmp_path,
     for part in (first, second):
         del part["seconds"]
     assert first == second
+
+
+def test_the_demo_has_no_options_of_its_own():
+    assert demo.DEMO == {"game": ROOMS}
 
 
 def test_the_demo_is_the_run_it_declares():

@@ -129,10 +129,8 @@ def elsewhere(tmp_path, records, monkeypatch):
     for path in records.iterdir():
         shutil.copytree(path, tmp_path / path.name)
     monkeypatch.chdir(tmp_path)
-    for name, value in (("updates", 1), ("steps_per_update", 9), ("game", TOY), ("game_arguments", {})):
+    for name, value in (("updates", 1), ("steps_per_update", 9), ("game", TOY)):
         monkeypatch.setitem(demo.DEMO, name, value)
-    monkeypatch.setitem(demo.DEMO, "follower_options", {"steps": 20})
-    monkeypatch.setitem(demo.DEMO, "leader_options", {})
 
 
 QUIET = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck), "print_blob": False}
