@@ -82,7 +82,8 @@ def main():
     options = parser.parse_args()
     records = [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
     done = {(row["kind"], row["states"], row["game"], row["run"]) for row in records}
-    wanted = [(*game, run) for run in range(options.runs) for game in games(options.games)]
+    # The small games first: what is stopped early has all runs of these.
+    wanted = [(*game, run) for game in games(options.games) for run in range(options.runs)]
     for job in [] if options.table else [job for job in wanted if job not in done]:
         records.append(record(*job))
         with RECORDS.open("a", encoding="utf-8") as file:

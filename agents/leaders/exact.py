@@ -1,8 +1,8 @@
-"""Exact: L-BFGS on the exact hypergradient of the game itself.
+"""Exact: an ascent on the exact hypergradient of the game itself, and the best commitment that the yardstick finds.
 
 It shows what could be had if the game were known, and other leaders are compared with that. It has to know the game, so
-its level is MODEL. The best known values of games come from it, begun at many starts: at random, at vertices of the set
-of commitments, and by temperature continuation.
+its level is MODEL. In its first update :func:`stackelberg_envs.best_commitment` searches the closed set of commitments
+from many starts; from then on it recommends what that found.
 """
 
 from __future__ import annotations
@@ -18,24 +18,52 @@ from agents.leaders.base import Leader, register_leader, starting_point
 from agents.learning.parametrisations import unit_of
 from agents.observing.brief import Brief, Information, TabularBrief
 from agents.observing.trajectories import Trajectories
-from agents.options import Count, Natural, Positive, Start
-from agents.planning.box import BoxObjective, BoxSearchConfig, box_search
+from agents.options import Count, NonNegative, Options, Positive, Start
+from agents.planning.box import BoxObjective
 from agents.planning.search import ascend
-from agents.planning.theta import SearchConfig, ThetaObjective, theta_search
+from agents.planning.theta import ThetaObjective
 from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InformationError
+from stackelberg_envs.solvers.best_commitment import EVALUATIONS, best_commitment
 
-__all__ = ["Exact", "TabularExact", "TabularExactConfig", "VectorExact", "VectorExactConfig"]
+__all__ = ["Exact", "ExactConfig", "TabularExact", "TabularExactConfig", "VectorExact"]
+
+
+@dataclass(frozen=True)
+class ExactConfig(Options):
+    """Options of the exact leader.
+
+    Attributes
+    ----------
+    start
+        Of the ascent that it announces: "zeros", "random" (standard normal theta), or an array of the parametrisation's
+        size.
+    iterations
+        L-BFGS iterations of that ascent.
+    search
+        Whether it searches for the best commitment besides. With another parametrisation than the game's own, which may
+        reach other commitments, it never does.
+    unseen, evaluations
+        When the search stops; see :func:`stackelberg_envs.best_commitment`.
+    """
+
+    start: Start = "zeros"
+    iterations: Count = 500
+    search: bool = True
+    unseen: NonNegative = 0.1
+    evaluations: Count = EVALUATIONS
 
 
 class Exact(Leader):
-    """Finds all iterates of an ascent in its first update, then commits to one after the other, the best one last."""
+    """Finds all in its first update, then commits to one iterate of an ascent after the other, and to the best last."""
 
     information = Information.MODEL
+    Config = ExactConfig
     state_fields = stateful.fields(
         _iterates=stateful.Arrays(lambda self: self.theta.shape),
         _position=stateful.Count(),
+        _best=stateful.Array(lambda self: self.brief.commitment.shape, optional=True),
     )
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
@@ -45,56 +73,68 @@ class Exact(Leader):
         start = starting_point(config.start, brief.parametrisation.size, rng, unit_of(brief.parametrisation))
         self._iterates = [start]
         self._position = 0
+        #: What the search has found.
+        self._best: Array | None = None
 
     @abstractmethod
     def ascent(self, start: Array) -> list[Array]:
-        """Return the iterates of theta from `start`, and the best end of a search last."""
+        """Return the iterates of theta from `start`."""
 
     @property
     def theta(self) -> Array:
         """The present iterate."""
         return self._iterates[min(self._position, len(self._iterates) - 1)]
 
-    def parameters(self) -> Array:
-        """Return the present iterate."""
-        return self.theta
+    def parameters(self) -> Array | None:
+        """Return the present iterate; None once a commitment was found that may be at the edge of the set."""
+        return self.theta if self._best is None else None
 
     def commit(self) -> Array:
-        """Return the present iterate's commitment; after the last one, that."""
+        """Return the present iterate's commitment; after the last one, the best one."""
+        if self._best is not None and self._position >= len(self._iterates):
+            return self._best
         return self.brief.parametrisation(self.theta)
 
+    def recommend(self) -> Array:
+        """Return the best commitment that was found, as soon as there is one."""
+        return self.commit() if self._best is None else self._best
+
     def update(self, trajectories: Trajectories) -> dict[str, float]:
-        """Move on to the next iterate; the trajectories are not looked at. The first update finds all iterates."""
+        """Move on to the next iterate; the trajectories are not looked at. The first update finds all there is."""
         del trajectories
         if self._position == 0:
             self._iterates += self.ascent(self.theta)
+            if self.config.search and self.brief.parametrisation.name == self.brief.commitment.parametrisation:
+                self._search()
         self._position += 1
         return {"iterations": float(len(self._iterates) - 1)}
 
+    def _search(self) -> None:
+        """Find the best commitment, from what the ascent came to, too."""
+        config, last = self.config, self.brief.parametrisation(self._iterates[-1])
+        limits: dict[str, Any] = {"unseen": config.unseen, "evaluations": config.evaluations}
+        found = best_commitment(self.brief.model, seed=int(self.rng.integers(2**31)), known=[last], **limits)
+        if found.stopped_because == "interrupted":
+            raise KeyboardInterrupt  # whoever runs it is to stop, too
+        self._best = np.array(found.commitment)
+
 
 @dataclass(frozen=True)
-class TabularExactConfig(SearchConfig):
-    """Options of the exact leader with tables; by default one ascent from `start`.
+class TabularExactConfig(ExactConfig):
+    """Options of the exact leader with tables.
 
     Attributes
     ----------
-    start
-        "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     tolerance
         The ascent from `start` ends when no entry of dJ/dtheta is larger than this part of the largest one there.
     """
 
-    start: Start = "zeros"
     tolerance: Positive = 1e-9
-    random_starts: Natural = 0
-    continuation_starts: Natural = 0
-    vertex_starts: Natural = 0
-    iterations: Count = 500
 
 
 @register_leader("exact")
 class TabularExact(Exact):
-    """Ascent on the exact hypergradient: the yardstick.
+    """Ascent on the exact hypergradient, and the best commitment that can be found: the yardstick.
 
     It makes an ascent by L-BFGS in theta, and announces one iterate of it after the other.
     """
@@ -104,45 +144,21 @@ class TabularExact(Exact):
     state_fields = stateful.fields()
 
     def ascent(self, start: Array) -> list[Array]:
-        """Return the iterates of an ascent from `start`, and the best end of a search last."""
+        """Return the iterates of an ascent from `start`."""
         config, iterates = self.config, list[Array]()
         objective = ThetaObjective(self.brief, self.brief.model.primitives)
-        found = ascend(
-            objective, start, iterations=config.iterations, tolerance=config.tolerance, visit=iterates.append
-        )
-        if config.random_starts or config.continuation_starts or config.vertex_starts:
-            search = theta_search(config, self.rng, [found.point, start], objective.unit)
-            iterates.append(search.run(objective).point)
+        ascend(objective, start, iterations=config.iterations, tolerance=config.tolerance, visit=iterates.append)
         return iterates
-
-
-@dataclass(frozen=True)
-class VectorExactConfig(BoxSearchConfig):
-    """Options of the exact leader in vector games; by default it searches the box.
-
-    Attributes
-    ----------
-    start
-        "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
-    iterations
-        L-BFGS iterations of the ascent from `start`.
-    box_draws
-        Random points of the box that are evaluated first; with 0 there is one ascent from `start`, and no search.
-    """
-
-    start: Start = "zeros"
-    iterations: Count = 500
 
 
 @register_leader("exact")
 class VectorExact(Exact):
-    """Ascent on the exact hypergradient: the yardstick.
+    """Ascent on the exact hypergradient, and the best commitment that can be found: the yardstick.
 
     It makes an ascent by L-BFGS in the box of commitments. There x itself takes the place of theta.
     """
 
     kinds = frozenset({"vector"})
-    Config = VectorExactConfig
     state_fields = stateful.fields()
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
@@ -151,14 +167,12 @@ class VectorExact(Exact):
             raise ArgumentError("exact: expected a game with an exact solution and the parametrisation 'projection'")
 
     def ascent(self, start: Array) -> list[Array]:
-        """Return the iterates of an ascent from `start`, and the best end of a search last."""
-        game, config, commitment = self.brief.model, self.config, self.brief.commitment
+        """Return the iterates of an ascent from `start`."""
+        game, commitment = self.brief.model, self.brief.commitment
         objective = BoxObjective(partial(_exactly, game), commitment.low, commitment.high)
         units: list[Array] = []
         first = objective.point(self.brief.parametrisation(start))
-        ascend(objective, first, iterations=config.iterations, visit=units.append)
-        if config.box_draws:
-            units.append(box_search(objective.size, config, self.rng, [first, *units[-1:]]).run(objective).point)
+        ascend(objective, first, iterations=self.config.iterations, visit=units.append)
         return [objective.commitment(unit).ravel() for unit in units]
 
 

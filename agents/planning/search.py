@@ -86,10 +86,6 @@ class Objective(ABC):
     def reference(self, slope: Array) -> float:
         """Return the size of values, to which the bounds of an ascent are relative, at a point with this gradient."""
 
-    def lifted(self, point: Array) -> Array:
-        """Return a point where the gradient is felt, to go on from at another temperature."""
-        return point
-
     @property
     def penalised(self) -> float:
         """What counts as the value of a point without a finite one."""
@@ -407,7 +403,6 @@ class Search(Stateful):
             del self._ascents[0]
         else:
             ascent.scales, ascent.left = ascent.scales[1:], self.iterations
-            ascent.point = objective.lifted(ascent.point)
 
     def _look(self, objective: Objective) -> None:
         """Evaluate one more seed; after the last one, go on with ascents from the best."""

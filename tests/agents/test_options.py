@@ -57,9 +57,9 @@ def idle(monkeypatch):
         ({"follower_options": {"sweeps": 2.0}}, "sweeps: expected an integer of at least 1, got 2.0"),
         ({"best_known": "nan"}, "run: best_known: expected a finite number or None, got 'nan'"),
         ({"best_known": float("nan")}, "run: best_known: expected a finite number, got nan"),
-        ({"leader": "exact", "leader_options": {"random_starts": float("nan")}}, "random_starts: .*, got nan"),
+        ({"leader": "exact", "leader_options": {"unseen": float("nan")}}, "unseen: .*, got nan"),
         ({"leader": "exact", "leader_options": {"iterations": {}}}, "leader 'exact': iterations: expected an integer"),
-        ({"leader": "exact", "leader_options": {"ladder": [2.0, -1.0]}}, r"ladder: .*, got \[2.0, -1.0\] \(at \[1\]\)"),
+        ({"leader": "exact", "leader_options": {"evaluations": 0}}, "evaluations: .*, got 0"),
         ({"leader_process": 0.5}, "run: leader_process: expected True or False, got 0.5"),
         ({"leader": None}, "run: leader: expected a word, got None"),
         ({"follower": 3}, "run: follower: expected a word, got 3"),
@@ -132,8 +132,7 @@ OTHERS = [
     ("certainty_equivalent", BUILDING, {"vertices": 5}),
     ("certainty_equivalent", TOY, {"draws": 5}),
     ("certainty_equivalent", TOY, {"box_draws": 5}),
-    ("exact", BUILDING, {"random_starts": 3}),
-    ("exact", TOY, {"polish": 3}),
+    ("exact", BUILDING, {"tolerance": 3}),
     ("zero_order", BUILDING, {"values": "exact"}),
 ]
 

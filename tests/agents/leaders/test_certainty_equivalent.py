@@ -127,22 +127,6 @@ def test_exploring_bars_the_best_known_ways():
     assert visits[barred].min() >= visits[~barred & paying].max()
 
 
-@pytest.mark.deep
-def test_the_exact_leader_with_many_starts_beats_its_single_ascent():
-    game = se.make_game("stackelberg/FourRooms-v0", temperature=0.005)
-    plain = agents.run(game, leader="exact", updates=200, steps_per_update=1, evaluate_every=0)
-    wide = agents.run(
-        game,
-        leader="exact",
-        updates=200,
-        steps_per_update=1,
-        evaluate_every=0,
-        leader_options={"continuation_starts": 2, "vertex_starts": 2, "iterations": 100},
-    )
-    assert plain.leader_value < 0.01
-    assert wide.leader_value > 0.5
-
-
 def return_over_the_horizon(game, x):
     """Discounted leader return of the first `horizon` steps under the exact best response."""
     solution = se.solve(game, x)

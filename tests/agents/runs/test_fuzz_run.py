@@ -29,7 +29,7 @@ JUNK = (
 )  # fmt: skip
 #: Options that keep a right run short; what is drawn goes before.
 SHORT = {
-    "exact": {"iterations": 3, "box_draws": 2, "box_iterations": 2, "polish": 2},
+    "exact": {"iterations": 3, "search": False},
     "certainty_equivalent": {
         "vertices": 2, "starts": 1, "iterations": 2, "fit_iterations": 2,
         "box_draws": 2, "box_starts": 1, "box_iterations": 2, "polish": 2, "explore": 0,
