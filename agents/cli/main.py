@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.cli import (
+    certify,
     compare,
     demo,
     export,
@@ -64,7 +65,7 @@ def command_parser() -> CommandParser:
     parser.set_defaults(act=None, modules=[], id=None)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     runs, benchmarks = (
-        (listing, show, run, plot, gradients, demo, verify),
+        (listing, show, run, plot, gradients, demo, verify, certify),
         (suites, sweep, tune, compare, report, query, export),
     )
     for command in (*runs, *benchmarks, submit, submit_check):

@@ -1,0 +1,33 @@
+"""Certificates by the command line."""
+
+import pytest
+
+from agents.cli.main import main
+from tests.agents.cli.words import ROOMS, TOY, refused
+
+
+def test_a_bound_that_is_near_enough_ends_with_0(capsys):
+    assert main(["certify", TOY, "--gap", "0.001"]) == 0
+    out = capsys.readouterr().out
+    assert "Best commitment found: J = 34.99264" in out
+    assert "No commitment is worth more than 35.0" in out
+    assert "stopped because: gap reached" in out
+
+
+def test_a_bound_that_is_not_ends_with_1(capsys):
+    assert main(["certify", "stackelberg/RandomTabular-v0", "--set", "S=5", "--time-limit", "0"]) == 1
+    assert "stopped because: time" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["certify", ROOMS], "free entries of the commitment"),
+        (["certify", "stackelberg/BilevelLqr-v0"], "expected a tabular game"),
+        (["certify", TOY, "--gap", "-1"], "--gap"),
+        (["certify", TOY, "--processes", "0"], "--processes"),
+        (["certify"], "required: ID"),
+    ],
+)
+def test_what_is_wrong_is_refused_in_one_line(words, says, capsys):
+    assert says in refused(capsys, *words)
