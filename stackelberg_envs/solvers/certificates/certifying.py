@@ -85,7 +85,7 @@ class Certificate:
 
 
 def certify(
-    game: TabularGame,
+    game: Any,
     *,
     gap: float = 0.01,
     time_limit: float = 600.0,
