@@ -10,6 +10,7 @@ import pytest
 
 import agents
 import stackelberg_envs as se
+from agents.estimators.replay import own_policy
 from agents.estimators.vector import ReplayEstimator, Rule
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
@@ -122,3 +123,19 @@ def test_ends_stop_values() -> None:
     last = seen.offsets[1:] - 1
     assert (values[1][last] == 0.0).all()
     assert np.abs(values[0][last]).max() > 0
+
+
+@pytest.mark.parametrize("x", [(-9.9, -9.5), (-9.0, -10.0)], ids=str)
+def test_past_play_under_any_commitments_does_not_blow_the_estimate_up(x: tuple[float, float]) -> None:
+    # Some of them hold nothing, so that states leave for far away, and few were anywhere near the ridge.
+    game, K = se.make_game(LQR), np.array([x])
+    truth = game.solve(K).gradient
+    for seed in range(2):
+        made, rng = estimator(game), np.random.default_rng(seed)
+        for _ in range(20):
+            y = rng.uniform(game.commitment.low, game.commitment.high)
+            past = collect(game, y, game.solve(y), steps=200, rng=rng)
+            made._replay.add(past, own_policy(game.commitment, y, past.samples))
+        found, _ = made.gradient(collect(game, K, game.solve(K), steps=200, rng=rng))
+        assert (found * truth).sum() > 0.95 * np.linalg.norm(found) * np.linalg.norm(truth)
+        assert np.linalg.norm(found) < 5.0 * np.linalg.norm(truth)
