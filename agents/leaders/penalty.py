@@ -77,10 +77,14 @@ class Penalty(GradientLeader):
         if brief.leader_discount != brief.follower_discount:
             raise ArgumentError(
                 f"penalty: expected equal discounts, got {brief.leader_discount} for the leader and "
-                f"{brief.follower_discount} for the follower; supports games where both rewards add up to one problem"
+                f"{brief.follower_discount} for the follower; both rewards have to add up to one problem; "
+                "amd, exact and bchg take any discounts"
             )
         if brief.model.believed_transition is not None:
-            raise ArgumentError("penalty: expected a follower that knows the dynamics; supports no believed_transition")
+            raise ArgumentError(
+                "penalty: expected a follower that knows the dynamics, got a game with a believed_transition; "
+                "amd, exact and bchg take it"
+            )
         Z = brief.num_joint_states
         self._own, self._bent = np.zeros(Z), np.zeros(Z)
         self._value = 0.0
