@@ -72,7 +72,8 @@ class Biac(GradientLeader):
         if changes != {"leader_policy"}:
             raise ArgumentError(
                 f"biac: expected a commitment that sets leader_policy and nothing else, got one that sets "
-                f"{', '.join(sorted(changes)) or 'nothing'}; its critic is of the leader's own choices, and bchg and hpgd take any commitment"
+                f"{', '.join(sorted(changes)) or 'nothing'}; it learns what the leader's own choices are worth, and "
+                "bchg and hpgd take any commitment"
             )
         shape = brief.table_shape
         self.q = np.zeros(shape)
