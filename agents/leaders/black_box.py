@@ -47,12 +47,16 @@ class BlackBoxLeader(PointLeader):
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Judge the present candidate and choose the next."""
         self.observe_rewards(trajectories)
-        value = trajectories.mean_return(self.brief.leader_discount)
+        value = self.observed_value(trajectories)
         if value > self.best_value:
             self.best_theta, self.best_value = self.theta, value
         theta, diagnostics = self.following(value)
         self.move_to(theta)
         return {"observed_value": value, "best_observed_value": self.best_value, **diagnostics}
+
+    def observed_value(self, trajectories: Trajectories) -> float:
+        """Return what play says of the commitment it was under; by default the mean return."""
+        return trajectories.mean_return(self.brief.leader_discount)
 
     @abstractmethod
     def following(self, value: float) -> tuple[Array, dict[str, float]]:

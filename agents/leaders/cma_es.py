@@ -12,17 +12,22 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta
 
-from agents.leaders.base import register_leader
+from agents.estimators.common_starts import CommonStarts
+from agents.leaders.base import register_leader, starting_point
 from agents.leaders.black_box import BlackBoxLeader
 from agents.observing.brief import Brief
-from agents.options import MOST, Options, Positive, Start
+from agents.observing.trajectories import Trajectories
+from agents.options import MOST, Count, Options, Positive, Start, Unit
 from agents.state import stateful
 from agents.state.stateful import Pending, Stateful, assign, load_fields, save_fields
 from agents.state.tree import Tree
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
 
-__all__ = ["CmaEs", "CmaEsConfig"]
+__all__ = ["CmaEs", "CmaEsConfig", "TabularCmaEs", "VectorCmaEs", "VectorCmaEsConfig"]
+
+#: Follower steps under one commitment, at least, where episodes are short.
+LEAST_STEPS = 250
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,8 @@ class CmaEsConfig(Options):
     start: Start = "zeros"
 
 
-@register_leader("cma_es")
 class CmaEs(BlackBoxLeader):
-    """Evolution strategy over commitments.
-
-    It draws candidates from a normal distribution, and moves and reshapes that towards the better ones. When the
-    package finds that it has converged, it begins again around the best candidate.
-    """
+    """Draws candidates around a mean, and moves and reshapes that distribution towards the better ones."""
 
     Config = CmaEsConfig
     state_fields = stateful.fields(
@@ -68,7 +68,15 @@ class CmaEs(BlackBoxLeader):
         self.theta = self._asked()
 
     def _begin(self, mean: Array) -> _Search:
-        return _Search(mean / self.unit, self.config.sigma, self.config.population, int(self.rng.integers(2**31)))
+        seed = int(self.rng.integers(2**31))
+        bounds, first = self._bounds(), mean / self.unit
+        if bounds is not None:
+            first = np.clip(first, bounds[:, 0], bounds[:, 1])
+        return _Search(first, self.config.sigma, self.config.population, seed, bounds)
+
+    def _bounds(self) -> Array | None:
+        """Return between which numbers theta is drawn, in its units, shape (P, 2); None for all."""
+        return None
 
     def _asked(self) -> Array:
         """Return the theta to try next; the package works in its units."""
@@ -83,6 +91,140 @@ class CmaEs(BlackBoxLeader):
             if self._search.has_converged():
                 self._search = self._begin(self.best_theta)
         return self._asked(), {"generation": float(self._search.generation)}
+
+
+@register_leader("cma_es")
+class TabularCmaEs(CmaEs):
+    """Evolution strategy over commitments.
+
+    It draws candidates from a normal distribution, and moves and reshapes that towards the better ones. When the
+    package finds that it has converged, it begins again around the best candidate.
+    """
+
+    kinds = frozenset({"tabular"})
+    state_fields = stateful.fields()
+
+
+@dataclass(frozen=True)
+class VectorCmaEsConfig(CmaEsConfig):
+    """Hyperparameters of CMA-ES in games of vectors, where it first looks all over the box.
+
+    Attributes
+    ----------
+    sigma
+        First standard deviation around the best of the draws, in widths of the box.
+    draws
+        Which part of the updates tries commitments drawn evenly from the box, after `start`.
+    finals
+        Which part of the updates, the last ones, plays the best candidates and the mean again, one after the other.
+    finalists
+        How many candidates these are, besides the mean.
+    """
+
+    sigma: Positive = 0.2
+    draws: Unit = 0.25
+    finals: Unit = 0.15
+    finalists: Count = 4
+
+
+@register_leader("cma_es")
+class VectorCmaEs(CmaEs):
+    """Evolution strategy over commitments, after a look all over the box.
+
+    In a quarter of its updates it tries commitments drawn evenly from the box, since in games of vectors most places
+    are flat. Around the best it then draws candidates from a normal distribution, and moves and reshapes that towards
+    the better ones. The last updates play the best candidates and the mean again, so that it does not end with the
+    luckiest. Returns count less what the first states of their episodes explain, by a regression over all play.
+    """
+
+    kinds = frozenset({"vector"})
+    Config = VectorCmaEsConfig
+    state_fields = stateful.fields(
+        _tried=stateful.List(stateful.Tuple(stateful.Array(like="theta"), stateful.Number())),
+        _finalists=stateful.List(
+            stateful.Tuple(stateful.Array(like="theta"), stateful.List(stateful.Number())), optional=True
+        ),
+        _starts=stateful.Part(),
+    )
+
+    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
+        super().__init__(brief, config, rng)
+        self._tried: list[tuple[Array, float]] = []
+        self._finalists: list[tuple[Array, list[float]]] | None = None
+        self._starts = CommonStarts()
+        if self._draws:
+            self.theta = starting_point(config.start, self.theta.size, rng, self.unit)
+
+    def _bounds(self) -> Array | None:
+        """Return those of the box where theta is x: beyond them nothing changes, and a search would drift."""
+        if self.brief.parametrisation.name != "projection":
+            return None
+        commitment = self.brief.commitment
+        room = np.stack([commitment.low.ravel(), commitment.high.ravel()], axis=1) / self.unit[:, None]
+        return np.where(np.diff(room, axis=1) > 0, room, [[-np.inf, np.inf]])
+
+    def _anywhere(self) -> Array:
+        """Return a theta drawn evenly from the box; standard normal, in its units, where theta is not x."""
+        bounds = self._bounds()
+        if bounds is None:
+            return np.asarray(self.unit * self.rng.standard_normal(self.theta.size))
+        commitment = self.brief.commitment
+        width = commitment.high - commitment.low
+        return np.asarray(commitment.low + width * self.rng.random(commitment.shape)).ravel()
+
+    @classmethod
+    def preferred_steps(cls, brief: Brief, config: Any) -> int:
+        """Two episodes: the search averages over many commitments, and each costs a response."""
+        del config
+        return max(2 * brief.horizon, LEAST_STEPS)
+
+    @property
+    def _draws(self) -> int:
+        return int(self.config.draws * (self.brief.updates or 0))
+
+    @property
+    def _first_final(self) -> float:
+        """The update with which the finals begin; never where no budget is told."""
+        updates = self.brief.updates
+        return np.inf if updates is None else updates - int(self.config.finals * updates)
+
+    def observed_value(self, trajectories: Trajectories) -> float:
+        """Return the mean return, less what the first states explain."""
+        return self._starts.value(trajectories, self.brief.leader_discount)
+
+    def following(self, value: float) -> tuple[Array, dict[str, float]]:
+        """Draw from the box, then search, then play the best again."""
+        if self._finalists is not None:
+            return self._final(value)
+        self._tried.append((self.theta, value))
+        n = len(self._tried)
+        if n >= self._first_final:
+            self._finalists = self._chosen()
+            return self._finalists[0][0], {"generation": float(self._search.generation)}
+        if n <= self._draws:
+            if n == self._draws:
+                self._search = self._begin(self.best_theta)
+                return self._asked(), {"generation": 0.0}
+            return self._anywhere(), {"generation": 0.0}
+        return super().following(value)
+
+    def _chosen(self) -> list[tuple[Array, list[float]]]:
+        """Return the mean of the search and the best candidates, none of them played again yet."""
+        ranked = sorted(self._tried, key=lambda pair: -pair[1])[: self.config.finalists]
+        mean = self.brief.parametrisation.retract(self.unit * self._search.mean)
+        return [(mean, []), *((theta, []) for theta, _ in ranked)]
+
+    def _final(self, value: float) -> tuple[Array, dict[str, float]]:
+        """Note how a finalist did and play the one that was played least."""
+        assert self._finalists is not None  # noqa: S101 - the caller looks
+        next(
+            seen for theta, seen in self._finalists if theta is self.theta or np.array_equal(theta, self.theta)
+        ).append(value)
+        counts = [len(seen) for _, seen in self._finalists]
+        played = [(float(np.mean(seen)), theta) for theta, seen in self._finalists if seen]
+        self.best_value, self.best_theta = max(played, key=lambda pair: pair[0])
+        following = self._finalists[int(np.argmin(counts))][0]
+        return following, {"generation": float(self._search.generation)}
 
 
 HUGE = float(np.finfo(np.float64).max)
@@ -129,18 +271,26 @@ class _Search(Stateful):
         The package is not installed.
     """
 
-    def __init__(self, mean: Array, sigma: float, population: int | None, seed: int) -> None:
+    def __init__(
+        self, mean: Array, sigma: float, population: int | None, seed: int, bounds: Array | None = None
+    ) -> None:
         try:
             package = importlib.import_module("cmaes")
         except ImportError as exc:
             raise MissingExtraError(
                 "cma_es: this leader needs the package cmaes, which `pip install cmaes` installs"
             ) from exc
-        self._cma: Any = package.CMA(mean=np.array(mean), sigma=sigma, population_size=population, seed=seed)
+        self._cma: Any = package.CMA(
+            mean=np.array(mean), sigma=sigma, bounds=bounds, population_size=population, seed=seed
+        )
 
     @property
     def population(self) -> int:
         return int(self._cma.population_size)
+
+    @property
+    def mean(self) -> Array:
+        return np.asarray(self._cma.mean, dtype=np.float64)
 
     @property
     def generation(self) -> int:

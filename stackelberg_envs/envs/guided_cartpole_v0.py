@@ -53,6 +53,7 @@ from gymnasium.spaces import Box
 
 from stackelberg_envs.arrays import Array, IntArray, as_float, frozen_space
 from stackelberg_envs.errors import GameError
+from stackelberg_envs.faces.best_known import known_facts
 from stackelberg_envs.faces.registration import declare
 from stackelberg_envs.games.guided import WINDS, GuidedGame
 from stackelberg_envs.games.leader_policies import ClippedGaussianPolicy, policy_network
@@ -168,6 +169,18 @@ def make_game(
         "units": ("m", "m/s", "rad", "rad/s"),
         "target": interval,
     }
+    setting: dict[str, Any] = {
+        "policy": policy,
+        "hidden": hidden,
+        "scale": scale,
+        "bound": bound,
+        "policy_seed": policy_seed,
+        "leader_discount": leader_discount,
+        "follower_discount": follower_discount,
+        "temperature": temperature,
+        "horizon": horizon,
+    }
+    facts |= known_facts("stackelberg/GuidedCartPole-v0", **setting, target=interval)
     return GuidedCartPole(
         commitment=ClippedGaussianPolicy(network, WINDS, scale=scale, bound=bound),
         target=interval,

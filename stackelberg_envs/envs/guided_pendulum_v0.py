@@ -45,12 +45,13 @@ Version history
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium.spaces import Box
 
 from stackelberg_envs.arrays import Array, IntArray, frozen_space
+from stackelberg_envs.faces.best_known import known_facts
 from stackelberg_envs.faces.registration import declare
 from stackelberg_envs.games.guided import WINDS, GuidedGame
 from stackelberg_envs.games.leader_policies import ClippedGaussianPolicy, policy_network
@@ -136,6 +137,17 @@ def make_game(
         Steps after which an episode is truncated.
     """
     network = policy_network(policy, hidden, STATE_SCALE, 1, policy_seed)
+    setting: dict[str, Any] = {
+        "policy": policy,
+        "hidden": hidden,
+        "scale": scale,
+        "bound": bound,
+        "policy_seed": policy_seed,
+        "leader_discount": leader_discount,
+        "follower_discount": follower_discount,
+        "temperature": temperature,
+        "horizon": horizon,
+    }
     return GuidedPendulum(
         commitment=ClippedGaussianPolicy(network, WINDS, scale=scale, bound=bound),
         leader_discount=leader_discount,
@@ -143,7 +155,11 @@ def make_game(
         temperature=temperature,
         horizon=horizon,
         name="Guided pendulum",
-        facts={"states": ("cos", "sin", "angular speed"), "units": ("", "", "rad/s")},
+        facts={
+            "states": ("cos", "sin", "angular speed"),
+            "units": ("", "", "rad/s"),
+            **known_facts("stackelberg/GuidedPendulum-v0", **setting),
+        },
     )
 
 

@@ -1,0 +1,102 @@
+"""Leaders with their defaults on the guided games, against the follower that plans on a grid.
+
+    python benchmarks/guided_defaults.py [cma_es] [--games cartpole pendulum] [--seeds 10] [--first 0] [--steps 400000]
+
+One line per finished run is appended to docs/tables/guided.jsonl, and runs found there are not repeated;
+docs/tables/guided.md is made of them. The share is the way from the value of the leader's first commitment to the best
+known value. Values are means over 200 episodes with the same random numbers for all runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+import agents
+import stackelberg_envs as se
+from agents.runs.evaluation import EVALUATION_EPISODES, EVALUATION_SEED
+from stackelberg_envs.play.rollout import rollout
+from stackelberg_envs.solvers.grids.response import respond
+
+RESULTS, TABLE = Path("docs/tables/guided.jsonl"), Path("docs/tables/guided.md")
+GAMES = {"cartpole": "stackelberg/GuidedCartPole-v0", "pendulum": "stackelberg/GuidedPendulum-v0"}
+
+
+def value(game, x):
+    """Return J by play and its standard error."""
+    seen = rollout(
+        game.under(x), respond(game, x), np.random.default_rng(EVALUATION_SEED), episodes=EVALUATION_EPISODES
+    )
+    returns = seen.returns(game.leader_discount)
+    return float(returns.mean()), float(returns.std(ddof=1) / np.sqrt(len(returns)))
+
+
+def measure(game, leader, seed, steps):
+    """Return one run, without options."""
+    begun = time.process_time()
+    record = agents.run(GAMES[game], leader=leader, steps=steps, seed=seed, evaluate_every=0)
+    if record.status != "finished":
+        raise SystemExit(f"{game} {leader} {seed}: {record.status}")
+    final, error = value(se.make_game(GAMES[game]), np.asarray(record.commitment))
+    return {
+        "run": [game, leader, seed],
+        "final": round(final, 3),
+        "error": round(error, 3),
+        "commitment": np.round(record.commitment, 4).tolist(),
+        "observed_steps": record.observed_steps,
+        "seconds": round(time.process_time() - begun, 1),
+    }
+
+
+def results():
+    """Return the runs there are."""
+    if not RESULTS.exists():
+        return []
+    return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+
+
+def write_table(lines):
+    """Write what each leader reached on each game."""
+    rows = ["| game | leader | start | best known | steps | seeds | median | worst | share: median, worst | at 95 % |"]
+    rows.append("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for name in GAMES:
+        game = se.make_game(GAMES[name])
+        start, best = value(game, np.zeros(game.commitment.shape))[0], game.facts["best_known"]
+        for leader in sorted({line["run"][1] for line in lines if line["run"][0] == name}):
+            mine = [line for line in lines if line["run"][:2] == [name, leader]]
+            finals = np.array([line["final"] for line in mine])
+            shares = (finals - start) / (best - start)
+            rows.append(
+                f"| {name} | `{leader}` | {start:.2f} | {best:.2f} | {mine[0]['observed_steps']:,} | {len(mine)} | "
+                f"{np.median(finals):.2f} | {finals.min():.2f} | {np.median(shares):.3f}, {shares.min():.3f} | "
+                f"{(shares >= 0.95).sum()} of {len(mine)} |"
+            )
+    TABLE.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("leaders", nargs="*", default=["cma_es"])
+    parser.add_argument("--games", nargs="+", default=list(GAMES), choices=list(GAMES))
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=400_000)
+    arguments = parser.parse_args()
+    for seed in range(arguments.first, arguments.first + arguments.seeds):
+        for game in arguments.games:
+            for leader in arguments.leaders:
+                if any(line["run"] == [game, leader, seed] for line in results()):
+                    continue
+                line = measure(game, leader, seed, arguments.steps)
+                with RESULTS.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
+                print(line, flush=True)
+    write_table(results())
+
+
+if __name__ == "__main__":
+    main()
