@@ -3,8 +3,8 @@
     python benchmarks/guided_defaults.py [cma_es] [--games cartpole pendulum] [--seeds 10] [--first 0] [--steps 400000]
 
 One line per finished run is appended to docs/tables/guided.jsonl, and runs found there are not repeated;
-docs/tables/guided.md is made of them. The share is the way from the value of the leader's first commitment to the best
-known value. Values are means over 200 episodes with the same random numbers for all runs.
+docs/tables/guided.md is made of them. The share is the way from the value of the leader's first commitment to that of
+the best known one. Values are means over 200 episodes with the same random numbers for all commitments.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def write_table(lines):
     rows.append("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in GAMES:
         game = se.make_game(GAMES[name])
-        start, best = value(game, np.zeros(game.commitment.shape))[0], game.facts["best_known"]
+        start, best = (value(game, x)[0] for x in (np.zeros(game.commitment.shape), game.facts["best_commitment"]))
         for leader in sorted({line["run"][1] for line in lines if line["run"][0] == name}):
             mine = [line for line in lines if line["run"][:2] == [name, leader]]
             finals = np.array([line["final"] for line in mine])
