@@ -136,6 +136,7 @@ class TabularCertaintyEquivalent(Leader):
         _plans=stateful.List(stateful.Array(lambda self: (self.faces.size,)), most=KEPT),
         _updates=stateful.Count(),
         _explored=stateful.Count(),
+        _tested=stateful.Flag(),
         _fit_left=stateful.Count(),
         _planned_at=stateful.Number(low=0.0),
         _fitted_at=stateful.Number(low=0.0),
@@ -151,10 +152,12 @@ class TabularCertaintyEquivalent(Leader):
         self._first = self.faces.point(parametrisation(theta))
         self.model = ObservedModel(brief, config.shrinkage)
         self.commitments_seen = CommitmentHistory(brief.table_shape, commitment_shape=brief.commitment.shape)
-        #: The plan that is played, the same one a little better in the model, the last one that promised most, others.
+        #: The plan that is played, the one that is recommended, the last one that promised most, others.
         self._played, self._refined = self._first, self._first
         self._hopeful: Array | None = None
         self._plans: list[Array] = []
+        #: Whether the plan has been played since it was chosen.
+        self._tested = False
         self._updates = self._explored = self._fit_left = 0
         self._planned_at = self._fitted_at = 0.0
         #: The search that goes on in the next update, and the commitment that explores next; None where there is none.
@@ -179,7 +182,7 @@ class TabularCertaintyEquivalent(Leader):
         return self.brief.commitment.project(self.faces.commitment(point))
 
     def recommend(self) -> Array:
-        """Return the best plan known; before anything is known of the follower, the first one."""
+        """Return the best plan that was played, a little better in the model; before there is any, the first one."""
         return self._commitment(self._refined)
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
@@ -244,8 +247,11 @@ class TabularCertaintyEquivalent(Leader):
             self._search.run(objective, self._allowed(PLANNING))
             pool += [end.point for end in self._search.ends[known:]]
             self._search = None if self._search.done else self._search
-        refined = ascend(objective, self._played, iterations=self.config.refine)
-        self._refined, pool = refined.point, [self.faces.plain(point) for point in (refined.point, *pool)]
+        refined = self.faces.plain(ascend(objective, self._played, iterations=self.config.refine).point)
+        self._tested = self._tested or self._exploring is None or self._updates <= EARLY
+        # A plan that was never played may owe its value to an error of the model; early ones are soon replaced.
+        self._refined = refined if self._tested else self._refined
+        pool = [refined, *(self.faces.plain(point) for point in pool)]
         values = [objective.value(point) for point in pool]
         ranked = [pool[place] for place in np.argsort(-np.asarray(values), kind="stable")]
         self._plans = _apart(ranked)
@@ -253,8 +259,8 @@ class TabularCertaintyEquivalent(Leader):
         gain = abs(best - first)
         unplanned = np.array_equal(self._played, self._first)
         if unplanned or best > present + BETTER / np.sqrt(steps) * gain:
-            self._played = self._refined = ranked[0]
-            present = best
+            self._played, present, self._tested = ranked[0], best, False
+            self._refined = ranked[0] if unplanned else self._refined
         return present, gain
 
     def _explore(self, objective: FaceObjective, gain: float) -> float:
