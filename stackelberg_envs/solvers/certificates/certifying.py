@@ -38,7 +38,7 @@ FIRST_BUDGET, BUDGET = 100, 1_000
 #: Branches below which budgets are small.
 FEW = 64
 #: Seconds that a box takes for each number in a table of quadratic functions, on one core; measured.
-SECONDS_PER_NUMBER = 1.5e-7
+SECONDS_PER_NUMBER = 6e-7
 #: Boxes to a coordinate in the games that were measured.
 BOXES_PER_COORDINATE = 12.0
 
@@ -247,7 +247,9 @@ class _Search:
                 if progress is not None and now - told >= SECONDS_BETWEEN:
                     told = now
                     progress(self.certificate(""))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemError) as exc:
+            if not _is_interrupt(exc):
+                raise
             reason = "interrupted"
         finally:
             turns.close()
@@ -283,6 +285,11 @@ class _Search:
                     yield
             finally:
                 workers.shutdown(cancel_futures=True)
+
+
+def _is_interrupt(exc: BaseException) -> bool:
+    """Return whether Ctrl-C is behind an exception: from inside a compiled loop Numba passes it on as a SystemError."""
+    return any(isinstance(one, KeyboardInterrupt) for one in (exc, exc.__cause__, exc.__context__))
 
 
 def _ignore_interrupts() -> None:

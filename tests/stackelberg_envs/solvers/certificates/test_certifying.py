@@ -94,6 +94,20 @@ def test_ctrl_c_returns_what_is_proven(monkeypatch):
     assert stopped.value <= stopped.upper_bound < np.inf
 
 
+def test_ctrl_c_in_a_compiled_loop_is_ctrl_c(monkeypatch):
+    def search_branch(*_):
+        raise SystemError("returned a result with an exception set") from cause
+
+    monkeypatch.setattr("stackelberg_envs.solvers.certificates.certifying.search_branch", search_branch)
+    cause = KeyboardInterrupt()
+    stopped = se.certify(small_game())
+    assert stopped.stopped_because == "interrupted"
+    assert stopped.upper_bound == np.inf
+    cause = None
+    with pytest.raises(SystemError):
+        se.certify(small_game())
+
+
 def test_ctrl_c_before_there_are_boxes_is_python_s(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
