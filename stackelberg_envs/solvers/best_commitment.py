@@ -17,8 +17,8 @@ from stackelberg_envs.solvers.solving import solve
 
 __all__ = ["EVALUATIONS", "BestCommitment", "best_commitment"]
 
-#: The best has to be the end of so many starts, besides.
-LEAST_HITS = 2
+#: The best has to be the end of so many starts, besides: a good end that is rarely met may have a better one beside it.
+LEAST_HITS = 5
 #: Evaluations after which no further start is made.
 EVALUATIONS = 200_000
 
@@ -95,7 +95,7 @@ def best_commitment(
         Of the starts; equal seeds give equal results.
     unseen
         It stops when the share of starts that would end elsewhere than all so far is expected to be at most this
-        (Boender and Rinnooy Kan, 1987), and two starts have ended at the best value.
+        (Boender and Rinnooy Kan, 1987), and five starts have ended at the best value.
     evaluations
         It stops as well when the game has been solved so often; the present start is made to its end.
     known

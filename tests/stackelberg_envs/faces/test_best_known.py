@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
+from agents.benchmark.submission import read_submission
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.faces import best_known as module
 from stackelberg_envs.faces.best_known import FILE, BestKnown, as_entry, best_known, entries, known_facts, read
+from tests.house import ROOT
 
 TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
 ENTRIES = entries()
@@ -44,6 +46,19 @@ def test_numbers_that_are_equal_make_one_setting():
     assert best_known(TOY, se.make_game(TOY).facts["setting"]) is best_known(
         TOY, se.make_game(TOY, reward=1).facts["setting"]
     )
+
+
+def test_nobody_on_the_leaderboard_is_above_the_best_known_value():
+    folder, found = ROOT / "docs" / "leaderboard" / "entries", {}
+    for archive in sorted(folder.glob("*.zip")):
+        for record in read_submission(archive).records:
+            if record.result is not None and record.result.leader_value is not None and record.result.is_exact:
+                setting = record.job.game, json.dumps(record.job.game_arguments)
+                found[setting] = max(found.get(setting, -np.inf), record.result.leader_value)
+    assert found
+    for (spec_id, arguments), value in found.items():
+        known = se.make_game(spec_id, **json.loads(arguments)).facts["best_known"]
+        assert value <= known + 1e-6 * abs(known)
 
 
 def test_a_commitment_outside_the_bounds_is_not_the_best_one():
