@@ -415,5 +415,6 @@ def _critic_for(brief: VectorBrief, trace: str) -> str:
     if trace != "expected":
         return "lstd"
     if brief.commitment.changes == {"leader_policy"}:
-        return "fitted" if brief.follower_actions.counts is None else "lstd"
+        gaussian = not getattr(brief.commitment, "clips_actions", False)
+        return "fitted" if gaussian and brief.follower_actions.counts is None else "lstd"
     return "lstd" if brief.leader_discount**brief.horizon > FELT else "occupancy"

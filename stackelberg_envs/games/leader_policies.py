@@ -172,6 +172,8 @@ class ClippedGaussianPolicy(SampledCommitment):
     """
 
     changes = frozenset({"leader_policy"})
+    #: Actions at a bound have a probability of their own, so the law is no Gaussian.
+    clips_actions = True
 
     def __init__(self, network: MeanNetwork, space: Box, *, scale: float, bound: float) -> None:
         if not isinstance(network, MeanNetwork):

@@ -145,3 +145,15 @@ def test_play_that_is_not_finite_gives_no_step_and_says_so() -> None:
 def test_unknown_options_are_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ArgumentError, match=f"{name}: expected one of .* got '{value}'"):
         estimate(building(), MIDDLE, 200, 0, **{name: value})
+
+
+@pytest.mark.parametrize("leader", ["bchg", "naive", "hpgd"])
+@pytest.mark.parametrize("policy", ["linear", "mlp"])
+def test_clipped_policies_have_gradients_by_default(leader, policy):
+    import agents
+
+    arguments = {"policy": policy}
+    record = agents.run(
+        "stackelberg/GuidedPendulum-v0", leader=leader, steps=2_000, evaluate_every=0, game_arguments=arguments
+    )
+    assert record.status == "finished"
