@@ -255,9 +255,9 @@ class VectorBchgConfig(GradientConfig):
     ----------
     critic
         How values are found. "auto" takes what suits the game: "fitted" (values from past play, too) where the
-        commitment changes the leader's policy only, unclipped, and the follower's actions are a box; "occupancy"
-        (values and visits from all steps alike, with the announced dynamics) where the end of an episode is not felt; else
-        "lstd". "monte_carlo" fits observed returns.
+        commitment changes the leader's policy only, unclipped, and the follower's actions are a box;
+        "occupancy" (values and visits from all steps alike, with the announced dynamics) where the end of an
+        episode is not felt; else "lstd". "monte_carlo" fits observed returns.
     features
         What values are linear in: "quadratic", "local" or "network", see :mod:`agents.estimators.regression`; "auto"
         takes what suits the critic and the play.
