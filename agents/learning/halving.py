@@ -11,7 +11,7 @@ budget of updates is spent in five parts:
 
 Ascents make steps in units of the set of commitments: parts of a box, or logits. Each entry is divided by its own
 typical size, as in Adam, so that steps depend neither on units of reward nor on the number of parameters. Steps grow
-while gradients agree, and shrink where they contradict each other.
+while gradients agree, and shrink where they contradict each other. A step that loses much is taken back most of the way.
 
 This is this project's own; neither BC-HG nor HPGD has it. Jamieson and Talwalkar, "Non-stochastic Best Arm
 Identification and Hyperparameter Optimization", AISTATS 2016, describe successive halving.
@@ -46,6 +46,8 @@ AGREE, CONTRADICT = 0.3, -0.1
 LONGER, SHORTER = 1.1, 0.8
 #: Of the length of a step, in strides.
 LEAST_STEP, LARGEST_STEP = 0.003, 2.0
+#: A step that loses more than the first part of what its start was above the pool's median is cut to the second part.
+FALL, BACK = 0.3, 1.0 / 3.0
 #: How many of the last values decide how an arm ranks.
 RECENT = 3
 
@@ -103,7 +105,11 @@ class Arm(Stateful):
         best_value=stateful.Number(),
         _step=stateful.Number(low=0.0),
         _count=stateful.Count(),
-        **{name: stateful.Array(like="theta", optional=True) for name in ("_mean", "_square", "_last_gradient")},
+        _anchor_value=stateful.Number(),
+        **{
+            name: stateful.Array(like="theta", optional=True)
+            for name in ("_mean", "_square", "_last_gradient", "_anchor", "_leap")
+        },
     )
 
     def __init__(self, theta: Array) -> None:
@@ -116,6 +122,10 @@ class Arm(Stateful):
         self._mean: Array | None = None
         self._square: Array | None = None
         self._last_gradient: Array | None = None
+        #: Where the last step came from, what that is worth, and the step.
+        self._anchor: Array | None = None
+        self._anchor_value = -np.inf
+        self._leap: Array | None = None
 
     @property
     def score(self) -> float:
@@ -128,16 +138,29 @@ class Arm(Stateful):
         if score > self.best_value:
             self.best_theta, self.best_value = self.theta, score
 
-    def climb(self, gradient: Array, parametrisation: Parametrisation, rng: np.random.Generator) -> None:
-        """Make a step along a gradient in units of steps, shape (P,); at random where there is none."""
+    def climb(self, gradient: Array, parametrisation: Parametrisation, rng: np.random.Generator, usual: float) -> None:
+        """Make a step along a gradient in units of steps, shape (P,); at random where there is none.
+
+        A step that has lost much goes back, most of the way: narrow ridges are leapt over, and beyond them there may be
+        nothing to climb by. `usual` is the median value of the pool.
+        """
+        value = self.values[-1]
+        allowed = FALL * max(self._anchor_value - usual, 0.0)
+        if self._anchor is not None and self._leap is not None and value < self._anchor_value - allowed and allowed > 0:
+            self._leap = BACK * self._leap
+            self._step = max(BACK * self._step, LEAST_STEP)
+            self.theta = parametrisation.moved(self._anchor, self._leap)
+            self.values = [self._anchor_value]
+            return
         size = float(np.abs(gradient).max(initial=0.0))
         if not 0.0 < size < np.inf:
             direction = rng.standard_normal(len(self.theta))
         else:
             direction = self._direction(gradient)
             self._adapt(gradient)
-        step = self._step * parametrisation.stride * np.clip(direction, -1.0, 1.0)
-        self.theta = parametrisation.moved(self.theta, step)
+        self._anchor, self._anchor_value = self.theta, value
+        self._leap = self._step * parametrisation.stride * np.clip(direction, -1.0, 1.0)
+        self.theta = parametrisation.moved(self.theta, self._leap)
 
     def _direction(self, gradient: Array) -> Array:
         """Return the average of gradients over their root mean square, entry by entry."""
@@ -186,6 +209,7 @@ class HalvingSearch(Stateful):
         phase=stateful.Count(high=BEYOND),
         _queue=stateful.List(stateful.Count()),
         _updates=stateful.Count(),
+        _usual=stateful.Number(),
     )
 
     def __init__(
@@ -199,6 +223,8 @@ class HalvingSearch(Stateful):
         #: Numbers of the arms to be played next, in order.
         self._queue = list(range(len(self.arms)))
         self._updates = 0
+        #: The median value of the pool.
+        self._usual = 0.0
 
     def checked_state(self, tree: Tree, where: str) -> Pending:
         """Return a state that was checked; its queue names arms that are there."""
@@ -237,7 +263,7 @@ class HalvingSearch(Stateful):
         arm.note(value - 0.5 * error if np.isfinite(error) else value, moving=moving)
         self._updates += 1
         if moving:
-            arm.climb(gradient, self.parametrisation, self._rng)
+            arm.climb(gradient, self.parametrisation, self._rng, self._usual)
         while not self._queue:
             self._next_phase()
 
@@ -246,6 +272,7 @@ class HalvingSearch(Stateful):
         self.phase = min(self.phase + 1, BEYOND)
         phases = self.phases
         if self.phase == FIRST:
+            self._usual = float(np.median([arm.score for arm in self.arms]))
             self._line_up(phases.first, phases.first_updates)
         elif self.phase == SECOND:
             self._line_up(phases.second, phases.second_updates)

@@ -85,12 +85,31 @@ def test_a_judgement_with_a_large_error_counts_less():
 
 
 def test_one_estimate_far_off_does_not_make_the_following_steps_short():
-    arm, other, space = Arm(np.zeros(3)), Arm(np.zeros(3)), box()
+    arm, other, space, rng = Arm(np.zeros(3)), Arm(np.zeros(3)), box(), np.random.default_rng(0)
     for t in range(12):
-        slope = np.ones(3) * (1e6 if t == 3 else 1.0)
-        arm.climb(slope, space, np.random.default_rng(0))
-        other.climb(np.ones(3), space, np.random.default_rng(0))
+        for each, slope in ((arm, np.ones(3) * (1e6 if t == 3 else 1.0)), (other, np.ones(3))):
+            each.note(1.0, moving=True)
+            each.climb(slope, space, rng, usual=0.0)
     np.testing.assert_allclose(space(arm.theta), space(other.theta), rtol=0.05)
+
+
+def test_a_leap_over_a_ridge_is_taken_back():
+    def ridge(x):
+        """Return a value of 1 on a ridge a hundredth of the box wide, which a slope leads to, and nothing beyond it."""
+        at = (x[0] + 2.0) / 8.0
+        if at > 0.62:
+            return 0.0, np.zeros(len(x))
+        return at + np.exp(-(((at - 0.6) / 0.01) ** 2)), np.array([1.0 / 8.0, 0.0, 0.0])
+
+    found = [ridge(searched(box(), ridge, 300, seed)[0])[0] for seed in range(5)]
+    assert min(found) > 1.2
+
+    arm, space = Arm(np.zeros(3)), box()
+    for value in (1.0, 0.1):
+        arm.note(value, moving=True)
+        arm.climb(np.ones(3), space, np.random.default_rng(0), usual=0.0)
+    leap = 0.2 * 8.0
+    np.testing.assert_allclose(space(arm.theta), 2.0 + leap / 3.0)
 
 
 def test_a_search_goes_on_with_the_same_bits():
