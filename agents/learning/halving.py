@@ -11,7 +11,8 @@ budget of updates is spent in five parts:
 
 Ascents make steps in units of the set of commitments: parts of a box, or logits. Each entry is divided by its own
 typical size, as in Adam, so that steps depend neither on units of reward nor on the number of parameters. Steps grow
-while gradients agree, and shrink where they contradict each other. A step that loses much is taken back most of the way.
+while gradients agree, and shrink where they contradict each other. A step that loses much is taken back most of the
+way.
 
 This is this project's own; neither BC-HG nor HPGD has it. Jamieson and Talwalkar, "Non-stochastic Best Arm
 Identification and Hyperparameter Optimization", AISTATS 2016, describe successive halving.
