@@ -145,10 +145,18 @@ def _job_faults(sweeps: list[Sweep], records: list[JobRecord]) -> list[str]:
 
 def _suite_faults(sweep: Sweep, records: list[JobRecord], notes: list[str]) -> list[str]:
     """Return what differs between a sweep and the suite of its name: tasks, budgets, followers, seeds, facts."""
-    planned = plan(load_suite(sweep.name))
+    suite = load_suite(sweep.name)
+    planned = plan(suite)
+    # Where a suite does not say how steps are cut into updates, every leader cuts them as it likes.
+    said = suite.steps_per_update is not None or any(task.steps_per_update is not None for task in suite.tasks)
+    names = [name for name in SETTING if said or name != "steps_per_update"]
+
+    def setting_of(job: Job) -> bytes:
+        return msgspec.json.encode({name: getattr(job, name) for name in names}, order="deterministic")
+
     seeds: dict[tuple[str, bytes], set[int]] = {}
     for payload in planned.payloads:
-        seeds.setdefault((payload.job.task, _setting(payload.job)), set()).add(payload.job.seed)
+        seeds.setdefault((payload.job.task, setting_of(payload.job)), set()).add(payload.job.seed)
     known = {task.name: task for task in planned.sweep.tasks}
     faults = [
         f"task {task.name!r}: expected what {sweep.name} says of it, {_ends(known[task.name])}, got {_ends(task)}"
@@ -160,7 +168,7 @@ def _suite_faults(sweep: Sweep, records: list[JobRecord], notes: list[str]) -> l
     for record in records:
         if record.address in asked:
             job = record.job
-            found.setdefault(job.entrant, {}).setdefault((job.task, _setting(job)), set()).add(job.seed)
+            found.setdefault(job.entrant, {}).setdefault((job.task, setting_of(job)), set()).add(job.seed)
     for entrant, settings in found.items():
         for (task, setting), there in settings.items():
             wanted = seeds.get((task, setting))
@@ -176,10 +184,6 @@ def _suite_faults(sweep: Sweep, records: list[JobRecord], notes: list[str]) -> l
         if absent:
             notes.append(f"{entrant}: nothing on {', '.join(absent)}")
     return faults
-
-
-def _setting(job: Job) -> bytes:
-    return msgspec.json.encode({name: getattr(job, name) for name in SETTING}, order="deterministic")
 
 
 def _ends(task: TaskFacts) -> tuple[float | None, float | None]:

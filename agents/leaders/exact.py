@@ -134,7 +134,7 @@ class TabularExactConfig(ExactConfig):
 
 @register_leader("exact")
 class TabularExact(Exact):
-    """Ascent on the exact hypergradient, and the best commitment that can be found: the yardstick.
+    """Exact gradients of the game, from many starts.
 
     It makes an ascent by L-BFGS in theta, and announces one iterate of it after the other.
     """
@@ -153,7 +153,7 @@ class TabularExact(Exact):
 
 @register_leader("exact")
 class VectorExact(Exact):
-    """Ascent on the exact hypergradient, and the best commitment that can be found: the yardstick.
+    """Exact gradients of the game, from many starts.
 
     It makes an ascent by L-BFGS in the box of commitments. There x itself takes the place of theta.
     """

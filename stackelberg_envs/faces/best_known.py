@@ -142,13 +142,25 @@ def _key(id: str, arguments: dict[str, Any]) -> str:  # noqa: A002
     return f"{id} {json.dumps(_plain(arguments), sort_keys=True)}"
 
 
-def _plain(value: Any) -> Any:
-    """Return numbers, text, lists and tables; numbers that are equal are written alike."""
-    if isinstance(value, dict):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(each) for each in value]
+#: Arguments are not nested deeper in any setting.
+DEEPEST = 5
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Return numbers, text, lists and tables; numbers that are equal are written alike.
+
+    What is none of these, or is nested too deep, becomes the name of its type, which no setting has: games look their
+    setting up before their arguments are checked.
+    """
+    value = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(value, bool | str) or value is None:
         return value
-    number = float(value)
+    if isinstance(value, dict) and depth < DEEPEST:
+        return {str(name): _plain(each, depth + 1) for name, each in value.items()}
+    if isinstance(value, list | tuple) and depth < DEEPEST:
+        return [_plain(each, depth + 1) for each in value]
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return type(value).__name__
     return int(number) if number.is_integer() else number

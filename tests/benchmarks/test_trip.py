@@ -5,7 +5,8 @@ import pytest
 from benchmarks.trip import TRIPS, counted, entered
 
 #: Row -> the most functions and files that one update enters with its exact values. Who makes a way shorter lowers it.
-MOST = {"toy": (93, 23), "thermal": (112, 26), "rooms-ce": (78, 25), "rooms": (102, 26)}
+#: They rose once since: a search over many commitments takes the place of one ascent at a given rate.
+MOST = {"toy": (109, 28), "thermal": (153, 31), "rooms-ce": (165, 32), "rooms": (120, 31)}
 
 
 @pytest.mark.parametrize("row", TRIPS)

@@ -29,7 +29,7 @@ def test_a_leader_shows_what_it_sees_and_its_options_with_type_default_and_meani
     assert "Options on tabular games (--leader-option NAME=VALUE)" in out
     assert [name in rows for name in ("prior_visits", "replay")] == [True, False]
     assert [name in on_vectors for name in ("prior_visits", "replay")] == [False, True]
-    for word in ("a number greater than 0", "0.05", "The optimizer's rate at update t"):
+    for word in ("a number greater than 0", "none", "None: the leader tries many commitments"):
         assert word in rows["learning_rate"]
     assert "'adam' or 'sgd'" in rows["optimizer"]
     assert out.rstrip().endswith("Try it: stackelberg run ID --leader bchg")

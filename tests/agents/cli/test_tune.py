@@ -25,14 +25,14 @@ def test_tune_says_if_nothing_beats_the_defaults(tmp_path, capsys, monkeypatch):
 @pytest.mark.usefixtures("better")
 def test_tune_writes_a_preset_of_a_task_of_a_suite(tmp_path, capsys):
     task = ["DiscreteToy, soft_q_learning", "--suite", "learned-followers-v1"]
-    words = ["tune", *task, "--leader", "naive", "--leader-option", "optimizer=sgd", "--output", str(tmp_path), *QUICK]
+    words = ["tune", *task, "--leader", "naive", "--leader-option", "prior_visits=2", "--output", str(tmp_path), *QUICK]
     assert main(words) == 0
     out = capsys.readouterr().out
     assert "trial 2 of 2: best J so far" in out
     assert f"Preset: {tmp_path / 'naive.toml'}" in out
     (preset,) = read_presets(tmp_path / "naive.toml").tuned
     assert (preset.game, preset.follower, preset.steps_per_update) == (TOY, "soft_q_learning", 1_000)
-    assert preset.options["optimizer"] == "sgd"
+    assert preset.options["prior_visits"] == 2.0
     assert "--force" in refused(capsys, *words)
 
 

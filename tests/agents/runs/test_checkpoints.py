@@ -231,7 +231,7 @@ def test_a_damaged_checkpoint_is_refused_wherever_the_damage_is(tmp_path):
         (lambda c: {**c, "config": {**c["config"], "speed": 1}}, "expected the configuration of a run"),
         (
             lambda c: {**c, "config": {**c["config"], "leader": "exact"}},
-            "leader: expected rng, _iterates, _position; got unknown",
+            "leader: expected rng, _iterates, _position, _best; got unknown",
         ),
     ],
 )

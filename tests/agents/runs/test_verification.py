@@ -81,7 +81,7 @@ def test_vector_games_are_verified_too():
     ("name", "arguments", "message"),
     [
         (TOY, {"temperature": 0.07}, "expected arguments for which a best value"),
-        ("stackelberg/GuidedPendulum-v0", {}, "expected an id of which a best value is known"),
+        ("stackelberg/GuidedPendulum-v0", {}, "expected a game with an exact solution"),
     ],
 )
 def test_what_is_not_known_is_refused_before_any_work(name, arguments, message, monkeypatch):
