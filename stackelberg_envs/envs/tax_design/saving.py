@@ -156,10 +156,10 @@ def soft_response(
         best, error = min(best, error), gamma / (1.0 - gamma) * float(np.abs(residual).max())
         rounding = ROUNDING * float(np.abs(backed).max()) / (1.0 - gamma)
         kernel = _kernel(places, policy, smoothing)
+        # A probability moves by at most a quarter of what two values move apart, over the temperature.
+        reached = 0.5 * (error + rounding) / problem.temperature
         # Below rounding the residual no longer falls.
-        if 0.5 * error <= tolerance * problem.temperature or (error >= best and error <= 16 * rounding):
-            # A probability moves by at most a quarter of what two values move apart, over the temperature.
-            reached = 0.5 * (error + rounding) / problem.temperature
+        if reached <= tolerance or (error >= best and error <= 16 * rounding):
             if 0 < tolerance < reached:
                 break
             return SavingResponse(backed, smoothing @ backed, policy, kernel, error + rounding, reached, step, places)

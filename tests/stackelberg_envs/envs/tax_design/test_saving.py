@@ -77,6 +77,12 @@ def test_a_start_from_nearby_saves_steps_and_ends_in_the_same_place():
         assert one.saving.response.steps < other.saving.response.steps
 
 
+def test_it_goes_on_where_only_rounding_is_missing_at_the_tolerance():
+    rough = max(one.saving.response.policy_error for one in GAME.solve(UNEVEN, tolerance=1e-4).types)
+    fine = GAME.solve(UNEVEN, tolerance=float(np.nextafter(rough, 0.0)))
+    assert max(one.saving.response.policy_error for one in fine.types) < rough
+
+
 def test_a_bound_that_cannot_be_reached_is_reported(monkeypatch):
     monkeypatch.setattr(saving, "MAX_NEWTON_STEPS", 2)
     with pytest.raises(ConvergenceError, match="reached"):
