@@ -172,14 +172,19 @@ class TabularBchg(TabularGradientLeader):
             diagnostics |= errors
         return self.brief.commitment.vjp(trajectories.commitment, cotangents), diagnostics
 
-    def observe_play(self, trajectories: Trajectories, effect: JointEffect) -> Array:
-        """Count the play, and return the estimate of the follower's policy under the commitment, shape (Z, A, B)."""
+    def observe_play(
+        self, trajectories: Trajectories, effect: JointEffect, everything: Trajectories | None = None
+    ) -> Array:
+        """Count the play, and return the estimate of the follower's policy under the commitment, shape (Z, A, B).
+
+        That is from `everything`, where the leader saw more of the follower than the play that is counted here.
+        """
         if isinstance(self.behaviour, CarriedBehaviour) and self._last is not None:
             games = (self.counted(self.brief.effect(self._last)), self.counted(effect))
             self.behaviour.carry(response_shift(*games, self.behaviour.smoothed, self.counts))
         behaviour = trajectories.response if "behaviour" in self.config.privileged else None
         if behaviour is None:
-            behaviour = self.behaviour.update(trajectories)
+            behaviour = self.behaviour.update(trajectories if everything is None else everything)
         self.counts.observe(trajectories, self.announced_rewards(effect))
         self._last = np.array(trajectories.commitment)
         return behaviour

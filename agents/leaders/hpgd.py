@@ -132,10 +132,9 @@ class HpgdOracle(TabularHpgd):
             raise InformationError("hpgd_oracle: expected a brief with uniform_play (level CONTROLS_TRAINING)")
         effect = self.brief.effect(trajectories.commitment)
         extra = self.brief.uniform_play(self.config.extra_steps)
-        self.observe_play(trajectories, effect)
-        behaviour = self.behaviour.update(extra)
-        self.counts.observe(extra, self.announced_rewards(effect), usual_starts=False)
         everything = concatenate([trajectories, extra])
+        behaviour = self.observe_play(trajectories, effect, everything)
+        self.counts.observe(extra, self.announced_rewards(effect), usual_starts=False)
         diagnostics = self.estimate_temperature(everything, effect, behaviour)
         if self.critic is None:
             cotangents = self.expected(effect, behaviour)
