@@ -49,8 +49,10 @@ FIT_COST = 2
 FITTING, PLANNING, PROMISING, GUESSING = 0.35, 0.4, 0.15, 0.1
 #: Commitments up to this one may all explore, later ones every other.
 EARLY = 8
-#: Of those chosen to explore, these bar the usual ways.
+#: Of those chosen to explore, these bar the usual ways, or are drawn where the commitment is the leader's own policy.
 BARRING = frozenset({1, 3, 5, 7, 16, 32, 64})
+#: Gains below this part of the range of action values seen are none.
+FLAT = 1e-3
 #: What a plan has to promise beyond the best one to be played, as a part of the gain of that one over the start.
 WORTH = 0.01
 #: What another plan has to be better by in the model to be played instead of the present one, as such a part, times
@@ -269,13 +271,15 @@ class TabularCertaintyEquivalent(Leader):
         self._exploring = None
         if (self._updates > EARLY and self._updates % 2) or (limit is not None and self._explored >= limit):
             return float("nan")
-        heaven = objective.solution(self._played).leader.q[self.model.counts.visits > 0].max()
-        hopes = FaceObjective(self.brief, self.faces, lambda x: self.model.optimistic(x, float(heaven)))
+        worth = objective.solution(self._played).leader.q[self.model.counts.visits > 0]
+        hopes = FaceObjective(self.brief, self.faces, lambda x: self.model.optimistic(x, float(worth.max())))
         present = hopes.value(self._played)
         allowed = self._allowed(PROMISING)
         found = best_of(hopes, self._places(), 200 if allowed is None else allowed)
         self._hopeful, promise = self.faces.plain(found.point), found.value - present
-        if self._pays and self._explored in BARRING:
+        # Nobody knows that there is more to be had than was ever seen: some commitments look without being promised
+        # anything, and while all is worth the same they all do.
+        if self._explored in BARRING or gain <= FLAT * float(np.ptp(worth)):
             self._exploring = self._bar()
         elif promise > WORTH * gain:
             self._exploring = self._commitment(self._hopeful)
