@@ -250,6 +250,12 @@ def require_flag(value: object, name: str, error: type[StackelbergError] = Argum
     return bool(value)
 
 
+def require_progress(value: object, name: str = "progress") -> None:
+    """Raise unless a value is a function of progress, or None for none."""
+    if not (value is None or callable(value)):
+        raise ArgumentError(f"{name}: expected a function of one argument, got {_short(value)}")
+
+
 def require_text(value: object, name: str, error: type[StackelbergError] = GameError) -> str:
     """Return a string."""
     if not isinstance(value, str):

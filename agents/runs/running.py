@@ -31,6 +31,7 @@ from agents.runs.lineup import line_up
 from agents.runs.records import RunRecord, load_record, note_stop, remove_superseded
 from agents.runs.signals import Signals
 from agents.runs.threads import keep_memory, one_blas_thread
+from stackelberg_envs.arrays import require_progress
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError, UnknownNameError
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.tabular import TabularGame
@@ -166,8 +167,7 @@ def _checked_arguments(output: Any, resume: Any, progress: Any, checkpoint_every
     for name, given in (("output", output), ("resume", resume)):
         if given is not None:
             where = checked_path(given, f"run: {name}")
-    if not (progress is None or callable(progress)):
-        raise ArgumentError(f"run: progress: expected a function of one argument, got {shown(progress)}")
+    require_progress(progress, "run: progress")
     return where, checked(checkpoint_every, Count | None, "run: checkpoint_every")
 
 

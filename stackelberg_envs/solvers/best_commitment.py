@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stackelberg_envs.arrays import Array, frozen, require_at_least, require_count
+from stackelberg_envs.arrays import Array, frozen, require_at_least, require_count, require_progress
 from stackelberg_envs.errors import InstabilityError
 from stackelberg_envs.solvers.searching.objective import Objective
 from stackelberg_envs.solvers.searching.starts import MEMBERS, SAME, End, Population, look_around, start
@@ -127,6 +127,7 @@ def best_commitment(
     require_count(seed, "seed", 0)
     require_count(evaluations, "evaluations")
     require_at_least(unseen, 0.0, "unseen")
+    require_progress(progress)
     search = _Search(game, seed)
     reason = ""
     try:

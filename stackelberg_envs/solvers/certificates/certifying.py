@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stackelberg_envs.arrays import Array, frozen, require_at_least, require_count
+from stackelberg_envs.arrays import Array, frozen, require_at_least, require_count, require_progress
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.solvers.best_commitment import best_commitment
@@ -144,6 +144,7 @@ def certify(
     _require_small(game)
     require_at_least(gap, 0.0, "gap")
     require_at_least(time_limit, 0.0, "time_limit")
+    require_progress(progress)
     limit = math.inf if max_boxes is None else require_count(max_boxes, "max_boxes")
     search = _Search(game, gap, known)
     return search.run(require_count(processes, "processes"), time_limit, limit, progress)

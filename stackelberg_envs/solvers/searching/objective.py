@@ -44,10 +44,10 @@ class Objective:
     """
 
     def __init__(self, game: Any) -> None:
+        self._values = values_of(game)  # first: it refuses what is no game with a solution
         self.points: SearchSet = set_of(game.commitment)
         self.evaluations = 0
         self.low, self.high = np.inf, -np.inf
-        self._values = values_of(game)
         self._commitment = game.commitment
 
     @property

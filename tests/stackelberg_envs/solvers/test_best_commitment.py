@@ -104,11 +104,17 @@ def test_a_set_of_one_commitment_needs_one_start():
         ({"evaluations": 0}, "evaluations"),
         ({"unseen": -0.1}, "unseen"),
         ({"unseen": "x"}, "unseen"),
+        ({"progress": 3}, "progress: expected a function of one argument, got 3"),
     ],
 )
 def test_arguments_are_checked_before_any_work(options, message):
     with pytest.raises(ArgumentError, match=message):
         se.best_commitment(se.make_game(TOY), **options)
+
+
+def test_what_is_no_game_is_refused():
+    with pytest.raises(ArgumentError, match="game: expected a game whose exact solution is known, got str"):
+        se.best_commitment(TOY)
 
 
 def test_a_game_without_an_exact_solution_is_refused():

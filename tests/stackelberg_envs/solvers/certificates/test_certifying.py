@@ -151,6 +151,7 @@ def test_other_games_and_commitments_are_refused_by_name():
         ({"time_limit": -1.0}, ArgumentError),
         ({"max_boxes": 0}, ArgumentError),
         ({"processes": 0}, ArgumentError),
+        ({"progress": 3}, ArgumentError),
         ({"known": [[2.0, -1.0]] * 3}, CommitmentError),
     ],
 )
