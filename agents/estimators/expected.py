@@ -6,25 +6,28 @@ follower's policy as it was observed under the present commitment, and with the 
 under all commitments. So an estimate no longer depends on which way the few episodes went.
 
 BC-HG and HPGD differ in how they average over single steps; in expectation they are the same.
+
+What was never seen is taken to be worth what all that was seen is worth on average. Were it taken to be worth nothing,
+an estimate would depend on what is added to all rewards alike, which changes nothing in an endless game.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from agents.estimators.counts import TabularCounts
 from agents.observing.brief import JointEffect, TabularBrief
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.games.primitives import Primitives
+from stackelberg_envs.games.primitives import DecisionProcess, Primitives
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.solvers.soft.linear import action_values, resolvent
+from stackelberg_envs.solvers.soft.linear import Resolvent, action_values, resolvent
 
 if TYPE_CHECKING:
     from stackelberg_envs.solvers.soft import SoftSolution
 
-__all__ = ["counted_primitives", "known_part", "response_shift", "solution_with"]
+__all__ = ["counted_primitives", "counted_solution", "known_part", "response_shift", "solution_with"]
 
 #: Bound on the error of the follower's values, relative to the largest reward with its entropy.
 EVALUATION_TOLERANCE = 1e-9
@@ -58,7 +61,10 @@ def solution_with(primitives: Primitives, response: Array) -> SoftSolution:
 def counted_primitives(
     brief: TabularBrief, counts: TabularCounts, effect: JointEffect, temperature: float
 ) -> Primitives:
-    """Return the game under a commitment as far as it was counted: what was never seen pays nothing and leads nowhere.
+    """Return the game under a commitment as far as it was counted.
+
+    What was never seen leads nowhere, and what it is worth is up to :func:`counted_solution`. Where the commitment
+    announces the dynamics it leads where these say, and is paid the average of what was seen.
 
     Parameters
     ----------
@@ -71,14 +77,20 @@ def counted_primitives(
     temperature
         The follower's, reward units.
     """
+    follower = counts.mean_reward("follower", effect.follower_reward)
+    leader = counts.mean_reward("leader", effect.leader_reward)
     transition = effect.transition
-    if transition is None:
+    if transition is not None:
+        follower, leader = (
+            np.where(counts.visits > 0, paid, np.average(paid, weights=counts.visits)) for paid in (follower, leader)
+        )
+    else:
         totals = counts.counts.sum(axis=-1, keepdims=True)
         transition = Transition(counts.successors, counts.counts / np.maximum(totals, 1.0))
     return Primitives(
         effect.leader_policy,
-        counts.mean_reward("follower", effect.follower_reward),
-        counts.mean_reward("leader", effect.leader_reward),
+        follower,
+        leader,
         transition,
         transition,
         counts.starts / counts.starts.sum(),
@@ -88,6 +100,29 @@ def counted_primitives(
         temperature,
         brief.num_contexts,
     )
+
+
+def counted_solution(game: Primitives, response: Array, counts: TabularCounts) -> SoftSolution:
+    """Return the solution of a counted game in which the follower's response is taken to be the observed one.
+
+    Parameters
+    ----------
+    game
+        From :func:`counted_primitives`.
+    response
+        g(b | z, a), shape (Z, A, B).
+    counts
+        What was seen.
+    """
+    from stackelberg_envs.solvers.soft import BestResponse, LeaderEvaluation, SoftSolution  # only who has a model
+
+    g = known_part(response, counts)
+    joint, bonus = game.joint_policy(g), _entropy_bonus(g, game.temperature)
+    leader, system = _counted_values(game.leader_process, joint, np.zeros_like(g), counts)
+    follower, _ = _counted_values(game.follower_process, joint, bonus, counts)
+    values = np.einsum("zab,zab->za", g, follower.q + bonus)
+    evaluation = LeaderEvaluation(joint, leader.q, leader.states, float(game.initial @ leader.states), system)
+    return SoftSolution(game, BestResponse(follower.q, values, follower.states, g, 0.0), evaluation)
 
 
 def known_part(policy: Array, counts: TabularCounts) -> Array:
@@ -116,15 +151,43 @@ def response_shift(before: Primitives, after: Primitives, policy: Array, counts:
         which nothing is known.
     """
     g = known_part(policy, counts)
-    bonus = -after.temperature * np.log(np.where(g > 0, g, 1.0))
-    change = _follower_values(after, g, bonus) - _follower_values(before, g, bonus)
-    change = (change - np.einsum("zab,zab->za", g, change)[:, :, None]) / after.temperature
+    bonus = _entropy_bonus(g, after.temperature)
+    old, new = (
+        _counted_values(game.follower_process, game.joint_policy(g), bonus, counts)[0].q for game in (before, after)
+    )
+    change = (new - old - np.einsum("zab,zab->za", g, new - old)[:, :, None]) / after.temperature
     return np.asarray(np.where(counts.visits > 0, change, 0.0))
 
 
-def _follower_values(game: Primitives, policy: Array, bonus: Array) -> Array:
-    """Return the follower's action values under a policy with a bonus for what it plays, shape (Z, A, B)."""
-    joint, process = game.joint_policy(policy), game.follower_process
-    earned = np.einsum("zab,zab->z", joint, game.follower_reward + bonus)
-    values = resolvent(process, joint).solve(earned, EVALUATION_TOLERANCE * float(np.abs(earned).max()))
-    return action_values(process, values)
+class _Values(NamedTuple):
+    """Action values, shape (Z, A, B), and state values, shape (Z,)."""
+
+    q: Array
+    states: Array
+
+
+def _counted_values(
+    process: DecisionProcess, joint: Array, bonus: Array, counts: TabularCounts
+) -> tuple[_Values, Resolvent]:
+    """Return the values of a joint policy where only some was seen, and the system that was solved.
+
+    Values are linear in what the unseen is worth, so that this is found from two solves: it is the average of the
+    action values seen, each as often as it was.
+    """
+    system = resolvent(process, joint)
+    nowhere = process.transition.probabilities.sum(axis=3) == 0.0
+    unseen = ((counts.visits == 0) & nowhere).astype(np.float64)
+
+    def solved(reward: Array, extra: Array) -> _Values:
+        earned = np.einsum("zab,zab->z", joint, reward + extra)
+        states = system.solve(earned, EVALUATION_TOLERANCE * float(np.abs(earned).max()))
+        return _Values(action_values(process._replace(reward=reward), states), states)
+
+    known, share = solved(process.reward * (1.0 - unseen), bonus), solved(unseen, np.zeros_like(bonus))
+    weights = counts.visits / counts.visits.sum()
+    worth = float((weights * known.q).sum() / (1.0 - (weights * share.q).sum()))
+    return _Values(known.q + worth * share.q, known.states + worth * share.states), system
+
+
+def _entropy_bonus(policy: Array, temperature: float) -> Array:
+    return np.asarray(-temperature * np.log(np.where(policy > 0, policy, 1.0)))

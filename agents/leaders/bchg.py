@@ -15,7 +15,7 @@ from agents.estimators import StepCotangents, ValueEstimates, boltzmann_covarian
 from agents.estimators.behaviour import CarriedBehaviour
 from agents.estimators.counts import BehaviourEstimate, EvaluationTask, Player, TabularCounts
 from agents.estimators.critics import Critic, make_critic
-from agents.estimators.expected import counted_primitives, known_part, response_shift, solution_with
+from agents.estimators.expected import counted_primitives, counted_solution, response_shift
 from agents.estimators.temperature import TemperatureEstimate
 from agents.estimators.vector import Rule, make_vector_estimator
 from agents.leaders.base import ONE_ASCENT, GradientConfig, GradientLeader, register_leader
@@ -223,7 +223,7 @@ class TabularBchg(TabularGradientLeader):
 
     def expected(self, effect: JointEffect, behaviour: Array) -> Cotangents:
         """Return the expectation of the published estimate in the counted game, as the commitment takes it."""
-        solution = solution_with(self.counted(effect), known_part(behaviour, self.counts))
+        solution = counted_solution(self.counted(effect), behaviour, self.counts)
         self.counted_value = solution.leader.value
         wanted, shape = self.brief.commitment.changes, self.brief.array_shape
         return solution.direct(wanted, shape) + solution.through_response(wanted, shape)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from agents.estimators import StepCotangents, ValueEstimates, score_function
-from agents.estimators.expected import counted_primitives, known_part, solution_with
+from agents.estimators.expected import counted_primitives, counted_solution
 from agents.estimators.vector import Rule
 from agents.leaders.base import ONE_ASCENT, GradientConfig, register_leader
 from agents.leaders.bchg import TabularBchg, VectorBchg
@@ -39,7 +39,7 @@ class TabularNaive(TabularBchg):
     def expected(self, effect: JointEffect, behaviour: Array) -> Cotangents:
         """Return the direct term in the counted game, which the follower's temperature has no part in."""
         game = counted_primitives(self.brief, self.counts, effect, temperature=1.0)
-        solution = solution_with(game, known_part(behaviour, self.counts))
+        solution = counted_solution(game, behaviour, self.counts)
         self.counted_value = solution.leader.value
         return solution.direct(self.brief.commitment.changes, self.brief.array_shape)
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from agents.estimators import StepCotangents, ValueEstimates
 from agents.estimators.counts import EvaluationTask, Player
-from agents.estimators.expected import counted_primitives, solution_with
+from agents.estimators.expected import counted_primitives, counted_solution
 from agents.estimators.visit_averages import cell_weights, follow_visits, weights_per_visit
 from agents.leaders.base import GradientConfig, register_leader
 from agents.leaders.bchg import TabularGradientLeader
@@ -77,7 +77,7 @@ class Sobirl(TabularGradientLeader):
         self.counts.observe(trajectories, {"leader": effect.leader_reward, **rewards})
         if self.search is not None:
             game = counted_primitives(self.brief, self.counts, effect, self.brief.known_temperature)
-            self.counted_value = solution_with(game, behaviour).leader.value
+            self.counted_value = counted_solution(game, behaviour, self.counts).leader.value
         if known:
             task = EvaluationTask(trajectories, "follower", policy, behaviour, announced_reward=announced)
             values, diagnostics["follower_critic_error"] = self.soft_values(task, self.brief.known_temperature)

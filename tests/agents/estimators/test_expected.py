@@ -53,3 +53,32 @@ def test_what_was_never_seen_is_known_to_nobody():
     shift = response_shift(*games, even, counts)
     assert (shift[:, :, 2] == 0.0).all()
     assert np.abs(shift[:, :, :2]).max() > 0.0
+
+
+@pytest.mark.parametrize("leader", ["bchg", "naive"])
+@pytest.mark.parametrize("commitment", ["features", "policy"])
+def test_what_is_added_to_all_rewards_alike_changes_nothing(leader, commitment):
+    """Most is never seen here: 200 states, two updates of 250 steps. It must not count as worth nothing."""
+    game = random_tabular_v0.make_game(S=200, commitment=commitment, seed=4)
+    ends = []
+    for offset in (0.0, 50.0, -50.0):
+        moved = game.replace(
+            leader_reward=game.leader_reward + offset, follower_reward=game.follower_reward - 2.0 * offset
+        )
+        record = agents.run(moved, leader=leader, updates=20, steps_per_update=250, seed=3, evaluate_every=0)
+        ends.append(record.commitment)
+    np.testing.assert_allclose(ends[1], ends[0], atol=1e-6)
+    np.testing.assert_allclose(ends[2], ends[0], atol=1e-6)
+
+
+def test_with_announced_dynamics_too_the_average_takes_the_place_of_what_was_never_seen():
+    games = [random_tabular_v0.make_game(S=12, seed=seed) for seed in (5, 6)]
+    game = games[0].replace(commitment=se.TransitionMixture([each.transition.to_dense() for each in games]))
+    ends = [
+        agents.run(
+            game.replace(leader_reward=game.leader_reward + offset),
+            leader="bchg", updates=12, steps_per_update=60, seed=3, evaluate_every=0,
+        ).commitment
+        for offset in (0.0, 50.0)
+    ]  # fmt: skip
+    np.testing.assert_allclose(ends[1], ends[0], atol=1e-6)
