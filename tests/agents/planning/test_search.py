@@ -14,22 +14,22 @@ from agents.runs.briefing import make_brief
 def test_a_search_in_parts_keeps_to_its_evaluations_and_comes_to_its_end():
     game = se.make_game("stackelberg/FourRooms-v0", temperature=0.005)
     brief = make_brief(game, Information.MODEL)
-    faces, config = faces_of(brief), FaceSearchConfig(vertices=32, starts=3, iterations=15)
+    faces, config = faces_of(brief), FaceSearchConfig(vertices=120, starts=4, iterations=15)
     known = [np.zeros(faces.size)]
     part, evaluations, values = face_search(faces, config, np.random.default_rng(0), known), [], []
     while not part.done:
         objective = FaceObjective(brief, faces, game.primitives)
         values.append(part.run(objective, 40).value)
         evaluations.append(objective.evaluations)
-    assert len(evaluations) >= 4
+    assert len(evaluations) > 5
     assert max(evaluations) <= 41  # one more to look at the best end again
     # The best end is looked at anew from another start, so that its last digits differ; the response is right to 1e-10.
     assert (np.diff(values) >= -1e-9 * max(values)).all()
-    assert values[-1] > 0.3
+    assert values[-1] > 0.4
     whole = face_search(faces, config, np.random.default_rng(0), known).run(
         FaceObjective(brief, faces, game.primitives)
     )
-    assert whole.value > 0.3
+    assert whole.value > 0.4
 
 
 def test_an_ascent_that_is_cut_short_returns_the_best_point_it_saw():
