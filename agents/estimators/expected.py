@@ -117,12 +117,15 @@ def counted_solution(game: Primitives, response: Array, counts: TabularCounts) -
     from stackelberg_envs.solvers.soft import BestResponse, LeaderEvaluation, SoftSolution  # only who has a model
 
     g = known_part(response, counts)
-    joint, bonus = game.joint_policy(g), _entropy_bonus(g, game.temperature)
-    leader, system = _counted_values(game.leader_process, joint, np.zeros_like(g), counts)
-    follower, _ = _counted_values(game.follower_process, joint, bonus, counts)
-    values = np.einsum("zab,zab->za", g, follower.q + bonus)
+    joint = game.joint_policy(g)
+    system = resolvent(game.leader_process, joint)
+    leader = _counted_values(game.leader_process, system, joint, g, 0.0, counts)
+    other = system
+    if game.follower_discount != game.leader_discount:
+        other = resolvent(game.follower_process, joint)
+    follower = _counted_values(game.follower_process, other, joint, g, game.temperature, counts)
     evaluation = LeaderEvaluation(joint, leader.q, leader.states, float(game.initial @ leader.states), system)
-    return SoftSolution(game, BestResponse(follower.q, values, follower.states, g, 0.0), evaluation)
+    return SoftSolution(game, BestResponse(follower.q, follower.actions, follower.states, g, 0.0), evaluation)
 
 
 def known_part(policy: Array, counts: TabularCounts) -> Array:
@@ -150,44 +153,41 @@ def response_shift(before: Primitives, after: Primitives, policy: Array, counts:
         In temperatures of `after`, less the mean under `policy`, shape (Z, A, B); zero for actions never seen, of
         which nothing is known.
     """
-    g = known_part(policy, counts)
-    bonus = _entropy_bonus(g, after.temperature)
-    old, new = (
-        _counted_values(game.follower_process, game.joint_policy(g), bonus, counts)[0].q for game in (before, after)
-    )
-    change = (new - old - np.einsum("zab,zab->za", g, new - old)[:, :, None]) / after.temperature
+    g, found = known_part(policy, counts), []
+    for game in (before, after):
+        joint = game.joint_policy(g)
+        system = resolvent(game.follower_process, joint)
+        found.append(_counted_values(game.follower_process, system, joint, g, after.temperature, counts).q)
+    change = found[1] - found[0]
+    change = (change - np.einsum("zab,zab->za", g, change)[:, :, None]) / after.temperature
     return np.asarray(np.where(counts.visits > 0, change, 0.0))
 
 
 class _Values(NamedTuple):
-    """Action values, shape (Z, A, B), and state values, shape (Z,)."""
+    """Action values, shape (Z, A, B), their averages with the follower's entropy, (Z, A), and state values, (Z,)."""
 
     q: Array
+    actions: Array
     states: Array
 
 
 def _counted_values(
-    process: DecisionProcess, joint: Array, bonus: Array, counts: TabularCounts
-) -> tuple[_Values, Resolvent]:
-    """Return the values of a joint policy where only some was seen, and the system that was solved.
+    process: DecisionProcess, system: Resolvent, joint: Array, g: Array, temperature: float, counts: TabularCounts
+) -> _Values:
+    """Return the values of a joint policy where only some was seen; `system` is that of the process and the policy.
 
     Values are linear in what the unseen is worth, so that this is found from two solves: it is the average of the
     action values seen, each as often as it was.
     """
-    system = resolvent(process, joint)
     nowhere = process.transition.probabilities.sum(axis=3) == 0.0
     unseen = ((counts.visits == 0) & nowhere).astype(np.float64)
-
-    def solved(reward: Array, extra: Array) -> _Values:
+    bonus = -temperature * np.log(np.where(g > 0, g, 1.0))
+    q, states = [], []
+    for reward, extra in ((process.reward * (1.0 - unseen), bonus), (unseen, 0.0)):
         earned = np.einsum("zab,zab->z", joint, reward + extra)
-        states = system.solve(earned, EVALUATION_TOLERANCE * float(np.abs(earned).max()))
-        return _Values(action_values(process._replace(reward=reward), states), states)
-
-    known, share = solved(process.reward * (1.0 - unseen), bonus), solved(unseen, np.zeros_like(bonus))
+        states.append(system.solve(earned, EVALUATION_TOLERANCE * float(np.abs(earned).max())))
+        q.append(action_values(process._replace(reward=reward), states[-1]))
     weights = counts.visits / counts.visits.sum()
-    worth = float((weights * known.q).sum() / (1.0 - (weights * share.q).sum()))
-    return _Values(known.q + worth * share.q, known.states + worth * share.states), system
-
-
-def _entropy_bonus(policy: Array, temperature: float) -> Array:
-    return np.asarray(-temperature * np.log(np.where(policy > 0, policy, 1.0)))
+    worth = float((weights * q[0]).sum() / (1.0 - (weights * q[1]).sum()))
+    action = q[0] + worth * q[1]
+    return _Values(action, np.einsum("zab,zab->za", g, action + bonus), states[0] + worth * states[1])

@@ -133,9 +133,14 @@ class Arm(Stateful):
         """The average of the last scores; minus infinity before the first."""
         return float(np.mean(self.values)) if self.values else -np.inf
 
-    def note(self, score: float, *, moving: bool) -> None:
-        """Keep what its present point was found to be worth; of a moving arm, the last few values count."""
-        self.values = [*(self.values[1 - RECENT :] if moving else self.values), score]
+    def note(self, score: float, *, moving: bool, certain: bool = False) -> None:
+        """Keep what its present point was found to be worth.
+
+        Of a moving arm, the last few values count. One that stays where it is counts by all of them, or by the last
+        one if values are certain: then each is from all that was seen up to it.
+        """
+        kept = self.values[1 - RECENT :] if moving else [] if certain else self.values
+        self.values = [*kept, score]
         if score > self.best_value:
             self.best_theta, self.best_value = self.theta, score
 
@@ -254,14 +259,14 @@ class HalvingSearch(Stateful):
         theta
             What was tried; not quite what was asked for where the follower had no response to that.
         value, error
-            What it seems to be worth and the standard error of that, reward units.
+            What it seems to be worth and the standard error of that, reward units; zero where it is from all play.
         gradient
             In units of steps, shape (P,).
         """
         arm = self.arms[self._queue.pop(0)]
         arm.theta = theta
         moving = FIRST <= self.phase <= LAST
-        arm.note(value - 0.5 * error if np.isfinite(error) else value, moving=moving)
+        arm.note(value - 0.5 * error if np.isfinite(error) else value, moving=moving, certain=error == 0.0)
         self._updates += 1
         if moving:
             arm.climb(gradient, self.parametrisation, self._rng, self._usual)

@@ -84,6 +84,14 @@ def test_a_judgement_with_a_large_error_counts_less():
     np.testing.assert_array_equal(search.best, first)
 
 
+def test_of_certain_values_the_last_counts_and_of_others_the_mean():
+    for certain, score in ((True, 3.0), (False, 2.0)):
+        arm = Arm(np.zeros(3))
+        for value in (1.0, 3.0):
+            arm.note(value, moving=False, certain=certain)
+        assert arm.score == score
+
+
 def test_one_estimate_far_off_does_not_make_the_following_steps_short():
     arm, other, space, rng = Arm(np.zeros(3)), Arm(np.zeros(3)), box(), np.random.default_rng(0)
     for t in range(12):
