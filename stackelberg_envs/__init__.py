@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.tabular import Game as Game
     from stackelberg_envs.games.tabular import TabularGame as TabularGame
     from stackelberg_envs.games.trajectories import Samples as Samples
+    from stackelberg_envs.games.transition_tables import from_gymnasium as from_gymnasium
+    from stackelberg_envs.games.transition_tables import from_transition_table as from_transition_table
     from stackelberg_envs.games.transitions import Transition as Transition
     from stackelberg_envs.games.vector import BatchStep as BatchStep
     from stackelberg_envs.games.vector import VectorGame as VectorGame
@@ -111,6 +113,8 @@ _EXPORTS = {
     "env": "faces.registration",
     "follower_env": "faces.registration",
     "followers_env": "faces.registration",
+    "from_gymnasium": "games.transition_tables",
+    "from_transition_table": "games.transition_tables",
     "hard_best_response": "solvers.responses",
     "leader_env": "faces.registration",
     "make_game": "faces.registration",
