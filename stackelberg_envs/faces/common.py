@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -17,6 +16,7 @@ from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError,
 from stackelberg_envs.faces.observations import Observer, is_one_of
 from stackelberg_envs.games.tabular import Game
 from stackelberg_envs.pictures import canvas as rendering
+from stackelberg_envs.pictures import window
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
 from stackelberg_envs.play.resets import require_options, require_seed
 from stackelberg_envs.play.session import Session, neutral_commitment
@@ -56,19 +56,21 @@ def metadata(name: str | None, game: Game, *, is_parallelizable: bool) -> dict[s
 
 
 def require_render_mode(mode: str | None) -> str | None:
-    """Return a render mode, or raise ArgumentError."""
+    """Return a render mode, or raise ArgumentError, or MissingExtraError where "human" has nothing to draw with."""
     if mode is not None and not is_one_of(mode, RENDER_MODES):
         raise ArgumentError(f"render_mode: expected None or one of {RENDER_MODES}, got {mode!r}")
+    if mode == "human":
+        window.require_pygame()
     return mode
 
 
 def render(session: Session, renderer: str, mode: str | None) -> Any:
-    """Return the picture or text of a session; in mode "human" the text goes to standard output."""
+    """Return the picture or text of a session; in mode "human" the picture goes to a window."""
     if mode is None:
         return None
-    picture = rendering.draw(session, renderer, "rgb_array" if mode == "rgb_array" else "ansi")
+    picture = rendering.draw(session, renderer, "ansi" if mode == "ansi" else "rgb_array")
     if mode == "human":
-        sys.stdout.write(f"{picture}\n")
+        window.show(picture, session.game.name, RENDER_FPS)  # type: ignore[arg-type]
         return None
     return picture
 
@@ -141,13 +143,18 @@ class SessionFace:
         self.observer.begin_play()
 
     def _shown(self) -> None:
-        """Print the text of mode "human", which is due after each step."""
+        """Show the picture of mode "human", which is due after each step."""
         if self.render_mode == "human":
             self.render()
 
     def render(self) -> Any:
-        """Return the picture ("rgb_array") or text ("ansi"); print the text ("human")."""
+        """Return the picture ("rgb_array") or text ("ansi"); show the picture in a window ("human")."""
         return render(self.session, self.renderer, self.render_mode)
+
+    def close(self) -> None:
+        """Close the window of mode "human"."""
+        if self.render_mode == "human":
+            window.close()
 
 
 class AgentFace(SessionFace):
@@ -174,9 +181,6 @@ class AgentFace(SessionFace):
     def state(self) -> Any:
         """Return the global view, a new array in `state_space`."""
         return self.observer.state()
-
-    def close(self) -> None:
-        """Nothing to release."""
 
 
 class TwoSides(AgentFace):

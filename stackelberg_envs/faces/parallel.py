@@ -35,7 +35,7 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
     observe_commitment
         How much of the commitment observations show: "all", "local" or "none".
     render_mode
-        "rgb_array", "ansi", "human" (text on standard output at every step) or None.
+        "rgb_array", "ansi", "human" (a window, which shows every step; needs the extra "window") or None.
     renderer
         ``"module:name"`` of a renderer.
     name

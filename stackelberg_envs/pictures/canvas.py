@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +22,7 @@ from stackelberg_envs.errors import ArgumentError
 if TYPE_CHECKING:
     from stackelberg_envs.play.session import Session
 
-__all__ = ["GENERIC_RENDERER", "Canvas", "Frame", "Renderer", "blend", "draw", "returns_line", "titled"]
+__all__ = ["GENERIC_RENDERER", "Canvas", "Frame", "Renderer", "arc", "blend", "draw", "returns_line", "titled"]
 
 GENERIC_RENDERER = "stackelberg_envs.pictures.generic:generic"
 
@@ -47,6 +48,8 @@ SMALL, TEXT, LARGE = 13, 17, 24
 CAPITALS = 0.72
 #: Radius of a star's notches, where its tips have 1.
 NOTCH = 0.42
+#: Characters of a title that fit into a picture.
+LONGEST_TITLE = 70
 #: Space between a picture's edge and what it shows.
 MARGIN = 14
 
@@ -220,6 +223,20 @@ class Canvas:
             tip = float(end[0] + cosine * back[0] - sine * back[1]), float(end[1] + sine * back[0] + cosine * back[1])
             self.line(end, tip, thickness, colour)
 
+    def curve(self, start: Point, end: Point, bend: float, thickness: float, colour: Colour) -> None:
+        """Draw an arc that leaves the straight line, to its left seen from the start, by a share `bend` of it."""
+        points = arc(start, end, bend)
+        for one, other in itertools.pairwise(points):
+            self.line(one, other, thickness, colour)
+
+    def ring(self, centre: Point, radius: float, shares: Iterable[float], colours: Iterable[Colour]) -> None:
+        """Fill a disc by slices, clockwise from the top; shares sum to one."""
+        box, turned = _box(centre[0] - radius, centre[1] - radius, 2 * radius, 2 * radius), -90.0
+        for share, colour in zip(shares, colours, strict=True):
+            if share > 0.0:
+                self._draw.pieslice(box, turned, turned + 360.0 * share, fill=colour)
+            turned += 360.0 * share
+
     def star(self, centre: Point, radius: float, colour: Colour) -> None:
         """Fill a five-pointed star."""
         angles = np.pi * np.arange(10) / 5
@@ -258,6 +275,14 @@ def blend(low: Colour, high: Colour, share: float) -> Colour:
     return mixed[0], mixed[1], mixed[2]
 
 
+def arc(start: Point, end: Point, bend: float, points: int = 13) -> list[Point]:
+    """Return points on an arc; half-way it is a share `bend` of its length to the left of the straight line."""
+    along = np.subtract(end, start)
+    share = np.linspace(0.0, 1.0, points)[:, None]
+    aside = 4 * share * (1 - share) * bend * np.array([-along[1], along[0]])
+    return [(float(row), float(column)) for row, column in np.add(start, share * along) + aside]
+
+
 def returns_line(frame: Frame) -> str:
     """Return both returns, for people."""
     follower = float(np.mean(frame.follower_returns))
@@ -265,8 +290,8 @@ def returns_line(frame: Frame) -> str:
 
 
 def titled(frame: Frame, height: int, width: int) -> Canvas:
-    """Return a picture of that size that tells phase, step and returns at its top."""
+    """Return a picture of that size that tells the game, phase, step and returns at its top."""
     canvas = Canvas(height, width)
-    canvas.text(12, MARGIN, frame.headline)
+    canvas.text(12, MARGIN, f"{frame.game.name}: {frame.headline}"[:LONGEST_TITLE])
     canvas.text(36, MARGIN, returns_line(frame), MUTED)
     return canvas

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from stackelberg_envs.pictures import canvas as rendering
-from stackelberg_envs.pictures import generic as rendering_generic
 
 
 def drawn(*calls, height=40, width=200):
@@ -70,9 +69,17 @@ def test_what_has_no_area_or_lies_outside_is_left_out():
     assert not drawn(("arrow", (20, 20), (20, 21), 4, INK)).any()
 
 
-def test_gauges_show_where_a_value_lies():
-    gauge = rendering_generic.Gauge("x", 3.0, 2.0, 4.0, rendering.INK)
-    assert gauge.share == 0.5
-    bent = [gauge._replace(value=value, low=-np.inf, high=np.inf).share for value in (-1e9, 0.0, 1.0, 1e9)]
-    assert bent == pytest.approx([0.0, 0.5, 0.75, 1.0], abs=1e-6)
-    assert gauge._replace(low=3.0, high=3.0).share == 0.5
+def test_an_arc_bows_to_the_left_by_a_share_of_its_length():
+    points = np.array(rendering.arc((20, 20), (20, 120), 0.2))
+    assert points[0].tolist() == [20, 20]
+    assert points[-1].tolist() == [20, 120]
+    assert points[6] == pytest.approx([0, 70])
+    assert rendering.arc((0, 0), (10, 10), 0.0)[6] == (5, 5)
+    assert np.abs(np.subtract(extent(drawn(("curve", (20, 20), (20, 120), 0.1, 2, INK)))[:2], (9, 20))).max() <= 1
+
+
+def test_a_ring_begins_at_the_top_and_goes_clockwise():
+    marks = drawn(("ring", (20, 50), 10, [0.25, 0.75], [INK, rendering.PAPER]))
+    assert marks[13:19, 51:55].all()
+    assert not marks[21:30, 40:60].any()
+    assert not marks[10:19, 40:48].any()

@@ -6,37 +6,11 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.pictures import canvas as rendering
-from tests.pictures import has, shown
+from tests.pictures import has
 
 FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
 X = np.zeros(104)
 X[20] = -0.2
-
-
-def test_generic_games_show_states_policy_and_shown_action():
-    table = np.array([[0.25, 0.75], [1.0, 0.0], [0.5, 0.5]])
-    text = shown(TOY, "ansi", table)
-    assert "[S] A B" in text
-    assert "(0.25, 0.75)" in text
-    picture = shown(TOY, "rgb_array", table)
-    assert has(picture, rendering.FOLLOWER)
-    assert has(picture, rendering.STRONGEST)
-
-
-@pytest.mark.parametrize("S", [1, 200, 2000])
-def test_games_of_any_size_are_drawn(S):
-    env = se.follower_env("stackelberg/RandomTabular-v0", S=S, render_mode="rgb_array")
-    env.reset(seed=0)
-    assert has(env.render(), rendering.FOLLOWER)
-
-
-def test_human_mode_prints_at_every_step(capsys):
-    env = se.follower_env(TOY, render_mode="human")
-    env.reset(seed=0)
-    env.step(0)
-    printed = capsys.readouterr().out
-    assert "step 0 of 150" in printed
-    assert "step 1 of 150" in printed
 
 
 def test_no_mode_no_picture():
