@@ -23,6 +23,7 @@ from stackelberg_envs.validation import checked, hints_of, shown
 __all__ = [
     "AtLeastOne",
     "Count",
+    "FramesPerSecond",
     "Natural",
     "NonNegative",
     "Options",
@@ -44,6 +45,8 @@ MOST = 2**31 - 1
 Count = Annotated[int, Meta(ge=1, le=MOST)]
 Natural = Annotated[int, Meta(ge=0, le=MOST)]
 Several = Annotated[int, Meta(ge=2, le=MOST)]
+#: Faster films are played by viewers at a pace of their own.
+FramesPerSecond = Annotated[int, Meta(ge=1, le=50)]
 #: Any natural number: generators take them all.
 Seed = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]

@@ -23,6 +23,7 @@ from agents.cli import (
     listing,
     plot,
     query,
+    render,
     report,
     run,
     show,
@@ -52,6 +53,7 @@ first steps:
   stackelberg list                             what there is: environments, leaders, followers
   stackelberg show stackelberg/FourRooms-v0    one environment, with a picture
   stackelberg show leader:bchg                 one leader, with its options
+  stackelberg render stackelberg/FourRooms-v0 --output rooms.gif
   stackelberg run stackelberg/DiscreteToy-v0 --updates 150 --output runs/toy
   stackelberg plot runs/toy --output curve.png
 
@@ -65,7 +67,7 @@ def command_parser() -> CommandParser:
     parser.set_defaults(act=None, modules=[], id=None)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     runs, benchmarks = (
-        (listing, show, run, plot, gradients, demo, verify, certify),
+        (listing, show, run, render, plot, gradients, demo, verify, certify),
         (suites, sweep, tune, compare, report, query, export),
     )
     for command in (*runs, *benchmarks, submit, submit_check):

@@ -49,7 +49,7 @@ CAPITALS = 0.72
 #: Radius of a star's notches, where its tips have 1.
 NOTCH = 0.42
 #: Characters of a title that fit into a picture.
-LONGEST_TITLE = 70
+LONGEST_TITLE = 76
 #: Space between a picture's edge and what it shows.
 MARGIN = 14
 

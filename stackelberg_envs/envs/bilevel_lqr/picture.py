@@ -33,8 +33,8 @@ Point = tuple[float, float]
 #: What is shown of the plane, half extents.
 REACH_1, REACH_2 = 1.4, 0.12
 PLOT_TOP, PLOT_LEFT, PLOT_HEIGHT, PLOT_WIDTH = 70.0, 60.0, 320.0, 560.0
-#: Steps of the expected path.
-PATH_STEPS = 25
+#: Steps of the expected path, and of the way behind a follower that are shown.
+PATH_STEPS, TRAIL_STEPS = 25, 10
 
 
 def _place(state: Any) -> Point:
@@ -52,7 +52,7 @@ def _plane_pixels(frame: Frame) -> Pixels:
     canvas.frame(PLOT_TOP, PLOT_LEFT, PLOT_HEIGHT, PLOT_WIDTH, MUTED)
     for i, state in reversed(list(enumerate(frame.states))):
         if state is not None:
-            _draw_trail(canvas, [states[i] for states in frame.trail])
+            _draw_trail(canvas, [states[i] for states in frame.trail[-TRAIL_STEPS:]])
     _write_plane(canvas, frame)
     return canvas.finish()
 

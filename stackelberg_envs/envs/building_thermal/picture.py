@@ -118,7 +118,7 @@ def _draw_unit(canvas: Canvas, unit: int, frame: Frame, power: Array | None) -> 
     shown = 0.0 if power is None else float(power[unit])
     canvas.rectangle(row - 14, middle - 66, 28, 132, _shade(shown, FULL_POWER))
     canvas.frame(row - 14, middle - 66, 28, 132, INK, 1.5)
-    told = f"HVAC {unit}" + ("" if power is None else f" {shown:+.4g}")
+    told = f"HVAC {unit}" + ("" if power is None else f" {shown:+.2f}")
     canvas.text(row - 6, middle, told, WHITE if abs(shown) > 0.6 * FULL_POWER else INK, anchor="middle")
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agents.cli import compare, export, gradients, plot, query, run, show, submit, submit_check, suites, tune
+from agents.cli import compare, export, gradients, plot, query, render, run, show, submit, submit_check, suites, tune
 from agents.cli import main as cli
 from agents.cli.main import command_parser, main
 from agents.runs.records import load_record
@@ -32,6 +32,7 @@ def test_without_a_command_the_help_is_shown(capsys):
         "report",
         "demo",
         "query",
+        "render",
         "export",
         "submit",
         "submit-check",
@@ -57,6 +58,7 @@ def test_examples_of_the_help_are_valid_commands():
             submit.EPILOG,
             export.EPILOG,
             query.EPILOG,
+            render.EPILOG,
             suites.EPILOG,
             tune.EPILOG,
         ]
