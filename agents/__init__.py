@@ -9,24 +9,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agents.benchmark.comparison import Comparison, compare
-    from agents.benchmark.report.page import report
-    from agents.benchmark.suite_files import load_suite, suite_names
-    from agents.benchmark.suites import Player, Suite, Task
-    from agents.benchmark.sweep import SweepResult, sweep
-    from agents.benchmark.tuning import Tuned, tune
-    from agents.followers import Follower, FollowerView, follower_names, register_follower
-    from agents.leaders import GradientConfig, GradientLeader, Leader, leader_names, register_leader
-    from agents.learning.parametrisations import make_parametrisation
-    from agents.observing.brief import Brief, Information
-    from agents.observing.trajectories import Trajectories
-    from agents.pictures.plotting import plot_learning_curve, plot_run
-    from agents.runs.callbacks import Callback
-    from agents.runs.collection import collect
-    from agents.runs.config import ExperimentConfig
-    from agents.runs.experiment import Experiment, Progress
-    from agents.runs.records import RunRecord, load_record
-    from agents.runs.running import run
+    from .benchmark.comparison import Comparison, compare
+    from .benchmark.report.page import report
+    from .benchmark.suite_files import load_suite, suite_names
+    from .benchmark.suites import Player, Suite, Task
+    from .benchmark.sweep import SweepResult, sweep
+    from .benchmark.tuning import Tuned, tune
+    from .followers import Follower, FollowerView, follower_names, register_follower
+    from .leaders import GradientConfig, GradientLeader, Leader, leader_names, register_leader
+    from .learning.parametrisations import make_parametrisation
+    from .observing.brief import Brief, Information
+    from .observing.trajectories import Trajectories
+    from .pictures.plotting import plot_learning_curve, plot_run
+    from .runs.callbacks import Callback
+    from .runs.collection import collect
+    from .runs.config import ExperimentConfig
+    from .runs.experiment import Experiment, Progress
+    from .runs.records import RunRecord, load_record
+    from .runs.running import run
 
 #: Public name -> the module it comes from.
 _EXPORTS = {

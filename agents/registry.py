@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
-from agents.options import make_config
 from stackelberg_envs.errors import ArgumentError, unknown_name
+
+from .options import make_config
 
 __all__ = ["Registry"]
 

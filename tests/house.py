@@ -40,17 +40,29 @@ def modules(root=ROOT):
     return found
 
 
-def imported(node, known):
-    """Return the modules that an import statement names, itself relative to nothing."""
+def imported(node, known, package):
+    """Return the modules that an import statement of a file in a package names."""
     if isinstance(node, ast.Import):
         return {alias.name for alias in node.names if alias.name in known}
-    if isinstance(node, ast.ImportFrom) and node.module:
-        names = {f"{node.module}.{alias.name}" for alias in node.names}
-        return {name if name in known else node.module for name in names} & set(known)
+    if isinstance(node, ast.ImportFrom):
+        origin = origin_of(node, package)
+        names = {f"{origin}.{alias.name}" for alias in node.names}
+        return {name if name in known else origin for name in names} & set(known)
     return set()
 
 
-def imports_of(path, known):
+def origin_of(node, package):
+    """Return the absolute name of the module that `from ... import` names in a file of a package."""
+    above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+    return ".".join([*above, *([node.module] if node.module else [])])
+
+
+def package_of(path, root=ROOT):
+    """Return the package that a file belongs to, by its dotted name."""
+    return ".".join(path.relative_to(root).parent.parts)
+
+
+def imports_of(path, known, root=ROOT):
     """Return the modules that a file imports, at the top or inside functions, but not for type checkers only."""
     found = set()
 
@@ -59,7 +71,7 @@ def imports_of(path, known):
             for child in node.orelse:
                 visit(child)
             return
-        found.update(imported(node, known))
+        found.update(imported(node, known, package_of(path, root)))
         for child in ast.iter_child_nodes(node):
             visit(child)
 
@@ -71,7 +83,7 @@ def graph(root=ROOT):
     """Return module -> what it imports, without the fronts of the packages."""
     known = modules(root)
     inner = {name: path for name, path in known.items() if name not in ROOMS}
-    return {name: imports_of(path, known) & set(inner) - {name} for name, path in inner.items()}
+    return {name: imports_of(path, known, root) & set(inner) - {name} for name, path in inner.items()}
 
 
 def room_of(module):

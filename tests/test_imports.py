@@ -120,3 +120,14 @@ def test_an_environment_is_an_attribute_and_can_be_imported_under_that_name(name
     assert spec == f"stackelberg_envs.envs.{name}"
     # Other tests may have registered environments of their own.
     assert ids == [known for known in stackelberg_envs.registered_ids() if known.startswith("stackelberg/")]
+
+
+def test_agents_names_itself_by_where_a_file_stands():
+    # The package has two names: `agents` and, where another package has that one, `stackelberg_envs.agents`.
+    for module, path in modules().items():
+        if module.partition(".")[0] == "agents":
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
+                absolute = [name for name in names if name.partition(".")[0] == "agents"]
+                assert not absolute, f"{path}, line {node.lineno}: expected `from .{absolute[0][6:]} import ...`"

@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.benchmark.entries import Entry, Selection, select
-from agents.benchmark.groups import SHARES, Group, PairedTest
-from agents.benchmark.records import COSTS
-from agents.benchmark.scores import ROUNDING, NewBest, TaskScale, new_best
-from agents.benchmark.statistics import (
+from stackelberg_envs.errors import ArgumentError, unknown_name
+
+from ..observing.brief import Information
+from .entries import Entry, Selection, select
+from .groups import SHARES, Group, PairedTest
+from .records import COSTS
+from .scores import ROUNDING, NewBest, TaskScale, new_best
+from .statistics import (
     AVERAGES,
     Estimate,
     Reach,
@@ -22,10 +25,8 @@ from agents.benchmark.statistics import (
     chance_above,
     reach,
 )
-from agents.benchmark.store import Store
-from agents.benchmark.tables import MARK, Column, Entrant, Improvement, PValue, Runs, Table, render
-from agents.observing.brief import Information
-from stackelberg_envs.errors import ArgumentError, unknown_name
+from .store import Store
+from .tables import MARK, Column, Entrant, Improvement, PValue, Runs, Table, render
 
 __all__ = ["Comparison", "Score", "compare"]
 
@@ -214,7 +215,7 @@ class Comparison:
         MissingExtraError
             matplotlib is not installed.
         """
-        from agents.benchmark.figure import draw
+        from .figure import draw
 
         if cost not in COSTS:
             raise unknown_name("cost", cost, COSTS)

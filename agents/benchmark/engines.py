@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any, Literal, TypeAlias
 
-from agents.benchmark.worker import Done, Payload, do, end_with
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
+
+from .worker import Done, Payload, do, end_with
 
 __all__ = ["ENGINES", "Engine", "Workers", "engine_of"]
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from agents.benchmark.jobs import Job
-from agents.benchmark.records import COSTS, JobRecord, Provenance
-from agents.benchmark.scores import TaskScale, score, task_scales
-from agents.benchmark.store import Store, Sweep, TaskFacts
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import unknown_name
+
+from .jobs import Job
+from .records import COSTS, JobRecord, Provenance
+from .scores import TaskScale, score, task_scales
+from .store import Store, Sweep, TaskFacts
 
 __all__ = ["UNKNOWN_LEVEL", "Entry", "Selection", "merged_facts", "select"]
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.benchmark.entries import Entry, select
-from agents.benchmark.store import Store
-from agents.benchmark.views import VIEWS, import_duckdb, opened
-from agents.runs.files import named, write_atomically
 from stackelberg_envs.errors import ArgumentError, unknown_name
 from stackelberg_envs.validation import checked_path
+
+from ..runs.files import named, write_atomically
+from .entries import Entry, select
+from .store import Store
+from .views import VIEWS, import_duckdb, opened
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from agents.benchmark.entries import Entry
-from agents.benchmark.groups import Group
-from agents.benchmark.scores import TaskScale
-from agents.benchmark.statistics import aggregates, band, interquartile_mean, profile, values_at
-from agents.pictures.figures import MUTED, PALETTE, new_figure, save
-from agents.pictures.labels import wrapped
-from agents.runs.records import prepare_folder
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, unknown_name
 from stackelberg_envs.validation import checked_path
+
+from ..pictures.figures import MUTED, PALETTE, new_figure, save
+from ..pictures.labels import wrapped
+from ..runs.records import prepare_folder
+from .entries import Entry
+from .groups import Group
+from .scores import TaskScale
+from .statistics import aggregates, band, interquartile_mean, profile, values_at
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

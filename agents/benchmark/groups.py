@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.benchmark.entries import Entry, Selection
-from agents.benchmark.statistics import (
+from stackelberg_envs.arrays import Array
+
+from .entries import Entry, Selection
+from .statistics import (
     Estimate,
     area_on_log_axis,
     difference,
@@ -18,7 +20,6 @@ from agents.benchmark.statistics import (
     improvement,
     paired_p_value,
 )
-from stackelberg_envs.arrays import Array
 
 __all__ = ["SHARES", "Group", "PairedTest"]
 

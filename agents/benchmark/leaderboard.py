@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from agents.benchmark.comparison import compare
-from agents.benchmark.store import Store
-from agents.benchmark.submission import read_submission
-from agents.benchmark.submission_check import check_submission
-from agents.runs.files import write_atomically
+from ..runs.files import write_atomically
+from .comparison import compare
+from .store import Store
+from .submission import read_submission
+from .submission_check import check_submission
 
 __all__ = ["build", "entries", "page"]
 

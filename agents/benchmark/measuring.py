@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from agents.benchmark.records import COSTS, CURVE_COLUMNS, Result
-from agents.leaders import GradientLeader
-from agents.runs.ending import responding
-from agents.runs.experiment import Experiment
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError
 from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.solvers.solving import solve
+
+from ..leaders import GradientLeader
+from ..runs.ending import responding
+from ..runs.experiment import Experiment
+from .records import COSTS, CURVE_COLUMNS, Result
 
 __all__ = ["LONG_TRAINING", "checkpoints", "cosine", "measure"]
 

@@ -14,27 +14,28 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.benchmark.jobs import Job
-from agents.benchmark.store import Entrant, Sweep, TaskFacts
-from agents.benchmark.suites import Player, Suite, Task, with_budget
-from agents.benchmark.worker import Limits, Payload
-from agents.followers.base import FOLLOWERS, Follower
-from agents.leaders.base import LEADERS, Leader
-from agents.registry import Registry
-from agents.runs.config import ExperimentConfig
-from agents.runs.fingerprints import fingerprint
-from agents.runs.lineup import line_up
-from agents.runs.presets import load_presets
 from stackelberg_envs.errors import ArgumentError, InformationError, unknown_name
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.validation import checked, shown
 
+from ..followers.base import FOLLOWERS, Follower
+from ..leaders.base import LEADERS, Leader
+from ..registry import Registry
+from ..runs.config import ExperimentConfig
+from ..runs.fingerprints import fingerprint
+from ..runs.lineup import line_up
+from ..runs.presets import load_presets
+from .jobs import Job
+from .store import Entrant, Sweep, TaskFacts
+from .suites import Player, Suite, Task, with_budget
+from .worker import Limits, Payload
+
 __all__ = ["LeftOut", "Plan", "plan"]
 
 #: Environments and players of these packages change with the package's version only.
-OWN = ("agents.", "stackelberg_envs.")
+OWN = (__name__.removesuffix("benchmark.plans"), "stackelberg_envs.")
 
 
 class LeftOut(NamedTuple):

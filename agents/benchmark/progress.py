@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from agents.benchmark.jobs import Job
-from agents.benchmark.running import Tally
+from .jobs import Job
+from .running import Tally
 
 __all__ = ["Clock", "shown_progress"]
 

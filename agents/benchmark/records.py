@@ -7,8 +7,9 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from agents.benchmark.jobs import Job
 from stackelberg_envs.errors import OutputError
+
+from .jobs import Job
 
 __all__ = ["COSTS", "CURVE_COLUMNS", "FORMAT", "JobRecord", "Provenance", "Result", "Status"]
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agents.benchmark.engines import Workers
-from agents.benchmark.records import JobRecord
-from agents.benchmark.store import Store
-from agents.benchmark.worker import Done, Payload, not_done
-from agents.runs.files import write_atomically
 from stackelberg_envs.errors import OutputError
+
+from ..runs.files import write_atomically
+from .engines import Workers
+from .records import JobRecord
+from .store import Store
+from .worker import Done, Payload, not_done
 
 __all__ = ["ATTEMPTS", "Tally", "run_jobs"]
 

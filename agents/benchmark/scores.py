@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.benchmark.records import JobRecord
-from agents.benchmark.store import Sweep, TaskFacts
+from .records import JobRecord
+from .store import Sweep, TaskFacts
 
 __all__ = ["NewBest", "TaskScale", "new_best", "score", "score_of", "task_scales"]
 

@@ -12,10 +12,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta
 
-from agents.options import Options, make_config
-from agents.runs.toml_files import read_toml
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.validation import checked, hints_of
+
+from ..options import Options, make_config
+from ..runs.toml_files import read_toml
 
 __all__ = ["Choices", "Range", "search_space"]
 

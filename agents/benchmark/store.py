@@ -25,11 +25,12 @@ from typing import Any
 
 import msgspec
 
-from agents.benchmark.jobs import ADDRESS_DIGITS
-from agents.benchmark.records import JobRecord
-from agents.runs.files import FolderLock, named, require_file, write_atomically
 from stackelberg_envs.errors import OutputError
 from stackelberg_envs.validation import checked_path
+
+from ..runs.files import FolderLock, named, require_file, write_atomically
+from .jobs import ADDRESS_DIGITS
+from .records import JobRecord
 
 __all__ = ["Entrant", "Store", "Sweep", "TaskFacts"]
 

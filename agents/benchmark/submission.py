@@ -23,11 +23,12 @@ from typing import Any
 
 import msgspec
 
-from agents.benchmark.records import JobRecord
-from agents.benchmark.store import Store, Sweep
-from agents.runs.files import named, require_file, write_atomically
 from stackelberg_envs.errors import ArgumentError, OutputError, unknown_name
 from stackelberg_envs.validation import checked, checked_path, shown
+
+from ..runs.files import named, require_file, write_atomically
+from .records import JobRecord
+from .store import Store, Sweep
 
 __all__ = ["Manifest", "Submission", "read_submission", "submit"]
 

@@ -11,21 +11,22 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from agents.benchmark.jobs import Job
-from agents.benchmark.measuring import LONG_TRAINING
-from agents.benchmark.plans import plan
-from agents.benchmark.records import JobRecord, Result
-from agents.benchmark.scores import TaskScale, task_scales
-from agents.benchmark.store import Sweep, TaskFacts
-from agents.benchmark.submission import Manifest, read_submission
-from agents.benchmark.suite_files import load_suite, suite_names
-from agents.followers.base import FOLLOWERS
-from agents.followers.several import make_follower
-from agents.options import Count
-from agents.runs.evaluation import Evaluation, evaluation_of
 from stackelberg_envs.errors import MissingExtraError, StackelbergError
 from stackelberg_envs.faces.registration import import_module, spec
 from stackelberg_envs.validation import checked
+
+from ..followers.base import FOLLOWERS
+from ..followers.several import make_follower
+from ..options import Count
+from ..runs.evaluation import Evaluation, evaluation_of
+from .jobs import Job
+from .measuring import LONG_TRAINING
+from .plans import plan
+from .records import JobRecord, Result
+from .scores import TaskScale, task_scales
+from .store import Sweep, TaskFacts
+from .submission import Manifest, read_submission
+from .suite_files import load_suite, suite_names
 
 __all__ = ["Check", "check_submission"]
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agents.benchmark.suites import SEEDS, Player, Suite, Task, with_budget
-from agents.options import Count, Options, make_config
-from agents.runs.toml_files import read_toml, refuse_code, require_known, tables_of
 from stackelberg_envs.errors import ArgumentError, unknown_name
 from stackelberg_envs.faces.registration import import_module
 from stackelberg_envs.validation import checked
+
+from ..options import Count, Options, make_config
+from ..runs.toml_files import read_toml, refuse_code, require_known, tables_of
+from .suites import SEEDS, Player, Suite, Task, with_budget
 
 __all__ = ["is_suite", "load_suite", "suite_description", "suite_names"]
 

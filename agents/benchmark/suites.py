@@ -11,13 +11,14 @@ from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta
 
-from agents.observing.budget import DEFAULT_STEPS
-from agents.options import Count, Options, make_config
-from agents.runs.presets import TUNING_SEEDS
 from stackelberg_envs.errors import ArgumentError, unknown_name
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.validation import checked, shown
+
+from ..observing.budget import DEFAULT_STEPS
+from ..options import Count, Options, make_config
+from ..runs.presets import TUNING_SEEDS
 
 __all__ = ["Player", "Suite", "Task", "make_suite", "player_of", "task_of", "with_budget", "with_others"]
 

@@ -9,19 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.benchmark.engines import Workers, engine_of
-from agents.benchmark.plans import LeftOut, Plan, plan
-from agents.benchmark.progress import shown_progress
-from agents.benchmark.records import JobRecord
-from agents.benchmark.running import Tally, run_jobs
-from agents.benchmark.store import Store
-from agents.benchmark.suite_files import is_suite, load_suite
-from agents.benchmark.suites import SEEDS, Suite, make_suite, with_others
-from agents.benchmark.worker import Limits, Payload
-from agents.options import Count, Positive
-from agents.runs.signals import Signals
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.validation import checked, shown
+
+from ..options import Count, Positive
+from ..runs.signals import Signals
+from .engines import Workers, engine_of
+from .plans import LeftOut, Plan, plan
+from .progress import shown_progress
+from .records import JobRecord
+from .running import Tally, run_jobs
+from .store import Store
+from .suite_files import is_suite, load_suite
+from .suites import SEEDS, Suite, make_suite, with_others
+from .worker import Limits, Payload
 
 __all__ = ["SweepResult", "run_suite", "sweep"]
 

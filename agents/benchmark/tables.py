@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from agents.benchmark.statistics import Estimate, Reach
 from stackelberg_envs.errors import unknown_name
+
+from .statistics import Estimate, Reach
 
 __all__ = ["FORMATS", "MARK", "Column", "Entrant", "Improvement", "PValue", "Runs", "Table", "render"]
 

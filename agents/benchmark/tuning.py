@@ -18,20 +18,21 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from agents.benchmark.measuring import checkpoints
-from agents.benchmark.plans import plan
-from agents.benchmark.search_space import Space, search_space
-from agents.benchmark.suites import Task, make_suite
-from agents.benchmark.worker import Payload, experiment_of
-from agents.leaders.base import LEADERS
-from agents.options import Count
-from agents.runs.experiment import Experiment
-from agents.runs.files import named
-from agents.runs.presets import TUNING_SEEDS, Preset, Presets, read_presets
-from agents.runs.threads import one_blas_thread
 from stackelberg_envs import __version__
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError, StackelbergError
 from stackelberg_envs.validation import checked, checked_path, shown
+
+from ..leaders.base import LEADERS
+from ..options import Count
+from ..runs.experiment import Experiment
+from ..runs.files import named
+from ..runs.presets import TUNING_SEEDS, Preset, Presets, read_presets
+from ..runs.threads import one_blas_thread
+from .measuring import checkpoints
+from .plans import plan
+from .search_space import Space, search_space
+from .suites import Task, make_suite
+from .worker import Payload, experiment_of
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from agents.benchmark.entries import merged_facts
-from agents.benchmark.records import COSTS, CURVE_COLUMNS, JobRecord
-from agents.benchmark.scores import TaskScale, task_scales
-from agents.benchmark.store import FAILURES, RECORDS, SWEEPS, Store, Sweep, TaskFacts
-from agents.runs.files import named
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
+
+from ..runs.files import named
+from .entries import merged_facts
+from .records import COSTS, CURVE_COLUMNS, JobRecord
+from .scores import TaskScale, task_scales
+from .store import FAILURES, RECORDS, SWEEPS, Store, Sweep, TaskFacts
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

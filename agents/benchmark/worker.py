@@ -26,14 +26,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.benchmark.jobs import Job
-from agents.benchmark.measuring import measure
-from agents.benchmark.records import JobRecord, Provenance, Result, Status
-from agents.followers.base import FOLLOWERS
-from agents.leaders.base import LEADERS
-from agents.runs.config import ExperimentConfig
-from agents.runs.experiment import Experiment
-from agents.runs.threads import one_blas_thread
+from ..followers.base import FOLLOWERS
+from ..leaders.base import LEADERS
+from ..runs.config import ExperimentConfig
+from ..runs.experiment import Experiment
+from ..runs.threads import one_blas_thread
+from .jobs import Job
+from .measuring import measure
+from .records import JobRecord, Provenance, Result, Status
 
 __all__ = ["Done", "Limits", "Payload", "do", "end_with", "experiment_of"]
 
@@ -317,7 +317,7 @@ def versions() -> dict[str, str]:
     """Return the versions of this package and of what it computes with."""
     import joblib
 
-    from agents.runs.experiment import _versions
+    from ..runs.experiment import _versions
 
     return {**_versions(), "joblib": joblib.__version__}
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from agents.cli.output import FAILED
-from agents.cli.parser import add_command, add_id
-from agents.cli.values import typed
+from .output import FAILED
+from .parser import add_command, add_id
+from .values import typed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from agents.cli.parser import add_command
+from .parser import add_command
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -47,11 +47,12 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Print or write the tables, draw the figures."""
-    from agents.benchmark.comparison import compare
-    from agents.pictures.figures import require_matplotlib
-    from agents.runs.files import write_atomically
-    from agents.runs.records import prepare_folder
     from stackelberg_envs.validation import checked_path
+
+    from ..benchmark.comparison import compare
+    from ..pictures.figures import require_matplotlib
+    from ..runs.files import write_atomically
+    from ..runs.records import prepare_folder
 
     if options.plot or options.profiles:
         require_matplotlib()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from agents.cli import run
-from agents.cli.parser import CommandParser, add_command
-from agents.cli.values import command_of, words_of
+from . import run
+from .parser import CommandParser, add_command
+from .values import command_of, words_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
+    from .parser import Commands
 
 __all__ = ["DEMO", "act", "add"]
 

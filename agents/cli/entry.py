@@ -10,7 +10,7 @@ import os
 import sys
 from contextlib import suppress
 
-from agents.runs.signals import Interrupts
+from ..runs.signals import Interrupts
 
 __all__ = ["main"]
 
@@ -21,7 +21,7 @@ def main() -> None:
     """Run the command line, and end the process."""
     with Interrupts() as interrupts:
         interrupts.hold()
-        from agents.cli import main as cli
+        from . import main as cli
 
         code = cli.main()
     if code >= SIGNALLED:

@@ -6,13 +6,13 @@ import argparse
 import warnings
 from typing import TYPE_CHECKING
 
-from agents.cli.output import complain
-from agents.cli.parser import add_command
+from .output import complain
+from .parser import add_command
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Write the file, say where it is and what is missing in it."""
-    from agents.benchmark.exporting import export
+    from ..benchmark.exporting import export
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

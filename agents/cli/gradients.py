@@ -6,17 +6,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.cli.output import table
-from agents.cli.parser import add_command, add_id
-from agents.cli.values import list_of, typed
+from .output import table
+from .parser import add_command, add_id
+from .values import list_of, typed
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from agents.cli.parser import Commands
-    from agents.runs.gradients import Comparison
     from stackelberg_envs.arrays import Array
+
+    from ..runs.gradients import Comparison
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -49,10 +50,11 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Estimate, print the table, and write numbers and picture where they are wanted."""
-    from agents.pictures.gradients import plot_comparison
-    from agents.runs.gradients import compare
-    from agents.runs.records import prepare_folder
     from stackelberg_envs.faces.registration import spec
+
+    from ..pictures.gradients import plot_comparison
+    from ..runs.gradients import compare
+    from ..runs.records import prepare_folder
 
     game = spec(options.id).make(**dict(options.set))
     if options.output is not None:

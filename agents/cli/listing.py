@@ -7,16 +7,17 @@ import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from agents.cli.output import LEVELS, table
-from agents.cli.parser import add_command, add_import
+from .output import LEVELS, table
+from .parser import add_command, add_import
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
-    from agents.observing.brief import Information
     from stackelberg_envs.faces.registration import EnvSpec
     from stackelberg_envs.games.vector import AnyGame
+
+    from ..observing.brief import Information
+    from .parser import Commands
 
 __all__ = ["act", "add", "levels_of"]
 
@@ -31,10 +32,11 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Print the three tables."""
-    from agents.followers import follower_class, follower_names
-    from agents.leaders import leader_class, leader_names
     from stackelberg_envs.docstrings import summary_of
     from stackelberg_envs.faces.registration import registered_ids, spec
+
+    from ..followers import follower_class, follower_names
+    from ..leaders import leader_class, leader_names
 
     del options
     specs = [spec(name) for name in registered_ids()]
@@ -60,7 +62,7 @@ def act(options: argparse.Namespace, console: Console) -> int:
 
 def levels_of(name: str, games: Iterable[AnyGame]) -> list[Information]:
     """Return the levels of information at which a leader works on those games that it serves, by the least."""
-    from agents.leaders.base import LEADERS
+    from ..leaders.base import LEADERS
 
     on = [(kind, game.commitment) for kind in LEADERS.named(name) for game in games if game.kind in kind.kinds]
     return sorted({kind.required_information(commitment, kind.Config()) for kind, commitment in on})

@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.cli import (
+from ..runs.signals import Interrupts, Signals
+from . import (
     certify,
     compare,
     demo,
@@ -34,9 +35,8 @@ from agents.cli import (
     tune,
     verify,
 )
-from agents.cli.output import FAILED, REFUSED, complain, stopped
-from agents.cli.parser import CommandParser
-from agents.runs.signals import Interrupts, Signals
+from .output import FAILED, REFUSED, complain, stopped
+from .parser import CommandParser
 
 if TYPE_CHECKING:
     from rich.console import Console

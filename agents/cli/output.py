@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from agents.runs.signals import Signals
+    from ..runs.signals import Signals
 
 __all__ = [
     "FAILED",

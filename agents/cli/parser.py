@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from agents.cli.output import REFUSED, on_one_line
-from agents.cli.values import pair
+from .output import REFUSED, on_one_line
+from .values import pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from agents.cli.parser import add_command
+from .parser import add_command
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
-    from agents.runs.records import RunRecord
+    from ..runs.records import RunRecord
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -31,10 +31,11 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Draw what the records hold, and say where the picture is."""
-    from agents.pictures.figures import require_matplotlib
-    from agents.pictures.plotting import plot_learning_curve
-    from agents.runs.records import prepare_folder
     from stackelberg_envs.validation import checked_path
+
+    from ..pictures.figures import require_matplotlib
+    from ..pictures.plotting import plot_learning_curve
+    from ..runs.records import prepare_folder
 
     require_matplotlib()
     records = [_load(path) for path in options.records]
@@ -45,8 +46,9 @@ def act(options: argparse.Namespace, console: Console) -> int:
 
 
 def _load(path: str) -> RunRecord:
-    from agents.runs.records import load_record
     from stackelberg_envs.errors import OutputError
+
+    from ..runs.records import load_record
 
     try:
         record = load_record(path)

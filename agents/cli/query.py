@@ -11,13 +11,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agents.cli.output import on_one_line
-from agents.cli.parser import add_command
+from .output import on_one_line
+from .parser import add_command
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -44,7 +44,7 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Print the answer; not through the console, which would change spaces and lines."""
-    from agents.benchmark.views import ask
+    from ..benchmark.views import ask
 
     del console
     sys.stdout.write(FORMATS[options.format](*ask(options.folder, options.question)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from agents.cli.parser import add_command
+from .parser import add_command
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Write the page, and say where it is."""
-    from agents.benchmark.report.page import report
+    from ..benchmark.report.page import report
 
     console.print(f"Page: {report(options.folder, options.output)}", soft_wrap=True)
     return 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from agents.cli.parser import add_command, add_id, add_pairs
-from agents.cli.values import typed
+from .parser import add_command, add_id, add_pairs
+from .values import typed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -90,6 +90,6 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Run; see :func:`agents.cli.run_game.run_game`."""
-    from agents.cli.run_game import run_game
+    from .run_game import run_game
 
     return run_game(options, console)

@@ -17,23 +17,23 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-import agents
-from agents.cli.output import LEVELS, complain, stopped, table
-from agents.observing.brief import Information
-from agents.options import make_config
-from agents.runs.config import ExperimentConfig
-from agents.runs.experiment import Progress
-from agents.runs.files import FolderLock, prepare_folder
-from agents.runs.lineup import line_up
-from agents.runs.presets import has_tuned
-from agents.runs.records import RunRecord, note_stop
-from agents.runs.running import stored_config
-from agents.runs.signals import Signals
-from agents.runs.summary import in_words, rows
-from agents.runs.verification import entry_in_words, entry_of
 from stackelberg_envs.errors import ArgumentError, StackelbergError
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.vector import AnyGame
+
+from ..observing.brief import Information
+from ..options import make_config
+from ..runs.config import ExperimentConfig
+from ..runs.experiment import Progress
+from ..runs.files import FolderLock, prepare_folder
+from ..runs.lineup import line_up
+from ..runs.presets import has_tuned
+from ..runs.records import RunRecord, note_stop
+from ..runs.running import run, stored_config
+from ..runs.signals import Signals
+from ..runs.summary import in_words, rows
+from ..runs.verification import entry_in_words, entry_of
+from .output import LEVELS, complain, stopped, table
 
 __all__ = ["run_game"]
 
@@ -159,7 +159,7 @@ def _checked_resume(options: argparse.Namespace) -> tuple[AnyGame, Information, 
 def _run_or_say(options: argparse.Namespace, arguments: dict[str, Any], watch: _Watch) -> RunRecord:
     """Run; if that fails, say where the record of what there was lies."""
     try:
-        return agents.run(progress=watch, **arguments)
+        return run(progress=watch, **arguments)
     except BaseException:
         watch.hide()
         if options.output is not None and watch.started:
@@ -205,7 +205,7 @@ def _draw(record: RunRecord, output: str | None, game: AnyGame) -> Path | None:
     """Draw the picture beside the record; a run is never lost for want of one."""
     if output is None or not record.curve:
         return None
-    from agents.pictures.plotting import plot_run
+    from ..pictures.plotting import plot_run
 
     try:
         return plot_run(record, Path(output) / PICTURE, game)

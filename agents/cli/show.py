@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from agents.cli.parser import add_command, add_id
+from .parser import add_command, add_id
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -31,11 +31,11 @@ def act(options: argparse.Namespace, console: Console) -> int:
     """Print the page of what is named."""
     role, colon, name = options.id.partition(":")
     if colon and role in ("leader", "follower") and "/" not in name:
-        from agents.cli.show_player import show_player
+        from .show_player import show_player
 
         show_player(role, name, console)
     else:
-        from agents.cli.show_game import show_game
+        from .show_game import show_game
 
         show_game(options.id, dict(options.set), console)
     return 0

@@ -13,8 +13,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agents.cli.output import in_words, plain, table
-from agents.cli.values import command_of
 from stackelberg_envs.docstrings import docstring_of, meanings_of
 from stackelberg_envs.faces.registration import EnvSpec, spec
 from stackelberg_envs.games.samples import ActionSpec
@@ -22,6 +20,9 @@ from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, VectorGame
 from stackelberg_envs.pictures.canvas import draw
 from stackelberg_envs.play.session import Session
+
+from .output import in_words, plain, table
+from .values import command_of
 
 __all__ = ["show_game"]
 

@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agents.cli.listing import levels_of
-from agents.cli.output import LEVELS, in_words, plain, table
-from agents.followers.base import FOLLOWERS
-from agents.leaders.base import LEADERS
 from stackelberg_envs.docstrings import meanings_of, summary_of
 from stackelberg_envs.faces.registration import registered_ids, spec
 from stackelberg_envs.validation import hints_of, words_for
+
+from ..followers.base import FOLLOWERS
+from ..leaders.base import LEADERS
+from .listing import levels_of
+from .output import LEVELS, in_words, plain, table
 
 __all__ = ["show_player"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from agents.cli.parser import add_command
+from .parser import add_command
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Write the archive and say what is in it."""
-    from agents.benchmark.submission import RECORDS, submit
+    from ..benchmark.submission import RECORDS, submit
 
     told = {name: getattr(options, name) for name in ("name", "contact", "licence", "note", "suites")}
     manifest = submit(options.folder, options.output, **told)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from agents.cli.output import REFUSED, on_one_line
-from agents.cli.parser import add_command, add_import
+from .output import REFUSED, on_one_line
+from .parser import add_command, add_import
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Print what was found, a line each."""
-    from agents.benchmark.submission_check import check_submission
+    from ..benchmark.submission_check import check_submission
 
     found = check_submission(options.archive, options.modules)
     manifest = found.manifest

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from agents.cli.output import table
-from agents.cli.parser import add_command, add_import
+from .output import table
+from .parser import add_command, add_import
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.benchmark.plans import Plan
-    from agents.benchmark.suites import Suite
-    from agents.cli.parser import Commands
+    from ..benchmark.plans import Plan
+    from ..benchmark.suites import Suite
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -36,8 +36,8 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Print one line for each suite, or one suite: its tasks, its leaders, and who plays what."""
-    from agents.benchmark.plans import plan
-    from agents.benchmark.suite_files import load_suite, suite_description, suite_names
+    from ..benchmark.plans import plan
+    from ..benchmark.suite_files import load_suite, suite_description, suite_names
 
     if options.suite is None:
         for name in suite_names():

@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.cli.output import FAILED, stopped, table
-from agents.cli.parser import add_command, add_import
-from agents.cli.values import typed
+from .output import FAILED, stopped, table
+from .parser import add_command, add_import
+from .values import typed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.benchmark.sweep import SweepResult
-    from agents.cli.parser import Commands
+    from ..benchmark.sweep import SweepResult
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -75,8 +75,8 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Run what is missing, and say what there is."""
-    import agents
-    from agents.runs.signals import Signals
+    from ..benchmark.sweep import sweep
+    from ..runs.signals import Signals
 
     _look_here(options)
     more: dict[str, Any] = {"steps": options.steps, "steps_per_update": options.steps_per_update}
@@ -85,7 +85,7 @@ def act(options: argparse.Namespace, console: Console) -> int:
         more["seeds"] = options.seeds
     signals = Signals.current()
     with signals:
-        result = agents.sweep(
+        result = sweep(
             options.what if len(options.what) > 1 else options.what[0],
             options.leaders,
             followers=options.followers,

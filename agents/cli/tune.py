@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from agents.cli.parser import add_command, add_import, add_pairs
-from agents.cli.values import typed
+from .parser import add_command, add_import, add_pairs
+from .values import typed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -47,7 +47,7 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Search, say how far it is, and what was found."""
-    from agents.benchmark.tuning import tune
+    from ..benchmark.tuning import tune
 
     task = _task(options)
 
@@ -83,9 +83,10 @@ def act(options: argparse.Namespace, console: Console) -> int:
 
 def _task(options: argparse.Namespace) -> Any:
     """Return the task that is meant: one of a suite, with its budget, or an id with arguments."""
-    from agents.benchmark.suite_files import load_suite
-    from agents.benchmark.suites import Task, task_of
     from stackelberg_envs.errors import ArgumentError
+
+    from ..benchmark.suite_files import load_suite
+    from ..benchmark.suites import Task, task_of
 
     if options.suite is None:
         return Task(options.task, arguments=dict(options.set))

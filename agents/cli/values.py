@@ -28,9 +28,10 @@ def typed(hint: str) -> Callable[[str], Any]:
     """Return what reads a word as a value of a type of :mod:`agents.options`, by its name: help needs no library."""
 
     def read(text: str) -> Any:
-        from agents import options
         from stackelberg_envs.errors import ArgumentError
         from stackelberg_envs.validation import checked
+
+        from .. import options
 
         try:
             return checked(value_of(text.strip()), getattr(options, hint), "value")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from agents.cli.output import FAILED
-from agents.cli.parser import add_command, add_id
-from agents.cli.values import typed
+from .output import FAILED
+from .parser import add_command, add_id
+from .values import typed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -39,7 +39,7 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Print what is known, what was computed again, and whether that agrees."""
-    from agents.runs.verification import EPISODES, FALSE_ALARM, entry_in_words, verify
+    from ..runs.verification import EPISODES, FALSE_ALARM, entry_in_words, verify
 
     def told(found: object) -> None:
         console.print(f"  {found}", soft_wrap=True)

@@ -11,7 +11,9 @@ what it is made with, :mod:`~agents.estimators.action_nodes` and :mod:`~agents.e
 :mod:`~agents.estimators.unrolled` differentiates one.
 """
 
-from agents.estimators.boltzmann_covariance import (
+from stackelberg_envs.games.cotangents import StepCotangents
+
+from .boltzmann_covariance import (
     StepValues,
     ValueEstimates,
     boltzmann_covariance,
@@ -19,9 +21,8 @@ from agents.estimators.boltzmann_covariance import (
     step_coefficients,
     tabulate,
 )
-from agents.estimators.counts import BehaviourEstimate, EvaluationTask, Lstd, TabularCounts
-from agents.estimators.critics import CRITICS, ExpectedSarsaCritic, MonteCarlo, make_critic
-from stackelberg_envs.games.cotangents import StepCotangents
+from .counts import BehaviourEstimate, EvaluationTask, Lstd, TabularCounts
+from .critics import CRITICS, ExpectedSarsaCritic, MonteCarlo, make_critic
 
 __all__ = [
     "CRITICS",

@@ -20,9 +20,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from agents.estimators.regression import LeastSquares, Regression, StateFeatures, quadratic_features
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.samples import Actions, ActionSpec, Samples
+
+from .regression import LeastSquares, Regression, StateFeatures, quadratic_features
 
 __all__ = [
     "Behaviour",

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.estimators.counts import count_actions
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
+
+from ..observing.trajectories import Trajectories
+from ..state import stateful
+from ..state.stateful import Stateful
+from .counts import count_actions
 
 __all__ = ["CarriedBehaviour"]
 

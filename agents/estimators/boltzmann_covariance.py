@@ -21,12 +21,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.estimators.counts import scatter_add
-from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, ratio
 from stackelberg_envs.games.cotangents import Cotangents, StepCotangents
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled
+
+from ..observing.trajectories import Trajectories
+from .counts import scatter_add
 
 __all__ = [
     "StepValues",

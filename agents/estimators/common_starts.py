@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from agents.estimators.regression import Whitening, quadratic_features
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import OutputError
+
+from ..observing.trajectories import Trajectories
+from ..state import stateful
+from ..state.stateful import Stateful
+from .regression import Whitening, quadratic_features
 
 __all__ = ["CommonStarts"]
 

@@ -12,15 +12,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, IntArray, require_at_least
 from stackelberg_envs.errors import InformationError, OutputError
 from stackelberg_envs.games.primitives import DecisionProcess
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled, slice_of
 from stackelberg_envs.solvers.soft.linear import action_values, resolvent
+
+from ..observing.trajectories import Trajectories
+from ..state import stateful
+from ..state.stateful import Stateful
 
 __all__ = [
     "Announced",

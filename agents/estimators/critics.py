@@ -12,13 +12,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.estimators.counts import EvaluationTask, Lstd, RecordedSteps, TabularCounts, count_actions, scatter_add
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import unknown_name
 from stackelberg_envs.jit import compiled, slice_of
+
+from ..observing.trajectories import Trajectories
+from ..state import stateful
+from ..state.stateful import Stateful
+from .counts import EvaluationTask, Lstd, RecordedSteps, TabularCounts, count_actions, scatter_add
 
 __all__ = [
     "CRITICS",

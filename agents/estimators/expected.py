@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from agents.estimators.counts import TabularCounts
-from agents.observing.brief import JointEffect, TabularBrief
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.primitives import DecisionProcess, Primitives
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft.linear import Resolvent, action_values, resolvent
+
+from ..observing.brief import JointEffect, TabularBrief
+from .counts import TabularCounts
 
 if TYPE_CHECKING:
     from stackelberg_envs.solvers.soft import SoftSolution

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
-from agents.state.stateful import Stateful
+from ..observing.trajectories import Trajectories
+from ..state import stateful
+from ..state.stateful import Stateful
 
 __all__ = ["FirstStates"]
 

@@ -24,7 +24,12 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.estimators.action_nodes import (
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.samples import Actions, ActionSpec, Samples
+
+from ..observing.trajectories import Trajectories
+from .action_nodes import (
     GaussianBehaviour,
     GaussianNodes,
     encode,
@@ -32,7 +37,7 @@ from agents.estimators.action_nodes import (
     gaussian_nodes,
     weighted_sum,
 )
-from agents.estimators.regression import (
+from .regression import (
     Bumps,
     LeastSquares,
     Regression,
@@ -40,12 +45,8 @@ from agents.estimators.regression import (
     make_features,
     quadratic_features,
 )
-from agents.estimators.replay import OwnPolicy, Played, joined
-from agents.estimators.step_model import FELT, MotionModel, PlayerValues, Reached, steps_left
-from agents.observing.trajectories import Trajectories
-from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.samples import Actions, ActionSpec, Samples
+from .replay import OwnPolicy, Played, joined
+from .step_model import FELT, MotionModel, PlayerValues, Reached, steps_left
 
 __all__ = ["FittedModel", "PresentBehaviour"]
 

@@ -29,11 +29,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.estimators.action_nodes import GaussianNodes, gaussian_nodes
-from agents.estimators.first_states import FirstStates
-from agents.estimators.regression import Bumps, LeastSquares, Regression, Whitening, quadratic_features
-from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, IntArray
+
+from ..observing.trajectories import Trajectories
+from .action_nodes import GaussianNodes, gaussian_nodes
+from .first_states import FirstStates
+from .regression import Bumps, LeastSquares, Regression, Whitening, quadratic_features
 
 __all__ = ["FELT", "judged"]
 

@@ -35,14 +35,15 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import OutputError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft.linear import push_flow, resolvent
+
+from ..observing.trajectories import Trajectories
+from ..state import stateful
+from ..state.stateful import Stateful
 
 __all__ = [
     "BehaviourModel",

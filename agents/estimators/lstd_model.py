@@ -29,13 +29,14 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from agents.estimators.action_nodes import Behaviour, DiscreteBehaviour, GaussianBehaviour, encode
-from agents.estimators.critics import discounted_returns
-from agents.estimators.regression import LeastSquares, Regression, make_features, temporal_differences
-from agents.estimators.step_model import FELT, RANK, MotionModel, PlayerValues, Reached, steps_left
-from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.samples import ActionSpec
+
+from ..observing.trajectories import Trajectories
+from .action_nodes import Behaviour, DiscreteBehaviour, GaussianBehaviour, encode
+from .critics import discounted_returns
+from .regression import LeastSquares, Regression, make_features, temporal_differences
+from .step_model import FELT, RANK, MotionModel, PlayerValues, Reached, steps_left
 
 __all__ = ["LstdModel"]
 

@@ -30,7 +30,7 @@ class LearnedFeatures:
 
     def __call__(self, z: Array) -> Array:
         """Return the features, shape (n, M), of rows of shape (n, W)."""
-        from agents.learning.networks import load_torch, one_thread, tensor
+        from ..learning.networks import load_torch, one_thread, tensor
 
         with one_thread(), load_torch("features").no_grad():
             return np.asarray(self.network(tensor(np.clip(z, -FARTHEST, FARTHEST)))[0].numpy(), dtype=np.float64)
@@ -46,7 +46,7 @@ def learn_features(z: Array, targets: Array, rng: np.random.Generator) -> Learne
     ConvergenceError
         The loss is not finite.
     """
-    from agents.learning.networks import Network, Trained, descend, load_torch, one_thread, tensor
+    from ..learning.networks import Network, Trained, descend, load_torch, one_thread, tensor
 
     load_torch("features='network'")
     spread = targets.std(axis=0)

@@ -27,7 +27,11 @@ from typing import Protocol
 
 import numpy as np
 
-from agents.estimators.action_nodes import (
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.games.samples import Actions, ActionSpec, SampledCommitment, Samples
+
+from ..observing.trajectories import Trajectories
+from .action_nodes import (
     Behaviour,
     DiscreteBehaviour,
     GaussianBehaviour,
@@ -36,13 +40,10 @@ from agents.estimators.action_nodes import (
     gaussian_nodes,
     weighted_sum,
 )
-from agents.estimators.announced_moves import AnnouncedMoves
-from agents.estimators.first_states import FirstStates
-from agents.estimators.regression import Bumps, LeastSquares, Regression, StateFeatures, Whitening, quadratic_features
-from agents.estimators.step_model import PlayerValues, Reached, StepModel
-from agents.observing.trajectories import Trajectories
-from stackelberg_envs.arrays import Array
-from stackelberg_envs.games.samples import Actions, ActionSpec, SampledCommitment, Samples
+from .announced_moves import AnnouncedMoves
+from .first_states import FirstStates
+from .regression import Bumps, LeastSquares, Regression, StateFeatures, Whitening, quadratic_features
+from .step_model import PlayerValues, Reached, StepModel
 
 __all__ = ["OccupancyModel"]
 

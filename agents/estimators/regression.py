@@ -20,9 +20,10 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from agents.estimators.network_features import learn_features
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import unknown_name
+
+from .network_features import learn_features
 
 __all__ = [
     "FEATURES",

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, OutputError
 from stackelberg_envs.games.samples import SampledCommitment, Samples
+
+from ..observing.trajectories import Trajectories
+from ..state import stateful
+from ..state.stateful import Stateful
 
 __all__ = ["OwnPolicy", "PastPlay", "Played", "joined", "own_policy"]
 

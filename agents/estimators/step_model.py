@@ -18,22 +18,23 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.estimators.action_nodes import (
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import InstabilityError
+from stackelberg_envs.games.samples import Actions, ActionSpec, Samples
+
+from ..observing.trajectories import Trajectories
+from .action_nodes import (
     Behaviour,
     GaussianNodes,
     encode,
     gaussian_nodes,
 )
-from agents.estimators.regression import (
+from .regression import (
     LeastSquares,
     Regression,
     StateFeatures,
     quadratic_features,
 )
-from agents.observing.trajectories import Trajectories
-from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import InstabilityError
-from stackelberg_envs.games.samples import Actions, ActionSpec, Samples
 
 __all__ = ["FELT", "RANK", "MotionModel", "PlayerValues", "Reached", "StepModel", "steps_left"]
 

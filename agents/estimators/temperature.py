@@ -32,10 +32,11 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from agents.estimators.counts import EvaluationTask, TabularCounts, count_actions
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
+
+from ..state import stateful
+from ..state.stateful import Stateful
+from .counts import EvaluationTask, TabularCounts, count_actions
 
 __all__ = ["AveragedTemperature", "TemperatureEstimate", "TemperatureFit", "fit_temperature"]
 

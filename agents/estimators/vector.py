@@ -28,25 +28,26 @@ from typing import Any
 
 import numpy as np
 
-from agents.estimators.action_nodes import weighted_sum
-from agents.estimators.boltzmann_covariance import StepValues, step_coefficients
-from agents.estimators.first_states import FirstStates
-from agents.estimators.fitted_values import FittedModel
-from agents.estimators.judging import judged
-from agents.estimators.lstd_model import LstdModel
-from agents.estimators.occupancy import OccupancyModel
-from agents.estimators.replay import OwnPolicy, PastPlay, own_policy
-from agents.estimators.step_model import FELT, PlayerValues, Reached, StepModel
-from agents.estimators.temperature import AveragedTemperature
-from agents.estimators.vector_temperature import temperature_in
-from agents.observing.brief import VectorBrief
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ArgumentError, InformationError, InstabilityError
 from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.games.samples import Samples
+
+from ..observing.brief import VectorBrief
+from ..observing.trajectories import Trajectories
+from ..state import stateful
+from ..state.stateful import Stateful
+from .action_nodes import weighted_sum
+from .boltzmann_covariance import StepValues, step_coefficients
+from .first_states import FirstStates
+from .fitted_values import FittedModel
+from .judging import judged
+from .lstd_model import LstdModel
+from .occupancy import OccupancyModel
+from .replay import OwnPolicy, PastPlay, own_policy
+from .step_model import FELT, PlayerValues, Reached, StepModel
+from .temperature import AveragedTemperature
+from .vector_temperature import temperature_in
 
 __all__ = ["CRITICS", "TRACES", "ReplayEstimator", "Rule", "VectorEstimator", "make_vector_estimator"]
 

@@ -26,11 +26,12 @@ from dataclasses import replace
 import numpy as np
 import scipy
 
-from agents.estimators.action_nodes import weighted_sum
-from agents.estimators.step_model import PlayerValues, StepModel
-from agents.estimators.temperature import LARGEST, LARGEST_ERROR, LEAST, TemperatureFit
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.samples import SampledCommitment
+
+from .action_nodes import weighted_sum
+from .step_model import PlayerValues, StepModel
+from .temperature import LARGEST, LARGEST_ERROR, LEAST, TemperatureFit
 
 __all__ = ["fit_gaussian", "fit_swaps", "swap_differences", "temperature_in"]
 

@@ -30,11 +30,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.estimators.counts import RecordedSteps, count_actions, scatter_add
-from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array, ratio
 from stackelberg_envs.games.cotangents import StepCotangents
 from stackelberg_envs.jit import compiled
+
+from ..observing.trajectories import Trajectories
+from .counts import RecordedSteps, count_actions, scatter_add
 
 __all__ = [
     "advantage_weights",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.followers.base import FOLLOWERS, Follower, FollowerView, register_follower
+from .base import FOLLOWERS, Follower, FollowerView, register_follower
 
 __all__ = ["Follower", "FollowerView", "follower_class", "follower_names", "register_follower"]
 

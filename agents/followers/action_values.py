@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.followers.experience import Floats, Inputs, Rows
-from agents.learning.networks import Network, Trained, descend, load_torch, tensor
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ArgumentError
+
+from ..learning.networks import Network, Trained, descend, load_torch, tensor
+from .experience import Floats, Inputs, Rows
 
 __all__ = ["ActionTable", "ActionValues", "AfterstateValues", "DirectValues"]
 

@@ -15,15 +15,16 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from agents.options import Natural, Options
-from agents.registry import Registry
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, CommitmentError, OutputError
 from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame
+
+from ..options import Natural, Options
+from ..registry import Registry
+from ..state import stateful
+from ..state.stateful import Stateful
 
 __all__ = [
     "FOLLOWERS",

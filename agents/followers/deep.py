@@ -10,20 +10,21 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from msgspec import Meta
 
-from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower
-from agents.followers.experience import Copies, Floats, Inputs, Replay, Rows, root_mean_square
-from agents.learning.networks import Trained, load_torch, one_thread
-from agents.learning.optimizers import power_of_two
-from agents.options import Count, Share
-from agents.state import stateful
-from agents.state.stateful import Pending
-from agents.state.tree import Tree
 from stackelberg_envs.errors import ArgumentError, CommitmentError, OutputError
 from stackelberg_envs.games.samples import ActionSpec
 from stackelberg_envs.games.vector import (
     FollowerPolicy,
     VectorGame,
 )
+
+from ..learning.networks import Trained, load_torch, one_thread
+from ..learning.optimizers import power_of_two
+from ..options import Count, Share
+from ..state import stateful
+from ..state.stateful import Pending
+from ..state.tree import Tree
+from .base import FollowerConfig, FollowerView, RestartingFollower
+from .experience import Copies, Floats, Inputs, Replay, Rows, root_mean_square
 
 __all__ = ["DeepFollower", "DeepFollowerConfig"]
 

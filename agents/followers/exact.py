@@ -14,10 +14,11 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta
 
-from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
-from agents.options import MOST, Positive
-from agents.state import stateful
 from stackelberg_envs.solvers.solving import solve
+
+from ..options import MOST, Positive
+from ..state import stateful
+from .base import FollowerConfig, FollowerView, RestartingFollower, register_follower
 
 __all__ = ["Exact", "TaxGrid", "TaxGridConfig"]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.followers.base import register_follower
-from agents.followers.tabular import LearningTask, TabularLearner, gibbs_row, learn_in_slices
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.jit import compiled
 from stackelberg_envs.play.rollout import GameTables, draw, first_state
+
+from ..state import stateful
+from .base import register_follower
+from .tabular import LearningTask, TabularLearner, gibbs_row, learn_in_slices
 
 __all__ = ["ExpectedSarsa", "expected_sarsa"]
 

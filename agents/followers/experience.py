@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.learning.optimizers import length
-from agents.state import stateful
-from agents.state.stateful import Stateful
-from agents.state.tree import check_like
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import OutputError
 from stackelberg_envs.games.actions import checked_actions
 from stackelberg_envs.games.vector import FollowerPolicy, VectorGame, call_game
+
+from ..learning.optimizers import length
+from ..state import stateful
+from ..state.stateful import Stateful
+from ..state.tree import check_like
 
 __all__ = ["Copies", "Floats", "Inputs", "Replay", "Rows", "root_mean_square"]
 

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta
 
-from agents.followers.base import FollowerConfig, FollowerView, RestartingFollower, register_follower
-from agents.options import MOST, Positive
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.solvers.grids.response import TOLERANCE, grid_of, respond
+
+from ..options import MOST, Positive
+from ..state import stateful
+from .base import FollowerConfig, FollowerView, RestartingFollower, register_follower
 
 __all__ = ["GridValueIteration", "GridValueIterationConfig"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.followers.base import FollowerView, RestartingFollower, TabularFollowerConfig, register_follower
-from agents.options import Positive
-from agents.state import stateful
 from stackelberg_envs.solvers.soft import hard_best_response
+
+from ..options import Positive
+from ..state import stateful
+from .base import FollowerView, RestartingFollower, TabularFollowerConfig, register_follower
 
 __all__ = ["HardBestResponse", "HardBestResponseConfig"]
 

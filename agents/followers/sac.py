@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.followers.base import register_follower
-from agents.followers.deep import DeepFollower, DeepFollowerConfig
-from agents.followers.experience import Floats, Inputs, Rows
-from agents.learning.networks import Network, Trained, descend, load_torch, one_thread, tensor
-from agents.options import Positive
-from agents.state import stateful
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.vector import VectorGame
+
+from ..learning.networks import Network, Trained, descend, load_torch, one_thread, tensor
+from ..options import Positive
+from ..state import stateful
+from .base import register_follower
+from .deep import DeepFollower, DeepFollowerConfig
+from .experience import Floats, Inputs, Rows
 
 __all__ = ["ActionBox", "GaussianPolicy", "Sac", "SacConfig"]
 

@@ -19,16 +19,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.followers.base import FollowerView, RestartingFollower, TabularFollowerConfig, register_follower
-from agents.followers.sb3_policies import policy_of
-from agents.options import Count
-from agents.state import stateful
-from agents.state.stateful import Pending
-from agents.state.tree import Tree, check_like
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, VectorGame
+
+from ..options import Count
+from ..state import stateful
+from ..state.stateful import Pending
+from ..state.tree import Tree, check_like
+from .base import FollowerView, RestartingFollower, TabularFollowerConfig, register_follower
+from .sb3_policies import policy_of
 
 __all__ = ["Sb3", "Sb3Config"]
 

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.followers.sac import ActionBox
-from agents.learning.networks import one_thread
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.leader_policies import LOG_ROOT_TWO_PI, censored_log_density
 from stackelberg_envs.games.samples import Actions
+
+from ..learning.networks import one_thread
+from .sac import ActionBox
 
 __all__ = ["Categories", "ClippedNormal", "Greedy", "Observations", "SquashedNormal", "policy_of"]
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from agents.followers.base import Follower, FollowerView, require_tabular
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.contexts import one_context
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame
+
+from ..state import stateful
+from .base import Follower, FollowerView, require_tabular
 
 __all__ = ["PerContext", "Population", "make_follower"]
 

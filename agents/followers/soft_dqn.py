@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.followers.action_values import ActionTable, ActionValues, AfterstateValues, DirectValues, Pairs
-from agents.followers.base import register_follower
-from agents.followers.deep import DeepFollower, DeepFollowerConfig
-from agents.followers.experience import Floats, Rows
-from agents.learning.networks import Network, Trained, one_thread
-from agents.options import Count, Positive, Probability, Share
-from agents.state import stateful
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.games.vector import VectorGame
+
+from ..learning.networks import Network, Trained, one_thread
+from ..options import Count, Positive, Probability, Share
+from ..state import stateful
+from .action_values import ActionTable, ActionValues, AfterstateValues, DirectValues, Pairs
+from .base import register_follower
+from .deep import DeepFollower, DeepFollowerConfig
+from .experience import Floats, Rows
 
 __all__ = ["SoftDqn", "SoftDqnConfig", "SoftPolicy"]
 

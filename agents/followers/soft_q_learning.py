@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.followers.base import gibbs, register_follower
-from agents.followers.tabular import LearningTask, TabularLearner, gibbs_row, learn_in_slices
-from agents.state import stateful
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.jit import compiled
 from stackelberg_envs.play.rollout import GameTables, draw, first_state
+
+from ..state import stateful
+from .base import gibbs, register_follower
+from .tabular import LearningTask, TabularLearner, gibbs_row, learn_in_slices
 
 __all__ = ["SoftQLearning", "soft_q_learning"]
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from agents.followers.base import FollowerView, TableFollower, TabularFollowerConfig, gibbs, register_follower
-from agents.options import Count, Positive
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.solvers.soft import soft_best_response
 from stackelberg_envs.solvers.soft.best_response import operator_of, soft_bellman_backup
+
+from ..options import Count, Positive
+from ..state import stateful
+from .base import FollowerView, TableFollower, TabularFollowerConfig, gibbs, register_follower
 
 __all__ = ["SoftValueIteration", "SoftValueIterationConfig"]
 

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.followers.base import FollowerView, TableFollower, TabularFollowerConfig, gibbs
-from agents.options import Count, Probability, Share
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.jit import compiled, slice_of
 from stackelberg_envs.play.rollout import GameTables
+
+from ..options import Count, Probability, Share
+from ..state import stateful
+from .base import FollowerView, TableFollower, TabularFollowerConfig, gibbs
 
 __all__ = ["LearningTask", "TabularLearner", "TabularLearnerConfig", "gibbs_row", "learn_in_slices"]
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from agents.followers.base import Follower, TableFollower
-from agents.followers.soft_value_iteration import SoftValueIteration, SoftValueIterationConfig
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.games.vector import AnyGame
+
+from .base import Follower, TableFollower
+from .soft_value_iteration import SoftValueIteration, SoftValueIterationConfig
 
 __all__ = ["Trainer"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.leaders.base import LEADERS, GradientConfig, GradientLeader, Leader, register_leader
+from .base import LEADERS, GradientConfig, GradientLeader, Leader, register_leader
 
 __all__ = ["GradientConfig", "GradientLeader", "Leader", "leader_class", "leader_names", "register_leader"]
 

@@ -12,14 +12,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from agents.estimators.unrolled import WarmStart, unrolled_solution
-from agents.leaders.base import GradientConfig, GradientLeader, register_leader
-from agents.observing.brief import Information, TabularBrief
-from agents.observing.trajectories import Trajectories
-from agents.options import Count
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
+
+from ..estimators.unrolled import WarmStart, unrolled_solution
+from ..observing.brief import Information, TabularBrief
+from ..observing.trajectories import Trajectories
+from ..options import Count
+from ..state import stateful
+from .base import GradientConfig, GradientLeader, register_leader
 
 __all__ = ["Amd", "AmdConfig"]
 

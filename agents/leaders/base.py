@@ -12,20 +12,21 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.learning.halving import HalvingSearch
-from agents.learning.optimizers import Optimizer, Sgd, clip_norm, length, make_optimizer
-from agents.learning.parametrisations import unit_of
-from agents.observing.brief import Brief, Information
-from agents.observing.budget import DEFAULT_STEPS_PER_UPDATE
-from agents.observing.trajectories import Trajectories
-from agents.options import NonNegative, Options, Positive, Start
-from agents.registry import Registry
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, as_float, first_index
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.validation import checked
+
+from ..learning.halving import HalvingSearch
+from ..learning.optimizers import Optimizer, Sgd, clip_norm, length, make_optimizer
+from ..learning.parametrisations import unit_of
+from ..observing.brief import Brief, Information
+from ..observing.budget import DEFAULT_STEPS_PER_UPDATE
+from ..observing.trajectories import Trajectories
+from ..options import NonNegative, Options, Positive, Start
+from ..registry import Registry
+from ..state import stateful
+from ..state.stateful import Stateful
 
 __all__ = [
     "LEADERS",

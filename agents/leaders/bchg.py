@@ -11,22 +11,23 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from agents.estimators import StepCotangents, ValueEstimates, boltzmann_covariance, tabulate
-from agents.estimators.behaviour import CarriedBehaviour
-from agents.estimators.counts import BehaviourEstimate, EvaluationTask, Player, TabularCounts
-from agents.estimators.critics import Critic, make_critic
-from agents.estimators.expected import counted_primitives, counted_solution, response_shift
-from agents.estimators.temperature import TemperatureEstimate
-from agents.estimators.vector import Rule, make_vector_estimator
-from agents.leaders.base import ONE_ASCENT, GradientConfig, GradientLeader, register_leader
-from agents.observing.brief import Information, JointEffect, TabularBrief, VectorBrief
-from agents.observing.trajectories import Trajectories
-from agents.options import Natural, NonNegative
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.primitives import Primitives
+
+from ..estimators import StepCotangents, ValueEstimates, boltzmann_covariance, tabulate
+from ..estimators.behaviour import CarriedBehaviour
+from ..estimators.counts import BehaviourEstimate, EvaluationTask, Player, TabularCounts
+from ..estimators.critics import Critic, make_critic
+from ..estimators.expected import counted_primitives, counted_solution, response_shift
+from ..estimators.temperature import TemperatureEstimate
+from ..estimators.vector import Rule, make_vector_estimator
+from ..observing.brief import Information, JointEffect, TabularBrief, VectorBrief
+from ..observing.trajectories import Trajectories
+from ..options import Natural, NonNegative
+from ..state import stateful
+from .base import ONE_ASCENT, GradientConfig, GradientLeader, register_leader
 
 __all__ = ["TabularBchg", "TabularBchgConfig", "TabularGradientLeader", "VectorBchg", "VectorBchgConfig"]
 

@@ -26,14 +26,15 @@ from typing import Any
 
 import numpy as np
 
-from agents.estimators.counts import TabularCounts
-from agents.leaders.base import GradientConfig, GradientLeader, register_leader
-from agents.observing.brief import Information, TabularBrief
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InformationError
 from stackelberg_envs.games.cotangents import Cotangents
+
+from ..estimators.counts import TabularCounts
+from ..observing.brief import Information, TabularBrief
+from ..observing.trajectories import Trajectories
+from ..state import stateful
+from .base import GradientConfig, GradientLeader, register_leader
 
 __all__ = ["Biac", "BiacConfig"]
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from agents.leaders.base import PointLeader
-from agents.observing.brief import Brief, Information
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
+
+from ..observing.brief import Brief, Information
+from ..observing.trajectories import Trajectories
+from ..state import stateful
+from .base import PointLeader
 
 __all__ = ["BlackBoxLeader"]
 

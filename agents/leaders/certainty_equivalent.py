@@ -23,22 +23,23 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from agents.estimators.likelihood import CommitmentHistory
-from agents.estimators.models.counted import ObservedModel
-from agents.leaders.base import Leader, register_leader, starting_point
-from agents.learning.parametrisations import unit_of
-from agents.observing.brief import Brief, Information, TabularBrief, VectorBrief
-from agents.observing.trajectories import Trajectories
-from agents.options import AtLeastOne, Natural, NonNegative, Positive, Start
-from agents.planning.box import BoxObjective, BoxSearchConfig, box_point, box_search
-from agents.planning.exploring import barring, best_of, drawn_policy
-from agents.planning.faces import FaceObjective, FaceSearchConfig, face_search, faces_of
-from agents.planning.search import Found, Search, ascend
-from agents.state import stateful
-from agents.state.stateful import Field
-from agents.state.tree import Tree
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError, OutputError
+
+from ..estimators.likelihood import CommitmentHistory
+from ..estimators.models.counted import ObservedModel
+from ..learning.parametrisations import unit_of
+from ..observing.brief import Brief, Information, TabularBrief, VectorBrief
+from ..observing.trajectories import Trajectories
+from ..options import AtLeastOne, Natural, NonNegative, Positive, Start
+from ..planning.box import BoxObjective, BoxSearchConfig, box_point, box_search
+from ..planning.exploring import barring, best_of, drawn_policy
+from ..planning.faces import FaceObjective, FaceSearchConfig, face_search, faces_of
+from ..planning.search import Found, Search, ascend
+from ..state import stateful
+from ..state.stateful import Field
+from ..state.tree import Tree
+from .base import Leader, register_leader, starting_point
 
 #: A fit of fewer iterations at once than this hardly moves from its start, and is left out.
 LEAST_ITERATIONS = 3

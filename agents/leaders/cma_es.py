@@ -12,17 +12,18 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta
 
-from agents.estimators.common_starts import CommonStarts
-from agents.leaders.base import register_leader, starting_point
-from agents.leaders.black_box import BlackBoxLeader
-from agents.observing.brief import Brief
-from agents.observing.trajectories import Trajectories
-from agents.options import MOST, Count, Options, Positive, Start, Unit
-from agents.state import stateful
-from agents.state.stateful import Pending, Stateful, assign, load_fields, save_fields
-from agents.state.tree import Tree
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
+
+from ..estimators.common_starts import CommonStarts
+from ..observing.brief import Brief
+from ..observing.trajectories import Trajectories
+from ..options import MOST, Count, Options, Positive, Start, Unit
+from ..state import stateful
+from ..state.stateful import Pending, Stateful, assign, load_fields, save_fields
+from ..state.tree import Tree
+from .base import register_leader, starting_point
+from .black_box import BlackBoxLeader
 
 __all__ = ["CmaEs", "CmaEsConfig", "TabularCmaEs", "VectorCmaEs", "VectorCmaEsConfig"]
 

@@ -14,18 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from agents.leaders.base import Leader, register_leader, starting_point
-from agents.learning.parametrisations import unit_of
-from agents.observing.brief import Brief, Information, TabularBrief
-from agents.observing.trajectories import Trajectories
-from agents.options import Count, NonNegative, Options, Positive, Start
-from agents.planning.box import BoxObjective
-from agents.planning.search import ascend
-from agents.planning.theta import ThetaObjective
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.best_commitment import EVALUATIONS, best_commitment
+
+from ..learning.parametrisations import unit_of
+from ..observing.brief import Brief, Information, TabularBrief
+from ..observing.trajectories import Trajectories
+from ..options import Count, NonNegative, Options, Positive, Start
+from ..planning.box import BoxObjective
+from ..planning.search import ascend
+from ..planning.theta import ThetaObjective
+from ..state import stateful
+from .base import Leader, register_leader, starting_point
 
 __all__ = ["Exact", "ExactConfig", "TabularExact", "TabularExactConfig", "VectorExact"]
 

@@ -11,18 +11,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from agents.estimators import StepCotangents, ValueEstimates, score_function
-from agents.estimators.vector import Rule
-from agents.estimators.visit_averages import advantage_weights, follow_visits, weights_per_visit
-from agents.leaders.base import ONE_ASCENT, register_leader
-from agents.leaders.bchg import TabularBchg, TabularBchgConfig, VectorBchg
-from agents.observing.brief import Information
-from agents.observing.trajectories import Trajectories, concatenate
-from agents.options import Count
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.games.commitments.base import Commitment
+
+from ..estimators import StepCotangents, ValueEstimates, score_function
+from ..estimators.vector import Rule
+from ..estimators.visit_averages import advantage_weights, follow_visits, weights_per_visit
+from ..observing.brief import Information
+from ..observing.trajectories import Trajectories, concatenate
+from ..options import Count
+from ..state import stateful
+from .base import ONE_ASCENT, register_leader
+from .bchg import TabularBchg, TabularBchgConfig, VectorBchg
 
 __all__ = [
     "HpgdOracle",

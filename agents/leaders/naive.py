@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from agents.estimators import StepCotangents, ValueEstimates, score_function
-from agents.estimators.expected import counted_primitives, counted_solution
-from agents.estimators.vector import Rule
-from agents.leaders.base import ONE_ASCENT, GradientConfig, register_leader
-from agents.leaders.bchg import TabularBchg, VectorBchg
-from agents.observing.brief import Information, JointEffect
-from agents.observing.trajectories import Trajectories
-from agents.options import Natural
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.cotangents import Cotangents
+
+from ..estimators import StepCotangents, ValueEstimates, score_function
+from ..estimators.expected import counted_primitives, counted_solution
+from ..estimators.vector import Rule
+from ..observing.brief import Information, JointEffect
+from ..observing.trajectories import Trajectories
+from ..options import Natural
+from ..state import stateful
+from .base import ONE_ASCENT, GradientConfig, register_leader
+from .bchg import TabularBchg, VectorBchg
 
 __all__ = ["TabularNaive", "VectorNaive", "VectorNaiveConfig"]
 

@@ -24,15 +24,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from agents.leaders.base import GradientConfig, GradientLeader, register_leader
-from agents.observing.brief import Information, TabularBrief
-from agents.observing.trajectories import Trajectories
-from agents.options import Positive
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.solvers.soft import Primitives, SoftSolution, evaluate, soft_best_response
+
+from ..observing.brief import Information, TabularBrief
+from ..observing.trajectories import Trajectories
+from ..options import Positive
+from ..state import stateful
+from .base import GradientConfig, GradientLeader, register_leader
 
 __all__ = ["Penalty", "PenaltyConfig"]
 

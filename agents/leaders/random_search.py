@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.leaders.base import register_leader
-from agents.leaders.black_box import BlackBoxLeader
-from agents.options import Options, Positive, Probability, Start
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
+
+from ..options import Options, Positive, Probability, Start
+from ..state import stateful
+from .base import register_leader
+from .black_box import BlackBoxLeader
 
 __all__ = ["RandomSearch", "RandomSearchConfig"]
 

@@ -20,17 +20,18 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from msgspec import Meta
 
-from agents.estimators.counts import BehaviourEstimate
-from agents.estimators.expected import solution_with
-from agents.estimators.models.counted import ObservedModel
-from agents.leaders.base import GradientConfig, GradientLeader, register_leader
-from agents.observing.brief import Information, TabularBrief
-from agents.observing.trajectories import Trajectories
-from agents.options import NonNegative, Positive
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.solvers.soft import evaluate
+
+from ..estimators.counts import BehaviourEstimate
+from ..estimators.expected import solution_with
+from ..estimators.models.counted import ObservedModel
+from ..observing.brief import Information, TabularBrief
+from ..observing.trajectories import Trajectories
+from ..options import NonNegative, Positive
+from ..state import stateful
+from .base import GradientConfig, GradientLeader, register_leader
 
 __all__ = ["Rtq", "RtqConfig", "expected_iterations", "level_probabilities", "truncated_estimate"]
 

@@ -19,17 +19,18 @@ from typing import Literal
 
 import numpy as np
 
-from agents.estimators import StepCotangents, ValueEstimates
-from agents.estimators.counts import EvaluationTask, Player
-from agents.estimators.expected import counted_primitives, counted_solution
-from agents.estimators.visit_averages import cell_weights, follow_visits, weights_per_visit
-from agents.leaders.base import GradientConfig, register_leader
-from agents.leaders.bchg import TabularGradientLeader
-from agents.observing.brief import Information
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
+
+from ..estimators import StepCotangents, ValueEstimates
+from ..estimators.counts import EvaluationTask, Player
+from ..estimators.expected import counted_primitives, counted_solution
+from ..estimators.visit_averages import cell_weights, follow_visits, weights_per_visit
+from ..observing.brief import Information
+from ..observing.trajectories import Trajectories
+from ..state import stateful
+from .base import GradientConfig, register_leader
+from .bchg import TabularGradientLeader
 
 __all__ = ["Sobirl", "SobirlConfig"]
 

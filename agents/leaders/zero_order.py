@@ -12,16 +12,17 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from agents.leaders.base import GradientConfig, register_leader
-from agents.leaders.black_box import BlackBoxLeader
-from agents.learning.optimizers import length, make_optimizer
-from agents.observing.brief import Brief, Information, TabularBrief
-from agents.observing.trajectories import Trajectories
-from agents.options import Positive, Unit, Weight
-from agents.state import stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.games.commitments.base import Commitment
+
+from ..learning.optimizers import length, make_optimizer
+from ..observing.brief import Brief, Information, TabularBrief
+from ..observing.trajectories import Trajectories
+from ..options import Positive, Unit, Weight
+from ..state import stateful
+from .base import GradientConfig, register_leader
+from .black_box import BlackBoxLeader
 
 __all__ = ["TabularZeroOrder", "TabularZeroOrderConfig", "ZeroOrder", "ZeroOrderConfig"]
 

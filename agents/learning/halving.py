@@ -25,13 +25,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.learning.optimizers import length
-from agents.learning.parametrisations import Parametrisation
-from agents.state import stateful
-from agents.state.stateful import Pending, Stateful
-from agents.state.tree import Tree
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import OutputError
+
+from ..state import stateful
+from ..state.stateful import Pending, Stateful
+from ..state.tree import Tree
+from .optimizers import length
+from .parametrisations import Parametrisation
 
 __all__ = ["Arm", "HalvingSearch", "Phases"]
 

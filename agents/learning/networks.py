@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.learning.optimizers import Adam
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.errors import ConvergenceError, MissingExtraError
+
+from ..state import stateful
+from ..state.stateful import Stateful
+from .optimizers import Adam
 
 __all__ = ["Network", "Trained", "descend", "load_torch", "one_thread", "tensor"]
 

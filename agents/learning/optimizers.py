@@ -11,10 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, unknown_name
+
+from ..state import stateful
+from ..state.stateful import Stateful
 
 __all__ = ["Adam", "Optimizer", "Sgd", "clip_norm", "length", "make_optimizer", "power_of_two"]
 

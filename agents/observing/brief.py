@@ -10,13 +10,14 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
-from agents.learning.parametrisations import Parametrisation
-from agents.observing.trajectories import Trajectories
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.samples import ActionSpec, ModelClass
 from stackelberg_envs.games.transitions import Transition
+
+from ..learning.parametrisations import Parametrisation
+from .trajectories import Trajectories
 
 __all__ = ["Brief", "Information", "TabularBrief", "VectorBrief", "redact"]
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.pictures.figures import BEST, LEARNED, MUTED, PALETTE
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.vector import AnyGame
+
+from .figures import BEST, LEARNED, MUTED, PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.pictures.figures import PALETTE, new_figure, save
-from agents.runs.gradients import Comparison
-from agents.runs.records import prepare_folder
+from ..runs.gradients import Comparison
+from ..runs.records import prepare_folder
+from .figures import PALETTE, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.runs.records import RunRecord
+from ..runs.records import RunRecord
 
 __all__ = ["groups_of", "wrapped"]
 

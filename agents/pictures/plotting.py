@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from agents.pictures.commitments import draw_commitment
-from agents.pictures.figures import BEST, FINAL, LEARNED, MUTED, PALETTE, SEEN, new_figure, save
-from agents.pictures.labels import groups_of, wrapped
-from agents.runs.records import RunRecord
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, StackelbergError
 from stackelberg_envs.games.vector import AnyGame
+
+from ..runs.records import RunRecord
+from .commitments import draw_commitment
+from .figures import BEST, FINAL, LEARNED, MUTED, PALETTE, SEEN, new_figure, save
+from .labels import groups_of, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

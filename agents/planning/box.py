@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.learning.optimizers import power_of_two
-from agents.options import Count, Natural, Options, Positive
-from agents.planning.search import Ascent, Draws, Objective, Polish, Search
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError, InstabilityError
+
+from ..learning.optimizers import power_of_two
+from ..options import Count, Natural, Options, Positive
+from .search import Ascent, Draws, Objective, Polish, Search
 
 __all__ = ["BoxObjective", "BoxSearchConfig", "box_point", "box_search"]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.observing.brief import TabularBrief
-from agents.planning.search import Found, Objective, ascend
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.cotangents import Cotangents
+
+from ..observing.brief import TabularBrief
+from .search import Found, Objective, ascend
 
 __all__ = ["barring", "best_of", "drawn_policy"]
 

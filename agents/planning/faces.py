@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.observing.brief import TabularBrief
-from agents.options import Count, Natural, Options
-from agents.planning.search import Ascent, Draws, Objective, Search
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.primitives import Primitives
+
+from ..observing.brief import TabularBrief
+from ..options import Count, Natural, Options
+from .search import Ascent, Draws, Objective, Search
 
 if TYPE_CHECKING:
     from stackelberg_envs.solvers.soft import SoftSolution

@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy
 
-from agents.learning.optimizers import power_of_two
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import OutputError
+
+from ..learning.optimizers import power_of_two
+from ..state import stateful
+from ..state.stateful import Stateful
 
 __all__ = ["Ascent", "Draws", "End", "Found", "Objective", "Polish", "Search", "Seeds", "ascend"]
 

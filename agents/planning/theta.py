@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from agents.learning.parametrisations import unit_of
-from agents.observing.brief import TabularBrief
-from agents.planning.search import Objective
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.primitives import Primitives
+
+from ..learning.parametrisations import unit_of
+from ..observing.brief import TabularBrief
+from .search import Objective
 
 __all__ = ["ThetaObjective"]
 

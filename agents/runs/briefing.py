@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from agents.estimators.models.published import model_class_of
-from agents.learning.parametrisations import make_parametrisation
-from agents.observing.brief import Brief, Information, TabularBrief, VectorBrief
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.games.samples import ActionSpec
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, VectorGame
+
+from ..estimators.models.published import model_class_of
+from ..learning.parametrisations import make_parametrisation
+from ..observing.brief import Brief, Information, TabularBrief, VectorBrief
 
 __all__ = ["make_brief"]
 

@@ -14,13 +14,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from agents.runs.config import ExperimentConfig
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, unknown_name
 from stackelberg_envs.validation import shown
 
+from .config import ExperimentConfig
+
 if TYPE_CHECKING:
-    from agents.runs.experiment import Progress
-    from agents.runs.records import RunRecord
+    from .experiment import Progress
+    from .records import RunRecord
 
 __all__ = ["CALLBACKS", "Callback", "Callbacks", "MLflow", "TensorBoard", "WandB", "callbacks_of"]
 

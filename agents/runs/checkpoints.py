@@ -11,11 +11,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from agents.runs.curves import CurveMark
-from agents.runs.files import CHECKPOINT_NAME, named, require_file, write_atomically
-from agents.state.stateful import Count, Field, Record, Text, load_fields
-from agents.state.tree import Tree, digest, read_tree, to_bytes
 from stackelberg_envs.errors import OutputError
+
+from ..state.stateful import Count, Field, Record, Text, load_fields
+from ..state.tree import Tree, digest, read_tree, to_bytes
+from .curves import CurveMark
+from .files import CHECKPOINT_NAME, named, require_file, write_atomically
 
 __all__ = ["FORMAT", "read_checkpoint", "write_checkpoint"]
 

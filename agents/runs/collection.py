@@ -10,13 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from agents.observing.trajectories import Trajectories
-from agents.runs.env_collection import Policy, collect_from_env
 from stackelberg_envs.arrays import require_count
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.tabular import Game
 from stackelberg_envs.games.vector import AnyGame
 from stackelberg_envs.play.rollout import rollout_of
+
+from ..observing.trajectories import Trajectories
+from .env_collection import Policy, collect_from_env
 
 __all__ = ["HasPolicy", "collect"]
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from agents.options import Count, Natural, Options, Positive
 from stackelberg_envs.games.vector import AnyGame
+
+from ..options import Count, Natural, Options, Positive
 
 __all__ = ["ExperimentConfig"]
 

@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from agents.runs.files import CURVE_NAME, named, require_file
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, OutputError
+
+from .files import CURVE_NAME, named, require_file
 
 __all__ = ["COLUMNS", "Curve", "CurveMark", "checked_diagnostics", "read_columns"]
 

@@ -6,9 +6,10 @@ import copy
 
 import numpy as np
 
-from agents.followers import Follower, FollowerView
-from agents.runs.evaluation import Evaluation
 from stackelberg_envs.errors import StackelbergError
+
+from ..followers import Follower, FollowerView
+from .evaluation import Evaluation
 
 __all__ = ["meanings", "responding"]
 

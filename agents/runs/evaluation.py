@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from agents.followers import Follower
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError
 from stackelberg_envs.games.committed import CommittedVector
@@ -21,6 +20,8 @@ from stackelberg_envs.solvers.soft import (
     response_gap,
     soft_best_response,
 )
+
+from ..followers import Follower
 
 __all__ = ["EVALUATION_EPISODES", "Evaluation", "TabularEvaluation", "VectorEvaluation", "evaluation_of"]
 

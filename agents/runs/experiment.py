@@ -11,24 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from agents.followers import Follower
-from agents.followers.several import make_follower
-from agents.followers.training import Trainer
-from agents.leaders import Leader
-from agents.leaders.base import recommendation
-from agents.learning.parametrisations import Parametrisation
-from agents.observing.brief import Brief, Information, redact
-from agents.observing.trajectories import Trajectories
-from agents.runs.checkpoints import write_checkpoint
-from agents.runs.config import ExperimentConfig
-from agents.runs.curves import Curve, checked_diagnostics
-from agents.runs.ending import meanings, responding
-from agents.runs.evaluation import evaluation_of
-from agents.runs.fingerprints import fingerprint
-from agents.runs.lineup import Lineup, line_up
-from agents.runs.records import RunRecord
-from agents.runs.run_state import load_run, save_run
-from agents.runs.stationarity import drift_of
 from stackelberg_envs.arrays import Array, first_index
 from stackelberg_envs.errors import (
     ArgumentError,
@@ -41,6 +23,25 @@ from stackelberg_envs.errors import (
 from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.play.rollout import rollout_of
 from stackelberg_envs.play.session import neutral_commitment
+
+from ..followers import Follower
+from ..followers.several import make_follower
+from ..followers.training import Trainer
+from ..leaders import Leader
+from ..leaders.base import recommendation
+from ..learning.parametrisations import Parametrisation
+from ..observing.brief import Brief, Information, redact
+from ..observing.trajectories import Trajectories
+from .checkpoints import write_checkpoint
+from .config import ExperimentConfig
+from .curves import Curve, checked_diagnostics
+from .ending import meanings, responding
+from .evaluation import evaluation_of
+from .fingerprints import fingerprint
+from .lineup import Lineup, line_up
+from .records import RunRecord
+from .run_state import load_run, save_run
+from .stationarity import drift_of
 
 __all__ = ["Experiment", "ExperimentConfig", "Progress"]
 
@@ -393,7 +394,7 @@ def _start_leader(
 ) -> Leader:
     if not options.leader_process:
         return kind(brief, config, rng)
-    from agents.runs.remote.client import RemoteLeader
+    from .remote.client import RemoteLeader
 
     return RemoteLeader(kind, brief, config, rng, options.timeout)
 

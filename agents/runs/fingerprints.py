@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.state.tree import DTYPES, Tree, digest
+from ..state.tree import DTYPES, Tree, digest
 
 __all__ = ["fingerprint"]
 

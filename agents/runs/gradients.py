@@ -20,16 +20,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from agents.followers.training import Trainer
-from agents.leaders import GradientLeader, leader_class, leader_names
-from agents.leaders.base import LEADERS, starting_point
-from agents.learning.parametrisations import make_parametrisation, unit_of
-from agents.observing.brief import Information, redact
-from agents.observing.trajectories import Trajectories
-from agents.runs.briefing import make_brief
-from agents.runs.files import write_atomically
-from agents.runs.records import prepare_folder
-from agents.runs.summary import HORIZON_MATTERS
 from stackelberg_envs.arrays import Array, ratio, require_count
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.committed import Committed
@@ -39,6 +29,17 @@ from stackelberg_envs.play.rollout import rollout_of
 from stackelberg_envs.solvers.solution import Solution
 from stackelberg_envs.solvers.solving import solve
 from stackelberg_envs.validation import checked, shown
+
+from ..followers.training import Trainer
+from ..leaders import GradientLeader, leader_class, leader_names
+from ..leaders.base import LEADERS, starting_point
+from ..learning.parametrisations import make_parametrisation, unit_of
+from ..observing.brief import Information, redact
+from ..observing.trajectories import Trajectories
+from .briefing import make_brief
+from .files import write_atomically
+from .records import prepare_folder
+from .summary import HORIZON_MATTERS
 
 __all__ = ["Comparison", "Quality", "compare", "gradient_leaders"]
 

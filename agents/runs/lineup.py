@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from agents.followers import Follower
-from agents.followers.base import FOLLOWERS
-from agents.leaders import Leader
-from agents.leaders.base import LEADERS
-from agents.observing.brief import Brief, Information
-from agents.observing.budget import Budget, budget_of
-from agents.runs.briefing import make_brief
-from agents.runs.presets import Settings, settings_of
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, VectorGame
 
+from ..followers import Follower
+from ..followers.base import FOLLOWERS
+from ..leaders import Leader
+from ..leaders.base import LEADERS
+from ..observing.brief import Brief, Information
+from ..observing.budget import Budget, budget_of
+from .briefing import make_brief
+from .presets import Settings, settings_of
+
 if TYPE_CHECKING:
-    from agents.runs.config import ExperimentConfig
+    from .config import ExperimentConfig
 
 __all__ = ["Lineup", "line_up"]
 

@@ -14,10 +14,11 @@ from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta
 
-from agents.options import Count, Options, make_config
-from agents.runs.files import named, write_atomically
-from agents.runs.toml_files import read_toml, refuse_code, require_known, tables_of, toml_of
 from stackelberg_envs.errors import ArgumentError, UnknownNameError
+
+from ..options import Count, Options, make_config
+from .files import named, write_atomically
+from .toml_files import read_toml, refuse_code, require_known, tables_of, toml_of
 
 __all__ = [
     "TUNING_SEEDS",

@@ -12,8 +12,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 import numpy as np
 
-from agents.runs.curves import read_columns
-from agents.runs.files import (
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.errors import OutputError
+from stackelberg_envs.validation import checked_path
+
+from .curves import read_columns
+from .files import (
     CHECKPOINT_NAME,
     CURVE_NAME,
     RECORD_NAME,
@@ -23,9 +27,6 @@ from agents.runs.files import (
     require_file,
     write_atomically,
 )
-from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import OutputError
-from stackelberg_envs.validation import checked_path
 
 __all__ = ["RunRecord", "load_record", "note_stop", "prepare_folder", "remove_superseded"]
 
@@ -146,13 +147,13 @@ class RunRecord:
 
     def __repr__(self) -> str:
         """Return a short table, with shapes in place of arrays."""
-        from agents.runs.summary import as_text
+        from .summary import as_text
 
         return as_text(self)
 
     def _repr_html_(self) -> str:
         """Return the same table for a notebook."""
-        from agents.runs.summary import as_html
+        from .summary import as_html
 
         return as_html(self)
 

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.runs.curves import Curve
-from agents.state.fields import Array, Count, Flag, Number, Rng, Text, Tuple, fields, require_names
-from agents.state.stateful import Part, assign, load_fields, save_fields
-from agents.state.tree import Tree
 from stackelberg_envs.errors import CommitmentError, OutputError
 
+from ..state.fields import Array, Count, Flag, Number, Rng, Text, Tuple, fields, require_names
+from ..state.stateful import Part, assign, load_fields, save_fields
+from ..state.tree import Tree
+from .curves import Curve
+
 if TYPE_CHECKING:
-    from agents.runs.experiment import Experiment
+    from .experiment import Experiment
 
 __all__ = ["load_run", "save_run"]
 

@@ -10,12 +10,19 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from agents.followers import follower_class
-from agents.options import Count, make_config
-from agents.runs.callbacks import Callback, Callbacks, callbacks_of
-from agents.runs.checkpoints import read_checkpoint
-from agents.runs.experiment import Experiment, ExperimentConfig, Progress
-from agents.runs.files import (
+from stackelberg_envs.arrays import require_progress
+from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError, UnknownNameError
+from stackelberg_envs.faces.registration import spec
+from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.vector import AnyGame, VectorGame
+from stackelberg_envs.validation import checked, checked_path, shown
+
+from ..followers import follower_class
+from ..options import Count, make_config
+from .callbacks import Callback, Callbacks, callbacks_of
+from .checkpoints import read_checkpoint
+from .experiment import Experiment, ExperimentConfig, Progress
+from .files import (
     CHECKPOINT_NAME,
     CURVE_NAME,
     RECORD_NAME,
@@ -26,17 +33,11 @@ from agents.runs.files import (
     restore_names,
     set_aside,
 )
-from agents.runs.fingerprints import fingerprint
-from agents.runs.lineup import line_up
-from agents.runs.records import RunRecord, load_record, note_stop, remove_superseded
-from agents.runs.signals import Signals
-from agents.runs.threads import keep_memory, one_blas_thread
-from stackelberg_envs.arrays import require_progress
-from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError, UnknownNameError
-from stackelberg_envs.faces.registration import spec
-from stackelberg_envs.games.tabular import TabularGame
-from stackelberg_envs.games.vector import AnyGame, VectorGame
-from stackelberg_envs.validation import checked, checked_path, shown
+from .fingerprints import fingerprint
+from .lineup import line_up
+from .records import RunRecord, load_record, note_stop, remove_superseded
+from .signals import Signals
+from .threads import keep_memory, one_blas_thread
 
 __all__ = ["load_checkpoint", "run", "stored_config"]
 

@@ -11,11 +11,12 @@ from collections import deque
 
 import numpy as np
 
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
-from agents.state.stateful import Stateful
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.games.vector import AnyGame
+
+from ..observing.trajectories import Trajectories
+from ..state import stateful
+from ..state.stateful import Stateful
 
 __all__ = ["DRIFT", "DRIFT_ERROR", "Drift", "drift_of", "has_settled", "squared_change"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.runs.stationarity import has_settled
+from .stationarity import has_settled
 
 if TYPE_CHECKING:
-    from agents.runs.records import RunRecord
+    from .records import RunRecord
 
 __all__ = [
     "HORIZON_MATTERS",

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.runs.files import named, require_file
 from stackelberg_envs.errors import ArgumentError, OutputError, unknown_name
 from stackelberg_envs.validation import shown
+
+from .files import named, require_file
 
 __all__ = ["read_toml", "refuse_code", "require_known", "tables_of", "toml_of"]
 

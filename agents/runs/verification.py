@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from agents.runs.records import RunRecord
-from agents.runs.summary import exceeds_best_known
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.best_known import FILE, BestKnown, as_entry, entries
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.solvers.best_commitment import EVALUATIONS, BestCommitment, best_commitment
 from stackelberg_envs.solvers.solving import solve
+
+from .records import RunRecord
+from .summary import exceeds_best_known
 
 __all__ = ["EPISODES", "FALSE_ALARM", "Verification", "as_played", "entry_in_words", "entry_of", "verify"]
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from agents.state.tree import Tree, check_like
 from stackelberg_envs.errors import OutputError
+
+from .tree import Tree, check_like
 
 __all__ = [
     "Array",

@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from agents.state.fields import (
+from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError
+
+from .fields import (
     Array,
     Arrays,
     Count,
@@ -36,8 +38,7 @@ from agents.state.fields import (
     require_names,
     size_of,
 )
-from agents.state.tree import Tree, check_like
-from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError
+from .tree import Tree, check_like
 
 __all__ = [
     "Array",

@@ -24,8 +24,9 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.state.generators import GENERATORS, restored_generator, restored_random_state
 from stackelberg_envs.errors import ArgumentError, OutputError
+
+from .generators import GENERATORS, restored_generator, restored_random_state
 
 __all__ = ["Tree", "check_like", "digest", "from_bytes", "from_file", "read_tree", "to_bytes"]
 

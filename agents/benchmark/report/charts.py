@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.benchmark.report.contents import Curve
-from agents.benchmark.statistics import Estimate
 from stackelberg_envs.arrays import Array
+
+from ..statistics import Estimate
+from .contents import Curve
 
 __all__ = [
     "COLOURS",

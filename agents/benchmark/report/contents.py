@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.benchmark.entries import Entry, Selection, select
-from agents.benchmark.groups import Group
-from agents.benchmark.statistics import band, values_at
-from agents.benchmark.store import Store
 from stackelberg_envs.arrays import Array
+
+from ..entries import Entry, Selection, select
+from ..groups import Group
+from ..statistics import band, values_at
+from ..store import Store
 
 __all__ = [
     "ALL_RECORDS",

@@ -9,13 +9,14 @@ from contextlib import suppress
 import msgspec
 import numpy as np
 
-from agents.benchmark.jobs import Job
-from agents.benchmark.records import Result
-from agents.pictures.commitments import draw_commitment
-from agents.pictures.figures import new_figure
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import StackelbergError
 from stackelberg_envs.games.vector import AnyGame
+
+from ...pictures.commitments import draw_commitment
+from ...pictures.figures import new_figure
+from ..jobs import Job
+from ..records import Result
 
 __all__ = ["Drawings"]
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from agents.benchmark.report.charts import Chart
+from .charts import Chart
 
 __all__ = [
     "Cell",

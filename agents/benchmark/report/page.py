@@ -13,16 +13,17 @@ from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
-from agents.benchmark.report.charts import COLOURS
-from agents.benchmark.report.contents import ALL_RECORDS, NO_SUITE, Contents, gather
-from agents.benchmark.report.markup import escaped, link
-from agents.benchmark.report.sections import Sections
-from agents.benchmark.scores import ROUNDING, NewBest, new_best
-from agents.benchmark.store import FAILURES, Store
-from agents.pictures.figures import require_matplotlib
-from agents.runs.files import named, write_atomically
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
 from stackelberg_envs.validation import checked_path
+
+from ...pictures.figures import require_matplotlib
+from ...runs.files import named, write_atomically
+from ..scores import ROUNDING, NewBest, new_best
+from ..store import FAILURES, Store
+from .charts import COLOURS
+from .contents import ALL_RECORDS, NO_SUITE, Contents, gather
+from .markup import escaped, link
+from .sections import Sections
 
 __all__ = ["report"]
 
@@ -165,7 +166,7 @@ def _addresses(store: Store, folder: Path) -> Callable[[str], str]:
 
 
 def _asset(name: str) -> str:
-    return (files("agents.benchmark.report") / name).read_text(encoding="utf-8")
+    return (files(__package__) / name).read_text(encoding="utf-8")
 
 
 def _digest(script: str) -> str:

@@ -9,8 +9,12 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.benchmark.entries import Entry
-from agents.benchmark.report.charts import (
+from stackelberg_envs.arrays import Array
+
+from ..entries import Entry
+from ..statistics import Estimate, aggregates, profile
+from ..store import Store
+from .charts import (
     COLOURS,
     SYMBOLS,
     Chart,
@@ -21,9 +25,9 @@ from agents.benchmark.report.charts import (
     profiles_chart,
     style_of,
 )
-from agents.benchmark.report.contents import Block, Contents, Curve, curve_of, grid_of, spread
-from agents.benchmark.report.drawings import Drawings
-from agents.benchmark.report.markup import (
+from .contents import Block, Contents, Curve, curve_of, grid_of, spread
+from .drawings import Drawings
+from .markup import (
     Cell,
     data_table,
     details,
@@ -36,9 +40,6 @@ from agents.benchmark.report.markup import (
     shown,
     sortable_table,
 )
-from agents.benchmark.statistics import Estimate, aggregates, profile
-from agents.benchmark.store import Store
-from stackelberg_envs.arrays import Array
 
 __all__ = ["Sections"]
 

@@ -8,8 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.estimators.counts import TabularCounts
-from agents.estimators.likelihood import (
+from stackelberg_envs.arrays import Array, IntArray, require_at_least
+from stackelberg_envs.errors import InformationError, OutputError
+from stackelberg_envs.games.primitives import Primitives
+from stackelberg_envs.games.transitions import Transition
+
+from ...observing.brief import TabularBrief
+from ...observing.trajectories import Trajectories
+from ...state import stateful
+from ...state.stateful import Pending, Stateful
+from ...state.tree import Tree
+from ..counts import TabularCounts
+from ..likelihood import (
     BehaviourModel,
     CommitmentHistory,
     PlayFit,
@@ -18,15 +28,6 @@ from agents.estimators.likelihood import (
     likeliest_temperature,
     trembled,
 )
-from agents.observing.brief import TabularBrief
-from agents.observing.trajectories import Trajectories
-from agents.state import stateful
-from agents.state.stateful import Pending, Stateful
-from agents.state.tree import Tree
-from stackelberg_envs.arrays import Array, IntArray, require_at_least
-from stackelberg_envs.errors import InformationError, OutputError
-from stackelberg_envs.games.primitives import Primitives
-from stackelberg_envs.games.transitions import Transition
 
 __all__ = ["CountedModel", "ObservedModel"]
 

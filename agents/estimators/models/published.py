@@ -53,13 +53,13 @@ def _(published: None) -> None:
 
 @model_class_of.register
 def _(published: LinearFamily) -> ModelClass:
-    from agents.estimators.models.linear_quadratic import LinearModelClass  # loads solvers
+    from .linear_quadratic import LinearModelClass  # loads solvers
 
     return LinearModelClass(published)
 
 
 @model_class_of.register
 def _(published: TaxFamily) -> ModelClass:
-    from agents.estimators.models.tax import TaxModelClass  # loads solvers
+    from .tax import TaxModelClass  # loads solvers
 
     return TaxModelClass(published)

@@ -22,17 +22,18 @@ from typing import IO, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from agents.leaders.base import Leader
-from agents.observing.brief import Brief, Information
-from agents.observing.trajectories import Trajectories
-from agents.runs.remote.messages import PLAIN, Channel
-from agents.runs.remote.sending import sendable
-from agents.state import stateful
-from agents.state.stateful import Pending
-from agents.state.tree import MAX_BYTES, Tree
 from stackelberg_envs import errors
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, InformationError, LeaderProcessError, StackelbergError
+
+from ...leaders.base import Leader
+from ...observing.brief import Brief, Information
+from ...observing.trajectories import Trajectories
+from ...state import stateful
+from ...state.stateful import Pending
+from ...state.tree import MAX_BYTES, Tree
+from .messages import PLAIN, Channel
+from .sending import sendable
 
 __all__ = ["TIMEOUT", "RemoteLeader"]
 

@@ -22,12 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from agents.leaders.base import Leader, recommendation
-from agents.observing.trajectories import Trajectories
-from agents.runs.remote.messages import PLAIN, Channel
-from agents.runs.threads import keep_memory, one_blas_thread
-from agents.state.tree import Tree
 from stackelberg_envs.errors import StackelbergError
+
+from ...leaders.base import Leader, recommendation
+from ...observing.trajectories import Trajectories
+from ...state.tree import Tree
+from ..threads import keep_memory, one_blas_thread
+from .messages import PLAIN, Channel
 
 __all__ = ["Host", "main"]
 

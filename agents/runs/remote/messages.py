@@ -11,8 +11,9 @@ import select
 import time
 from typing import Any
 
-from agents.state.tree import MAX_BYTES, Tree, from_bytes, to_bytes
 from stackelberg_envs.errors import LeaderProcessError
+
+from ...state.tree import MAX_BYTES, Tree, from_bytes, to_bytes
 
 __all__ = ["PLAIN", "Channel"]
 

@@ -24,6 +24,7 @@ from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.tabular import Primitives, TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.solving import solve
+from tests.house import origin_of, package_of
 
 ROOT = Path(agents.__file__).parent
 #: Games, what solves a game, what plays one. Solvers for arrays, in `solvers.soft`, know no game.
@@ -57,8 +58,7 @@ def imports(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (f"{origin_of(node, package_of(path))}.{alias.name}" for alias in node.names)
 
 
 def reach(module, seen):
