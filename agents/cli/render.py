@@ -6,15 +6,16 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.cli.parser import add_command, add_id
-from agents.cli.values import typed
+from .parser import add_command, add_id
+from .values import typed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agents.cli.parser import Commands
     from stackelberg_envs.arrays import Array
     from stackelberg_envs.games.vector import AnyGame
+
+    from .parser import Commands
 
 __all__ = ["act", "add"]
 
@@ -54,12 +55,13 @@ def add(commands: Commands) -> None:
 
 def act(options: argparse.Namespace, console: Console) -> int:
     """Draw the episode, and say where it is."""
-    from agents.pictures.episodes import episode
-    from agents.runs.files import write_atomically
-    from agents.runs.records import prepare_folder
     from stackelberg_envs.faces.registration import spec
     from stackelberg_envs.pictures.film import encoded, require_suffix
     from stackelberg_envs.validation import checked_path
+
+    from ..pictures.episodes import episode
+    from ..runs.files import write_atomically
+    from ..runs.records import prepare_folder
 
     path = checked_path(options.output, "--output")
     suffix = require_suffix(path.suffix)
@@ -74,9 +76,10 @@ def act(options: argparse.Namespace, console: Console) -> int:
 
 
 def _commitment(game: AnyGame, which: str | None) -> Array:
-    from agents.pictures.episodes import named_commitment
-    from agents.runs.records import load_record
     from stackelberg_envs.errors import OutputError
+
+    from ..pictures.episodes import named_commitment
+    from ..runs.records import load_record
 
     if which is None or not Path(which).exists():
         return named_commitment(game, which)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.followers.base import FOLLOWERS
-from agents.followers.several import make_follower
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.responses import responder_of
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER, draw
 from stackelberg_envs.play.session import PLAY, Session
+
+from ..followers.base import FOLLOWERS
+from ..followers.several import make_follower
 
 if TYPE_CHECKING:
     from stackelberg_envs.games.vector import AnyGame
@@ -39,7 +40,7 @@ def named_commitment(game: AnyGame, name: str | None = None) -> Array:
     ArgumentError
         Another name, or no best value is known of this game.
     """
-    from agents.learning.parametrisations import make_parametrisation
+    from ..learning.parametrisations import make_parametrisation
 
     known = game.facts.get("best_commitment")
     if name not in (None, BEST_KNOWN, START):
