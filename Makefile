@@ -82,7 +82,7 @@ benchmarks: $(STAMP)  ## print the speed tables of docs/reference/speed.md
 	@for script in benchmarks/speed_*.py; do $(BIN)/python $$script || exit 1; done
 
 benchmark-small: $(STAMP)  ## five leaders on three games with three seeds: records, table, figure and page in runs/benchmark-small
-	@$(BIN)/stackelberg sweep stackelberg/DiscreteToy-v0 stackelberg/FourRooms-v0 stackelberg/BilevelLqr-v0 \
+	@$(BIN)/stackelberg sweep stackelberg/DiscreteToy-v1 stackelberg/FourRooms-v0 stackelberg/BilevelLqr-v1 \
 	    --leaders bchg,hpgd,naive,certainty_equivalent,cma_es --seeds 3 --steps 50000 --output runs/benchmark-small
 	@$(BIN)/stackelberg compare runs/benchmark-small --plot runs/benchmark-small.png
 	@$(BIN)/stackelberg report runs/benchmark-small --output runs/benchmark-small.html

@@ -43,7 +43,7 @@ def return_over_the_horizon(game, x):
 
 
 def values(reward, start, updates, steps, options, seeds):
-    game = se.make_game("stackelberg/DiscreteToy-v0", reward=reward).replace(publish_temperature=False)
+    game = se.make_game("stackelberg/DiscreteToy-v1", reward=reward).replace(publish_temperature=False)
     return [
         return_over_the_horizon(
             game,

@@ -61,8 +61,8 @@ def solved(name, **arguments):
     x = game.commitment.project(np.zeros(game.commitment.shape))
     return lambda: se.solve(game, x).gradient
 
-ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
-THERMAL, LQR, TAX = "stackelberg/BuildingThermal-v0", "stackelberg/BilevelLqr-v0", "stackelberg/TaxDesign-v0"
+ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1"
+THERMAL, LQR, TAX = "stackelberg/BuildingThermal-v1", "stackelberg/BilevelLqr-v1", "stackelberg/TaxDesign-v0"
 """
 #: Row -> an expression of a function without arguments, and how often a process calls it.
 ROWS = {

@@ -24,7 +24,7 @@ from stackelberg_envs.faces.best_known import FILE, BestKnown, as_entry, read
 
 ONE_GOAL, TWO_GOALS = [[1, 9]], [[1, 9], [11, 11]]
 LOW, ALL = (0.001, 0.003, 0.005), (0.001, 0.003, 0.005, 0.007, 0.01)
-ROOMS, TABULAR = "stackelberg/FourRooms-v0", "stackelberg/RandomTabular-v0"
+ROOMS, TABULAR = "stackelberg/FourRooms-v0", "stackelberg/RandomTabular-v1"
 #: Goals, slip, what the follower believes, temperatures, penalties.
 CASES = (
     (ONE_GOAL, 0.33, 0.33, ALL, (1.0, 3.0, 5.0)),
@@ -42,9 +42,9 @@ OWN = "best_commitment"
 
 def settings():
     """Yield (id, arguments)."""
-    yield from (("stackelberg/DiscreteToy-v0", {"reward": reward}) for reward in (1.0, 2.0))
-    yield "stackelberg/BilevelLqr-v0", {}
-    yield "stackelberg/BuildingThermal-v0", {}
+    yield from (("stackelberg/DiscreteToy-v1", {"reward": reward}) for reward in (1.0, 2.0))
+    yield "stackelberg/BilevelLqr-v1", {}
+    yield "stackelberg/BuildingThermal-v1", {}
     yield from (("stackelberg/TaxDesign-v0", {"temperature": temperature}) for temperature in (0.1, 0.2, 0.3))
     yield TABULAR, {}
     yield TABULAR, {"S": 20, "B": 3, "D": 4, "leader_discount": 0.9}

@@ -69,7 +69,7 @@ def rooms(goals, temperature, penalty, slips="published"):
 
 
 def toy(reward):
-    return se.make_game("stackelberg/DiscreteToy-v0", reward=reward)
+    return se.make_game("stackelberg/DiscreteToy-v1", reward=reward)
 
 
 def rooms_settings(slips):

@@ -23,8 +23,8 @@ TABLES = Path(__file__).parent.parent / "docs" / "tables"
 RECORDS = TABLES / "certificates.jsonl"
 GAMES = {
     "toll game, two tolls": lambda: toll_game(2),
-    "DiscreteToy, reward 1": se.discrete_toy_v0.make_game,
-    "DiscreteToy, reward 2": lambda: se.discrete_toy_v0.make_game(reward=2.0),
+    "DiscreteToy, reward 1": se.discrete_toy_v1.make_game,
+    "DiscreteToy, reward 2": lambda: se.discrete_toy_v1.make_game(reward=2.0),
     "RandomTabular, S=10, D=2, seed 1000": lambda: se.random_tabular(S=10, D=2, seed=1000),
     "RandomTabular, S=8, K=2, D=3, seed 1001": lambda: se.random_tabular(S=8, K=2, D=3, seed=1001),
     "RandomTabular, S=4, policy, seed 1002": lambda: se.random_tabular(S=4, commitment="policy", seed=1002),

@@ -26,7 +26,7 @@ REPEATS = 5
 
 def row(updates: int, folder: Path) -> str:
     """Return one row of the table."""
-    experiment = Experiment(ExperimentConfig("stackelberg/DiscreteToy-v0", updates=2**31 - 1, steps_per_update=100))
+    experiment = Experiment(ExperimentConfig("stackelberg/DiscreteToy-v1", updates=2**31 - 1, steps_per_update=100))
     experiment.step()
     last = {name: float(column[-1]) for name, column in experiment.curve.columns().items()}
     for _ in range(updates - 1):

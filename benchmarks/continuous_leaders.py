@@ -37,8 +37,8 @@ from agents.learning.optimizers import clip_norm, make_optimizer
 TABLES = Path("docs/tables")
 RESULTS = TABLES / "continuous_leaders.jsonl"
 IDS = {
-    "building": "stackelberg/BuildingThermal-v0",
-    "lqr": "stackelberg/BilevelLqr-v0",
+    "building": "stackelberg/BuildingThermal-v1",
+    "lqr": "stackelberg/BilevelLqr-v1",
     "tax": "stackelberg/TaxDesign-v0",
 }
 PUBLISHED = {

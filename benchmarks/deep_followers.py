@@ -31,13 +31,13 @@ FADED = 1e-4
 #: Name -> (id, commitment, follower, its options).
 GAMES = {
     "bilevel_lqr": (
-        "stackelberg/BilevelLqr-v0",
+        "stackelberg/BilevelLqr-v1",
         [[-1.0, -2.0]],
         "sac",
         {"steps": 40_000, "updates": 2, "quadratic": True},
     ),
     "building_thermal": (
-        "stackelberg/BuildingThermal-v0",
+        "stackelberg/BuildingThermal-v1",
         [0.5] * 8,
         "sac",
         {"steps": 40_000, "updates": 4, "quadratic": True, "action_scale": 5.0, "target_rate": 0.05},

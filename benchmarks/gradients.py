@@ -22,7 +22,7 @@ from agents.cli.main import main as stackelberg
 SIZES = "--sizes 1000,10000,100000 --seeds 20"
 COMMANDS = {
     "four_rooms": f"gradients stackelberg/FourRooms-v0 --leaders bchg,hpgd,hpgd_oracle,sobirl,naive,amd {SIZES}",
-    "discrete_toy": f"gradients stackelberg/DiscreteToy-v0 --leaders bchg,hpgd,sobirl,biac,naive,amd {SIZES}",
+    "discrete_toy": f"gradients stackelberg/DiscreteToy-v1 --leaders bchg,hpgd,sobirl,biac,naive,amd {SIZES}",
 }
 
 

@@ -21,13 +21,13 @@ TARGET_GB = 2.0
 
 def measure(states: int) -> dict[str, float]:
     """Build, solve and differentiate the game; seconds of each and the peak resident memory."""
-    from stackelberg_envs.envs import random_tabular_v0
+    from stackelberg_envs.envs import random_tabular_v1
     from stackelberg_envs.solvers.solving import solve
 
-    warm = random_tabular_v0.make_game(S=800, A=4, B=4, branching=5, commitment="policy")
+    warm = random_tabular_v1.make_game(S=800, A=4, B=4, branching=5, commitment="policy")
     solve(warm, np.full((800, 4), 0.25)).gradient  # noqa: B018 (compiles the kernels)
     times = [time.perf_counter()]
-    game = random_tabular_v0.make_game(S=states, A=4, B=4, branching=5, commitment="policy")
+    game = random_tabular_v1.make_game(S=states, A=4, B=4, branching=5, commitment="policy")
     times.append(time.perf_counter())
     solution = solve(game, np.full((states, 4), 0.25), tolerance=1e-8)
     times.append(time.perf_counter())

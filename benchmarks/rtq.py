@@ -28,9 +28,9 @@ FIGURE = Path("docs/figures/rtq.png")
 def games():
     """Return {name: (game, commitment)}; each commitment is a fixed random one."""
     chosen = {
-        "discrete toy": se.make_game("stackelberg/DiscreteToy-v0", temperature=0.5),
+        "discrete toy": se.make_game("stackelberg/DiscreteToy-v1", temperature=0.5),
         "Four-Rooms": se.make_game("stackelberg/FourRooms-v0", temperature=0.05),
-        "random game": se.make_game("stackelberg/RandomTabular-v0", S=50, A=2, B=4, commitment="policy", seed=1),
+        "random game": se.make_game("stackelberg/RandomTabular-v1", S=50, A=2, B=4, commitment="policy", seed=1),
     }
     rng = np.random.default_rng(0)
     out = {}

@@ -24,7 +24,7 @@ STEPS, REPEATS = 10_000, 20
 
 
 def main():
-    game = se.make_game("stackelberg/BuildingThermal-v0")
+    game = se.make_game("stackelberg/BuildingThermal-v1")
     middle = np.full(8, 0.5)
     seen = collect(game, middle, game.solve(middle), steps=STEPS, rng=0)
     print("| leader | wall, ms | processor, ms |\n| --- | --- | --- |")

@@ -21,7 +21,7 @@ from scipy.linalg import solve_discrete_are
 import agents
 from agents.estimators.models.published import model_class_of
 from agents.leaders import leader_class, leader_names
-from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
+from stackelberg_envs.envs import bilevel_lqr_v1, building_thermal_v1
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.solvers.linear_quadratic.riccati import riccati
@@ -102,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=50)
     repetitions = parser.parse_args().repetitions
-    cases = ((bilevel_lqr_v0.make_game(), np.array([[-1.0, -2.0]])), (building_thermal_v0.make_game(), np.full(8, 0.5)))
+    cases = ((bilevel_lqr_v1.make_game(), np.array([[-1.0, -2.0]])), (building_thermal_v1.make_game(), np.full(8, 0.5)))
     for game, x in cases:
         rows(game, x, repetitions)
     for game, _ in cases:

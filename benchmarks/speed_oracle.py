@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import four_rooms_v0, random_tabular_v1
 from stackelberg_envs.games.commitments.incentives import StateIncentive
 from stackelberg_envs.games.tabular import Primitives, TabularGame
 from stackelberg_envs.games.transitions import Transition
@@ -110,7 +110,7 @@ def grid_world(side: int, discount: float) -> TabularGame:
 
 
 def random_game(states: int) -> TabularGame:
-    return random_tabular_v0.make_game(S=states, A=2, B=4, branching=5)
+    return random_tabular_v1.make_game(S=states, A=2, B=4, branching=5)
 
 
 def break_even_row(name: str, game: TabularGame, repetitions: int) -> None:

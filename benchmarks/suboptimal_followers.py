@@ -34,7 +34,7 @@ TITLES = (
     "J at the last update, against the follower as it plays",
     "J of the final commitment, against the exact best response",
 )
-TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
+TOY, ROOMS = "stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0"
 TOY_RUN, ROOMS_RUN = {"updates": 100, "steps_per_update": 1_500}, {"updates": 200, "steps_per_update": 3_000}
 #: Name -> (id, arguments, budget, options of leaders that have them).
 GAMES = {

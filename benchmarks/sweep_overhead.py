@@ -12,7 +12,7 @@ import agents
 from agents.benchmark.store import Store
 from agents.options import Options
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 JOBS, WORKERS = 40, 2
 MANY = 10_000
 

@@ -18,8 +18,8 @@ from agents.runs.experiment import Experiment, ExperimentConfig
 PACKAGES = tuple(str(Path(package.__file__).parent) for package in (agents, stackelberg_envs))
 #: Row -> game and leader, and the most functions and files that the house is to need.
 TRIPS = {
-    "toy": ("stackelberg/DiscreteToy-v0", "bchg", 60, 16),
-    "thermal": ("stackelberg/BuildingThermal-v0", "bchg", 80, 18),
+    "toy": ("stackelberg/DiscreteToy-v1", "bchg", 60, 16),
+    "thermal": ("stackelberg/BuildingThermal-v1", "bchg", 80, 18),
     "rooms-ce": ("stackelberg/FourRooms-v0", "certainty_equivalent", 80, 18),
     "rooms": ("stackelberg/FourRooms-v0", "bchg", None, None),
 }

@@ -24,9 +24,9 @@ from stackelberg_envs.errors import StackelbergError
 
 TABLE = Path("docs/tables/vector_gradients.md")
 IDS = {
-    "building": "stackelberg/BuildingThermal-v0",
+    "building": "stackelberg/BuildingThermal-v1",
     "tax": "stackelberg/TaxDesign-v0",
-    "lqr": "stackelberg/BilevelLqr-v0",
+    "lqr": "stackelberg/BilevelLqr-v1",
 }
 POINTS = {
     "building": [[0.0] * 8, [0.5] * 8, [1, 0, 1, 1, 0, 0.778, 1, 1], [0.9, 0.1, 0.9, 0.9, 0.1, 0.7, 0.9, 0.9]],

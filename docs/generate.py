@@ -17,7 +17,7 @@ import stackelberg_envs as se
 from agents.followers import FOLLOWERS
 from agents.leaders import LEADERS
 from stackelberg_envs.docstrings import meanings_of
-from stackelberg_envs.faces.registration import env_modules, id_of
+from stackelberg_envs.faces.ids import env_modules, id_of
 from stackelberg_envs.validation import hints_of, words_for
 
 REFERENCE = Path(__file__).parent / "reference"

@@ -12,21 +12,22 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from stackelberg_envs.faces.registration import env_modules, register_with_clients
+from stackelberg_envs.faces.ids import earlier_modules, env_modules
+from stackelberg_envs.faces.registration import earlier_module, register_with_clients
 
 if TYPE_CHECKING:
     from stackelberg_envs import errors as errors
     from stackelberg_envs.conformity.checks import check_env as check_env
     from stackelberg_envs.conformity.checks import check_game as check_game
-    from stackelberg_envs.envs import bilevel_lqr_v0 as bilevel_lqr_v0
-    from stackelberg_envs.envs import building_thermal_v0 as building_thermal_v0
-    from stackelberg_envs.envs import discrete_toy_v0 as discrete_toy_v0
+    from stackelberg_envs.envs import bilevel_lqr_v1 as bilevel_lqr_v1
+    from stackelberg_envs.envs import building_thermal_v1 as building_thermal_v1
+    from stackelberg_envs.envs import discrete_toy_v1 as discrete_toy_v1
     from stackelberg_envs.envs import four_rooms_v0 as four_rooms_v0
     from stackelberg_envs.envs import guided_cartpole_v0 as guided_cartpole_v0
     from stackelberg_envs.envs import guided_pendulum_v0 as guided_pendulum_v0
-    from stackelberg_envs.envs import random_tabular_v0 as random_tabular_v0
+    from stackelberg_envs.envs import random_tabular_v1 as random_tabular_v1
     from stackelberg_envs.envs import tax_design_v0 as tax_design_v0
-    from stackelberg_envs.envs.random_tabular_v0 import make_game as random_tabular  # noqa: F401
+    from stackelberg_envs.envs.random_tabular_v1 import make_game as random_tabular  # noqa: F401
     from stackelberg_envs.faces.registration import EnvSpec as EnvSpec
     from stackelberg_envs.faces.registration import env as env
     from stackelberg_envs.faces.registration import follower_env as follower_env
@@ -120,7 +121,7 @@ _EXPORTS = {
     "make_game": "faces.registration",
     "occupancy": "solvers.soft",
     "parallel_env": "faces.registration",
-    "random_tabular": "envs.random_tabular_v0:make_game",
+    "random_tabular": "envs.random_tabular_v1:make_game",
     "raw_env": "faces.registration",
     "register": "faces.registration",
     "registered_ids": "faces.registration",
@@ -131,6 +132,8 @@ _EXPORTS = {
 }
 
 _ENVIRONMENTS = tuple(env_modules())
+#: Modules whose place others took; they go on working and say so.
+_EARLIER = tuple(earlier_modules())
 #: Public modules: the errors, and one per environment, found in the folder `envs`.
 _MODULES = {"errors": "errors", **{name: f"envs.{name}" for name in _ENVIRONMENTS}}
 
@@ -141,6 +144,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for."""
     if name in _MODULES:
         value: Any = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    elif name in _EARLIER:
+        value = importlib.import_module(f"{__name__}.{name}")
     elif name in _EXPORTS:
         module, _, attribute = _EXPORTS[name].partition(":")
         value = getattr(importlib.import_module(f"{__name__}.{module}"), attribute or name)
@@ -156,11 +161,15 @@ class _EnvironmentFinder:
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Return the spec of an environment that is named without its folder."""
         package, _, name = fullname.rpartition(".")
-        return ModuleSpec(fullname, cast("Any", self)) if package == __name__ and name in _ENVIRONMENTS else None
+        known = (package == __name__ and name in _ENVIRONMENTS) or (
+            package in (__name__, f"{__name__}.envs") and name in _EARLIER
+        )
+        return ModuleSpec(fullname, cast("Any", self)) if known else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Return the module itself, under its own name and spec."""
-        module = importlib.import_module(f"{__name__}.envs.{spec.name.rpartition('.')[2]}")
+        name = spec.name.rpartition(".")[2]
+        module = earlier_module(name) if name in _EARLIER else importlib.import_module(f"{__name__}.envs.{name}")
         self._own_spec = module.__spec__
         return module
 

@@ -19,7 +19,7 @@ def warn_deprecated(what: str, instead: str, removed_in: str) -> None:
     Parameters
     ----------
     what
-        The thing, as its user writes it: ``"stackelberg/DiscreteToy-v0"``.
+        The thing, as its user writes it: ``"stackelberg/DiscreteToy-v1"``.
     instead
         What to write in its place.
     removed_in

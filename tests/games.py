@@ -6,7 +6,7 @@ import numpy as np
 
 from agents.runs.experiment import Experiment, ExperimentConfig
 from benchmarks.toll_game import toll_game
-from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
+from stackelberg_envs.envs import bilevel_lqr_v1, building_thermal_v1
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.commitments.incentives import StateIncentive
 from stackelberg_envs.games.commitments.policy_table import PolicyTable
@@ -15,9 +15,9 @@ from stackelberg_envs.games.transitions import Transition
 
 __all__ = ["toll_game"]
 
-TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
+TOY, ROOMS = "stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0"
 #: Games are immutable, so files may share them.
-LQR, BUILDING = bilevel_lqr_v0.make_game(), building_thermal_v0.make_game()
+LQR, BUILDING = bilevel_lqr_v1.make_game(), building_thermal_v1.make_game()
 #: Reward of the toy -> the best J.
 TOY_OPTIMUM = {1.0: 34.992641, 2.0: 39.940211}
 #: Sizes of the small game.

@@ -18,7 +18,7 @@ import agents
 import stackelberg_envs as se
 from agents.followers import FOLLOWERS
 from agents.leaders import LEADERS
-from stackelberg_envs.faces import registration
+from stackelberg_envs.faces import ids, registration
 from tests.house import ROOMS
 
 ROOT = Path(__file__).parents[1]
@@ -180,9 +180,9 @@ def test_the_recipe_of_an_agent_runs_and_resumes_to_the_same_bits(recipe, tmp_pa
             raise KeyboardInterrupt
 
     options |= {"updates": 10, "steps_per_update": 300}
-    agents.run("stackelberg/DiscreteToy-v0", **options, output=tmp_path / "run", progress=stop)
+    agents.run("stackelberg/DiscreteToy-v1", **options, output=tmp_path / "run", progress=stop)
     resumed = agents.run(resume=tmp_path / "run")
-    whole = agents.run("stackelberg/DiscreteToy-v0", **options)
+    whole = agents.run("stackelberg/DiscreteToy-v1", **options)
     assert np.array_equal(resumed.commitment, whole.commitment)
     assert resumed.curve["observed_return"][-1] == whole.curve["observed_return"][-1]
     assert len(whole.curve["observed_return"]) == 10
@@ -246,7 +246,7 @@ def test_every_environment_is_documented(spec_id):
 HEADINGS = ("What x changes", "Dynamics", "End", "What is known", "Arguments", "Sources", "Version history")
 
 
-@pytest.mark.parametrize("module", registration.env_modules())
+@pytest.mark.parametrize("module", ids.env_modules())
 def test_an_environment_page_has_its_sections(module):
     page = (DOCS / "reference" / "environments" / f"{module}.md").read_text(encoding="utf-8")
     for heading in HEADINGS:
@@ -273,7 +273,7 @@ def test_every_agent_is_documented_with_its_options(folder, name):
 
 def test_the_api_page_has_every_public_name():
     text = (DOCS / "reference" / "api.md").read_text(encoding="utf-8")
-    modules_of_envs = set(registration.env_modules())
+    modules_of_envs = set(ids.env_modules())
     for package in (se, agents):
         for name in set(package.__all__) - modules_of_envs - {"errors"}:
             assert re.search(rf"^\.\. auto(class|function):: {name}$", text, re.MULTILINE), name

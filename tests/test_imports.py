@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import stackelberg_envs
+from stackelberg_envs.faces.ids import earlier_modules, env_modules
 from tests.house import ROOMS, circles, graph, modules, room_of
 
 GRAPH = graph()
@@ -102,13 +103,14 @@ PUBLIC = json.loads((Path(__file__).parent / "data" / "public_names.json").read_
 CHANGES = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.filterwarnings("ignore:.* is deprecated and goes in version:DeprecationWarning")
 @pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in PUBLIC.items() for name in names])
 def test_a_public_name_of_the_first_layout_imports_or_the_changelog_says_what_replaces_it(module, name):
     if not hasattr(importlib.import_module(module), name):
         assert f"`{name}`" in CHANGES or f"`{module}.{name}`" in CHANGES
 
 
-@pytest.mark.parametrize("name", [name for name in PUBLIC["stackelberg_envs"] if name.endswith("_v0")])
+@pytest.mark.parametrize("name", sorted({*env_modules(), *earlier_modules()}))
 def test_an_environment_is_an_attribute_and_can_be_imported_under_that_name(name):
     code = (
         f"import importlib, json, stackelberg_envs.{name} as first; import stackelberg_envs as se;"

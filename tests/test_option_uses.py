@@ -41,9 +41,9 @@ def options():
         item = kind.__dataclass_fields__[name]
         made = item.default_factory() if item.default_factory is not MISSING else item.default
         yield kind.__name__, name, made, words
-    for path in sorted((ROOT / "stackelberg_envs" / "envs").glob("*_v0.py")):
+    for path in sorted((ROOT / "stackelberg_envs" / "envs").glob("*_v[0-9]*.py")):
         module = importlib.import_module(f"stackelberg_envs.envs.{path.stem}")
-        ids = {path.stem, "".join(part.capitalize() for part in path.stem.removesuffix("_v0").split("_"))}
+        ids = {path.stem, "".join(part.capitalize() for part in path.stem.rpartition("_v")[0].split("_"))}
         for name, argument in inspect.signature(module.make_game).parameters.items():
             yield path.stem, name, argument.default, ids
 

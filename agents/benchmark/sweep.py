@@ -127,7 +127,7 @@ def sweep(
     >>> import agents, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     done = agents.sweep(
-    ...         "stackelberg/DiscreteToy-v0", ["bchg", "naive"], 2, steps=2_000, output=folder,
+    ...         "stackelberg/DiscreteToy-v1", ["bchg", "naive"], 2, steps=2_000, output=folder,
     ...         engine="sequential", progress=False,
     ...     )
     >>> done.finished

@@ -152,7 +152,7 @@ def connect(folder: str | Path) -> DuckDBPyConnection:
     >>> from agents.benchmark.views import connect
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     done = agents.sweep(
-    ...         "stackelberg/DiscreteToy-v0", ["bchg", "naive"], 2, steps=2_000, output=folder,
+    ...         "stackelberg/DiscreteToy-v1", ["bchg", "naive"], 2, steps=2_000, output=folder,
     ...         engine="sequential", progress=False,
     ...     )
     ...     connect(folder).execute("select entrant, count(*) from runs group by all order by all").fetchall()

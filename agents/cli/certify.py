@@ -18,8 +18,8 @@ __all__ = ["act", "add"]
 
 EPILOG = """\
 examples:
-  stackelberg certify stackelberg/DiscreteToy-v0 --gap 0.001
-  stackelberg certify stackelberg/RandomTabular-v0 --set D=2 --processes 2
+  stackelberg certify stackelberg/DiscreteToy-v1 --gap 0.001
+  stackelberg certify stackelberg/RandomTabular-v1 --set D=2 --processes 2
 
 Exit code 0: the bound is as near to the value as was asked for; 1: it is not, and what is proven is printed."""
 

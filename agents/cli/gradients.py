@@ -25,7 +25,7 @@ PICTURE = "gradients.png"
 
 EPILOG = """\
 examples:
-  stackelberg gradients stackelberg/DiscreteToy-v0
+  stackelberg gradients stackelberg/DiscreteToy-v1
   stackelberg gradients stackelberg/FourRooms-v0 --leaders bchg,naive,hpgd --sizes 1000,10000,100000 --output runs/grad
       gradients.json and gradients.png are written to runs/grad
 

@@ -54,7 +54,7 @@ first steps:
   stackelberg show stackelberg/FourRooms-v0    one environment, with a picture
   stackelberg show leader:bchg                 one leader, with its options
   stackelberg render stackelberg/FourRooms-v0 --output rooms.gif
-  stackelberg run stackelberg/DiscreteToy-v0 --updates 150 --output runs/toy
+  stackelberg run stackelberg/DiscreteToy-v1 --updates 150 --output runs/toy
   stackelberg plot runs/toy --output curve.png
 
 'stackelberg COMMAND --help' explains each command."""

@@ -22,7 +22,7 @@ __all__ = ["act", "add"]
 EPILOG = """\
 examples:
   stackelberg render stackelberg/FourRooms-v0 --output rooms.gif
-  stackelberg render stackelberg/DiscreteToy-v0 --commitment start --steps 20 --output toy.png
+  stackelberg render stackelberg/DiscreteToy-v1 --commitment start --steps 20 --output toy.png
   stackelberg render stackelberg/FourRooms-v0 --commitment runs/demo --output learned.gif"""
 
 

@@ -17,9 +17,9 @@ __all__ = ["act", "add"]
 
 EPILOG = """\
 examples:
-  stackelberg run stackelberg/DiscreteToy-v0
+  stackelberg run stackelberg/DiscreteToy-v1
       BC-HG against a follower that responds exactly; prints a table
-  stackelberg run stackelberg/DiscreteToy-v0 --set reward=2 --leader naive --seed 3 --output runs/naive-3
+  stackelberg run stackelberg/DiscreteToy-v1 --set reward=2 --leader naive --seed 3 --output runs/naive-3
       another game argument, leader and seed; record.json and run.png are written to runs/naive-3
   stackelberg run --import mine mine/Game-v0 --leader my_leader
       what the module mine.py registers; alone, a game of it may be written mine:mine/Game-v0

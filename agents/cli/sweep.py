@@ -24,11 +24,11 @@ EPILOG = """\
 examples:
   stackelberg sweep tabular-v1 --output runs/tabular
       a suite of this package; 'stackelberg suites' lists them
-  stackelberg sweep stackelberg/DiscreteToy-v0 stackelberg/FourRooms-v0 --leaders bchg,naive --output runs/two
+  stackelberg sweep stackelberg/DiscreteToy-v1 stackelberg/FourRooms-v0 --leaders bchg,naive --output runs/two
       games, leaders and seeds of one's own choice
   stackelberg sweep mine.toml --import mine --output runs/mine
       a suite in a file, with leaders or environments of the module mine.py
-  stackelberg sweep stackelberg/DiscreteToy-v0 --leaders mine:Leader,bchg --output runs/mine
+  stackelberg sweep stackelberg/DiscreteToy-v1 --leaders mine:Leader,bchg --output runs/mine
       a leader of one's own against one of this package
   stackelberg sweep tabular-v1 --engine ray --address auto --output runs/tabular
       on a cluster

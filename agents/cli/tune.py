@@ -17,7 +17,7 @@ __all__ = ["act", "add"]
 
 EPILOG = """\
 examples:
-  stackelberg tune stackelberg/DiscreteToy-v0 --leader hpgd --trials 30
+  stackelberg tune stackelberg/DiscreteToy-v1 --leader hpgd --trials 30
   stackelberg tune FourRooms --suite tabular-v1 --leader bchg --leader-option optimizer=sgd
       options that are given are not searched
 

@@ -102,8 +102,8 @@ def words_of(options: dict[str, Any], output: str | None = None) -> list[str]:
 
     Examples
     --------
-    >>> words_of({"game": "stackelberg/DiscreteToy-v0", "game_arguments": {"reward": 2.0}, "updates": 50})
-    ['run', 'stackelberg/DiscreteToy-v0', '--set', 'reward=2.0', '--updates', '50']
+    >>> words_of({"game": "stackelberg/DiscreteToy-v1", "game_arguments": {"reward": 2.0}, "updates": 50})
+    ['run', 'stackelberg/DiscreteToy-v1', '--set', 'reward=2.0', '--updates', '50']
     """
     words = ["run", str(options["game"])]
     for name, value in options.items():

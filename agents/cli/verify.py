@@ -18,7 +18,7 @@ __all__ = ["act", "add"]
 
 EPILOG = """\
 examples:
-  stackelberg verify stackelberg/DiscreteToy-v0
+  stackelberg verify stackelberg/DiscreteToy-v1
   stackelberg verify stackelberg/FourRooms-v0 --set slip=0.44 --set temperature=0.001
 
 The commitment is solved exactly and played; then the yardstick searches without knowing it.

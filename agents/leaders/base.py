@@ -124,7 +124,7 @@ class Leader(Stateful, ABC):
 
     @abstractmethod
     def commit(self) -> Array:
-        """Return the commitment to announce next, in ``brief.commitment.space``."""
+        """Return the commitment to announce next, of ``brief.commitment.shape``."""
 
     @abstractmethod
     def update(self, trajectories: Trajectories) -> dict[str, float]:

@@ -279,9 +279,9 @@ def _legend_below(axes: Axes) -> None:
 
 def _remake(record: RunRecord) -> AnyGame | None:
     """Return the record's game, or None where it was no registered one."""
-    from stackelberg_envs.faces.registration import make_game
+    from stackelberg_envs.faces.registration import spec
 
     try:
-        return make_game(record.game, **record.game_arguments)
+        return spec(record.game).make(**record.game_arguments)
     except (StackelbergError, TypeError):
         return None

@@ -179,7 +179,7 @@ def compare(
     --------
     >>> import stackelberg_envs as se
     >>> from agents.runs.gradients import compare
-    >>> found = compare(se.make_game("stackelberg/DiscreteToy-v0"), ["bchg"], [2_000], seeds=3)
+    >>> found = compare(se.make_game("stackelberg/DiscreteToy-v1"), ["bchg"], [2_000], seeds=3)
     >>> [row.leader for row in found.rows]
     ['bchg']
     """

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple
 from msgspec import Meta
 
 from stackelberg_envs.errors import ArgumentError, UnknownNameError
+from stackelberg_envs.faces.ids import newest_id
 
 from ..options import Count, Options, make_config
 from .files import named, write_atomically
@@ -95,7 +96,8 @@ class Preset(Options):
 
     def is_for(self, game: str, arguments: Mapping[str, Any], follower: str) -> bool:
         """Whether it is for this task."""
-        return (self.game, self.follower) == (game, follower) and self.arguments == _plain(arguments)
+        same = newest_id(self.game) == newest_id(game) and self.follower == follower
+        return same and self.arguments == _plain(arguments)
 
 
 @dataclass(frozen=True)

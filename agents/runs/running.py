@@ -12,6 +12,7 @@ from typing import Any
 
 from stackelberg_envs.arrays import require_progress
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError, UnknownNameError
+from stackelberg_envs.faces.ids import warn_if_earlier
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, VectorGame
@@ -108,7 +109,7 @@ def run(
     Examples
     --------
     >>> import agents
-    >>> record = agents.run("stackelberg/DiscreteToy-v0", leader="exact", updates=30)
+    >>> record = agents.run("stackelberg/DiscreteToy-v1", leader="exact", updates=30)
     >>> round(record.leader_value, 4)
     34.9926
     """
@@ -131,6 +132,8 @@ def run(
             if checkpoint_every is not None and output is None:
                 raise ArgumentError("checkpoint_every: expected a folder for the checkpoints, got output=None")
             config = make_config(ExperimentConfig, {"game": game, **options}, "run")
+            if isinstance(config.game, str):
+                warn_if_earlier(config.game)
             folder = None
             try:
                 # Before anything is written: what is refused leaves no folder.

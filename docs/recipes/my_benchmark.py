@@ -4,7 +4,7 @@ from my_leader import MyLeader
 
 import agents
 
-GAMES = ["stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0", "stackelberg/RandomTabular-v0"]
+GAMES = ["stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0", "stackelberg/RandomTabular-v1"]
 if __name__ == "__main__":
     agents.sweep(GAMES, [MyLeader, "bchg", "naive", "cma_es", "certainty_equivalent"], seeds=5, output="runs/mine")
     found = agents.compare("runs/mine")

@@ -66,7 +66,7 @@ def check_game(game: Game, *, seed: int = 0) -> None:
     Examples
     --------
     >>> import stackelberg_envs as se
-    >>> se.check_game(se.make_game("stackelberg/DiscreteToy-v0"))
+    >>> se.check_game(se.make_game("stackelberg/DiscreteToy-v1"))
     """
     raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {type(game).__name__}")
 
@@ -125,12 +125,12 @@ def _check_admissible(game: Game, x: Array) -> None:
     _require(x.shape == commitment.shape, "a projected commitment has the commitment's shape", x.shape)
     with attempt("commitment.project, check and space take a projected commitment"):
         again, checked, space = commitment.project(x), commitment.check(x), commitment.space
-        known = space.contains(x.astype(space.dtype))
+        known = space.contains(x.astype(space.dtype).ravel())
     # Each entry in units of its own bounds.
     scale = np.maximum(np.abs(commitment.low), np.abs(commitment.high))
     _require((np.abs(again - x) <= 1e-12 * scale).all(), "projecting a commitment twice is projecting it once")
     _require((np.abs(checked - x) <= 1e-9 * scale).all(), "a projected commitment passes the check unchanged")
-    _require(known, "a projected commitment lies in the space")
+    _require(known, "a projected commitment, as one row, lies in the space")
     _require(np.array_equal(x, before), "commitment.project and check leave their argument as it was")
 
 

@@ -75,7 +75,7 @@ def check_env(env: Any, *, seed: int = 0) -> None:
     Examples
     --------
     >>> import stackelberg_envs as se
-    >>> se.check_env("stackelberg/DiscreteToy-v0")
+    >>> se.check_env("stackelberg/DiscreteToy-v1")
     """
     require_seed(seed)
     if isinstance(env, str):

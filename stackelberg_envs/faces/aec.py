@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
 from pettingzoo import AECEnv
 from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWrapper
 
@@ -127,9 +128,18 @@ class RawEnv(TwoSides, AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZ
         self.agent_selection = LEADER if over or session.per_step else self.followers[0]
 
 
+class _OutOfBounds(AssertOutOfBoundsWrapper):  # type: ignore[misc]  # PettingZoo ships no types
+    """PettingZoo's check of bounds, which also takes a commitment in its own shape."""
+
+    def step(self, action: Any) -> None:
+        if isinstance(action, np.ndarray) and action.ndim > 1:
+            action = action.reshape(-1)
+        super().step(action)
+
+
 def wrapped_env(game: Game, **options: Any) -> AECEnv[str, Any, Any]:
     """Return :class:`RawEnv` inside PettingZoo's bounds and order checks."""
-    return OrderEnforcingWrapper(AssertOutOfBoundsWrapper(RawEnv(game, **options)))
+    return OrderEnforcingWrapper(_OutOfBounds(RawEnv(game, **options)))
 
 
 # The registry reads the options off the signature.

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import Array, frozen
 from stackelberg_envs.errors import GameError
+from stackelberg_envs.faces.ids import newest_id
 
 __all__ = ["FILE", "BestKnown", "as_entry", "best_known", "entries", "known_facts", "read"]
 
@@ -92,7 +93,7 @@ def as_entry(found: BestKnown) -> dict[str, Any]:
 
 @functools.cache
 def _of_the_package() -> dict[str, BestKnown]:
-    return {_key(entry.id, entry.arguments): entry for entry in read(FILE)}
+    return {_key(newest_id(entry.id), entry.arguments): entry for entry in read(FILE)}
 
 
 def entries() -> list[BestKnown]:
@@ -110,7 +111,7 @@ def best_known(id: str, arguments: dict[str, Any]) -> BestKnown | None:  # noqa:
     arguments
         All arguments that the value depends on.
     """
-    return _of_the_package().get(_key(id, arguments))
+    return _of_the_package().get(_key(newest_id(id), arguments))
 
 
 def known_facts(id: str, high: ArrayLike | None = None, **arguments: Any) -> dict[str, Any]:  # noqa: A002

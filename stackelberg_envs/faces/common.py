@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from gymnasium.spaces import Discrete, Space
+from gymnasium.spaces import Box, Discrete, Space
+from gymnasium.spaces.utils import flatten_space
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike
 
@@ -232,12 +233,13 @@ class TwoSides(AgentFace):
     def _leader_space(self) -> Space[Any]:
         if self.menu is not None:
             return self.menu.space
-        play_space = self.session.simulator.leader_action_space
-        if not self.session.per_step or play_space is None:
+        choices = self.session.simulator.leader_choice_space
+        if not self.session.per_step or choices is None:
             return copy_of(self.game.commitment.space)
         n = len(self.followers)
-        joint: Space[Any] = batch_space(play_space, n) if n > 1 else copy_of(play_space)
-        return joint
+        joint: Space[Any] = batch_space(choices, n) if n > 1 else copy_of(choices)
+        # Clients take one row of numbers: the followers' parts stand one after the other.
+        return flatten_space(joint) if isinstance(joint, Box) else joint
 
     def _leader_acts(self, action: Any) -> None:
         """Pass the leader's action on, by its kind."""
@@ -252,6 +254,9 @@ class TwoSides(AgentFace):
         n = len(self.followers)
         if n == 1:
             return [action]
+        flat = self.action_spaces[LEADER].shape
+        if isinstance(action, np.ndarray) and action.shape == flat:
+            return list(action.reshape(n, -1)) if flat != (n,) else list(action)
         # A 0-dimensional array has no length.
         listed = isinstance(action, list | tuple) or (isinstance(action, np.ndarray) and action.ndim > 0)
         if not listed or len(action) != n:

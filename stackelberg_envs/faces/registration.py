@@ -7,6 +7,9 @@ name (``four_rooms_v0`` is ``stackelberg/FourRooms-v0``). The file ends with two
     raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
 
 The folder is walked by name when the package is imported and the files are imported when first used.
+
+A file whose spaces change gets the next number. The ids and modules of its earlier numbers go on: they make the same
+game with the defaults of then, which the file names in ``declare(make_game, earlier={0: {"argument": value}})``.
 """
 
 from __future__ import annotations
@@ -14,14 +17,27 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stackelberg_envs.docstrings import docstring_of
 from stackelberg_envs.errors import ArgumentError, GameError, unknown_name
+from stackelberg_envs.faces.client_registries import enter_registries
+from stackelberg_envs.faces.ids import (
+    ENVS,
+    ID_PATTERN,
+    earlier_ids,
+    earlier_modules,
+    id_of,
+    module_name,
+    newest_id,
+    own_ids,
+    successors,
+    warn_if_earlier,
+)
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
 
 if TYPE_CHECKING:
@@ -35,8 +51,8 @@ __all__ = [
     "EnvSpec",
     "Faces",
     "declare",
+    "earlier_module",
     "env",
-    "env_modules",
     "follower_env",
     "followers_env",
     "import_module",
@@ -51,13 +67,6 @@ __all__ = [
     "vector_env",
 ]
 
-NAMESPACE = "stackelberg"
-ENVS = "stackelberg_envs.envs"
-ID_PATTERN = re.compile(r"[\w.-]+/[\w.-]+-v\d+")
-MODULE_PATTERN = re.compile(r"(?P<name>[a-z][a-z0-9_]*)_v(?P<version>\d+)")
-#: Words that ids write with a capital inside, as Gymnasium does.
-COMPOUNDS = {"cartpole": "CartPole"}
-
 _SPECS: dict[str, EnvSpec] = {}
 
 
@@ -68,7 +77,7 @@ class EnvSpec:
     Attributes
     ----------
     id
-        ``namespace/Name-v<int>``. The version rises when dynamics, rewards or observations change.
+        ``namespace/Name-v<int>``. The version rises when dynamics, rewards, observations or spaces change.
     make_game
         Returns the game; its keyword arguments are the arguments of the id.
     module
@@ -77,6 +86,8 @@ class EnvSpec:
         One line for lists.
     renderer
         ``"module:name"`` of a :class:`stackelberg_envs.pictures.canvas.Renderer`.
+    defaults
+        Arguments of an earlier id that take other values than the newest one's, unless they are given.
     """
 
     id: str
@@ -84,6 +95,7 @@ class EnvSpec:
     module: str
     summary: str = ""
     renderer: str = GENERIC_RENDERER
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -115,6 +127,7 @@ class EnvSpec:
         missing = [name for name in needed if name not in kwargs]
         if missing:
             raise ArgumentError(f"{self.id}: expected {', '.join(missing)} too, which have no default")
+        kwargs = {**self.defaults, **kwargs}
         hints = hints_of(self.make_game)
         for name, value in kwargs.items():
             checked(value, hints.get(name, Any), f"{self.id}: {name}", GameError)
@@ -152,28 +165,51 @@ FACE_ENTRY_POINTS = {
 }
 
 
-def env_modules() -> list[str]:
-    """Return the names of the environment files, without importing them."""
-    folder = Path(__file__).parents[1] / "envs"
-    return sorted(path.stem for path in folder.glob("*.py") if MODULE_PATTERN.fullmatch(path.stem))
+def declare(
+    make_game: Callable[..., AnyGame],
+    *,
+    renderer: str = GENERIC_RENDERER,
+    earlier: Mapping[int, Mapping[str, Any]] | None = None,
+) -> Faces:
+    """Register the environment file that calls this, and return its faces.
 
-
-def id_of(module: str) -> str:
-    """Return the id of an environment file: ``four_rooms_v0`` is ``stackelberg/FourRooms-v0``."""
-    match = MODULE_PATTERN.fullmatch(module)
-    if match is None:
-        raise ArgumentError(f"module: expected a name like 'four_rooms_v0', got {module!r}")
-    name = "".join(COMPOUNDS.get(part, part.capitalize()) for part in match["name"].split("_"))
-    return f"{NAMESPACE}/{name}-v{match['version']}"
-
-
-def declare(make_game: Callable[..., AnyGame], *, renderer: str = GENERIC_RENDERER) -> Faces:
-    """Register the environment file that calls this, and return its faces."""
+    Parameters
+    ----------
+    make_game
+        Returns the game.
+    renderer
+        ``"module:name"`` of a :class:`stackelberg_envs.pictures.canvas.Renderer`.
+    earlier
+        Number of an earlier id -> those of its defaults that were others.
+    """
     module = make_game.__module__
     spec_id = id_of(module.rpartition(".")[2])
-    doc = docstring_of(inspect.getmodule(make_game))
-    _SPECS[spec_id] = EnvSpec(spec_id, make_game, module, doc.partition("\n")[0], renderer)
+    summary = docstring_of(inspect.getmodule(make_game)).partition("\n")[0]
+    defaults = dict(earlier or {})
+    for version, name in enumerate([*earlier_ids(spec_id), spec_id]):
+        _SPECS[name] = EnvSpec(name, make_game, module, summary, renderer, defaults.get(version, {}))
+    return _faces_of(spec_id)
+
+
+def _faces_of(spec_id: str) -> Faces:
     return Faces(*(functools.partial(_face, name, spec_id) for name in Faces._fields))
+
+
+def earlier_module(name: str) -> ModuleType:
+    """Return the module of an earlier id: the newest one's content, with the game and the faces of that id."""
+    warn_if_earlier(earlier_modules()[name], module_name)
+    return _earlier_module(name)
+
+
+@functools.cache
+def _earlier_module(name: str) -> ModuleType:
+    entry = spec(earlier_modules()[name])
+    newest, faces = importlib.import_module(entry.module), _faces_of(entry.id)
+    module = ModuleType(f"{ENVS}.{name}", newest.__doc__)
+    own = {key: value for key, value in vars(newest).items() if not key.startswith("__")}
+    vars(module).update(own | {"FACES": faces, "make_game": entry.make, **faces._asdict()})
+    module.__spec__ = ModuleSpec(module.__name__, None)
+    return module
 
 
 def register(
@@ -202,18 +238,18 @@ def register(
     """
     if not ID_PATTERN.fullmatch(id):
         raise ArgumentError(f"id: expected 'namespace/Name-v<int>', got {id!r}")
-    if id in _SPECS or id in _own_ids():
+    if id in _SPECS or newest_id(id) in own_ids():
         raise ArgumentError(f"id: {id!r} is already registered; raise the version or choose another name")
     function = _load(make_game) if isinstance(make_game, str) else make_game
     module, doc = getattr(function, "__module__", ""), docstring_of(function)
     _SPECS[id] = EnvSpec(id, function, module, doc.partition("\n")[0], renderer)
-    _register_with_clients(id, {name: functools.partial(_face, name, id) for name in Faces._fields})
+    enter_registries(id, _faces_of(id)._asdict())
     return _SPECS[id]
 
 
 def registered_ids() -> list[str]:
-    """Return every registered id, sorted."""
-    return sorted({*_SPECS, *_own_ids()})
+    """Return every registered id, sorted; earlier ids, which go on working, are not among them."""
+    return sorted({*_SPECS, *own_ids()} - set(successors()))
 
 
 def spec(id: str) -> EnvSpec:  # noqa: A002
@@ -236,8 +272,8 @@ def spec(id: str) -> EnvSpec:  # noqa: A002
     module, colon, id = id.rpartition(":")  # noqa: A001
     if colon:
         import_module(module)
-    if id not in _SPECS and id in _own_ids():
-        importlib.import_module(f"{ENVS}.{_own_ids()[id]}")
+    if id not in _SPECS and newest_id(id) in own_ids():
+        importlib.import_module(f"{ENVS}.{own_ids()[newest_id(id)]}")
     if id not in _SPECS:
         raise unknown_name("environment", id, registered_ids())
     return _SPECS[id]
@@ -263,10 +299,12 @@ def make_game(id: str, **kwargs: Any) -> AnyGame:  # noqa: A002
     Examples
     --------
     >>> import stackelberg_envs as se
-    >>> se.make_game("stackelberg/DiscreteToy-v0", reward=2.0).shape
+    >>> se.make_game("stackelberg/DiscreteToy-v1", reward=2.0).shape
     (3, 2, 3)
     """
-    return spec(id).make(**kwargs)
+    entry = spec(id)
+    warn_if_earlier(entry.id)
+    return entry.make(**kwargs)
 
 
 def import_module(name: str) -> None:
@@ -285,15 +323,13 @@ def import_module(name: str) -> None:
         ) from exc
 
 
-def _own_ids() -> dict[str, str]:
-    return {id_of(module): module for module in env_modules()}
-
-
 def _face(face: str, spec_id: str | None, *, game: AnyGame | None = None, **kwargs: Any) -> Any:
     """Make one face: its own arguments are taken out of `kwargs`, the rest makes the game."""
     if spec_id is None and game is None:
         raise ArgumentError(f"{face}: expected an id or game=, got neither")
     entry = None if spec_id is None else spec(spec_id)
+    if entry is not None:
+        warn_if_earlier(entry.id)
     constructor = _load(FACE_ENTRY_POINTS[face])
     options = {key: kwargs.pop(key) for key in list(kwargs) if key in _options(constructor)}
     if game is None and entry is not None:
@@ -334,14 +370,6 @@ def _options(constructor: Callable[..., Any]) -> frozenset[str]:
     """Return the keyword arguments of a face that users may give."""
     names = inspect.signature(constructor).parameters
     return frozenset(names) - {"game", "renderer", "name"}
-
-
-def module_name(spec_id: str) -> str:
-    """Return the short name of an id, as PettingZoo's ``metadata["name"]`` has it: ``four_rooms_v0``."""
-    _, _, name = spec_id.partition("/")
-    for word, written in COMPOUNDS.items():
-        name = name.replace(written, word.capitalize())
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-v", "_v")
 
 
 def raw_env(id: str | None = None, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
@@ -403,24 +431,7 @@ def vector_env(id: str | None = None, **kwargs: Any) -> VectorEnv[Any, Any, Any]
 
 def register_with_clients() -> None:
     """Make the ids of the environment files known to PettingZoo and Gymnasium; nothing is imported for it."""
-    for spec_id, module in _own_ids().items():
-        _register_with_clients(spec_id, {name: f"{ENVS}.{module}:{name}" for name in Faces._fields})
-
-
-def _register_with_clients(spec_id: str, faces: dict[str, Any]) -> None:
-    import gymnasium
-    import pettingzoo
-
-    # PettingZoo has registries from 1.27 on.
-    if hasattr(pettingzoo, "register"):
-        from pettingzoo.env_registry.registration import aec_registry, parallel_registry
-
-        for kind, registry, face in (("aec", aec_registry, "env"), ("parallel", parallel_registry, "parallel_env")):
-            if spec_id not in registry:
-                pettingzoo.register(kind, spec_id, entry_point=faces[face])
-    base, _, version = spec_id.rpartition("-")
-    views = (("Follower", "follower_env", faces["vector_env"]), ("Leader", "leader_env", None))
-    for suffix, face, vector in views:
-        name = f"{base}{suffix}-{version}"
-        if name not in gymnasium.registry:
-            gymnasium.register(name, entry_point=faces[face], vector_entry_point=vector)
+    for spec_id, module in own_ids().items():
+        enter_registries(spec_id, {name: f"{ENVS}.{module}:{name}" for name in Faces._fields})
+        for earlier in earlier_ids(spec_id):
+            enter_registries(earlier, _faces_of(earlier)._asdict())

@@ -52,7 +52,8 @@ class LinearQuadraticGame(VectorGame):
     state_bound
         Next states are clipped to [-state_bound, state_bound]; exact values ignore this.
     action_bound
-        Of the follower's action space, for learners. Actions are not clipped, and the best response knows no bound.
+        Of the follower's action space, and of the leader's where it chooses at every step: for learners. Actions are
+        not clipped, and the best response knows no bound.
 
     Raises
     ------
@@ -104,6 +105,12 @@ class LinearQuadraticGame(VectorGame):
         """Of the leader's action, shape (A,), unbounded; None where it only configures."""
         A = self.form.sizes[1]
         return _box(np.inf, A) if A else None
+
+    @cached_property
+    def leader_choice_space(self) -> Box | None:
+        """The box that `action_bound` makes, for a leader that chooses at every step."""
+        A = self.form.sizes[1]
+        return _box(self.action_bound, A) if A else None
 
     @cached_property
     def problem(self) -> LinearProblem:

@@ -196,6 +196,11 @@ class VectorGame(ABC):
         """Of the leader's play action, shape (A,); None where the leader only configures."""
         return None
 
+    @property
+    def leader_choice_space(self) -> Box | None:
+        """Where a leader that chooses at every step acts: `leader_action_space`, unless that is endless."""
+        return self.leader_action_space
+
     @cached_property
     def sizes(self) -> tuple[int, int]:
         """(W, A), as the spaces say; asked for at every step, so the spaces are made once."""

@@ -37,6 +37,8 @@ class Simulator(Protocol):
     follower_action_space, leader_action_space
         Gymnasium spaces of one follower's action and of the leader's play action (None where the leader only
         configures).
+    leader_choice_space
+        The same for a leader that chooses at every step, which learns: finite.
     state_bounds
         Least and greatest values of a state in an observation, two arrays of shape (W,).
     leader_action_bounds
@@ -45,6 +47,7 @@ class Simulator(Protocol):
 
     follower_action_space: Space[Any]
     leader_action_space: Space[Any] | None
+    leader_choice_space: Space[Any] | None
     state_bounds: Bounds
     leader_action_bounds: Bounds
 

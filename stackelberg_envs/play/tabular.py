@@ -42,6 +42,7 @@ class TabularSimulator:
         self._S, self._A, self._B = game.shape
         self.follower_action_space: Space[Any] = Discrete(self._B)
         self.leader_action_space: Space[Any] | None = Discrete(self._A) if self._A > 1 else None
+        self.leader_choice_space: Space[Any] | None = self.leader_action_space
         self._one_hot = self._S <= MAX_ONE_HOT
         self.state_bounds = _unit_bounds(self._S if self._one_hot else 1)
         self.leader_action_bounds = _unit_bounds(self._A if self._A > 1 else 0)

@@ -37,6 +37,7 @@ class VectorSimulator:
         self.game = game
         self.follower_action_space = require_action_space(game.follower_action_space, "follower_action_space")
         self.leader_action_space: Space[Any] | None = game.leader_action_space
+        self.leader_choice_space: Space[Any] | None = game.leader_choice_space
         self._follower = action_bounds(self.follower_action_space)
         self._silent = np.zeros((1, 0))
         self._leader = (

@@ -120,7 +120,7 @@ def best_commitment(
     Examples
     --------
     >>> import stackelberg_envs as se
-    >>> found = se.best_commitment(se.make_game("stackelberg/DiscreteToy-v0"))
+    >>> found = se.best_commitment(se.make_game("stackelberg/DiscreteToy-v1"))
     >>> round(found.value, 4)
     34.9926
     """

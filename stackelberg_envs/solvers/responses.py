@@ -50,7 +50,7 @@ def soft_best_response(
     Examples
     --------
     >>> import stackelberg_envs as se
-    >>> game = se.make_game("stackelberg/DiscreteToy-v0")
+    >>> game = se.make_game("stackelberg/DiscreteToy-v1")
     >>> se.soft_best_response(game, [[0.5, 0.5]] * 3).policy.shape
     (3, 2, 3)
     """
@@ -91,7 +91,7 @@ def hard_best_response(
     Examples
     --------
     >>> import stackelberg_envs as se
-    >>> game = se.make_game("stackelberg/DiscreteToy-v0")
+    >>> game = se.make_game("stackelberg/DiscreteToy-v1")
     >>> best = se.hard_best_response(game, [[0.5, 0.5]] * 3, tie_break="pessimistic")
     >>> sorted(set(best.policy.ravel().tolist()))
     [0.0, 1.0]

@@ -26,7 +26,7 @@ def solve(game: Any, x: ArrayLike, **options: Any) -> Any:
     game
         A tabular game, or a vector one whose exact solution is known.
     x
-        The commitment, the shape of ``game.commitment.space``.
+        The commitment, the shape of ``game.commitment``.
     options
         Of the game's solver. Of tabular games these are `tolerance`, a bound on the error of every probability of the
         follower's response, which has no unit (0 asks for all that floats can hold), and `start`,

@@ -24,7 +24,7 @@ from agents.state.tree import digest, from_bytes, to_bytes
 from stackelberg_envs.errors import ArgumentError, GameError, OutputError, StackelbergError
 from stackelberg_envs.validation import hints_of
 
-TOY, BUILDING = "stackelberg/DiscreteToy-v0", "stackelberg/BuildingThermal-v0"
+TOY, BUILDING = "stackelberg/DiscreteToy-v1", "stackelberg/BuildingThermal-v1"
 
 
 def run(game=TOY, **arguments):
@@ -96,9 +96,9 @@ def test_arguments_beside_a_finished_game_are_refused(idle):
 
 
 def test_arguments_of_a_game_are_held_to_what_its_function_declares(idle):
-    with pytest.raises(GameError, match="stackelberg/DiscreteToy-v0: reward: expected a finite number, got '2'"):
+    with pytest.raises(GameError, match="stackelberg/DiscreteToy-v1: reward: expected a finite number, got '2'"):
         run(game_arguments={"reward": "2"})
-    with pytest.raises(ArgumentError, match="stackelberg/DiscreteToy-v0: expected arguments among reward"):
+    with pytest.raises(ArgumentError, match="stackelberg/DiscreteToy-v1: expected arguments among reward"):
         run(game_arguments={"rewrad": 2.0})
 
 
@@ -329,4 +329,4 @@ def test_a_refused_run_leaves_no_folder(tmp_path):
 def test_a_number_that_is_none_is_refused_under_the_name_of_its_option():
     options = {"updates": 1, "steps_per_update": 5, "leader_options": {"learning_rate": float("nan")}}
     with pytest.raises(ArgumentError, match=r"leader 'bchg': learning_rate: expected a number greater than 0, got nan"):
-        agents.run("stackelberg/DiscreteToy-v0", **options)
+        agents.run("stackelberg/DiscreteToy-v1", **options)

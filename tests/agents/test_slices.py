@@ -10,10 +10,10 @@ from agents.followers.expected_sarsa import expected_sarsa
 from agents.followers.soft_q_learning import soft_q_learning
 from agents.followers.tabular import LearningTask
 from stackelberg_envs import jit
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.play.rollout import GameTables
 
-GAME = random_tabular_v0.make_game(S=5, A=2, B=3, K=2, terminal=1, commitment="policy", seed=4)
+GAME = random_tabular_v1.make_game(S=5, A=2, B=3, K=2, terminal=1, commitment="policy", seed=4)
 PLAY = GAME.primitives(np.full((5, 2), 0.5))
 SHAPE = PLAY.follower_reward.shape
 LISTS = PLAY.transition.successors, PLAY.transition.probabilities

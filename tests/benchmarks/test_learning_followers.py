@@ -13,7 +13,7 @@ steps = 600
 
 [[tasks]]
 name = "toy, learns on"
-game = "stackelberg/DiscreteToy-v0"
+game = "stackelberg/DiscreteToy-v1"
 followers = [{ kind = "soft_q_learning", options = { steps = 50 } }]
 
 [[leaders]]

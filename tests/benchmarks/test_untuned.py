@@ -17,7 +17,7 @@ steps = 600
 
 [[tasks]]
 name = "toy"
-game = "stackelberg/DiscreteToy-v0"
+game = "stackelberg/DiscreteToy-v1"
 
 [[leaders]]
 kind = "naive"
@@ -39,7 +39,7 @@ def test_the_command_prints_shares_of_the_way_for_each_leader(tmp_path, capsys):
     assert cells[2] == "1"
     assert [float(cell) for cell in cells[3:6]] == pytest.approx([1.0, 1.0, 1.0], abs=0.01)
     assert cells[6] == cells[7] == "0"
-    value = agents.run("stackelberg/DiscreteToy-v0", leader="exact", steps=600).leader_value
+    value = agents.run("stackelberg/DiscreteToy-v1", leader="exact", steps=600).leader_value
     words, _, told = lines[4].partition(": ")
     assert words == "toy, exact"
     assert json.loads(told) == {"0": pytest.approx((value - 0.61700539) / (34.992641 - 0.61700539), abs=1e-4)}

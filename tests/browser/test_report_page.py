@@ -288,7 +288,7 @@ class ManyRecords(Store):
         grid = [
             (f"task {t}", f"leader {i}", seed) for t in range(tasks) for i in range(leaders) for seed in range(seeds)
         ]
-        jobs = [made_job(*words, game="stackelberg/DiscreteToy-v0") for words in grid]
+        jobs = [made_job(*words, game="stackelberg/DiscreteToy-v1") for words in grid]
         shares = rng.normal(0.8, 0.1, len(jobs))
         self._jobs = {job.address: (job, share) for job, share in zip(jobs, shares.tolist(), strict=True)}
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs.faces import registration
+from stackelberg_envs.faces import ids
 
 SOURCE = Path(se.__file__).read_text(encoding="utf-8")
 
 
 def test_all_is_the_exports_and_the_modules():
-    assert set(se.__all__) == {*se._EXPORTS, "errors", *registration.env_modules()}
+    assert set(se.__all__) == {*se._EXPORTS, "errors", *ids.env_modules()}
     assert set(dir(se)) == {*se.__all__, "__version__"}
 
 

@@ -50,6 +50,7 @@ class Drawings:
         """Return how the environment shows itself under the commitment; an empty text where that is not known."""
         from PIL import Image
 
+        from stackelberg_envs.faces.ids import newest_id
         from stackelberg_envs.faces.registration import parallel_env
 
         x = _array(result)
@@ -57,10 +58,10 @@ class Drawings:
             return ""
         stream = io.BytesIO()
         try:
-            env = parallel_env(job.game, render_mode="rgb_array", **job.game_arguments)
+            env = parallel_env(newest_id(job.game), render_mode="rgb_array", **job.game_arguments)
             env.reset(seed=0)
             leader = env.possible_agents[0]
-            env.step({leader: x.astype(env.action_space(leader).dtype)})
+            env.step({leader: x})
             Image.fromarray(np.asarray(env.render())).save(stream, format="png", optimize=True)
         except StackelbergError:
             return ""
@@ -68,14 +69,15 @@ class Drawings:
 
     def _game(self, job: Job) -> AnyGame | None:
         """Return the game of a job, None where it is none that is registered here: a record must not name code."""
-        from stackelberg_envs.faces.registration import make_game, registered_ids
+        from stackelberg_envs.faces.ids import newest_id
+        from stackelberg_envs.faces.registration import registered_ids, spec
 
         key = msgspec.json.encode([job.game, job.game_arguments], order="deterministic")
         if key not in self._games:
             self._games[key] = None
-            if job.game in registered_ids():
+            if newest_id(job.game) in registered_ids():
                 with suppress(StackelbergError, TypeError):
-                    self._games[key] = make_game(job.game, **job.game_arguments)
+                    self._games[key] = spec(job.game).make(**job.game_arguments)
         return self._games[key]
 
 

@@ -167,11 +167,14 @@ class Commitment(ABC):
 
     @cached_property
     def space(self) -> Box:
-        """The Gymnasium space of x: in float32, or in float64 where float32 cannot tell the bounds apart."""
+        """The Gymnasium box of x written as one row, shape (D,), which is what clients take as an action.
+
+        In float32, or in float64 where float32 cannot tell the bounds apart.
+        """
         from gymnasium.spaces import Box
 
         kind: Any = np.float32 if _float32_carries(self.low, self.high) else np.float64
-        space: Box = frozen_space(Box(self.low.astype(kind), self.high.astype(kind), dtype=kind))
+        space: Box = frozen_space(Box(self.low.astype(kind).ravel(), self.high.astype(kind).ravel(), dtype=kind))
         return space
 
     def check(self, x: ArrayLike) -> Array:

@@ -137,7 +137,7 @@ def certify(
     Examples
     --------
     >>> import stackelberg_envs as se
-    >>> proven = se.certify(se.make_game("stackelberg/DiscreteToy-v0"), gap=0.001)
+    >>> proven = se.certify(se.make_game("stackelberg/DiscreteToy-v1"), gap=0.001)
     >>> round(proven.value, 3), proven.upper_bound < 35.03
     (34.993, True)
     """

@@ -55,7 +55,7 @@ def test_a_page_is_made_of_several_entries(tmp_path):
 def test_a_page_is_written_only_if_every_entry_agrees(tmp_path):
     said = []
     agents.sweep(
-        "stackelberg/DiscreteToy-v0", "random_search", 1, steps=1_000, output=tmp_path / "real", engine="sequential",
+        "stackelberg/DiscreteToy-v1", "random_search", 1, steps=1_000, output=tmp_path / "real", engine="sequential",
         progress=False, name="mine",
     )  # fmt: skip
     submit(tmp_path / "real", tmp_path / "entries" / "real.zip", name="Team", contact="me")

@@ -12,7 +12,7 @@ from stackelberg_envs.faces import registration
 from tests.awkward_leaders import Raises, Slow
 from tests.games import ROOMS, TOY, small_game
 
-LQR = "stackelberg/BilevelLqr-v0"
+LQR = "stackelberg/BilevelLqr-v1"
 
 
 def jobs_of(*given, **more):
@@ -95,7 +95,7 @@ def test_the_sweep_says_what_is_known_of_its_tasks():
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [
-        (("stackelberg/DicreteToy-v0", "bchg"), UnknownNameError, "did you mean 'stackelberg/DiscreteToy-v0'"),
+        (("stackelberg/DicreteToy-v0", "bchg"), UnknownNameError, "did you mean 'stackelberg/DiscreteToy-v1'"),
         ((TOY, "bchgg"), UnknownNameError, "did you mean 'bchg'"),
         ((TOY, ("bchg", {"rate": 3})), ArgumentError, "unknown option 'rate'; expected one of learning_rate"),
         ((TOY, ("bchg", {"learning_rate": -1.0})), ArgumentError, "learning_rate"),

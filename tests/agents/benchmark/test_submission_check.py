@@ -23,7 +23,7 @@ from stackelberg_envs.errors import ArgumentError, MissingExtraError, Stackelber
 from tests.agents.benchmark.test_submission import WHO, files_of, mutated, rewritten
 from tests.made_records import made_job, made_record
 
-TOY, LQR = "stackelberg/DiscreteToy-v0", "stackelberg/BilevelLqr-v0"
+TOY, LQR = "stackelberg/DiscreteToy-v1", "stackelberg/BilevelLqr-v1"
 SUITE = {"games": {"toy": TOY, "lqr": LQR}, "leaders": ["random_search", "cma_es"], "seeds": 2, "steps": 2_000}
 
 
@@ -184,7 +184,7 @@ def test_a_suite_of_this_package_is_known():
 
 def test_estimates_are_held_to_fresh_followers():
     """An honest value passes: at a level of one in a thousand, by a fixed seed. One that is out of reach does not."""
-    game = se.discrete_toy_v0.make_game()
+    game = se.discrete_toy_v1.make_game()
     options = {"steps": 2_000}
     job = made_job(follower="soft_q_learning", follower_options=options)
     x = np.full(game.commitment.shape, 1.0 / game.commitment.shape[-1])

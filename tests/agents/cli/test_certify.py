@@ -15,7 +15,7 @@ def test_a_bound_that_is_near_enough_ends_with_0(capsys):
 
 
 def test_a_bound_that_is_not_ends_with_1(capsys):
-    assert main(["certify", "stackelberg/RandomTabular-v0", "--set", "S=5", "--time-limit", "0"]) == 1
+    assert main(["certify", "stackelberg/RandomTabular-v1", "--set", "S=5", "--time-limit", "0"]) == 1
     assert "stopped because: time" in capsys.readouterr().out
 
 
@@ -23,7 +23,7 @@ def test_a_bound_that_is_not_ends_with_1(capsys):
     ("words", "says"),
     [
         (["certify", ROOMS], "free entries of the commitment"),
-        (["certify", "stackelberg/BilevelLqr-v0"], "expected a tabular game"),
+        (["certify", "stackelberg/BilevelLqr-v1"], "expected a tabular game"),
         (["certify", TOY, "--gap", "-1"], "--gap"),
         (["certify", TOY, "--processes", "0"], "--processes"),
         (["certify"], "required: ID"),

@@ -15,8 +15,8 @@ import agents
 from agents.cli import demo
 from agents.cli.main import main
 
-TOY = "stackelberg/DiscreteToy-v0"
-IDS = [TOY, TOY, "stackelberg/RandomTabular-v0", "stackelberg/BilevelLqr-v0", "toy", "nothing:a/B-v0", "math:a/B-v0"]
+TOY = "stackelberg/DiscreteToy-v1"
+IDS = [TOY, TOY, "stackelberg/RandomTabular-v1", "stackelberg/BilevelLqr-v1", "toy", "nothing:a/B-v0", "math:a/B-v0"]
 JUNK = [
     *(
         "",

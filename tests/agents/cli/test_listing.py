@@ -31,7 +31,7 @@ def test_each_item_has_one_line_of_eighty_columns(monkeypatch, capsys):
     assert list(found["Followers"]) == follower_names()
     assert found["Environments"][ROOMS].rstrip() == f"{ROOMS}        A leader sets charges on a map, so that a ..."
     # Where the words before the colon are not the name in the id they stay.
-    assert "Random games of any size" in found["Environments"]["stackelberg/RandomTabular-v0"]
+    assert "Random games of any size" in found["Environments"]["stackelberg/RandomTabular-v1"]
     assert not any(line.endswith("...") for part in ("Leaders", "Followers") for line in found[part].values())
 
 

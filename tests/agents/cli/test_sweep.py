@@ -35,7 +35,7 @@ def test_failures_are_shown_and_end_with_another_code(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["stackelberg/DicreteToy-v0", "--leaders", "bchg"], "did you mean 'stackelberg/DiscreteToy-v0'"),
+        (["stackelberg/DicreteToy-v0", "--leaders", "bchg"], "did you mean 'stackelberg/DiscreteToy-v1'"),
         ([TOY, "--leaders", "bchgg"], "did you mean 'bchg'"),
         ([TOY], "expected leaders beside games"),
         ([TOY, "--leaders", "bchg", "--seeds", "many"], "expected numbers, got 'many'"),

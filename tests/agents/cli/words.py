@@ -5,7 +5,7 @@ import json
 from agents.cli.main import main
 from agents.followers.soft_value_iteration import SoftValueIteration
 
-TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
+TOY, ROOMS = "stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0"
 SHORT = ["--updates", "3", "--steps-per-update", "100"]
 
 

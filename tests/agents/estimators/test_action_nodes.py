@@ -22,7 +22,7 @@ def test_nodes_have_the_moments_of_the_normal_distribution(size: int, squares: b
 
 
 def test_behaviour_of_boxes_is_the_followers() -> None:
-    game = se.make_game("stackelberg/BuildingThermal-v0")
+    game = se.make_game("stackelberg/BuildingThermal-v1")
     solution = game.solve(MIDDLE)
     seen = collect(game, MIDDLE, solution, steps=10_000, rng=0)
     behaviour = GaussianBehaviour(seen.samples, linear=True)

@@ -16,14 +16,14 @@ from stackelberg_envs.games.samples import SampledCommitment, SampledEffect, Sam
 
 
 def play(name: str, x: Any, steps: int = 300) -> tuple[Any, Any]:
-    game = se.make_game(f"stackelberg/{name}-v0")
+    game = se.make_game(f"stackelberg/{name}")
     return game, collect(game, np.asarray(x), se.solve(game, x).policy, steps=steps, rng=0)
 
 
 # At zero the building's zones drift to the bounds of the state, where most recorded moves are cut off.
 @pytest.mark.parametrize("x", [np.full(8, 0.5), np.zeros(8)])
 def test_the_buildings_moves_are_those_of_its_matrices(x: Array) -> None:
-    game, seen = play("BuildingThermal", x)
+    game, seen = play("BuildingThermal-v1", x)
     moves = AnnouncedMoves.read(game.commitment, x, seen.samples)
     assert moves is not None
     exact = seen.state @ affine(game.commitment.table, x).T + seen.follower_action @ game.numbers.follower_input.T
@@ -33,7 +33,7 @@ def test_the_buildings_moves_are_those_of_its_matrices(x: Array) -> None:
 
 def test_the_households_moves_are_those_of_the_tax_rules() -> None:
     x = np.array([0.6, 0.1, 0.2, 0.3])
-    game, seen = play("TaxDesign", x)
+    game, seen = play("TaxDesign-v0", x)
     moves = AnnouncedMoves.read(game.commitment, x, seen.samples)
     assert moves is not None
     hours, goods = game.rules.amounts(seen.follower_action)
@@ -67,5 +67,5 @@ def test_other_densities_are_not_taken_for_gaussian_ones(kind: str) -> None:
 
 
 def test_a_commitment_that_sets_no_moves_has_none() -> None:
-    game, seen = play("BilevelLqr", np.zeros((1, 2)))
+    game, seen = play("BilevelLqr-v1", np.zeros((1, 2)))
     assert AnnouncedMoves.read(game.commitment, np.zeros((1, 2)), seen.samples) is None

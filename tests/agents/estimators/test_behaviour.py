@@ -10,12 +10,12 @@ from agents.estimators.counts import BehaviourEstimate, TabularCounts
 from agents.estimators.expected import counted_primitives, response_shift
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 
 
 def counted_game(commitment, seed=0):
     """Return a game, its brief, and counts of so much play that they are nearly the game itself."""
-    game = random_tabular_v0.make_game(
+    game = random_tabular_v1.make_game(
         S=6, A=2, B=2, D=3, branching=3, commitment=commitment, temperature=1.0, seed=seed, horizon=50
     )
     brief = make_brief(game, Information.REWARDS_OBSERVED)

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from agents.estimators import ValueEstimates, boltzmann_covariance, score_function, tabulate
 from agents.runs.collection import collect
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.solvers.solving import solve
 
@@ -25,7 +25,7 @@ CASES = [(1, 0, False), (1, 1, True), (2, 0, False), (2, 1, True)]
 def small_game(K=1, terminal=0, dense=False):
     # gamma^80 = 2e-6: what the horizon cuts off is far below the standard errors. The temperature is high
     # enough for every action to be taken in nearly every batch.
-    game = random_tabular_v0.make_game(
+    game = random_tabular_v1.make_game(
         S=4, A=2, B=2, K=K, branching=3, terminal=terminal, commitment="policy",
         leader_discount=0.85, follower_discount=0.8, temperature=1.5, horizon=80, seed=3,
     )  # fmt: skip

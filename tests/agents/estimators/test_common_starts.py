@@ -7,7 +7,7 @@ import agents
 import stackelberg_envs as se
 from agents.estimators.common_starts import CommonStarts
 
-BUILDING = se.make_game("stackelberg/BuildingThermal-v0")
+BUILDING = se.make_game("stackelberg/BuildingThermal-v1")
 
 
 def play(x, rng, episodes=3):

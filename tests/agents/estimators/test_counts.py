@@ -5,7 +5,7 @@ import pytest
 
 from agents.estimators.counts import BehaviourEstimate, TabularCounts
 from agents.runs.collection import collect
-from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, random_tabular_v1
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.solvers.solving import solve
 
@@ -13,7 +13,7 @@ X = np.zeros(4)
 
 
 def test_successor_lists_grow_and_count_right():
-    game = random_tabular_v0.make_game(S=12, A=1, B=1, branching=11, temperature=1.0, seed=4)
+    game = random_tabular_v1.make_game(S=12, A=1, B=1, branching=11, temperature=1.0, seed=4)
     seen = collect(game, X, np.ones((12, 1, 1)), steps=20_000, rng=0)
     counts = TabularCounts((12, 1, 1))
     counts.observe(seen, {})
@@ -26,7 +26,7 @@ def test_successor_lists_grow_and_count_right():
 
 
 def test_rewards_are_summed_by_player_and_private_ones_are_refused_before_anything_is_counted():
-    game = discrete_toy_v0.make_game(temperature=1.0)
+    game = discrete_toy_v1.make_game(temperature=1.0)
     x = np.full((3, 2), 0.5)
     seen = collect(game, x, solve(game, x).response, episodes=20, rng=0)
     counts, index = TabularCounts((3, 2, 3)), (seen.joint_state, seen.leader_action, seen.follower_action)
@@ -50,7 +50,7 @@ def test_rewards_are_summed_by_player_and_private_ones_are_refused_before_anythi
 
 @pytest.mark.parametrize("stationary", [True, False])
 def test_where_the_commitment_sets_the_dynamics_only_the_present_ones_are_counted(stationary):
-    game = discrete_toy_v0.make_game(temperature=1.0)
+    game = discrete_toy_v1.make_game(temperature=1.0)
     x = np.full((3, 2), 0.5)
     plays = [collect(game, x, solve(game, x).response, steps=30, rng=seed) for seed in (0, 1)]
     counts, last = TabularCounts((3, 2, 3), stationary=stationary), TabularCounts((3, 2, 3))
@@ -63,7 +63,7 @@ def test_where_the_commitment_sets_the_dynamics_only_the_present_ones_are_counte
 
 
 def test_contexts_are_solved_one_by_one():
-    game = random_tabular_v0.make_game(S=6, A=2, B=2, K=3, commitment="policy", seed=4)
+    game = random_tabular_v1.make_game(S=6, A=2, B=2, K=3, commitment="policy", seed=4)
     x = np.full((6, 2), 0.5)
     response = np.random.default_rng(0).dirichlet(np.ones(2), size=(18, 2))
     seen, policy = collect(game, x, response, steps=2_000, rng=0), np.full((18, 2), 0.5)
@@ -77,7 +77,7 @@ def test_contexts_are_solved_one_by_one():
 
 
 def test_behaviour_is_counted_and_remembered_where_it_was_not_seen_again():
-    game = discrete_toy_v0.make_game(temperature=1.0)
+    game = discrete_toy_v1.make_game(temperature=1.0)
     x = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
     first = collect(game, x, solve(game, x).response, episodes=20, rng=0)
     second = collect(game, x, np.tile([0.0, 0.0, 1.0], (3, 2, 1)), episodes=1, rng=0)

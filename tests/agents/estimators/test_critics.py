@@ -8,7 +8,7 @@ import pytest
 from agents.estimators import EvaluationTask, make_critic
 from agents.estimators.counts import TabularCounts
 from agents.runs.collection import collect
-from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, random_tabular_v1
 from stackelberg_envs.errors import UnknownNameError
 from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.solvers.solving import solve
@@ -18,7 +18,7 @@ X = np.zeros(4)
 
 @pytest.fixture(scope="module")
 def game():
-    return random_tabular_v0.make_game(
+    return random_tabular_v1.make_game(
         S=5,
         A=2,
         B=2,
@@ -82,7 +82,7 @@ def test_soft_follower_values_are_learned_from_its_rewards_and_entropy(game, sol
 
 
 def test_lstd_on_deterministic_dynamics_is_exact_once_everything_was_seen():
-    game = discrete_toy_v0.make_game(temperature=1.0)
+    game = discrete_toy_v1.make_game(temperature=1.0)
     x = np.full((3, 2), 0.5)
     solution = solve(game, x)
     seen = collect(game, x, solution.response, episodes=50, rng=0)
@@ -92,7 +92,7 @@ def test_lstd_on_deterministic_dynamics_is_exact_once_everything_was_seen():
 
 
 def test_lstd_takes_the_known_part_of_rewards_out_and_puts_the_present_one_back():
-    game = discrete_toy_v0.make_game(temperature=1.0)
+    game = discrete_toy_v1.make_game(temperature=1.0)
     x = np.full((3, 2), 0.5)
     solution = solve(game, x)
     seen = collect(game, x, solution.response, episodes=50, rng=0)
@@ -114,8 +114,8 @@ def test_an_unknown_critic_is_refused_with_the_nearest_name():
 
 
 def test_lstd_follows_dynamics_that_the_commitment_changes():
-    game = random_tabular_v0.make_game(S=5, A=1, B=2, leader_discount=0.8, temperature=1.0, horizon=60, seed=1)
-    kernels = [random_tabular_v0.make_game(S=5, A=1, B=2, seed=seed).transition.to_dense() for seed in (2, 3)]
+    game = random_tabular_v1.make_game(S=5, A=1, B=2, leader_discount=0.8, temperature=1.0, horizon=60, seed=1)
+    kernels = [random_tabular_v1.make_game(S=5, A=1, B=2, seed=seed).transition.to_dense() for seed in (2, 3)]
     mixed = game.replace(transition=None, commitment=TransitionMixture(np.array(kernels)))
     errors = {}
     for stationary in (True, False):

@@ -10,7 +10,7 @@ from agents.estimators.expected import counted_primitives, known_part, response_
 from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 
 
 def estimates(leader_name, game, updates, steps, **options):
@@ -32,7 +32,7 @@ def estimates(leader_name, game, updates, steps, **options):
 
 @pytest.mark.parametrize("commitment", ["features", "policy"])
 def test_it_points_the_right_way_from_little_play(commitment):
-    game = random_tabular_v0.make_game(S=20, commitment=commitment, seed=11)
+    game = random_tabular_v1.make_game(S=20, commitment=commitment, seed=11)
     expected = np.median(estimates("bchg", game, 20, 400))
     published = np.median(estimates("bchg", game, 20, 400, **leader_class("bchg").presets["published"]))
     assert expected > 0.9
@@ -40,7 +40,7 @@ def test_it_points_the_right_way_from_little_play(commitment):
 
 
 def test_what_was_never_seen_is_known_to_nobody():
-    game = random_tabular_v0.make_game(S=5, A=2, B=3, seed=0)
+    game = random_tabular_v1.make_game(S=5, A=2, B=3, seed=0)
     brief = make_brief(game, Information.REWARDS_OBSERVED)
     counts = TabularCounts(brief.table_shape)
     policy = np.zeros(brief.table_shape)
@@ -59,7 +59,7 @@ def test_what_was_never_seen_is_known_to_nobody():
 @pytest.mark.parametrize("commitment", ["features", "policy"])
 def test_what_is_added_to_all_rewards_alike_changes_nothing(leader, commitment):
     """Most is never seen here: 200 states, two updates of 250 steps. It must not count as worth nothing."""
-    game = random_tabular_v0.make_game(S=200, commitment=commitment, seed=4)
+    game = random_tabular_v1.make_game(S=200, commitment=commitment, seed=4)
     ends = []
     for offset in (0.0, 50.0, -50.0):
         moved = game.replace(
@@ -72,7 +72,7 @@ def test_what_is_added_to_all_rewards_alike_changes_nothing(leader, commitment):
 
 
 def test_with_announced_dynamics_too_the_average_takes_the_place_of_what_was_never_seen():
-    games = [random_tabular_v0.make_game(S=12, seed=seed) for seed in (5, 6)]
+    games = [random_tabular_v1.make_game(S=12, seed=seed) for seed in (5, 6)]
     game = games[0].replace(commitment=se.TransitionMixture([each.transition.to_dense() for each in games]))
     ends = [
         agents.run(

@@ -18,7 +18,7 @@ from agents.runs.collection import collect
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
 
-LQR = "stackelberg/BilevelLqr-v0"
+LQR = "stackelberg/BilevelLqr-v1"
 of_seeds = pytest.mark.parametrize("seeds", [range(3), pytest.param(range(5), marks=pytest.mark.deep)], ids=len)
 
 
@@ -88,7 +88,7 @@ def test_naive_estimates_the_direct_term(seeds: range) -> None:
     assert found[0, 0] == pytest.approx(exact.direct_gradient[0, 0], rel=0.2)
 
 
-@pytest.mark.parametrize("name", ["stackelberg/BuildingThermal-v0", "stackelberg/TaxDesign-v0"])
+@pytest.mark.parametrize("name", ["stackelberg/BuildingThermal-v1", "stackelberg/TaxDesign-v0"])
 def test_commitments_that_change_the_game_are_refused(name: str) -> None:
     with pytest.raises(ArgumentError, match="'fitted' is for commitments that change the leader's policy only"):
         estimator(se.make_game(name))

@@ -15,7 +15,7 @@ from agents.estimators.judging import judged
 from agents.observing.trajectories import Trajectories, concatenate
 from stackelberg_envs.games.linear_forms import BumpReward
 
-BUILDING = "stackelberg/BuildingThermal-v0"
+BUILDING = "stackelberg/BuildingThermal-v1"
 TAX = "stackelberg/TaxDesign-v0"
 
 
@@ -64,7 +64,7 @@ def test_tax_design_is_judged_within_its_stated_error(x: Any) -> None:
 
 
 def test_where_the_end_is_felt_episodes_count_as_played() -> None:
-    game = se.make_game("stackelberg/BilevelLqr-v0")
+    game = se.make_game("stackelberg/BilevelLqr-v1")
     seen = _played(game, [[-9.96, -10.0]], 1_000, 0)
     returns = seen.returns(game.leader_discount)
     assert judged(seen, game.leader_discount) == (
@@ -85,7 +85,7 @@ def test_what_the_step_budget_cut_counts_as_if_play_went_on() -> None:
 
 
 def test_rewards_that_are_not_quadratic_are_fitted_beside() -> None:
-    game = se.make_game("stackelberg/BilevelLqr-v0", leader_discount=0.8)
+    game = se.make_game("stackelberg/BilevelLqr-v1", leader_discount=0.8)
     assert isinstance(game.reward, BumpReward)
     x = [[2.0, 1.0]]
     value, error = judged(_played(game, x, 2_000, 3), 0.8)

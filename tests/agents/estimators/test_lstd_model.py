@@ -17,7 +17,7 @@ MIDDLE = np.full(8, 0.5)
 
 
 def test_values_on_the_building_are_those_of_the_riccati_equations(exact_values: Any) -> None:
-    game = se.make_game("stackelberg/BuildingThermal-v0")
+    game = se.make_game("stackelberg/BuildingThermal-v1")
     seen = collect(game, MIDDLE, game.solve(MIDDLE), steps=10_000, rng=0)
     found = LstdModel(seen, ActionSpec.of(game.follower_action_space), "quadratic", 1, np.random.default_rng(0))
     follower = found.player(
@@ -34,7 +34,7 @@ def test_values_on_the_building_are_those_of_the_riccati_equations(exact_values:
 
 
 def test_leader_values_on_the_lqr_end_with_the_horizon(exact_values: Any) -> None:
-    game = se.make_game("stackelberg/BilevelLqr-v0")
+    game = se.make_game("stackelberg/BilevelLqr-v1")
     x = np.array([[-9.683, -10.25]])
     seen = collect(game, x, game.solve(x), steps=10_000, rng=0)
     found = LstdModel(seen, ActionSpec.of(game.follower_action_space), "local", 1, np.random.default_rng(0))

@@ -20,7 +20,7 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.samples import ActionSpec
 
-BUILDING, TAX = "stackelberg/BuildingThermal-v0", "stackelberg/TaxDesign-v0"
+BUILDING, TAX = "stackelberg/BuildingThermal-v1", "stackelberg/TaxDesign-v0"
 MIDDLE = np.full(8, 0.5)
 
 

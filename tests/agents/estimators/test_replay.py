@@ -12,7 +12,7 @@ from agents.estimators.replay import PastPlay, own_policy
 from agents.runs.collection import collect
 from stackelberg_envs.errors import ArgumentError
 
-LQR = "stackelberg/BilevelLqr-v0"
+LQR = "stackelberg/BilevelLqr-v1"
 
 
 def test_the_leader_knows_its_own_policy() -> None:

@@ -10,7 +10,7 @@ from agents.estimators.counts import EvaluationTask, TabularCounts
 from agents.estimators.temperature import TemperatureEstimate, fit_temperature
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, InformationError
 from tests.games import TOY_OPTIMUM
 
@@ -96,7 +96,7 @@ def estimated(game, steps, updates, seed):
 @pytest.mark.parametrize(
     ("game", "limit"),
     [
-        (discrete_toy_v0.make_game(), 0.05),
+        (discrete_toy_v1.make_game(), 0.05),
         (se.random_tabular(S=8, A=2, B=3, temperature=0.2, commitment="policy", seed=0), 0.05),
         (se.random_tabular(S=8, A=2, B=3, temperature=0.2, commitment="policy", seed=1), 0.05),
         (se.random_tabular(S=8, A=1, B=3, temperature=0.2, commitment="features", seed=2), 0.05),
@@ -125,7 +125,7 @@ def test_more_play_brings_it_closer():
 @pytest.mark.parametrize("seeds", [range(2), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
 @pytest.mark.parametrize("reward", [1.0, 2.0])
 def test_bchg_with_everything_estimated_reaches_the_optimum_of_the_toy(seeds, reward):
-    game = discrete_toy_v0.make_game(reward=reward).replace(publish_temperature=False)
+    game = discrete_toy_v1.make_game(reward=reward).replace(publish_temperature=False)
     records = [
         agents.run(game, leader="bchg", updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0)
         for seed in seeds
@@ -148,12 +148,12 @@ def test_a_private_temperature_raises_the_level_and_needs_public_rewards():
 
 
 def test_the_truth_can_be_told_instead_under_a_declared_level():
-    secret = discrete_toy_v0.make_game().replace(publish_temperature=False)
+    secret = discrete_toy_v1.make_game().replace(publish_temperature=False)
     options = {"updates": 3, "steps_per_update": 100}
     told = agents.run(secret, **options, leader_options={"privileged": ["temperature"]})
     assert told.information == "RESPONSE"
     assert "temperature" not in told.curve
-    public = agents.run(discrete_toy_v0.make_game(), **options)
+    public = agents.run(discrete_toy_v1.make_game(), **options)
     np.testing.assert_array_equal(told.commitment, public.commitment)
     both = agents.run(secret, **options, leader_options={"privileged": ["temperature", "behaviour"]})
     assert not np.array_equal(both.commitment, told.commitment)

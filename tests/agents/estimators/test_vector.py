@@ -28,7 +28,7 @@ def cosine(one: Array, other: Array) -> float:
 
 
 def building(**changes: Any) -> Any:
-    return se.make_game("stackelberg/BuildingThermal-v0", **changes)
+    return se.make_game("stackelberg/BuildingThermal-v1", **changes)
 
 
 def calm_building() -> Any:
@@ -46,7 +46,7 @@ def estimate(game: Any, x: Array, steps: int, seed: int, **options: Any) -> tupl
 
 def wide_lqr() -> Any:
     """Return the plane with a wide bump and a strong follower: there its response is a large part of the gradient."""
-    game = se.make_game("stackelberg/BilevelLqr-v0", horizon=40, follower_discount=0.9, leader_noise=0.05)
+    game = se.make_game("stackelberg/BilevelLqr-v1", horizon=40, follower_discount=0.9, leader_noise=0.05)
     return game.replace(
         reward=BumpReward(target=np.array([-0.2, 0.1]), width=np.array([0.5, 0.5])),
         numbers=replace(game.numbers, follower_input=np.array([[0.0], [1.0]])),

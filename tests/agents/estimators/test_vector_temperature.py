@@ -31,7 +31,7 @@ def found(name: str, x: Any, temperature: float, steps: int) -> Any:
 
 @pytest.mark.parametrize("temperature", [0.1, 0.3])
 @pytest.mark.parametrize(
-    ("name", "x"), [("stackelberg/BuildingThermal-v0", [0.5] * 8), ("stackelberg/TaxDesign-v0", [0.5, 0.5, 0.2, 1.0])]
+    ("name", "x"), [("stackelberg/BuildingThermal-v1", [0.5] * 8), ("stackelberg/TaxDesign-v0", [0.5, 0.5, 0.2, 1.0])]
 )
 def test_the_temperature_is_found_within_its_stated_error(name: str, x: Any, temperature: float) -> None:
     fit = found(name, x, temperature, 2_000)

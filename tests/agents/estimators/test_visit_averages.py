@@ -14,14 +14,14 @@ from agents.estimators.visit_averages import (
 )
 from agents.observing.trajectories import concatenate
 from agents.runs.collection import collect
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.solvers.solving import solve
 
 DISCOUNT = 0.8
 
 
 def small_play(terminal=1, horizon=7, seed=2, episodes=6):
-    game = random_tabular_v0.make_game(
+    game = random_tabular_v1.make_game(
         S=4, A=2, B=2, branching=2, terminal=terminal, commitment="policy",
         leader_discount=0.9, follower_discount=DISCOUNT, temperature=1.5, horizon=horizon, seed=3,
     )  # fmt: skip

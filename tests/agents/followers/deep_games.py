@@ -8,7 +8,7 @@ from gymnasium.spaces import Box, MultiDiscrete
 from agents.followers.action_values import ActionTable
 from agents.followers.sac import Sac, SacConfig
 from agents.followers.soft_dqn import SoftDqn, SoftDqnConfig
-from stackelberg_envs.envs import bilevel_lqr_v0
+from stackelberg_envs.envs import bilevel_lqr_v1
 from stackelberg_envs.games.samples import SampledCommitment, SampledEffect
 from stackelberg_envs.games.vector import BatchStep, VectorGame
 
@@ -139,7 +139,7 @@ def sac(seed=0, **options):
     return Sac(SacConfig(**options), np.random.default_rng(seed))
 
 
-LQ = bilevel_lqr_v0.make_game()
+LQ = bilevel_lqr_v1.make_game()
 
 
 GAIN = np.array([[-1.0, -2.0]])

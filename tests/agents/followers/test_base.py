@@ -6,7 +6,7 @@ import pytest
 import agents
 from agents.followers import Follower, follower_class, follower_names
 from agents.followers.base import RestartingFollower
-from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.envs import discrete_toy_v1
 from stackelberg_envs.errors import ArgumentError, UnknownNameError
 from stackelberg_envs.solvers.solving import solve
 
@@ -38,7 +38,7 @@ def test_bad_options_are_refused_by_name(options, message):
         make("soft_q_learning", **options)
 
 
-GAME = discrete_toy_v0.make_game(reward=2.0)
+GAME = discrete_toy_v1.make_game(reward=2.0)
 
 
 COMMITMENTS = [np.array([[0.5, 0.5], [1 - q, q], [0.5, 0.5]]) for q in (0.1, 0.5, 0.9, 0.3)]

@@ -11,7 +11,7 @@ from agents.followers.action_values import ActionTable
 from agents.followers.sac import ActionBox, Sac
 from agents.runs.records import load_record
 from agents.state.tree import from_bytes, to_bytes
-from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.envs import discrete_toy_v1
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, MissingExtraError
 from tests.agents.followers.deep_games import (
     GAIN,
@@ -159,7 +159,7 @@ def test_a_run_whose_network_diverges_stops_with_what_it_had(torch, monkeypatch,
 
 @pytest.mark.parametrize("name", ["soft_dqn", "sac"])
 def test_tabular_games_are_refused(torch, name):
-    kind, game = follower_class(name), discrete_toy_v0.make_game()
+    kind, game = follower_class(name), discrete_toy_v1.make_game()
     with pytest.raises(ArgumentError, match=f"{name}.*states are vectors"):
         kind(kind.Config(), np.random.default_rng(0)).learn(game.under(np.full((3, 2), 0.5)))
 

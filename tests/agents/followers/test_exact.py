@@ -7,16 +7,16 @@ import agents
 from agents.followers import follower_class
 from agents.followers.exact import TaxGrid, TaxGridConfig
 from stackelberg_envs.envs import (
-    bilevel_lqr_v0,
-    building_thermal_v0,
-    discrete_toy_v0,
+    bilevel_lqr_v1,
+    building_thermal_v1,
+    discrete_toy_v1,
     guided_pendulum_v0,
     tax_design_v0,
 )
 from stackelberg_envs.errors import ArgumentError, InstabilityError
 from stackelberg_envs.solvers.solving import solve
 
-GAMES = [bilevel_lqr_v0.make_game(), building_thermal_v0.make_game()]
+GAMES = [bilevel_lqr_v1.make_game(), building_thermal_v1.make_game()]
 
 
 def follower(**options):
@@ -44,7 +44,7 @@ def test_it_responds_late_on_request():
 
 
 def test_it_is_exact_in_tabular_games_too():
-    game, x, player = discrete_toy_v0.make_game(), np.full((3, 2), 0.5), follower()
+    game, x, player = discrete_toy_v1.make_game(), np.full((3, 2), 0.5), follower()
     assert player.learn(game.under(x)) == 0
     np.testing.assert_array_equal(player.policy.reshape(game.array_shape), solve(game, x).response)
 
@@ -105,7 +105,7 @@ def test_a_rougher_solution_on_request():
 
 def test_other_games_and_odd_options_are_refused():
     with pytest.raises(ArgumentError, match="expected no options of its solver, got nodes, tolerance"):
-        tax_grid().learn(bilevel_lqr_v0.make_game().under(np.zeros((1, 2))))
+        tax_grid().learn(bilevel_lqr_v1.make_game().under(np.zeros((1, 2))))
     with pytest.raises(ArgumentError, match="nodes"):
         tax_grid(nodes=1)
     with pytest.raises(ArgumentError, match="tolerance"):

@@ -6,12 +6,12 @@ import pytest
 from agents.followers import follower_class
 from agents.followers.expected_sarsa import expected_sarsa
 from agents.followers.tabular import LearningTask
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.play.rollout import GameTables
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import response_gap
 
-RANDOM = random_tabular_v0.make_game(S=5, A=2, B=3, K=2, terminal=1, commitment="policy", temperature=2.0,
+RANDOM = random_tabular_v1.make_game(S=5, A=2, B=3, K=2, terminal=1, commitment="policy", temperature=2.0,
                                      follower_discount=0.8, horizon=30, seed=3)  # fmt: skip
 
 

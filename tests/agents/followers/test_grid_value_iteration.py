@@ -5,7 +5,7 @@ import pytest
 
 import agents
 from agents.followers import follower_class
-from stackelberg_envs.envs import bilevel_lqr_v0, guided_cartpole_v0, guided_pendulum_v0
+from stackelberg_envs.envs import bilevel_lqr_v1, guided_cartpole_v0, guided_pendulum_v0
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.solvers.grids.response import respond
 
@@ -49,6 +49,6 @@ def test_a_stored_follower_goes_on_from_its_values():
 
 
 def test_it_refuses_games_without_a_grid():
-    game = bilevel_lqr_v0.make_game()
+    game = bilevel_lqr_v1.make_game()
     with pytest.raises(ArgumentError, match="expected a guided game"):
         follower().learn(game.under(np.zeros((1, 2))))

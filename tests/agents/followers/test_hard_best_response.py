@@ -3,7 +3,7 @@ import pytest
 
 import agents
 from agents.followers.hard_best_response import HardBestResponse, HardBestResponseConfig
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.solvers.responses import hard_best_response
 from stackelberg_envs.solvers.soft import leader_value
@@ -21,7 +21,7 @@ def make(**options):
 @pytest.mark.parametrize(
     ("game", "x"),
     [
-        (discrete_toy_v0.make_game(reward=2.0), np.full((3, 2), 0.5)),
+        (discrete_toy_v1.make_game(reward=2.0), np.full((3, 2), 0.5)),
         (four_rooms_v0.make_game(), np.zeros(104)),
         (four_rooms_v0.make_game(), np.full(104, -0.01)),
     ],

@@ -8,7 +8,7 @@ import pytest
 from gymnasium.spaces import Box
 
 from agents.followers.sac import ActionBox, GaussianPolicy, Sac, SacConfig
-from stackelberg_envs.envs import building_thermal_v0
+from stackelberg_envs.envs import building_thermal_v1
 from stackelberg_envs.errors import ArgumentError
 from tests.agents.followers.deep_games import GAIN, LQ, QUICK, sac
 
@@ -93,7 +93,7 @@ def test_what_sac_learns_depends_on_no_unit(torch, times):
 
 @pytest.mark.deep
 def test_sac_in_the_building(torch):
-    game, x = building_thermal_v0.make_game(), np.full(8, 0.5)
+    game, x = building_thermal_v1.make_game(), np.full(8, 0.5)
     follower = sac(steps=40_000, hidden=(64, 64), action_scale=5.0, learning_rate=3e-3, target_rate=0.05)
     follower.learn(game.under(x))
     lost, error = loss_against_the_best(game, x, follower.policy)

@@ -8,13 +8,13 @@ import pytest
 import agents
 import stackelberg_envs as se
 from agents.followers.sb3 import Sb3, Sb3Config, _observations
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0, random_tabular_v1
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
 from stackelberg_envs.faces.gymnasium_views import FollowerEnv
 
 GAMES = [
-    discrete_toy_v0.make_game(),
-    random_tabular_v0.make_game(S=5, K=2, commitment="policy", seed=1),
+    discrete_toy_v1.make_game(),
+    random_tabular_v1.make_game(S=5, K=2, commitment="policy", seed=1),
     four_rooms_v0.make_game(),
 ]
 QUICK = {

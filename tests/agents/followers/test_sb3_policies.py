@@ -8,13 +8,13 @@ import pytest
 import agents
 from agents.followers.sb3 import Sb3, Sb3Config
 from agents.followers.sb3_policies import Categories, ClippedNormal, Greedy, Observations, SquashedNormal
-from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0, guided_pendulum_v0, tax_design_v0
+from stackelberg_envs.envs import bilevel_lqr_v1, building_thermal_v1, guided_pendulum_v0, tax_design_v0
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.gymnasium_views import FollowerEnv
 
 GAMES = {
-    "building": building_thermal_v0.make_game(horizon=20),
-    "lqr": bilevel_lqr_v0.make_game(),
+    "building": building_thermal_v1.make_game(horizon=20),
+    "lqr": bilevel_lqr_v1.make_game(),
     "pendulum": guided_pendulum_v0.make_game(horizon=30),
     "tax": tax_design_v0.make_game(horizon=20),
 }

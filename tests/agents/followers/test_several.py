@@ -11,7 +11,7 @@ from agents.followers import follower_class
 from agents.followers.several import PerContext, Population, make_follower
 from agents.leaders import leader_class
 from agents.runs.experiment import Experiment, ExperimentConfig
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, ConvergenceError
 from stackelberg_envs.games.contexts import one_context
 from stackelberg_envs.solvers.responses import soft_best_response
@@ -19,7 +19,7 @@ from stackelberg_envs.solvers.soft import leader_value, response_gap
 from stackelberg_envs.solvers.solving import solve
 
 ROOMS = four_rooms_v0.make_game(goals=four_rooms_v0.TWO_GOALS)
-TOY = discrete_toy_v0.make_game()
+TOY = discrete_toy_v1.make_game()
 X = np.linspace(-0.2, 0.0, 104)
 LEARNER = {"follower": "soft_q_learning", "follower_options": {"steps": 500}}
 
@@ -229,7 +229,7 @@ def test_no_follower_plays_the_mean_in_an_environment():
     follower = made(TOY.replace(num_followers=2), steps=50)
     follower.learn(TOY.under(np.full((3, 2), 0.5)))
     with pytest.raises(ArgumentError, match="expected one, got several"):
-        agents.collect(discrete_toy_v0.parallel_env(), np.full((3, 2), 0.5), follower, steps=5)
+        agents.collect(discrete_toy_v1.parallel_env(), np.full((3, 2), 0.5), follower, steps=5)
 
 
 def test_two_goals_apart_are_the_game_together():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agents.followers import follower_class
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0, random_tabular_v1
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import response_gap
 
@@ -22,9 +22,9 @@ def gap(follower, view):
 @pytest.mark.parametrize(
     ("game", "limit"),
     [
-        (discrete_toy_v0.make_game(reward=2.0), 0.01),
-        (random_tabular_v0.make_game(S=6, K=2, terminal=1, commitment="policy", seed=3), 0.03),
-        (random_tabular_v0.make_game(S=6, commitment="policy", follower_discount=0.0, seed=3), 0.005),
+        (discrete_toy_v1.make_game(reward=2.0), 0.01),
+        (random_tabular_v1.make_game(S=6, K=2, terminal=1, commitment="policy", seed=3), 0.03),
+        (random_tabular_v1.make_game(S=6, commitment="policy", follower_discount=0.0, seed=3), 0.005),
     ],
     ids=["toy", "contexts", "myopic"],
 )
@@ -48,7 +48,7 @@ def test_soft_q_learning_finds_the_goal_of_four_rooms_by_itself():
 
 
 def test_the_table_is_kept_or_restarted_between_commitments():
-    game = discrete_toy_v0.make_game()
+    game = discrete_toy_v1.make_game()
     view = game.under(np.full((3, 2), 0.5))
     kept, restarted = (make("soft_q_learning", steps=3_000, restart=restart) for restart in (False, True))
     for follower in (kept, restarted):
@@ -58,7 +58,7 @@ def test_the_table_is_kept_or_restarted_between_commitments():
 
 
 def test_equal_generators_learn_equal_tables():
-    view = discrete_toy_v0.make_game().under(np.full((3, 2), 0.5))
+    view = discrete_toy_v1.make_game().under(np.full((3, 2), 0.5))
     one, two, other = (make("soft_q_learning", seed=seed, steps=500) for seed in (1, 1, 2))
     for follower in (one, two, other):
         follower.learn(view)

@@ -5,14 +5,14 @@ import pytest
 
 from agents.followers import follower_class
 from agents.followers.soft_value_iteration import SoftValueIteration, SoftValueIterationConfig
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0, random_tabular_v1
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.solvers.solving import solve
 
 GAMES = [
-    discrete_toy_v0.make_game(),
+    discrete_toy_v1.make_game(),
     four_rooms_v0.make_game(),
-    random_tabular_v0.make_game(S=6, A=3, B=2, K=2, terminal=1, commitment="policy", seed=3),
+    random_tabular_v1.make_game(S=6, A=3, B=2, K=2, terminal=1, commitment="policy", seed=3),
 ]
 
 

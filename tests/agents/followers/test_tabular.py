@@ -7,14 +7,14 @@ import pytest
 import stackelberg_envs as se
 from agents.followers import follower_class
 from agents.followers.soft_q_learning import SoftQLearning
-from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, random_tabular_v1
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.gymnasium_views import FollowerEnv
 
-TOY = discrete_toy_v0.make_game(reward=2.0, temperature=1.0)
+TOY = discrete_toy_v1.make_game(reward=2.0, temperature=1.0)
 
 
-RANDOM = random_tabular_v0.make_game(S=5, A=2, B=3, K=2, terminal=1, commitment="policy", temperature=2.0,
+RANDOM = random_tabular_v1.make_game(S=5, A=2, B=3, K=2, terminal=1, commitment="policy", temperature=2.0,
                                      follower_discount=0.8, horizon=30, seed=3)  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from agents.estimators.unrolled import Sweeps
 from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import discrete_toy_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, random_tabular_v1
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.soft.linear import resolvent
 from stackelberg_envs.solvers.solving import solve
@@ -26,7 +26,7 @@ def test_with_enough_sweeps_the_estimate_is_the_hypergradient(exact_play, kind, 
 
 
 def endless(commitment, seed=0, **options):
-    game = random_tabular_v0.make_game(
+    game = random_tabular_v1.make_game(
         S=7, A=2, B=3, commitment=commitment, leader_discount=0.9, follower_discount=0.8, temperature=0.3, seed=seed
     )
     kind = leader_class("amd")
@@ -72,7 +72,7 @@ def test_sweeps_reach_what_a_solver_finds():
 
 @pytest.mark.parametrize("reward", [1.0, 2.0])
 def test_it_reaches_the_optimum_of_the_toy(reward):
-    game, optimum = discrete_toy_v0.make_game(reward=reward), TOY_OPTIMUM[reward]
+    game, optimum = discrete_toy_v1.make_game(reward=reward), TOY_OPTIMUM[reward]
     for options, share in ((leader_class("amd").presets["published"], 0.9997), ({}, 0.99)):
         record = agents.run(
             game, leader="amd", leader_options=options, updates=300, steps_per_update=1, evaluate_every=0
@@ -82,7 +82,7 @@ def test_it_reaches_the_optimum_of_the_toy(reward):
 
 
 def test_it_needs_the_game():
-    game = discrete_toy_v0.make_game()
+    game = discrete_toy_v1.make_game()
     kind = leader_class("amd")
     with pytest.raises(InformationError, match="amd: expected the game itself"):
         kind(make_brief(game, Information.RESPONSE), kind.Config(), np.random.default_rng(0))

@@ -17,7 +17,7 @@ from agents.leaders import leader_class, leader_names
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
 from agents.runs.collection import collect
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, InformationError, InstabilityError, UnknownNameError
 from stackelberg_envs.solvers.solving import solve
 
@@ -34,7 +34,7 @@ def level(name, game):
 
 
 def test_levels_are_declared_and_depend_on_the_commitment():
-    toy, rooms = discrete_toy_v0.make_game(), four_rooms_v0.make_game()
+    toy, rooms = discrete_toy_v1.make_game(), four_rooms_v0.make_game()
     assert level("bchg", toy) == Information.REWARDS_OBSERVED
     assert level("bchg", rooms) == Information.ACTIONS_ONLY
     assert level("naive", toy) == Information.ACTIONS_ONLY
@@ -43,14 +43,14 @@ def test_levels_are_declared_and_depend_on_the_commitment():
 
 
 def test_private_rewards_are_refused_where_they_are_needed():
-    private = discrete_toy_v0.make_game().replace(observe_rewards=False)
+    private = discrete_toy_v1.make_game().replace(observe_rewards=False)
     with pytest.raises(InformationError, match=r"needs REWARDS_OBSERVED.*ACTIONS_ONLY would work"):
         agents.run(private, leader="bchg", updates=1)
     assert agents.run(private, leader="naive", updates=1, steps_per_update=10).status == "finished"
 
 
 def test_play_under_another_commitment_is_refused_and_changes_nothing():
-    game = discrete_toy_v0.make_game()
+    game = discrete_toy_v1.make_game()
     leader = make_leader("bchg", game)
     x, before = leader.commit(), leader.theta
     elsewhere = x.copy()
@@ -72,7 +72,7 @@ def test_a_leader_that_declares_itself_off_policy_takes_any_play():
     class Tolerant(leader_class("bchg")):
         off_policy = True
 
-    game = discrete_toy_v0.make_game()
+    game = discrete_toy_v1.make_game()
     leader = Tolerant(make_brief(game, Information.REWARDS_OBSERVED), Tolerant.Config(), np.random.default_rng(0))
     elsewhere = np.full((3, 2), (0.25, 0.75))
     leader.observe(agents.collect(game, elsewhere, solve(game, elsewhere).response, steps=50, rng=0))
@@ -94,11 +94,11 @@ def test_an_unknown_leader_is_refused_with_the_nearest_names():
 )
 def test_bad_options_are_refused_by_name(options, message):
     with pytest.raises(ArgumentError, match=message):
-        make_leader("bchg", discrete_toy_v0.make_game(), **options)
+        make_leader("bchg", discrete_toy_v1.make_game(), **options)
 
 
 def test_random_starts_follow_the_seed():
-    game = discrete_toy_v0.make_game()
+    game = discrete_toy_v1.make_game()
     one, two, other = (make_leader("bchg", game, seed=seed, start="random").theta for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, two)
     assert not np.array_equal(one, other)
@@ -126,10 +126,10 @@ def test_a_name_that_is_taken_is_refused():
 )
 def test_options_out_of_range_are_refused_by_name(leader, options, message):
     with pytest.raises(ArgumentError, match=message):
-        make_leader(leader, discrete_toy_v0.make_game(), **options)
+        make_leader(leader, discrete_toy_v1.make_game(), **options)
 
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 
 
 @pytest.mark.parametrize("leader", sorted(leader_names()))
@@ -162,7 +162,7 @@ def test_play_under_another_commitment_is_refused_by_every_leader_that_is_not_of
 
 
 def test_a_small_commitment_is_told_from_another_small_one(monkeypatch):
-    game = se.random_tabular_v0.make_game(S=3, A=1, B=2, commitment="features", seed=0)
+    game = se.random_tabular_v1.make_game(S=3, A=1, B=2, commitment="features", seed=0)
     kind = leader_class("naive")
     brief = make_brief(game, agents.Information.REWARDS_OBSERVED)
     made = kind(brief, kind.Config(), np.random.default_rng(0))
@@ -173,7 +173,7 @@ def test_a_small_commitment_is_told_from_another_small_one(monkeypatch):
         made.observe(seen)
 
 
-BUILDING, LQR, TAX = "stackelberg/BuildingThermal-v0", "stackelberg/BilevelLqr-v0", "stackelberg/TaxDesign-v0"
+BUILDING, LQR, TAX = "stackelberg/BuildingThermal-v1", "stackelberg/BilevelLqr-v1", "stackelberg/TaxDesign-v0"
 
 
 MIDDLE = [0.5] * 8
@@ -306,8 +306,8 @@ def test_shortening_goes_half_of_the_way_back_to_what_was_played() -> None:
 def test_an_option_of_one_ascent_alone_is_refused(leader, option):
     name = next(iter(option))
     with pytest.raises(ArgumentError, match=f"{leader}: {name}: expected learning_rate beside it"):
-        agents.run("stackelberg/DiscreteToy-v0", leader=leader, leader_options=option, updates=1)
+        agents.run("stackelberg/DiscreteToy-v1", leader=leader, leader_options=option, updates=1)
     agents.run(
-        "stackelberg/DiscreteToy-v0", leader=leader, leader_options={**option, "learning_rate": 0.1},
+        "stackelberg/DiscreteToy-v1", leader=leader, leader_options={**option, "learning_rate": 0.1},
         updates=1, steps_per_update=20,
     )  # fmt: skip

@@ -11,7 +11,7 @@ import agents
 import stackelberg_envs as se
 from agents.leaders import leader_class
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0, random_tabular_v1
 from stackelberg_envs.solvers.solving import solve
 from tests.games import TOY_OPTIMUM
 
@@ -19,7 +19,7 @@ of_seeds = pytest.mark.parametrize("seeds", [range(3), pytest.param(range(10), m
 
 
 def toy_values(leader, reward, seeds, **options):
-    game = discrete_toy_v0.make_game(reward=reward)
+    game = discrete_toy_v1.make_game(reward=reward)
     records = [
         agents.run(game, leader=leader, updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0, **options)
         for seed in seeds
@@ -59,7 +59,7 @@ def test_bchg_brings_the_walker_to_the_target_in_four_rooms():
 @pytest.mark.parametrize("critic", [None, "lstd", "expected_sarsa", "monte_carlo"])
 def test_with_any_critic_the_gradient_points_the_right_way(critic):
     # At R = 1 the gradient by the logit of "0 in A" is +4.34 at theta = 0.
-    game = discrete_toy_v0.make_game(temperature=0.5)
+    game = discrete_toy_v1.make_game(temperature=0.5)
     x = np.full((3, 2), 0.5)
     leader = make_leader("bchg", game, critic=critic)
     solution = solve(game, x)
@@ -78,7 +78,7 @@ def make_leader(name, game, seed=0, **options):
 
 
 def test_with_contexts_the_leader_averages_over_them():
-    game = random_tabular_v0.make_game(S=5, A=2, B=2, K=2, temperature=1.0, leader_discount=0.8, horizon=80, seed=3)
+    game = random_tabular_v1.make_game(S=5, A=2, B=2, K=2, temperature=1.0, leader_discount=0.8, horizon=80, seed=3)
     x = np.zeros(4)
     solution = solve(game, x)
     leader = make_leader("bchg", game)
@@ -107,7 +107,7 @@ def return_over_the_horizon(game, x):
 @pytest.mark.parametrize(("reward", "bar"), [(1.0, 27.2), (2.0, 31.1)])
 def test_with_policy_values_and_temperature_estimated_it_passes_the_bar_in_ten_of_ten_seeds(reward, bar):
     # The optima over 150 steps are 27.316 and 31.166. 1,500,000 observed steps.
-    game = se.make_game("stackelberg/DiscreteToy-v0", reward=reward).replace(publish_temperature=False)
+    game = se.make_game("stackelberg/DiscreteToy-v1", reward=reward).replace(publish_temperature=False)
     for seed in range(10):
         record = agents.run(
             game,
@@ -123,7 +123,7 @@ def test_with_policy_values_and_temperature_estimated_it_passes_the_bar_in_ten_o
         assert record.curve["temperature"][-1] == pytest.approx(0.05, rel=0.15)
 
 
-BUILDING, LQR, TAX = "stackelberg/BuildingThermal-v0", "stackelberg/BilevelLqr-v0", "stackelberg/TaxDesign-v0"
+BUILDING, LQR, TAX = "stackelberg/BuildingThermal-v1", "stackelberg/BilevelLqr-v1", "stackelberg/TaxDesign-v0"
 
 
 MIDDLE = [0.5] * 8

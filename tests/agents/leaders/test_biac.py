@@ -9,7 +9,7 @@ import agents
 from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0, random_tabular_v1
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.soft import evaluate
 from stackelberg_envs.solvers.solving import solve
@@ -51,7 +51,7 @@ def vars_of(seen):
 
 
 def settle(follower_discount, seed):
-    game = random_tabular_v0.make_game(
+    game = random_tabular_v1.make_game(
         S=4, A=2, B=3, commitment="policy", leader_discount=0.9, follower_discount=follower_discount,
         temperature=0.5, seed=seed,
     )  # fmt: skip
@@ -65,7 +65,7 @@ def settle(follower_discount, seed):
 def test_it_is_not_the_hypergradient():
     # On the toy at R = 1 and even odds, playing 0 more often in A (state 1) draws the follower there: worth +4.34.
     # With the follower's policy held fixed, playing 1 sends it back to S, where the leader is paid.
-    game = discrete_toy_v0.make_game()
+    game = discrete_toy_v1.make_game()
     kind = leader_class("biac")
     leader = kind(make_brief(game, Information.RESPONSE), kind.Config(), np.random.default_rng(0))
     solution = solve(game, leader.commit())
@@ -104,7 +104,7 @@ def test_that_need_not_be_a_good_commitment():
     # On the toy it punishes more and more, until the follower stays away.
     one_ascent = leader_class("biac").presets["published"]
     toy = agents.run(
-        discrete_toy_v0.make_game(), leader="biac", leader_options=one_ascent,
+        discrete_toy_v1.make_game(), leader="biac", leader_options=one_ascent,
         updates=200, steps_per_update=1_500, evaluate_every=0,
     )  # fmt: skip
     assert toy.leader_value < 1.0
@@ -113,7 +113,7 @@ def test_that_need_not_be_a_good_commitment():
 def test_what_it_does_not_support_is_refused_by_name():
     with pytest.raises(ArgumentError, match="biac: expected a commitment that sets leader_policy and nothing else"):
         agents.run(four_rooms_v0.make_game(), leader="biac", updates=1)
-    game = discrete_toy_v0.make_game()
+    game = discrete_toy_v1.make_game()
     kind = leader_class("biac")
     assert kind.required_information(game.commitment, kind.Config()) == Information.RESPONSE
     leader = kind(make_brief(game, Information.RESPONSE), kind.Config(), np.random.default_rng(0))

@@ -8,12 +8,12 @@ from agents.leaders import leader_class
 from agents.leaders.black_box import BlackBoxLeader
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.solvers.solving import solve
 
 NAMES = ["cma_es", "random_search", "zero_order"]
-GAME = discrete_toy_v0.make_game()
+GAME = discrete_toy_v1.make_game()
 
 
 def make(name, **options):
@@ -87,13 +87,13 @@ def test_equal_seeds_try_equal_commitments(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_search_goes_on_bit_for_bit_from_a_checkpoint(name, tmp_path):
     options = {"leader": name, "steps_per_update": 50, "game_arguments": {"reward": 2.0}}
-    whole = agents.run("stackelberg/DiscreteToy-v0", updates=30, **options)
+    whole = agents.run("stackelberg/DiscreteToy-v1", updates=30, **options)
 
     def stop(progress):
         if progress.update == 17:
             raise KeyboardInterrupt
 
-    agents.run("stackelberg/DiscreteToy-v0", updates=30, output=tmp_path, progress=stop, checkpoint_every=1, **options)
+    agents.run("stackelberg/DiscreteToy-v1", updates=30, output=tmp_path, progress=stop, checkpoint_every=1, **options)
     resumed = agents.run(resume=tmp_path)
     np.testing.assert_array_equal(resumed.commitment, whole.commitment)
     for column in whole.curve:

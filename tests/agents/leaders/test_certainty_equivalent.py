@@ -61,7 +61,7 @@ def test_the_model_predicts_values_under_commitments_never_tried():
 
 
 def test_an_action_shunned_in_n_visits_is_guessed_to_be_taken_about_once_in_n():
-    game = se.make_game("stackelberg/DiscreteToy-v0")
+    game = se.make_game("stackelberg/DiscreteToy-v1")
     x = np.array([[1.0, 0.0]] * 3)
     model = observed(game, x, 3_000)
     visits = model.counts.visits[0, 0]
@@ -72,7 +72,7 @@ def test_an_action_shunned_in_n_visits_is_guessed_to_be_taken_about_once_in_n():
 
 
 def test_private_rewards_are_refused():
-    game = se.make_game("stackelberg/DiscreteToy-v0").replace(observe_rewards=False)
+    game = se.make_game("stackelberg/DiscreteToy-v1").replace(observe_rewards=False)
     with pytest.raises(InformationError, match="needs REWARDS_OBSERVED"):
         agents.run(game, leader="certainty_equivalent", updates=1)
     model = ObservedModel(make_brief(game, Information.ACTIONS_ONLY))
@@ -83,7 +83,7 @@ def test_private_rewards_are_refused():
 
 def test_on_a_plateau_where_nothing_was_ever_paid_it_goes_on_looking():
     # From these starts the follower stays away, and no plan promises more than was seen: nothing.
-    game = se.make_game("stackelberg/DiscreteToy-v0")
+    game = se.make_game("stackelberg/DiscreteToy-v1")
     for seed in (1, 2, 3, 6):
         record = agents.run(
             game, leader="certainty_equivalent", steps=15_000, seed=seed, evaluate_every=0,
@@ -96,7 +96,7 @@ def test_on_a_plateau_where_nothing_was_ever_paid_it_goes_on_looking():
 @pytest.mark.parametrize("seeds", [range(3), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
 def test_it_reaches_the_toys_optimum_in_a_tenth_of_the_published_steps(seeds):
     for reward, optimum in ((1.0, 34.992641), (2.0, 39.940211)):
-        game = se.make_game("stackelberg/DiscreteToy-v0", reward=reward)
+        game = se.make_game("stackelberg/DiscreteToy-v1", reward=reward)
         for seed in seeds:
             record = agents.run(
                 game,
@@ -156,7 +156,7 @@ def return_over_the_horizon(game, x):
 @pytest.mark.parametrize("seeds", [range(2), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
 def test_with_policy_values_and_temperature_estimated_it_passes_the_bar_with_every_seed(seeds, reward, bar):
     # The optima over 150 steps are 27.316 and 31.166.
-    game = se.make_game("stackelberg/DiscreteToy-v0", reward=reward).replace(publish_temperature=False)
+    game = se.make_game("stackelberg/DiscreteToy-v1", reward=reward).replace(publish_temperature=False)
     for seed in seeds:
         record = agents.run(
             game,
@@ -212,14 +212,14 @@ def test_it_pays_for_a_road_that_nobody_takes_at_first():
 
 
 def test_it_ends_on_the_edges_of_the_set():
-    game = se.make_game("stackelberg/DiscreteToy-v0")
+    game = se.make_game("stackelberg/DiscreteToy-v1")
     x = agents.run(game, leader="certainty_equivalent", steps=5_000, evaluate_every=0).commitment
     assert (x == 0.0).any()
     assert se.solve(game, x).leader_value > 34.99
 
 
 def test_options_that_are_none_are_refused():
-    game = se.make_game("stackelberg/DiscreteToy-v0")
+    game = se.make_game("stackelberg/DiscreteToy-v1")
     for options, message in (
         ({"belief": "known"}, "belief: expected 'fitted' or 'observed', got 'known'"),
         ({"work": 0.0}, "work: expected a number greater than 0, got 0.0"),
@@ -246,7 +246,7 @@ def test_it_sees_that_the_follower_believes_in_other_dynamics_and_gains_by_it():
     assert record.leader_value > 1.333
 
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 
 
 def test_no_more_commitments_explore_than_asked_for():
@@ -265,13 +265,13 @@ def test_no_more_commitments_explore_than_asked_for():
 def test_so_many_commitments_are_drawn_as_asked_for():
     options = {"draws": 5, "box_draws": 2, "box_starts": 1, "polish": 0}
     record = agents.run(
-        "stackelberg/BuildingThermal-v0", leader="certainty_equivalent", updates=8, steps_per_update=200,
+        "stackelberg/BuildingThermal-v1", leader="certainty_equivalent", updates=8, steps_per_update=200,
         leader_options=options,
     )  # fmt: skip
     np.testing.assert_array_equal(record.curve["exploring"], [1] * 5 + [0] * 3)
 
 
-BUILDING, LQR, TAX = "stackelberg/BuildingThermal-v0", "stackelberg/BilevelLqr-v0", "stackelberg/TaxDesign-v0"
+BUILDING, LQR, TAX = "stackelberg/BuildingThermal-v1", "stackelberg/BilevelLqr-v1", "stackelberg/TaxDesign-v0"
 
 
 MIDDLE = [0.5] * 8

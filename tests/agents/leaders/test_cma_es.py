@@ -8,12 +8,12 @@ import agents
 from agents.leaders.cma_es import CmaEsConfig, TabularCmaEs, VectorCmaEs, VectorCmaEsConfig
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import building_thermal_v0, discrete_toy_v0
+from stackelberg_envs.envs import building_thermal_v1, discrete_toy_v1
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
 from stackelberg_envs.solvers.solving import solve
 from tests.games import TOY_OPTIMUM
 
-GAME = discrete_toy_v0.make_game()
+GAME = discrete_toy_v1.make_game()
 
 
 def make(**options):
@@ -27,7 +27,7 @@ def play(x):
 
 @pytest.mark.parametrize("reward", [1.0, pytest.param(2.0, marks=pytest.mark.deep)])
 def test_it_comes_near_the_optimum_of_the_toy(reward):
-    game = discrete_toy_v0.make_game(reward=reward)
+    game = discrete_toy_v1.make_game(reward=reward)
     records = [
         agents.run(game, leader="cma_es", updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0)
         for seed in range(5)
@@ -75,7 +75,7 @@ def test_bad_options_are_refused_by_name(options, message):
         make(**options)
 
 
-BUILDING = building_thermal_v0.make_game()
+BUILDING = building_thermal_v1.make_game()
 
 
 def on_vectors(updates, **options):

@@ -14,17 +14,17 @@ from agents.leaders import exact as module
 from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.envs import discrete_toy_v1
 from tests.games import TOY_OPTIMUM
 
 
 @pytest.mark.parametrize("reward", [1.0, 2.0])
 def test_exact_reaches_it_to_a_millionth(reward):
-    record = agents.run(discrete_toy_v0.make_game(reward=reward), leader="exact", updates=100, steps_per_update=1)
+    record = agents.run(discrete_toy_v1.make_game(reward=reward), leader="exact", updates=100, steps_per_update=1)
     assert record.leader_value == pytest.approx(TOY_OPTIMUM[reward], abs=1e-6)
 
 
-BUILDING = "stackelberg/BuildingThermal-v0"
+BUILDING = "stackelberg/BuildingThermal-v1"
 
 
 MIDDLE = [0.5] * 8
@@ -79,10 +79,10 @@ def test_in_another_parametrisation_it_makes_the_ascent_only() -> None:
 
 
 def test_a_search_that_is_interrupted_interrupts_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = se.best_commitment(discrete_toy_v0.make_game(), evaluations=1)
+    found = se.best_commitment(discrete_toy_v1.make_game(), evaluations=1)
     stopped = dataclasses.replace(found, stopped_because="interrupted")
     monkeypatch.setattr(module, "best_commitment", lambda *_, **__: stopped)
-    record = agents.run(discrete_toy_v0.make_game(), leader="exact", updates=5, steps_per_update=10)
+    record = agents.run(discrete_toy_v1.make_game(), leader="exact", updates=5, steps_per_update=10)
     assert record.status == "interrupted"
 
 

@@ -11,7 +11,7 @@ from agents.estimators import ValueEstimates
 from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0, random_tabular_v1
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.solvers.solving import solve
 
@@ -48,7 +48,7 @@ def z_scores(commitment):
     The leader's discount makes what the horizon of 15 cuts off negligible (0.4^15 = 1e-6); the follower's does not.
     Averages over visits make a bias of order 1 / visits: with 24,000 steps it is far below the standard error.
     """
-    game = random_tabular_v0.make_game(
+    game = random_tabular_v1.make_game(
         S=4, A=2, B=2, D=4, branching=3, commitment=commitment,
         leader_discount=0.4, follower_discount=0.9, temperature=1.5, horizon=15, seed=3,
     )  # fmt: skip
@@ -90,14 +90,14 @@ def level(name, game):
 
 
 def test_levels():
-    toy, rooms = discrete_toy_v0.make_game(), four_rooms_v0.make_game()
+    toy, rooms = discrete_toy_v1.make_game(), four_rooms_v0.make_game()
     assert level("hpgd", toy) == Information.REWARDS_OBSERVED
     assert level("hpgd", rooms) == Information.ACTIONS_ONLY
     assert level("hpgd_oracle", rooms) == Information.CONTROLS_TRAINING
 
 
 def test_without_control_over_the_starts_the_oracle_variant_is_refused():
-    game = discrete_toy_v0.make_game()
+    game = discrete_toy_v1.make_game()
     x = np.full((3, 2), 0.5)
     leader = make_leader("hpgd_oracle", game)
     with pytest.raises(InformationError, match="expected a brief with uniform_play"):
@@ -116,6 +116,6 @@ def test_extra_play_is_counted():
 @pytest.mark.parametrize("leader", ["hpgd", "hpgd_oracle"])
 def test_it_learns_the_toy(leader):
     record = agents.run(
-        discrete_toy_v0.make_game(), leader=leader, updates=150, steps_per_update=1_500, seed=1, evaluate_every=0
+        discrete_toy_v1.make_game(), leader=leader, updates=150, steps_per_update=1_500, seed=1, evaluate_every=0
     )
     assert record.leader_value > 0.98 * 34.992641

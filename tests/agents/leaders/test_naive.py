@@ -5,14 +5,14 @@ import pytest
 
 import agents
 from agents.leaders import leader_class
-from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.envs import discrete_toy_v1
 from tests.games import TOY_OPTIMUM
 
 of_seeds = pytest.mark.parametrize("seeds", [range(3), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
 
 
 def toy_values(leader, reward, seeds, **options):
-    game = discrete_toy_v0.make_game(reward=reward)
+    game = discrete_toy_v1.make_game(reward=reward)
     records = [
         agents.run(game, leader=leader, updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0, **options)
         for seed in seeds

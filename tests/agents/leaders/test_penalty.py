@@ -7,7 +7,7 @@ import agents
 from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0, random_tabular_v1
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.games.commitments.incentives import IncentiveCost
 from stackelberg_envs.games.commitments.joint import Joint
@@ -18,7 +18,7 @@ from tests.games import TOY_OPTIMUM
 
 
 def random_game(commitment, seed=0, K=1, **options):
-    game = random_tabular_v0.make_game(
+    game = random_tabular_v1.make_game(
         S=6, A=2, B=3, K=K, terminal=1, commitment="policy" if commitment in ("policy", "transition") else "features",
         leader_discount=0.85, follower_discount=0.85, temperature=0.5, seed=seed,
     )  # fmt: skip
@@ -102,7 +102,7 @@ def test_its_value_is_the_best_a_penalised_policy_can_do():
 @pytest.mark.parametrize("reward", [1.0, 2.0])
 def test_it_reaches_the_optimum_of_the_toy(reward):
     record = agents.run(
-        discrete_toy_v0.make_game(reward=reward), leader="penalty", updates=300, steps_per_update=1, evaluate_every=0
+        discrete_toy_v1.make_game(reward=reward), leader="penalty", updates=300, steps_per_update=1, evaluate_every=0
     )
     assert record.leader_value == pytest.approx(TOY_OPTIMUM[reward], abs=0.1)
 

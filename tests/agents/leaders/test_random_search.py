@@ -5,19 +5,19 @@ import agents
 from agents.leaders.random_search import RandomSearch, RandomSearchConfig
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.envs import discrete_toy_v1
 from stackelberg_envs.errors import ArgumentError
 from tests.games import TOY_OPTIMUM
 
 
 def make(**options):
-    brief = make_brief(discrete_toy_v0.make_game(), Information.ACTIONS_ONLY)
+    brief = make_brief(discrete_toy_v1.make_game(), Information.ACTIONS_ONLY)
     return RandomSearch(brief, RandomSearchConfig(**options), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("reward", [1.0, 2.0])
 def test_it_comes_near_the_optimum_of_the_toy(reward):
-    game = discrete_toy_v0.make_game(reward=reward)
+    game = discrete_toy_v1.make_game(reward=reward)
     records = [
         agents.run(game, leader="random_search", updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0)
         for seed in range(5)

@@ -12,15 +12,15 @@ from agents.followers.training import Trainer
 from agents.leaders.rtq import Rtq, RtqConfig, expected_iterations, level_probabilities
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0, random_tabular_v1
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.solving import solve
 from tests.games import TOY_OPTIMUM
 
 GAMES = [
-    discrete_toy_v0.make_game(reward=2.0, temperature=1.0),
-    random_tabular_v0.make_game(S=5, A=2, B=2, K=2, temperature=1.0, seed=3),
-    random_tabular_v0.make_game(S=6, A=2, B=3, terminal=1, commitment="policy", seed=3),
+    discrete_toy_v1.make_game(reward=2.0, temperature=1.0),
+    random_tabular_v1.make_game(S=5, A=2, B=2, K=2, temperature=1.0, seed=3),
+    random_tabular_v1.make_game(S=6, A=2, B=3, terminal=1, commitment="policy", seed=3),
     four_rooms_v0.make_game(temperature=0.01),
 ]
 
@@ -112,7 +112,7 @@ def test_the_bias_falls_with_the_number_of_levels(game):
 @pytest.mark.parametrize("seeds", [range(2), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
 @pytest.mark.parametrize("reward", [1.0, 2.0])
 def test_it_reaches_the_optimum_of_the_toy(seeds, reward):
-    game = discrete_toy_v0.make_game(reward=reward)
+    game = discrete_toy_v1.make_game(reward=reward)
     records = [
         agents.run(game, leader="rtq", updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0)
         for seed in seeds

@@ -8,7 +8,7 @@ import agents
 from agents.leaders import leader_class
 from agents.observing.brief import Information, redact
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0, random_tabular_v1
 from stackelberg_envs.errors import InformationError
 from stackelberg_envs.solvers.solving import solve
 from tests.games import TOY_OPTIMUM
@@ -39,7 +39,7 @@ FALSE_ALARM_RATE = 1e-3
 def test_in_the_mean_the_estimate_is_the_hypergradient(commitment):
     # A correct estimator fails this once in a thousand (Bonferroni over theta); the seed is fixed. What the horizon
     # of 15 cuts off the leader's return is negligible (0.4^15 = 1e-6), what it cuts off the follower's is bootstrapped.
-    game = random_tabular_v0.make_game(
+    game = random_tabular_v1.make_game(
         S=4, A=2, B=2, D=4, branching=3, commitment=commitment,
         leader_discount=0.4, follower_discount=0.9, temperature=1.5, horizon=15, seed=3,
     )  # fmt: skip
@@ -59,7 +59,7 @@ def test_in_the_mean_the_estimate_is_the_hypergradient(commitment):
 
 
 def test_the_baseline_lowers_the_noise():
-    game = discrete_toy_v0.make_game(temperature=0.5)
+    game = discrete_toy_v1.make_game(temperature=0.5)
     x = np.full((3, 2), 0.5)
     solution = solve(game, x)
     spread = {}
@@ -91,7 +91,7 @@ def test_it_needs_the_response():
 
 def test_it_learns_the_toy():
     record = agents.run(
-        discrete_toy_v0.make_game(), leader="sobirl", updates=150, steps_per_update=3_000, seed=1, evaluate_every=0
+        discrete_toy_v1.make_game(), leader="sobirl", updates=150, steps_per_update=3_000, seed=1, evaluate_every=0
     )
     assert record.information == "RESPONSE"
     assert record.leader_value > 0.95 * TOY_OPTIMUM[1.0]

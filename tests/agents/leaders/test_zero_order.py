@@ -8,7 +8,7 @@ from agents.leaders.zero_order import TabularZeroOrder, TabularZeroOrderConfig
 from agents.observing.brief import Information
 from agents.observing.trajectories import Trajectories
 from agents.runs.briefing import make_brief
-from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.envs import discrete_toy_v1
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.solvers.solving import solve
 from tests.games import TOY_OPTIMUM
@@ -56,7 +56,7 @@ def paid(x, reward):
 
 
 def make(seed=0, **options):
-    brief = make_brief(discrete_toy_v0.make_game(), TabularZeroOrder.information)
+    brief = make_brief(discrete_toy_v1.make_game(), TabularZeroOrder.information)
     brief = dataclasses.replace(brief, parametrisation=Plain())
     return TabularZeroOrder(brief, TabularZeroOrderConfig(start=START, **options), np.random.default_rng(seed))
 
@@ -122,7 +122,7 @@ def test_a_symmetric_difference_is_exact_along_its_direction():
 @pytest.mark.parametrize("reward", [1.0, 2.0])
 @pytest.mark.parametrize("scheme", SCHEMES, ids=str)
 def test_it_comes_near_the_optimum_of_the_toy(scheme, reward, seeds):
-    game = discrete_toy_v0.make_game(reward=reward)
+    game = discrete_toy_v1.make_game(reward=reward)
     values = [
         agents.run(
             game, leader="zero_order", updates=150, steps_per_update=1_500, seed=seed, evaluate_every=0,
@@ -152,7 +152,7 @@ def test_bad_options_are_refused_by_name(options, message):
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=str)
 def test_exact_values_give_the_step_of_the_exact_difference(scheme):
-    game = discrete_toy_v0.make_game(temperature=0.5)
+    game = discrete_toy_v1.make_game(temperature=0.5)
     options = {"values": "exact", "optimizer": "sgd", "learning_rate": 0.1, "perturbation": 0.4, "decay": 0.0}
     config = TabularZeroOrderConfig(start=[0.1, 0.2, 0.3, -0.1, 0.0, 0.5], **options, **scheme)
     assert TabularZeroOrder.required_information(game.commitment, config) == Information.MODEL
@@ -171,7 +171,7 @@ def test_exact_values_give_the_step_of_the_exact_difference(scheme):
 
 
 def test_exact_values_need_the_game():
-    game = discrete_toy_v0.make_game()
+    game = discrete_toy_v1.make_game()
     config = TabularZeroOrderConfig(values="exact")
     with pytest.raises(InformationError, match="exact values"):
         TabularZeroOrder(make_brief(game, Information.RESPONSE), config, np.random.default_rng(0))

@@ -18,7 +18,7 @@ from agents.observing.brief import Information, redact
 from agents.observing.trajectories import Trajectories
 from agents.runs.briefing import make_brief
 from agents.runs.experiment import Experiment, ExperimentConfig
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.tabular import Primitives, TabularGame
@@ -49,7 +49,7 @@ BARRED = (
 )
 #: Where a leader's own code lives.
 LEADERS_OWN = ("agents.leaders", "agents.estimators", "agents.planning", "agents.learning")
-GAMES = [discrete_toy_v0.make_game(), four_rooms_v0.make_game()]
+GAMES = [discrete_toy_v1.make_game(), four_rooms_v0.make_game()]
 
 
 def imports(path):

@@ -12,7 +12,7 @@ from agents.observing.brief import Information, TabularBrief, VectorBrief
 from agents.runs.briefing import make_brief
 from stackelberg_envs.errors import ArgumentError, InformationError
 
-TOY, BUILDING = (se.make_game(f"stackelberg/{name}-v0") for name in ("DiscreteToy", "BuildingThermal"))
+TOY, BUILDING = (se.make_game(f"stackelberg/{name}-v1") for name in ("DiscreteToy", "BuildingThermal"))
 
 
 def names_of(brief):
@@ -67,7 +67,7 @@ def test_the_games_own_rewards_are_for_whom_the_game_is():
 
 
 def test_dynamics_are_told_where_the_commitment_sets_them():
-    game = se.random_tabular_v0.make_game(S=4, A=1, B=2, K=2, commitment="features", temperature=1.0, seed=0)
+    game = se.random_tabular_v1.make_game(S=4, A=1, B=2, K=2, commitment="features", temperature=1.0, seed=0)
     brief = make_brief(game, Information.ACTIONS_ONLY)
     effect = brief.effect(np.zeros(game.commitment.shape))
     assert effect.transition is None

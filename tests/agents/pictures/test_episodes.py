@@ -36,7 +36,7 @@ def test_the_answer_to_the_commitment_plays(monkeypatch):
 
 
 def test_equal_seeds_show_equal_episodes():
-    game = se.make_game("stackelberg/DiscreteToy-v0")
+    game = se.make_game("stackelberg/DiscreteToy-v1")
     x = named_commitment(game, "start")
     first, again, other = (episode(game, x, steps=8, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
@@ -45,7 +45,7 @@ def test_equal_seeds_show_equal_episodes():
 
 
 def test_commitments_have_names():
-    known = se.make_game("stackelberg/DiscreteToy-v0")
+    known = se.make_game("stackelberg/DiscreteToy-v1")
     unknown = known.replace(facts={})
     best = known.facts["best_commitment"]
     assert np.array_equal(named_commitment(known), best)

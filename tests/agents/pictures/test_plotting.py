@@ -15,7 +15,7 @@ from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.tabular import TabularGame
 
 PNG = b"\x89PNG\r\n\x1a\n"
-TOY, ROOMS, RANDOM = (f"stackelberg/{name}-v0" for name in ("DiscreteToy", "FourRooms", "RandomTabular"))
+TOY, ROOMS, RANDOM = (f"stackelberg/{name}" for name in ("DiscreteToy-v1", "FourRooms-v0", "RandomTabular-v1"))
 
 
 @pytest.fixture

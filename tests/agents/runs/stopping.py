@@ -2,7 +2,7 @@
 
 import os
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 
 
 SHORT = {"updates": 6, "steps_per_update": 30}

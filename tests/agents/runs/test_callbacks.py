@@ -12,7 +12,7 @@ from agents.cli.main import main
 from agents.runs import callbacks
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, UnknownNameError
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 SHORT = {"leader": "naive", "updates": 3, "steps_per_update": 100, "leader_options": {"learning_rate": 0.5}}
 
 

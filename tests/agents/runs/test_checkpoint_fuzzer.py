@@ -21,7 +21,7 @@ from agents.runs.fingerprints import fingerprint
 from agents.state.tree import digest, from_bytes, to_bytes
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 #: Leaders and followers, with what makes them quick, and the updates after which their run was stopped.
 PLAYERS = [
     ("bchg", {}, "soft_q_learning", {"steps": 50}),

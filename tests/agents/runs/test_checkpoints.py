@@ -23,7 +23,7 @@ from agents.state.tree import digest, from_bytes, to_bytes
 from stackelberg_envs.envs import four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, OutputError
 
-TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
+TOY, ROOMS = "stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0"
 
 
 def content(record):
@@ -170,7 +170,7 @@ def test_other_options_are_refused_on_resuming(tmp_path):
     agents.run(TOY, updates=4, steps_per_update=10, output=tmp_path, progress=stop_after(2))
     with pytest.raises(ArgumentError, match=r"resume: expected no other options.* got updates"):
         agents.run(resume=tmp_path, updates=9)
-    with pytest.raises(ArgumentError, match="game: expected nothing or 'stackelberg/DiscreteToy-v0'"):
+    with pytest.raises(ArgumentError, match="game: expected nothing or 'stackelberg/DiscreteToy-v1'"):
         agents.run("stackelberg/FourRooms-v0", resume=tmp_path)
     with pytest.raises(ArgumentError, match="checkpoint_every: expected an integer of at least 1, got 0"):
         agents.run(resume=tmp_path, checkpoint_every=0)
@@ -225,7 +225,7 @@ def test_a_damaged_checkpoint_is_refused_wherever_the_damage_is(tmp_path):
         (lambda c: {**c, "format": 99}, "expected format 4, got 99"),
         (
             lambda c: {**c, "game_digest": "0"},
-            "expected the game 'stackelberg/DiscreteToy-v0' the run was started with",
+            "expected the game 'stackelberg/DiscreteToy-v1' the run was started with",
         ),
         (lambda c: {**c, "state": b"no state"}, "state: expected a dict with names as keys, got bytes"),
         (lambda c: {**c, "config": {**c["config"], "speed": 1}}, "expected the configuration of a run"),

@@ -20,7 +20,7 @@ ONE_AN_EPISODE = sum(0.99**t for t in range(40))
 @pytest.fixture(scope="module")
 def paid_one():
     """A game that never ends by itself and pays the leader 1 per step; episodes have 40 steps."""
-    toy = se.make_game("stackelberg/DiscreteToy-v0", horizon=40, leader_discount=0.99)
+    toy = se.make_game("stackelberg/DiscreteToy-v1", horizon=40, leader_discount=0.99)
     return toy.replace(leader_reward=np.ones_like(toy.leader_reward), facts={})
 
 
@@ -52,14 +52,14 @@ def test_only_whole_episodes_have_a_return(paid_one, steps, whole, returns):
 def test_every_face_and_every_kind_of_game_says_which_episodes_are_whole(paid_one):
     x = paid_one.commitment.project(np.zeros(paid_one.commitment.shape))
     response = se.solve(paid_one, x).response
-    for make in (se.discrete_toy_v0.parallel_env, se.discrete_toy_v0.env):
+    for make in (se.discrete_toy_v1.parallel_env, se.discrete_toy_v1.env):
         seen = agents.collect(make(game=paid_one), x, response, steps=50, rng=0)
         np.testing.assert_array_equal(seen.whole, [True, False])
         assert seen.mean_return(0.99) == pytest.approx(ONE_AN_EPISODE)
     several = paid_one.replace(num_followers=2)
-    seen = agents.collect(se.discrete_toy_v0.parallel_env(game=several), x, response, steps=81, rng=0)
+    seen = agents.collect(se.discrete_toy_v1.parallel_env(game=several), x, response, steps=81, rng=0)
     np.testing.assert_array_equal(seen.whole, [True, True, False])
-    thermal = se.make_game("stackelberg/BuildingThermal-v0")
+    thermal = se.make_game("stackelberg/BuildingThermal-v1")
     x = np.full(thermal.commitment.shape, 0.5)
     best, H = thermal.solve(x), thermal.horizon
     seen = agents.collect(thermal, x, best, steps=2 * H + 1, rng=0)
@@ -70,7 +70,7 @@ def test_every_face_and_every_kind_of_game_says_which_episodes_are_whole(paid_on
 def test_the_mean_return_is_unbiased_whatever_the_budget_cuts():
     # Episodes of random length, of which the budget holds a few. Two-sided at 4.5 standard errors over 2,000 plays:
     # false alarms 7 in a million, seeds fixed. With the cut episode counted as whole the mean is far off.
-    game = se.random_tabular_v0.make_game(S=6, A=2, B=3, terminal=1, horizon=40, leader_discount=0.9, seed=1)
+    game = se.random_tabular_v1.make_game(S=6, A=2, B=3, terminal=1, horizon=40, leader_discount=0.9, seed=1)
     game = game.replace(leader_reward=np.ones_like(game.leader_reward))
     x = np.zeros(game.commitment.shape)
     response, rng = se.solve(game, x).response, np.random.default_rng(0)

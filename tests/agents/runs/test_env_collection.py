@@ -17,14 +17,14 @@ def toy_policy():
 
 
 def faces(game):
-    yield "parallel", se.discrete_toy_v0.parallel_env(game=game)
-    yield "aec", se.discrete_toy_v0.env(game=game)
-    yield "raw aec", se.discrete_toy_v0.raw_env(game=game)
+    yield "parallel", se.discrete_toy_v1.parallel_env(game=game)
+    yield "aec", se.discrete_toy_v1.env(game=game)
+    yield "raw aec", se.discrete_toy_v1.raw_env(game=game)
 
 
 @pytest.fixture(scope="module")
 def game():
-    return se.make_game("stackelberg/DiscreteToy-v0", temperature=1.0, horizon=30)
+    return se.make_game("stackelberg/DiscreteToy-v1", temperature=1.0, horizon=30)
 
 
 def test_recorded_steps_obey_the_game(game):
@@ -77,10 +77,10 @@ def test_terminal_states_contexts_and_several_followers_are_recorded():
 
 def test_a_leader_learns_from_an_environment_as_from_the_game():
     # One estimate each from 6,000 steps; the two cosines to the exact gradient are both high.
-    game = se.make_game("stackelberg/DiscreteToy-v0", temperature=0.5)
+    game = se.make_game("stackelberg/DiscreteToy-v1", temperature=0.5)
     x = np.full((3, 2), 0.5)
     solution = se.solve(game, x)
-    for source in (game, se.discrete_toy_v0.parallel_env(game=game)):
+    for source in (game, se.discrete_toy_v1.parallel_env(game=game)):
         kind = leader_class("bchg")
         leader = kind(make_brief(game, Information.REWARDS_OBSERVED), kind.Config(), np.random.default_rng(0))
         dx, _ = leader.gradient(agents.collect(source, x, solution.response, steps=6_000, rng=0))
@@ -93,27 +93,27 @@ def test_equal_seeds_give_equal_play(game):
     x = toy_policy()
     response = se.solve(game, x).response
     one, two = (
-        agents.collect(se.discrete_toy_v0.parallel_env(game=game), x, response, steps=100, rng=5) for _ in range(2)
+        agents.collect(se.discrete_toy_v1.parallel_env(game=game), x, response, steps=100, rng=5) for _ in range(2)
     )
     np.testing.assert_array_equal(one.state, two.state)
     np.testing.assert_array_equal(one.follower_action, two.follower_action)
 
 
 def test_a_function_can_be_the_follower(game):
-    env = se.discrete_toy_v0.parallel_env(game=game)
+    env = se.discrete_toy_v1.parallel_env(game=game)
     seen = agents.collect(env, toy_policy(), lambda observation, info, rng: 1, episodes=2, rng=0)
     assert (seen.follower_action == 1).all()
 
 
 def test_private_rewards_stay_private(game):
-    env = se.discrete_toy_v0.parallel_env(game=game.replace(observe_rewards=False))
+    env = se.discrete_toy_v1.parallel_env(game=game.replace(observe_rewards=False))
     seen = agents.collect(env, toy_policy(), lambda observation, info, rng: 1, episodes=1, rng=0)
     assert seen.follower_reward is None
 
 
 def test_what_cannot_be_watched_is_refused(game):
     with pytest.raises(ArgumentError, match="expected a game or a PettingZoo environment, got str"):
-        agents.collect("stackelberg/DiscreteToy-v0", toy_policy(), np.ones((3, 2, 3)), steps=1)
+        agents.collect("stackelberg/DiscreteToy-v1", toy_policy(), np.ones((3, 2, 3)), steps=1)
 
     class Silent:
         possible_agents = agents = ("leader_0", "follower_0")

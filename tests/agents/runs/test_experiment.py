@@ -13,7 +13,7 @@ from agents.runs.briefing import make_brief
 from agents.runs.experiment import Experiment
 from agents.runs.records import load_record
 from agents.state import stateful
-from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.envs import discrete_toy_v1
 from stackelberg_envs.errors import (
     ArgumentError,
     ConvergenceError,
@@ -31,7 +31,7 @@ SHORT = {"updates": 4, "steps_per_update": 100}
 
 @pytest.fixture(scope="module")
 def game():
-    return discrete_toy_v0.make_game()
+    return discrete_toy_v1.make_game()
 
 
 def test_the_record_holds_what_the_run_did(game):
@@ -89,13 +89,13 @@ def test_equal_seeds_give_equal_runs_and_other_seeds_others(game):
 
 def test_games_can_be_named_by_id():
     record = agents.run(
-        "stackelberg/DiscreteToy-v0",
+        "stackelberg/DiscreteToy-v1",
         game_arguments={"reward": 2.0},
         leader="exact",
         updates=30,
         steps_per_update=1,
     )
-    assert record.game == "stackelberg/DiscreteToy-v0"
+    assert record.game == "stackelberg/DiscreteToy-v1"
     assert record.leader_value == pytest.approx(39.940211, abs=1e-5)
 
 
@@ -255,7 +255,7 @@ def test_leaders_and_followers_of_the_other_kind_are_refused_with_those_that_wor
     with pytest.raises(ArgumentError, match="follower 'soft_value_iteration': works on tabular games"):
         agents.run(small_game(), leader="cma_es", follower="soft_value_iteration")
     with pytest.raises(ArgumentError, match="'jumpy': works on vector games, but 'Discrete toy' is a tabular one"):
-        agents.run("stackelberg/DiscreteToy-v0", leader="jumpy")
+        agents.run("stackelberg/DiscreteToy-v1", leader="jumpy")
 
 
 @pytest.mark.parametrize("leader", ["cma_es", "zero_order"])

@@ -108,14 +108,14 @@ def runs(draw: st.DrawFn, games: list[object]) -> dict[str, object]:
 
 
 GAMES = [
-    "stackelberg/DiscreteToy-v0",
+    "stackelberg/DiscreteToy-v1",
     *(
         se.random_tabular(S=4, A=2, B=2, branching=2, commitment=kind, D=2, horizon=8)
         for kind in ("features", "policy")
     ),
     se.random_tabular(S=3, A=1, B=2, K=2, branching=2, terminal=1, D=2, horizon=8),
-    se.make_game("stackelberg/BilevelLqr-v0", horizon=10),
-    se.make_game("stackelberg/BuildingThermal-v0", horizon=10),
+    se.make_game("stackelberg/BilevelLqr-v1", horizon=10),
+    se.make_game("stackelberg/BuildingThermal-v1", horizon=10),
 ]
 
 

@@ -12,7 +12,7 @@ from agents.learning.parametrisations import make_parametrisation
 from agents.pictures.figures import PALETTE
 from agents.pictures.gradients import plot_comparison
 from agents.runs.gradients import FILE_NAME, Comparison, compare, gradient_leaders, measures
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0
 from stackelberg_envs.errors import ArgumentError, InformationError, OutputError
 from stackelberg_envs.solvers.solving import solve
 
@@ -48,7 +48,7 @@ class Told(GradientLeader):
 
 def test_a_perfect_estimator_has_no_error(monkeypatch):
     monkeypatch.setitem(LEADERS.classes, "told", (Told,))
-    for game in (discrete_toy_v0.make_game(), se.random_tabular(S=4, K=2, temperature=0.5, seed=0)):
+    for game in (discrete_toy_v1.make_game(), se.random_tabular(S=4, K=2, temperature=0.5, seed=0)):
         [row] = compare(game, ["told"], [50], seeds=3).rows
         np.testing.assert_allclose(row.cosine, 1.0)
         np.testing.assert_allclose(row.relative_error, 0.0, atol=1e-6)
@@ -58,7 +58,7 @@ def test_a_perfect_estimator_has_no_error(monkeypatch):
 
 
 def test_the_truth_is_the_derivative_of_the_leaders_value():
-    game = discrete_toy_v0.make_game(temperature=0.5)
+    game = discrete_toy_v1.make_game(temperature=0.5)
     found = compare(game, ["naive"], [10], seeds=2, theta=[0.3, -0.2, 0.1, 0.4, 0.0, 0.2])
     parametrisation = make_parametrisation(game.commitment)
     steps = 1e-5 * np.eye(6)
@@ -88,7 +88,7 @@ def test_equal_arguments_give_equal_numbers_and_other_points_others():
 
 
 def test_every_gradient_leader_can_be_compared():
-    games = (discrete_toy_v0.make_game(), ROOMS)
+    games = (discrete_toy_v1.make_game(), ROOMS)
     assert {"bchg", "hpgd", "naive"} <= set(gradient_leaders())
     assert "exact" not in gradient_leaders()
     for name in gradient_leaders():
@@ -131,14 +131,14 @@ def test_options_reach_the_leader():
 )
 def test_bad_arguments_are_refused_by_name(arguments, error, message):
     with pytest.raises(error, match=message):
-        compare(discrete_toy_v0.make_game(), **arguments)
+        compare(discrete_toy_v1.make_game(), **arguments)
 
 
 def test_private_rewards_and_points_without_direction_are_refused():
-    private = discrete_toy_v0.make_game().replace(observe_rewards=False)
+    private = discrete_toy_v1.make_game().replace(observe_rewards=False)
     with pytest.raises(InformationError, match="bchg: needs REWARDS_OBSERVED"):
         compare(private)
-    toy = discrete_toy_v0.make_game()
+    toy = discrete_toy_v1.make_game()
     idle = toy.replace(leader_reward=np.zeros_like(toy.leader_reward))
     with pytest.raises(ArgumentError, match="theta: expected a point where dJ/dtheta is not zero"):
         compare(idle)
@@ -171,7 +171,7 @@ def test_more_leaders_than_colours_can_be_drawn(tmp_path):
 
 def test_games_of_vectors_with_exact_answers_can_be_compared():
     # At the middle of the building. Leaving the response out costs the direction.
-    game = se.make_game("stackelberg/BuildingThermal-v0")
+    game = se.make_game("stackelberg/BuildingThermal-v1")
     found = compare(game, ["bchg", "naive"], [20_000], seeds=3, theta=np.full(8, 0.5))
     cosines = {row.leader: np.median(row.cosine) for row in found.rows}
     assert cosines["bchg"] > 0.9
@@ -185,12 +185,12 @@ def test_games_of_vectors_without_exact_answers_cannot():
         ArgumentError,
         match="leader 'hpgd_oracle': works on tabular games, but 'Building thermal control' is a vector one; expected",
     ):
-        compare(se.make_game("stackelberg/BuildingThermal-v0"), ["hpgd_oracle"], [1_000], seeds=2)
+        compare(se.make_game("stackelberg/BuildingThermal-v1"), ["hpgd_oracle"], [1_000], seeds=2)
 
 
 @pytest.mark.parametrize(("horizon", "mind"), [(150, True), (2_000, False)])
 def test_a_comparison_says_which_horizon_its_numbers_mean(horizon, mind, tmp_path):
-    game = discrete_toy_v0.make_game(horizon=horizon)
+    game = discrete_toy_v1.make_game(horizon=horizon)
     found = compare(game, ["naive"], [200], seeds=2)
     assert (found.horizon, found.beyond) == (horizon, pytest.approx(0.99**horizon))
     assert "exact gradient is that of play without end" in found.meaning

@@ -16,10 +16,10 @@ import pytest
 import agents
 from agents.runs.records import load_record
 from agents.state.tree import digest, from_bytes, to_bytes
-from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.envs import discrete_toy_v1
 from stackelberg_envs.errors import ArgumentError, OutputError
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 OPTIONS = {"updates": 4, "steps_per_update": 50, "seed": 3}
 
 
@@ -299,7 +299,7 @@ def test_a_run_goes_on_with_the_interval_it_had(folder_of, tmp_path, monkeypatch
 
 
 def test_a_finished_run_is_refused_other_options_and_another_game_too(tmp_path):
-    game = discrete_toy_v0.make_game()
+    game = discrete_toy_v1.make_game()
     agents.run(TOY, **OPTIONS, output=tmp_path / "id")
     agents.run(game, **OPTIONS, output=tmp_path / "own")
     for name in ("id", "own"):
@@ -310,7 +310,7 @@ def test_a_finished_run_is_refused_other_options_and_another_game_too(tmp_path):
         with pytest.raises(ArgumentError, match="game: expected nothing or"):
             agents.run(game.replace(temperature=2.0), resume=tmp_path / name)
     assert agents.run(TOY, resume=tmp_path / "id").status == "finished"
-    assert agents.run(discrete_toy_v0.make_game(), resume=tmp_path / "own").status == "finished"
+    assert agents.run(discrete_toy_v1.make_game(), resume=tmp_path / "own").status == "finished"
     assert load_record(tmp_path / "own").game_digest == load_record(tmp_path / "id").game_digest
 
 

@@ -188,7 +188,7 @@ def test_a_run_that_goes_on_keeps_its_preset_and_needs_no_file(path, tmp_path):
 def test_a_run_refuses_what_is_no_preset_for_it_before_any_work(path, tmp_path, options, error, says):
     options = {**options, "preset": str(path) if options["preset"] == "PATH" else options["preset"]}
     with pytest.raises(error, match=says):
-        agents.run("stackelberg/RandomTabular-v0", output=tmp_path / "run", **options)
+        agents.run("stackelberg/RandomTabular-v1", output=tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
 
 

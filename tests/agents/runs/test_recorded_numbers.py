@@ -37,7 +37,7 @@ class Saying(Leader):
 def run_saying(monkeypatch, said, **options):
     monkeypatch.setitem(LEADERS.classes, "saying", (type("Kind", (Saying,), {"said": said}),))
     options = {"updates": 3, "steps_per_update": 50, **options}
-    return agents.run("stackelberg/DiscreteToy-v0", leader="saying", **options)
+    return agents.run("stackelberg/DiscreteToy-v1", leader="saying", **options)
 
 
 @pytest.mark.parametrize("name", [*COLUMNS, 3])
@@ -89,7 +89,7 @@ def wandering(monkeypatch):
     return {"leader": "wandering", "updates": 4, "steps_per_update": 50}
 
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 
 
 def test_the_final_numbers_are_those_of_the_recommended_commitment(wandering):
@@ -224,7 +224,7 @@ def test_stopped_and_resumed_runs_end_alike(tmp_path):
 @pytest.mark.parametrize("leader", sorted(leader_names()))
 @pytest.mark.parametrize("name", ["DiscreteToy", "BuildingThermal"])
 def test_theta_gives_the_commitment_or_is_absent(leader, name, quick):
-    game = se.make_game(f"stackelberg/{name}-v0")
+    game = se.make_game(f"stackelberg/{name}-v1")
     tabular = name == "DiscreteToy"
     if ("tabular" if tabular else "vector") not in leader_class(leader).kinds:
         pytest.skip("another kind of game")
@@ -303,7 +303,7 @@ def test_parameters_that_do_not_give_the_commitment_are_no_theta(monkeypatch, wa
 
 @pytest.mark.parametrize("options", [{"num_followers": 2}, {"K": 2}])
 def test_several_followers_respond_to_what_is_recommended(wandering, options):
-    game = se.random_tabular_v0.make_game(S=3, A=2, B=2, seed=0, **{k: v for k, v in options.items() if k == "K"})
+    game = se.random_tabular_v1.make_game(S=3, A=2, B=2, seed=0, **{k: v for k, v in options.items() if k == "K"})
     game = game.replace(num_followers=options.get("num_followers", 1))
     record = agents.run(game, follower_options={"per_context": True, "delay": 1}, **wandering)
     scale = abs(se.solve(game, record.commitment).follower_value)
@@ -327,12 +327,12 @@ def test_the_gap_of_an_exact_follower_is_zero_and_of_a_coarse_one_unknown(nodes,
     options = {"updates": 1, "steps_per_update": 200, "follower_options": {"nodes": nodes}}
     record = agents.run("stackelberg/TaxDesign-v0", leader="random_search", **options)
     assert record.response_gap == gap
-    record = agents.run("stackelberg/BuildingThermal-v0", leader="random_search", updates=2, steps_per_update=200)
+    record = agents.run("stackelberg/BuildingThermal-v1", leader="random_search", updates=2, steps_per_update=200)
     assert record.response_gap == 0.0
     assert record.actual_value == record.leader_value
 
 
-@pytest.mark.parametrize("game", [TOY, "stackelberg/BuildingThermal-v0"])
+@pytest.mark.parametrize("game", [TOY, "stackelberg/BuildingThermal-v1"])
 def test_a_run_stopped_when_all_updates_were_done_ends_as_it_would_have(game, tmp_path):
     options = {"leader": "random_search", "updates": 3, "steps_per_update": 200, "seed": 1}
     whole = agents.run(game, **options)

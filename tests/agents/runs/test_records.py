@@ -8,7 +8,7 @@ import pytest
 import agents
 from agents.runs.files import RECORD_NAME
 from agents.runs.records import FILE_NAME, RunRecord, load_record
-from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.envs import discrete_toy_v1
 from stackelberg_envs.errors import OutputError
 from tests.agents.runs.stopping import SHORT
 
@@ -56,7 +56,7 @@ def test_deep_nesting_is_refused(inside):
 
 @pytest.fixture(scope="module")
 def game():
-    return discrete_toy_v0.make_game()
+    return discrete_toy_v1.make_game()
 
 
 def test_a_record_survives_json(game, tmp_path):

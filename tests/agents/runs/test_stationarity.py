@@ -10,7 +10,7 @@ from tests.games import BUILDING, TOY
 
 #: Of each test against chance, about: means of hundreds of draws, four standard errors. Seeds are fixed.
 FALSE_ALARM_RATE = 1e-4
-RANDOM = "stackelberg/RandomTabular-v0"
+RANDOM = "stackelberg/RandomTabular-v1"
 RUN = {"leader": "naive", "steps": 9_000, "evaluate_every": 0}
 
 

@@ -7,7 +7,7 @@ import agents
 from agents.runs.records import RunRecord, load_record
 from agents.runs.summary import in_words, number, rows, share_of_the_way
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 
 
 def record_of(**changes):

@@ -13,7 +13,7 @@ def test_linear_algebra_has_one_thread_during_a_run_and_its_own_afterwards():
     with threadpoolctl.threadpool_limits(limits=2, user_api="blas"):
         before = threads()
         agents.run(
-            "stackelberg/DiscreteToy-v0",
+            "stackelberg/DiscreteToy-v1",
             leader="naive",
             updates=1,
             steps_per_update=10,

@@ -18,7 +18,7 @@ from agents.learning.optimizers import Adam, Sgd, clip_norm, length
 from agents.learning.parametrisations import make_parametrisation, unit_of
 from agents.planning.box import BoxObjective, BoxSearchConfig, box_search
 from agents.planning.search import ascend
-from stackelberg_envs.envs import building_thermal_v0
+from stackelberg_envs.envs import building_thermal_v1
 from stackelberg_envs.errors import InstabilityError
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 from stackelberg_envs.play.rollout import rollout
@@ -154,7 +154,7 @@ def test_units_of_parametrisations() -> None:
 
 def building(c: float) -> LinearQuadraticGame:
     """Return building thermal control with all rewards, the price and the temperature times c."""
-    made = building_thermal_v0.make_game(horizon=20)
+    made = building_thermal_v1.make_game(horizon=20)
     numbers = replace(made.numbers, state_cost=c * made.numbers.state_cost, action_cost=c * made.numbers.action_cost)
     reward = replace(made.reward, state_cost=c * made.reward.state_cost, action_cost=c * made.reward.action_cost)
     form = replace(made.form, price=c * made.form.price)

@@ -14,7 +14,7 @@ from agents.runs.verification import EPISODES, as_played, entry_in_words, entry_
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.best_known import BestKnown, best_known
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 KNOWN = best_known(TOY, se.make_game(TOY).facts["setting"])
 
 
@@ -74,7 +74,7 @@ def test_play_of_another_game_is_told_from_its_exact_values():
 
 
 def test_vector_games_are_verified_too():
-    assert verify("stackelberg/BuildingThermal-v0").disagreements == []
+    assert verify("stackelberg/BuildingThermal-v1").disagreements == []
 
 
 @pytest.mark.parametrize(

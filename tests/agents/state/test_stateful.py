@@ -18,11 +18,11 @@ from agents.runs.fingerprints import fingerprint
 from agents.state import stateful
 from agents.state.stateful import Stateful
 from agents.state.tree import digest, from_bytes, to_bytes
-from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.envs import discrete_toy_v1
 from stackelberg_envs.errors import ArgumentError, OutputError
 from tests.games import first_served
 
-TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
+TOY, ROOMS = "stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0"
 #: What an object works out again from the rest when it next needs it, or is told before it does.
 DERIVED = {
     "ObservedModel": {"_counted", "_trembled"},
@@ -95,7 +95,7 @@ def test_all_that_changes_in_optimizers_and_critics_is_declared(options):
 
 @pytest.mark.parametrize("leader", ["certainty_equivalent", "hpgd"])
 def test_all_that_changes_is_declared_where_states_are_vectors(leader):
-    check({"game": "stackelberg/BilevelLqr-v0", "leader": leader})
+    check({"game": "stackelberg/BilevelLqr-v1", "leader": leader})
 
 
 def test_nothing_is_assigned_unless_all_of_it_is_right():
@@ -288,7 +288,7 @@ def test_a_load_state_dict_that_fails_is_an_error_with_a_name(monkeypatch, tmp_p
 
 
 def test_a_copy_of_a_follower_goes_on_by_itself_in_the_same_game():
-    run = Experiment(ExperimentConfig("stackelberg/RandomTabular-v0", follower="soft_q_learning"))
+    run = Experiment(ExperimentConfig("stackelberg/RandomTabular-v1", follower="soft_q_learning"))
     run.step()
     twin = copy.deepcopy(run.follower)
     assert twin.game is run.follower.game
@@ -313,10 +313,10 @@ def test_a_leader_may_do_it_by_itself(monkeypatch, tmp_path):
 
 
 def test_a_fingerprint_is_of_the_content():
-    one, two = discrete_toy_v0.make_game(), discrete_toy_v0.make_game()
+    one, two = discrete_toy_v1.make_game(), discrete_toy_v1.make_game()
     assert one.primitives(np.full((3, 2), 0.5)) is not None  # fills caches, which do not count
     assert fingerprint(one) == fingerprint(two)
-    assert fingerprint(one) != fingerprint(discrete_toy_v0.make_game(reward=2.0))
+    assert fingerprint(one) != fingerprint(discrete_toy_v1.make_game(reward=2.0))
     assert fingerprint([threading.Lock(), len]) == fingerprint([threading.Lock(), len])  # foreign things count by type
     loop = []
     loop.append(loop)

@@ -16,7 +16,7 @@ from agents.runs.briefing import make_brief
 from agents.runs.collection import collect
 from benchmarks.published import four_rooms
 from benchmarks.published.four_rooms import PublishedOptions, Sarsa, ended
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0, random_tabular_v1
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.solvers.solving import solve
 
@@ -26,7 +26,7 @@ FALSE_ALARM_RATE = 1e-3
 
 @pytest.fixture(scope="module")
 def game():
-    return random_tabular_v0.make_game(
+    return random_tabular_v1.make_game(
         S=5, A=2, B=2, terminal=1, leader_discount=0.8, follower_discount=0.7, temperature=1.0, horizon=60, seed=1
     )
 
@@ -133,7 +133,7 @@ def second_values(leader, seen):
 
 @pytest.mark.parametrize("commitment", ["features", "policy"])
 def test_letting_cut_episodes_end_biases_hpgd(commitment):
-    game = random_tabular_v0.make_game(
+    game = random_tabular_v1.make_game(
         S=4, A=2, B=2, D=4, branching=3, commitment=commitment,
         leader_discount=0.4, follower_discount=0.9, temperature=1.5, horizon=15, seed=3,
     )  # fmt: skip
@@ -200,4 +200,4 @@ def test_the_published_start_of_four_rooms_is_left_because_cut_episodes_end(boot
 
 def test_published_weights_are_for_configurations():
     with pytest.raises(ArgumentError, match="weights: 'finished' is for configurations"):
-        make_leader("published_bchg", discrete_toy_v0.make_game(), weights="finished")
+        make_leader("published_bchg", discrete_toy_v1.make_game(), weights="finished")

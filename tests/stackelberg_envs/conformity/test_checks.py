@@ -6,7 +6,7 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, ConformityError, UnknownNameError
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 
 
 @pytest.mark.parametrize("spec_id", se.registered_ids())
@@ -31,7 +31,7 @@ def test_variants_conform(arguments):
     se.check_env(se.env(TOY, **arguments))
 
 
-@pytest.mark.parametrize("spec_id", ["stackelberg/RandomTabular-v0", "stackelberg/FourRooms-v0"])
+@pytest.mark.parametrize("spec_id", ["stackelberg/RandomTabular-v1", "stackelberg/FourRooms-v0"])
 def test_games_with_contexts_pay_by_the_context(spec_id):
     arguments = {"K": 3} if "Random" in spec_id else {"goals": ((1, 9), (11, 11), (1, 1)), "horizon": 60}
     for seed in range(4):  # in which every context is drawn

@@ -157,7 +157,7 @@ def test_an_effect_beside_what_is_drawn_is_held_to_the_game():
 
 # --- leader's actions ------------------------------------------------------------------------------------
 
-LQR = "stackelberg/BilevelLqr-v0"
+LQR = "stackelberg/BilevelLqr-v1"
 
 
 def lqr(kind, **changes):

@@ -7,7 +7,7 @@ import stackelberg_envs as se
 from stackelberg_envs.errors import ConformityError
 from stackelberg_envs.faces.parallel import ParallelFace
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 
 
 CARTPOLE = "stackelberg/GuidedCartPole-v0"

@@ -15,7 +15,7 @@ from stackelberg_envs.faces import registration
 from stackelberg_envs.faces.gymnasium_views import FollowerEnv
 from stackelberg_envs.faces.parallel import ParallelFace
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 SHOP = np.array([0.0, 1.0, 0.0])
 
 

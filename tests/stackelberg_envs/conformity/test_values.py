@@ -13,7 +13,7 @@ from stackelberg_envs.envs.tax_design import game as tax_game
 from stackelberg_envs.errors import ConformityError
 from stackelberg_envs.solvers.soft.solution import TabularSolution
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 
 
 def in_units(game, c):
@@ -132,7 +132,7 @@ def test_commitments_in_units_of_rewards_conform(c):
 
 
 def linear(c):
-    game = se.make_game("stackelberg/BuildingThermal-v0")
+    game = se.make_game("stackelberg/BuildingThermal-v1")
     return game.replace(
         numbers=replace(game.numbers, state_cost=c * game.numbers.state_cost, action_cost=c * game.numbers.action_cost),
         form=replace(game.form, price=c * game.form.price),

@@ -15,7 +15,7 @@ from stackelberg_envs.games.leader_policies import ClippedGaussianPolicy
 CARTPOLE = "stackelberg/GuidedCartPole-v0"
 
 
-LINEAR = type(se.make_game("stackelberg/BilevelLqr-v0"))
+LINEAR = type(se.make_game("stackelberg/BilevelLqr-v1"))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,7 +47,7 @@ class Solved(LINEAR):
 
 
 def solved(**spoilt):
-    game = se.make_game("stackelberg/BilevelLqr-v0", leader_discount=0.9, follower_discount=0.9)
+    game = se.make_game("stackelberg/BilevelLqr-v1", leader_discount=0.9, follower_discount=0.9)
     return Solved(**{item.name: getattr(game, item.name) for item in fields(game)}, **spoilt)
 
 
@@ -83,7 +83,7 @@ class Bounded(Solved):
 
 
 def test_a_response_that_leaves_the_space_of_actions_is_caught():
-    game = se.make_game("stackelberg/BilevelLqr-v0", action_bound=1e-3)
+    game = se.make_game("stackelberg/BilevelLqr-v1", action_bound=1e-3)
     se.check_game(game)  # takes any number: its space is for learners
     own = {item.name: getattr(game, item.name) for item in fields(game)}
     with pytest.raises(ConformityError, match="what the policy draws lies in the space of actions"):
@@ -163,7 +163,7 @@ def test_a_step_that_writes_to_its_arguments_is_caught():
         se.check_game(of_kind(type("Spoilt", (GuidedCartPole,), {"step": step})))
 
 
-TAX, LQR = "stackelberg/TaxDesign-v0", "stackelberg/BilevelLqr-v0"
+TAX, LQR = "stackelberg/TaxDesign-v0", "stackelberg/BilevelLqr-v1"
 
 
 @pytest.mark.parametrize(

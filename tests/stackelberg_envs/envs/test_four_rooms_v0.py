@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stackelberg_envs.envs import discrete_toy_v0, four_rooms_v0
+from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.solvers.solving import solve
 
@@ -15,7 +15,7 @@ from stackelberg_envs.solvers.solving import solve
 def table(q):
     """The policy table of which only q = f(1 | A) matters."""
     rows = np.full((3, 2), 0.5)
-    rows[discrete_toy_v0.A] = (1 - q, q)
+    rows[discrete_toy_v1.A] = (1 - q, q)
     return rows
 
 

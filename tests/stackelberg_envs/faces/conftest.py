@@ -18,8 +18,8 @@ CASES = {
         lambda: two_followers("stackelberg/FourRooms-v0"),
     ),
     "toy, two followers": (
-        "stackelberg/DiscreteToy-v0",
-        lambda: two_followers("stackelberg/DiscreteToy-v0", horizon=20),
+        "stackelberg/DiscreteToy-v1",
+        lambda: two_followers("stackelberg/DiscreteToy-v1", horizon=20),
     ),
     "cart-pole, two followers": (
         "stackelberg/GuidedCartPole-v0",
@@ -29,14 +29,14 @@ CASES = {
 #: Variants of the two-sided faces only.
 SIDED = {
     "toy, per step": (
-        "stackelberg/DiscreteToy-v0",
+        "stackelberg/DiscreteToy-v1",
         lambda: {"commitment": "per_step", "horizon": 30},
     ),
     "toy, per step, two followers": (
-        "stackelberg/DiscreteToy-v0",
+        "stackelberg/DiscreteToy-v1",
         lambda: {
             "commitment": "per_step",
-            **two_followers("stackelberg/DiscreteToy-v0", horizon=20),
+            **two_followers("stackelberg/DiscreteToy-v1", horizon=20),
         },
     ),
     "pendulum, per step": (
@@ -54,7 +54,7 @@ SIDED = {
         lambda: {"observe_commitment": "local"},
     ),
     "toy, nothing observed": (
-        "stackelberg/DiscreteToy-v0",
+        "stackelberg/DiscreteToy-v1",
         lambda: {"observe_commitment": "none"},
     ),
 }

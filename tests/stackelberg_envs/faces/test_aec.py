@@ -6,7 +6,7 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError
 
-FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
+FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1"
 
 
 def test_per_step_turns_of_the_aec_face_go_leader_followers_leader():
@@ -39,7 +39,7 @@ def aec_story(env, x, actions):
     return rewards[1:], leader, seen
 
 
-@pytest.mark.parametrize("spec_id", [FOUR_ROOMS, TOY, "stackelberg/RandomTabular-v0"])
+@pytest.mark.parametrize("spec_id", [FOUR_ROOMS, TOY, "stackelberg/RandomTabular-v1"])
 def test_aec_and_parallel_tell_one_story(spec_id):
     space = se.make_game(spec_id).commitment.space
     space.seed(5)
@@ -56,7 +56,9 @@ def test_aec_and_parallel_tell_one_story(spec_id):
         seen.append(observations["follower_0"])
         if not env.agents:
             break
-    got_rewards, got_leader, got_seen = aec_story(se.env(spec_id), x, actions)
+    # The same commitment in its own shape.
+    shaped = x.reshape(se.make_game(spec_id).commitment.shape)
+    got_rewards, got_leader, got_seen = aec_story(se.env(spec_id), shaped, actions)
     assert got_rewards == rewards
     assert got_leader == pytest.approx(leader)
     np.testing.assert_array_equal(got_seen, seen)

@@ -14,7 +14,7 @@ from stackelberg_envs.faces import best_known as module
 from stackelberg_envs.faces.best_known import FILE, BestKnown, as_entry, best_known, entries, known_facts, read
 from tests.house import ROOT
 
-TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
+TOY, ROOMS = "stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0"
 ENTRIES = entries()
 
 
@@ -57,7 +57,7 @@ def test_nobody_on_the_leaderboard_is_above_the_best_known_value():
                 found[setting] = max(found.get(setting, -np.inf), record.result.leader_value)
     assert found
     for (spec_id, arguments), value in found.items():
-        known = se.make_game(spec_id, **json.loads(arguments)).facts["best_known"]
+        known = se.spec(spec_id).make(**json.loads(arguments)).facts["best_known"]
         assert value <= known + 1e-6 * abs(known)
 
 

@@ -15,7 +15,7 @@ import stackelberg_envs as se
 from stackelberg_envs.conformity.vector_games import UniformPolicy
 from stackelberg_envs.errors import StackelbergError
 
-TOY, SWING = "stackelberg/DiscreteToy-v0", "stackelberg/GuidedPendulum-v0"
+TOY, SWING = "stackelberg/DiscreteToy-v1", "stackelberg/GuidedPendulum-v0"
 TABLE = se.random_tabular(S=3, A=2, B=2, K=2, terminal=1, horizon=4, commitment="policy")
 VECTORS = se.make_game(SWING, horizon=4)
 GAMES = {

@@ -6,7 +6,7 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import CommitmentError, PhaseError
 
-FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
+FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1"
 
 
 #: Deterministic play: the leader's policy is pure, so the dynamics leave nothing to chance.
@@ -79,7 +79,7 @@ GENTLE = np.linspace(-0.002, 0.0, 104)
             GENTLE,
             marks=pytest.mark.deep,
         ),
-        ("stackelberg/RandomTabular-v0", {"horizon": 400, "terminal": 2, "K": 2}, np.full(4, 0.7)),
+        ("stackelberg/RandomTabular-v1", {"horizon": 400, "terminal": 2, "K": 2}, np.full(4, 0.7)),
     ],
 )
 def test_the_mean_return_under_the_soft_best_response_is_the_exact_value(spec_id, arguments, x):

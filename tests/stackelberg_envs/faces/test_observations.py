@@ -4,7 +4,7 @@ import numpy as np
 
 import stackelberg_envs as se
 
-FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
+FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1"
 
 
 def committed(spec_id, x, seed=0, **kwargs):
@@ -38,12 +38,12 @@ def test_local_observations_show_the_row_of_the_own_state():
 
 
 def test_local_falls_back_to_all_where_a_commitment_has_no_rows():
-    env = se.parallel_env("stackelberg/RandomTabular-v0", observe_commitment="local")
+    env = se.parallel_env("stackelberg/RandomTabular-v1", observe_commitment="local")
     assert env.observation_layout["commitment"] == slice(22, 26)
 
 
 def test_many_states_are_shown_as_one_number():
-    env = se.parallel_env("stackelberg/RandomTabular-v0", S=1200)
+    env = se.parallel_env("stackelberg/RandomTabular-v1", S=1200)
     observations, _ = env.reset(seed=0)
     observations, *_, infos = env.step({"leader_0": np.zeros(4)})
     assert env.observation_layout["state"] == slice(0, 1)

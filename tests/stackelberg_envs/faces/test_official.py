@@ -92,7 +92,7 @@ def test_supersuit_vectorises_the_followers(make):
     assert np.isfinite(run_vectorised(make("followers_env"), copies=2)).all()
 
 
-@pytest.mark.parametrize("spec_id", ["stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"])
+@pytest.mark.parametrize("spec_id", ["stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1"])
 def test_supersuit_vectorises_the_menu_when_action_spaces_are_padded(spec_id):
     # The wrapper wants equal spaces of all agents, so menu size and follower actions are padded to one.
     parallel = supersuit.pad_action_space_v0(se.parallel_env(spec_id, menu=6))

@@ -6,7 +6,7 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, PhaseError
 
-FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
+FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1"
 
 
 def committed(spec_id, x, seed=0, **kwargs):

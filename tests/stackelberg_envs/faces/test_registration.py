@@ -1,5 +1,6 @@
 """Ids: what is registered where, what unknown names and arguments get, and games of third parties."""
 
+import importlib
 import sys
 
 import gymnasium
@@ -9,8 +10,10 @@ import pytest
 
 import agents
 import stackelberg_envs as se
+from agents.runs.fingerprints import fingerprint
 from stackelberg_envs.errors import ArgumentError, GameError, UnknownNameError
-from stackelberg_envs.faces import registration
+from stackelberg_envs.faces import ids, registration
+from stackelberg_envs.faces.best_known import best_known
 from tests.games import one_state
 
 
@@ -37,24 +40,15 @@ def my_game(*, reward: float = 1.0) -> se.TabularGame:
 
 
 def test_every_env_file_has_an_id_a_summary_and_all_faces():
-    for module in registration.env_modules():
-        spec_id = registration.id_of(module)
+    for module in ids.env_modules():
+        spec_id = ids.id_of(module)
         spec = se.spec(spec_id)
         assert spec.module == f"stackelberg_envs.envs.{module}"
         assert spec.summary.endswith(".")
-        assert registration.module_name(spec_id) == module
+        assert ids.module_name(spec_id) == module
         for face in registration.Faces._fields:
             assert callable(getattr(getattr(se, module), face))
         assert f"`{spec_id}`" in getattr(se, module).__doc__
-
-
-def test_ids_follow_from_file_names():
-    assert registration.id_of("guided_cartpole_v0") == "stackelberg/GuidedCartPole-v0"
-    assert registration.module_name("stackelberg/GuidedCartPole-v0") == "guided_cartpole_v0"
-    assert registration.module_name("stackelberg/BilevelLqr-v0") == "bilevel_lqr_v0"
-    assert registration.id_of("four_rooms_v0") == "stackelberg/FourRooms-v0"
-    with pytest.raises(ArgumentError, match="four_rooms_v0"):
-        registration.id_of("FourRooms")
 
 
 def test_module_and_id_make_the_same_environment():
@@ -63,6 +57,59 @@ def test_module_and_id_make_the_same_environment():
     assert by_module.metadata == by_id.metadata
     assert by_module.metadata["name"] == "four_rooms_v0"
     assert str(by_module) == "four_rooms_v0"
+
+
+#: Earlier id -> arguments that make the newest id's game what it was.
+EARLIER = {
+    "stackelberg/BilevelLqr-v0": {"action_bound": 100.0},
+    "stackelberg/BuildingThermal-v0": {"action_bound": 100.0},
+    "stackelberg/DiscreteToy-v0": {},
+    "stackelberg/RandomTabular-v0": {},
+}
+SAID = r"v0 is deprecated and goes in version 0.3: use .*v1"
+
+
+@pytest.mark.filterwarnings("ignore:.*The environment .* is out of date:DeprecationWarning")
+@pytest.mark.parametrize("earlier", EARLIER)
+def test_an_earlier_id_makes_its_game_and_names_its_successor(earlier):
+    newest = ids.newest_id(earlier)
+    assert newest == earlier.replace("v0", "v1")
+    assert earlier not in se.registered_ids()
+    with pytest.warns(DeprecationWarning, match=SAID):
+        game = se.make_game(earlier)
+    assert fingerprint(game) == fingerprint(se.make_game(newest, **EARLIER[earlier]))
+    assert best_known(earlier, game.facts["setting"]) is best_known(newest, game.facts["setting"]) is not None
+    with pytest.warns(DeprecationWarning, match=SAID):
+        env = se.parallel_env(earlier)
+    assert env.metadata["name"] == ids.module_name(earlier)
+    space = env.action_space("follower_0")
+    assert space == env.game.follower_action_space if EARLIER[earlier] else space == gymnasium.spaces.Discrete(3)
+    with pytest.warns(DeprecationWarning, match=SAID):
+        follower = gymnasium.make(earlier.replace("-v0", "Follower-v0"))
+    assert follower.action_space == space
+    # What files name is taken without a word.
+    assert se.spec(earlier).id == earlier
+
+
+@pytest.mark.parametrize("earlier", EARLIER)
+def test_an_earlier_module_is_the_newest_one_with_the_defaults_of_then(earlier):
+    name = ids.module_name(earlier)
+    with pytest.warns(DeprecationWarning, match=SAID):
+        module = importlib.import_module(f"stackelberg_envs.envs.{name}")
+    with pytest.warns(DeprecationWarning, match=SAID):
+        assert getattr(se, name) is module
+    assert module.__doc__ == getattr(se, name.replace("v0", "v1")).__doc__
+    assert fingerprint(module.make_game()) == fingerprint(se.spec(earlier).make())
+    with pytest.warns(DeprecationWarning, match=SAID):
+        assert module.follower_env().metadata["name"] == name
+
+
+def test_a_run_of_an_earlier_id_says_so_and_finds_what_was_tuned_for_it():
+    with pytest.warns(DeprecationWarning, match=SAID):
+        record = agents.run("stackelberg/DiscreteToy-v0", leader="cma_es", preset="tuned", updates=1)
+    assert record.game == "stackelberg/DiscreteToy-v0"
+    same = agents.run("stackelberg/DiscreteToy-v1", leader="cma_es", preset="tuned", updates=1)
+    assert record.leader_options == same.leader_options
 
 
 def test_an_unknown_id_gets_the_nearest_ones():
@@ -90,7 +137,7 @@ def test_a_third_party_registers_its_own(leave_no_trace):
 
 
 def test_a_third_party_may_name_its_function_as_text(leave_no_trace):
-    se.register("mine/Text-v0", "stackelberg_envs.envs.discrete_toy_v0:make_game")
+    se.register("mine/Text-v0", "stackelberg_envs.envs.discrete_toy_v1:make_game")
     assert se.make_game("mine/Text-v0", reward=2.0).shape == (3, 2, 3)
 
 

@@ -118,7 +118,7 @@ def test_the_exact_response_is_the_default(spec_id):
     assert env.observation_space.contains(observation)
 
 
-FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
+FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1"
 
 
 #: Deterministic play: the leader's policy is pure, so the dynamics leave nothing to chance.
@@ -130,7 +130,7 @@ def test_the_response_is_the_one_to_the_context():
     by_context = np.zeros(game.array_shape)
     for k in range(3):
         by_context[k, ..., k] = 1.0
-    env = se.leader_env("stackelberg/RandomTabular-v0", game=game, response=lambda game, x: by_context)
+    env = se.leader_env("stackelberg/RandomTabular-v1", game=game, response=lambda game, x: by_context)
     seen = set()
     for seed in range(12):
         env.reset(seed=seed)

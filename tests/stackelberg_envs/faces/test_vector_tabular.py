@@ -6,7 +6,7 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import ActionError
 
-FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
+FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1"
 
 
 #: Deterministic play: the leader's policy is pure, so the dynamics leave nothing to chance.

@@ -8,7 +8,7 @@ from stackelberg_envs.errors import ArgumentError, CommitmentError
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.committed import Committed
 
-TOY, LQR = se.make_game("stackelberg/DiscreteToy-v0"), se.make_game("stackelberg/BilevelLqr-v0")
+TOY, LQR = se.make_game("stackelberg/DiscreteToy-v1"), se.make_game("stackelberg/BilevelLqr-v1")
 
 
 @pytest.mark.parametrize("game", [TOY, LQR])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.commitments.base import Commitment, Effect
 from stackelberg_envs.games.commitments.policy_table import PolicyTable
@@ -13,7 +13,7 @@ from stackelberg_envs.solvers.solving import solve
 
 
 def game(seed=0, **changes):
-    plain = random_tabular_v0.make_game(S=4, A=2, B=2, seed=seed, commitment="policy")
+    plain = random_tabular_v1.make_game(S=4, A=2, B=2, seed=seed, commitment="policy")
     return plain.replace(**({"leader_policy": None} | changes))
 
 
@@ -36,7 +36,7 @@ def test_the_combined_value_is_the_mean(K):
 
 
 def test_lists_of_different_length_are_padded_and_stay_lists():
-    games = [game(0), game(1, transition=random_tabular_v0.make_game(S=4, A=2, B=2, branching=2).transition)]
+    games = [game(0), game(1, transition=random_tabular_v1.make_game(S=4, A=2, B=2, branching=2).transition)]
     transition = combine(games, [0.5, 0.5]).transition
     assert not transition.dense
     assert transition.successors.shape == (2, 4, 2, 2, 4)
@@ -69,14 +69,14 @@ def test_beliefs_are_combined_too():
         ([], "games: expected at least one game, got none"),
         ([game(), game(temperature=0.9)], r"games\[1\]: expected temperature 0\.2, got 0\.9"),
         ([game(), game(leader_discount=0.5)], r"games\[1\]: expected leader_discount 0\.95, got 0\.5"),
-        ([game(), random_tabular_v0.make_game(S=5)], r"games\[1\]: .* of shape \(4, 2, 2\), got \(5, 2, 3\)"),
+        ([game(), random_tabular_v1.make_game(S=5)], r"games\[1\]: .* of shape \(4, 2, 2\), got \(5, 2, 3\)"),
         ([game(), game(leader_policy=X)], r"games\[1\]: expected leader_policy None"),
         (
             [game(), game(believed_transition=dense(0))],
             "believed_transition: expected one in every game or in none, got 1 of 2",
         ),
         (
-            [random_tabular_v0.make_game(S=4, A=2, B=2, K=2)],
+            [random_tabular_v1.make_game(S=4, A=2, B=2, K=2)],
             r"games\[0\]: expected a game without contexts",
         ),
     ],

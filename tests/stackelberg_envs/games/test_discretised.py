@@ -8,7 +8,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 import stackelberg_envs as se
-from stackelberg_envs.envs import discrete_toy_v0, tax_design_v0
+from stackelberg_envs.envs import discrete_toy_v1, tax_design_v0
 from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
 from stackelberg_envs.games.commitments.gain import GainCommitment
@@ -252,7 +252,7 @@ def test_volumes_are_those_of_the_trapezoid_rule():
 @pytest.mark.parametrize(
     ("game", "arguments", "match"),
     [
-        (discrete_toy_v0.make_game(), {"grid": [0.0, 1.0]}, "expected a VectorGame"),
+        (discrete_toy_v1.make_game(), {"grid": [0.0, 1.0]}, "expected a VectorGame"),
         (linear_game(), {"grid": [0.0, 1.0]}, "actions: expected axes"),
         (linear_game(), {"grid": [[0.0, 1.0], [0.0, 1.0]], "actions": [0.0, 1.0]}, "grid: expected 1 axes"),
         (linear_game(), {"grid": [1.0, 0.0], "actions": [0.0, 1.0]}, "rising"),

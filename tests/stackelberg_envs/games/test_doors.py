@@ -127,7 +127,7 @@ def test_costs_put_together_take_the_shape_of_the_others_too():
 def test_grids_are_checked(points, match):
     with pytest.raises(ArgumentError, match=match):
         se.discretise(
-            se.make_game("stackelberg/BilevelLqr-v0"), points, actions=[-1.0, 1.0], leader_actions=[-1.0, 1.0]
+            se.make_game("stackelberg/BilevelLqr-v1"), points, actions=[-1.0, 1.0], leader_actions=[-1.0, 1.0]
         )
 
 
@@ -246,7 +246,7 @@ def test_every_error_is_of_this_library():
 
 
 @pytest.mark.parametrize(
-    "name", ["BilevelLqr-v0", "BuildingThermal-v0", "TaxDesign-v0", "GuidedCartPole-v0", "GuidedPendulum-v0"]
+    "name", ["BilevelLqr-v1", "BuildingThermal-v1", "TaxDesign-v0", "GuidedCartPole-v0", "GuidedPendulum-v0"]
 )
 def test_bounds_of_shared_spaces_are_read_only(name):
     game = se.make_game(f"stackelberg/{name}")

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 import stackelberg_envs as se
 from stackelberg_envs.envs import (
-    bilevel_lqr_v0,
-    building_thermal_v0,
-    discrete_toy_v0,
+    bilevel_lqr_v1,
+    building_thermal_v1,
+    discrete_toy_v1,
     four_rooms_v0,
     guided_cartpole_v0,
     guided_pendulum_v0,
-    random_tabular_v0,
+    random_tabular_v1,
     tax_design_v0,
 )
 from stackelberg_envs.errors import StackelbergError
@@ -257,13 +257,13 @@ BUILDS = {
     ),
 }
 for module in (
-    bilevel_lqr_v0,
-    building_thermal_v0,
-    discrete_toy_v0,
+    bilevel_lqr_v1,
+    building_thermal_v1,
+    discrete_toy_v1,
     four_rooms_v0,
     guided_cartpole_v0,
     guided_pendulum_v0,
-    random_tabular_v0,
+    random_tabular_v1,
     tax_design_v0,
 ):
     parameters = inspect.signature(module.make_game).parameters

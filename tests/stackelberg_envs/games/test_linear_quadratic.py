@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
+from stackelberg_envs.envs import bilevel_lqr_v1, building_thermal_v1
 from stackelberg_envs.errors import CommitmentError, GameError
 from stackelberg_envs.games.commitments.dynamics import DynamicsCommitment
 from stackelberg_envs.games.commitments.gain import GainCommitment
@@ -67,7 +67,7 @@ def test_equal_generators_give_equal_play(game):
 @GAMES
 def test_public_names(game):
     identity = {"Bilevel LQR": "BilevelLqr", "Building thermal control": "BuildingThermal"}[game.name]
-    made = se.make_game(f"stackelberg/{identity}-v0", horizon=7, leader_discount=0.8)
+    made = se.make_game(f"stackelberg/{identity}-v1", horizon=7, leader_discount=0.8)
     assert (made.horizon, made.leader_discount) == (7, 0.8)
     x = some_commitment(game, seed=1) * 0.2
     assert se.solve(game, x).leader_value == game.solve(x).leader_value
@@ -76,7 +76,7 @@ def test_public_names(game):
 
 @GAMES
 def test_the_public_conformity_suite_accepts_game_and_environments(game):
-    module = bilevel_lqr_v0 if game is LQR else building_thermal_v0
+    module = bilevel_lqr_v1 if game is LQR else building_thermal_v1
     se.check_game(game)
     se.check_env(module.parallel_env())
     se.check_env(module.env())
@@ -166,7 +166,7 @@ def test_a_score_needs_noise():
 
 
 def test_the_box_of_actions_is_an_argument_and_changes_no_value():
-    narrow = bilevel_lqr_v0.make_game(action_bound=5.0)
+    narrow = bilevel_lqr_v1.make_game(action_bound=5.0)
     np.testing.assert_array_equal(narrow.follower_action_space.high, [5.0])
     assert narrow.solve([[-1.0, -2.0]]).leader_value == LQR.solve([[-1.0, -2.0]]).leader_value
 
@@ -183,7 +183,7 @@ def test_the_box_of_actions_is_an_argument_and_changes_no_value():
 )
 def test_arguments_out_of_range_are_refused(arguments, message):
     with pytest.raises(GameError, match=message):
-        bilevel_lqr_v0.make_game(**arguments)
+        bilevel_lqr_v1.make_game(**arguments)
 
 
 def numbers(**changes):

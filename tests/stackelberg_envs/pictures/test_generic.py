@@ -8,7 +8,7 @@ from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.pictures import canvas as rendering
 from tests.pictures import has
 
-FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
+FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1"
 X = np.zeros(104)
 X[20] = -0.2
 

@@ -8,7 +8,7 @@ from stackelberg_envs.pictures import canvas, graph
 from stackelberg_envs.play.session import Session
 from tests.pictures import has, shown
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 EVEN = np.full((3, 2), 0.5)
 
 
@@ -92,7 +92,7 @@ def test_entries_of_the_commitment_have_their_names_and_the_key_says_how_many_ar
 
 @pytest.mark.parametrize("S", [1, 2, 40, 41, 2000])
 def test_games_of_any_size_are_drawn(S):
-    env = se.follower_env("stackelberg/RandomTabular-v0", S=S, render_mode="rgb_array")
+    env = se.follower_env("stackelberg/RandomTabular-v1", S=S, render_mode="rgb_array")
     env.reset(seed=0)
     picture = env.render()
     assert picture.shape == (graph.HEIGHT, graph.WIDTH, 3)
@@ -108,7 +108,7 @@ def test_a_map_stands_as_it_is():
 
 
 def test_contexts_and_several_followers_are_drawn():
-    game = se.make_game("stackelberg/RandomTabular-v0", S=12, K=3, terminal=2).replace(num_followers=4)
+    game = se.make_game("stackelberg/RandomTabular-v1", S=12, K=3, terminal=2).replace(num_followers=4)
     session = Session(game)
     session.reset(seed=3)
     session.commit(np.zeros(game.commitment.shape))

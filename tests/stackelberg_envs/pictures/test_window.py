@@ -9,7 +9,7 @@ import stackelberg_envs as se
 from stackelberg_envs.errors import MissingExtraError, OutputError
 from stackelberg_envs.pictures import window
 
-TOY = "stackelberg/DiscreteToy-v0"
+TOY = "stackelberg/DiscreteToy-v1"
 FACES = ["raw_env", "env", "parallel_env", "followers_env", "follower_env", "leader_env"]
 
 

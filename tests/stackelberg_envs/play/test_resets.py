@@ -8,7 +8,7 @@ import stackelberg_envs as se
 from stackelberg_envs.conformity.vector_games import UniformPolicy
 from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, StackelbergError
 
-TABULAR, VECTORS = "stackelberg/DiscreteToy-v0", "stackelberg/GuidedPendulum-v0"
+TABULAR, VECTORS = "stackelberg/DiscreteToy-v1", "stackelberg/GuidedPendulum-v0"
 LED = ("raw_env", "env", "parallel_env", "leader_env")
 GIVEN = ("followers_env", "follower_env", "vector_env")
 
@@ -114,7 +114,7 @@ def test_vectors_take_a_seed_per_copy(spec_id):
 
 @pytest.mark.parametrize("spec_id", [TABULAR, VECTORS])
 def test_native_make_vec_takes_a_limit_of_steps(spec_id):
-    name = spec_id.replace("-v0", "Follower-v0")
+    name = spec_id.replace("-v", "Follower-v")
     vector = gymnasium.make_vec(name, num_envs=2, max_episode_steps=4, horizon=30)
     single = gymnasium.make(name, max_episode_steps=4, horizon=30)
     observations, _ = vector.reset(seed=[1, 2])
@@ -146,7 +146,7 @@ def test_a_finished_game_needs_no_id(face):
     # Beside an id the game is the one that plays, and the id says how it is drawn and called.
     both = getattr(se, face)(TABULAR, game=game)
     assert both.unwrapped.game is game
-    assert both.metadata["name"] == "discrete_toy_v0"
+    assert both.metadata["name"] == "discrete_toy_v1"
     env.reset(seed=0)
     make = getattr(se, face)
     for bad, match in [

@@ -6,7 +6,7 @@ from scipy import stats
 
 import stackelberg_envs as se
 from stackelberg_envs import jit
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.play.rollout import GameTables, rollout, tabular_rollout
 
@@ -16,7 +16,7 @@ FALSE_ALARM = 1e-5
 
 @pytest.fixture
 def game():
-    parts = random_tabular_v0.make_game(S=6, A=2, B=3, K=2, terminal=1, commitment="policy", seed=4)
+    parts = random_tabular_v1.make_game(S=6, A=2, B=3, K=2, terminal=1, commitment="policy", seed=4)
     return parts.primitives(np.full((6, 2), 0.5))
 
 
@@ -83,7 +83,7 @@ def test_initial_states_actions_and_moves_follow_their_distributions(game, respo
 
 def test_draws_are_right_to_a_thousandth():
     """One state, a million draws: a bias of 0.003 in any probability would be seen six times out of six."""
-    game = random_tabular_v0.make_game(S=1, A=1, B=4, branching=1).primitives(np.zeros(4))
+    game = random_tabular_v1.make_game(S=1, A=1, B=4, branching=1).primitives(np.zeros(4))
     response = np.array([[[0.1, 0.0, 0.6, 0.3]]])
     play = Rollout(game, response, 1_000_000, horizon=1_000_000, episodes=1)
     assert_drawn_from(np.bincount(play.b, minlength=4), response[0, 0])
@@ -156,7 +156,7 @@ def test_rollouts_in_slices_are_those_in_one(monkeypatch, game, response):
                 np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("name", ["stackelberg/DiscreteToy-v0", "stackelberg/BilevelLqr-v0"])
+@pytest.mark.parametrize("name", ["stackelberg/DiscreteToy-v1", "stackelberg/BilevelLqr-v1"])
 def test_whoever_changes_what_it_observed_does_not_change_the_game(name):
     game = se.make_game(name)
     committed = game.under(game.commitment.project(np.full(game.commitment.shape, 0.5)))
@@ -166,7 +166,7 @@ def test_whoever_changes_what_it_observed_does_not_change_the_game(name):
     np.testing.assert_array_equal(committed.commitment, before)
 
 
-@pytest.mark.parametrize("name", ["stackelberg/DiscreteToy-v0", "stackelberg/BilevelLqr-v0"])
+@pytest.mark.parametrize("name", ["stackelberg/DiscreteToy-v1", "stackelberg/BilevelLqr-v1"])
 @pytest.mark.parametrize("budget", [{}, {"steps": 5, "episodes": 2}, {"steps": 0}, {"episodes": -1}])
 def test_a_rollout_has_so_many_steps_or_so_many_episodes(name, budget):
     game = se.make_game(name)

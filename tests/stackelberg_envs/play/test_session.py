@@ -17,7 +17,7 @@ from stackelberg_envs.play.simulators import cumulative
 GOLDEN = Path(__file__).parents[2] / "data" / "golden"
 
 
-FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
+FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1"
 
 
 def test_phases_follow_one_another():

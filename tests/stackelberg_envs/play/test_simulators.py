@@ -10,7 +10,7 @@ from stackelberg_envs.play.session import Session
 from stackelberg_envs.play.simulators import Nothing
 from stackelberg_envs.play.tabular import TabularSimulator
 
-FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0"
+FOUR_ROOMS, TOY = "stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1"
 
 
 class Drift:

@@ -7,7 +7,7 @@ import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, CommitmentError
 from stackelberg_envs.solvers import best_commitment as module
 
-TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
+TOY, ROOMS = "stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0"
 
 
 def test_it_finds_the_optimum_of_the_toy_and_says_how_often():

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.solvers.solving import solve
 
 
 def random_game(discount, temperature, **changes):
     arguments = {"S": 5, "A": 2, "B": 3, "terminal": 1, "commitment": "policy", "seed": 3} | changes
-    game = random_tabular_v0.make_game(**arguments)
+    game = random_tabular_v1.make_game(**arguments)
     game = game.replace(leader_discount=discount, follower_discount=discount, temperature=temperature)
     return game, np.full(game.commitment.shape, 1 / 2 if arguments["commitment"] == "policy" else 0.1)
 
@@ -26,4 +26,4 @@ def test_the_hard_response_takes_a_game_and_a_commitment():
     with pytest.raises(ArgumentError, match="x: expected None"):
         se.hard_best_response(game.primitives(x), x)
     with pytest.raises(ArgumentError, match="tabular game"):
-        se.hard_best_response(se.make_game("stackelberg/BilevelLqr-v0"), [[0.0, 0.0]])
+        se.hard_best_response(se.make_game("stackelberg/BilevelLqr-v1"), [[0.0, 0.0]])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0, random_tabular_v0, tax_design_v0
+from stackelberg_envs.envs import bilevel_lqr_v1, building_thermal_v1, random_tabular_v1, tax_design_v0
 from stackelberg_envs.play.rollout import rollout
 
 
@@ -41,7 +41,7 @@ def mean_and_error(totals):
 
 def test_tabular_episodes_are_worth_what_play_brings():
     """Five standard errors at a fixed seed: one draw in 10^6 would fail."""
-    game = random_tabular_v0.make_game(S=6, A=2, B=3, K=2, terminal=1, commitment="policy", seed=4)
+    game = random_tabular_v1.make_game(S=6, A=2, B=3, K=2, terminal=1, commitment="policy", seed=4)
     game = game.replace(horizon=7, leader_discount=0.95, follower_discount=0.8)
     solution = se.solve(game, np.full((6, 2), 0.5))
     from agents.runs.collection import collect
@@ -56,15 +56,15 @@ def test_tabular_episodes_are_worth_what_play_brings():
 
 
 def test_a_long_episode_is_worth_what_endless_play_is():
-    game = random_tabular_v0.make_game(S=6, A=2, B=3, commitment="policy", seed=4).replace(horizon=10_000)
+    game = random_tabular_v1.make_game(S=6, A=2, B=3, commitment="policy", seed=4).replace(horizon=10_000)
     solution = se.solve(game, np.full((6, 2), 0.5))
     for name in ("leader_value", "follower_value", "follower_reward_value"):
         assert getattr(solution.episode, name) == pytest.approx(getattr(solution, name), rel=1e-9)
 
 
 def test_a_follower_with_other_beliefs_is_paid_by_the_true_dynamics():
-    belief = random_tabular_v0.make_game(S=4, A=1, B=3, seed=9).transition
-    game = random_tabular_v0.make_game(S=4, A=1, B=3, seed=1).replace(believed_transition=belief, horizon=10_000)
+    belief = random_tabular_v1.make_game(S=4, A=1, B=3, seed=9).transition
+    game = random_tabular_v1.make_game(S=4, A=1, B=3, seed=1).replace(believed_transition=belief, horizon=10_000)
     x = 0.5 * (game.commitment.low + game.commitment.high)
     solution = se.solve(game, x)
     assert solution.episode.follower_reward_value == pytest.approx(solution.follower_reward_value, rel=1e-9)
@@ -72,8 +72,8 @@ def test_a_follower_with_other_beliefs_is_paid_by_the_true_dynamics():
 
 
 BATCHED = [
-    (bilevel_lqr_v0.make_game(), np.array([[0.3, -0.4]])),
-    (building_thermal_v0.make_game(), np.full(8, 0.5)),
+    (bilevel_lqr_v1.make_game(), np.array([[0.3, -0.4]])),
+    (building_thermal_v1.make_game(), np.full(8, 0.5)),
     (tax_design_v0.make_game(horizon=30), np.full(4, 0.3)),
 ]
 

@@ -8,8 +8,8 @@ from stackelberg_envs.errors import ArgumentError, CommitmentError
 from stackelberg_envs.solvers.solving import solve
 
 SOLVED = {
-    "stackelberg/DiscreteToy-v0": np.full((3, 2), 0.5),
-    "stackelberg/BuildingThermal-v0": np.full(8, 0.5),
+    "stackelberg/DiscreteToy-v1": np.full((3, 2), 0.5),
+    "stackelberg/BuildingThermal-v1": np.full(8, 0.5),
     "stackelberg/TaxDesign-v0": np.full(4, 0.3),
 }
 NAMES = (
@@ -38,7 +38,7 @@ def test_an_option_that_the_solver_does_not_know_is_refused_by_name(spec_id):
 
 def test_options_reach_the_solver():
     assert solve(se.make_game("stackelberg/TaxDesign-v0"), np.full(4, 0.3), nodes=5).nodes == 5
-    coarse = solve(se.make_game("stackelberg/DiscreteToy-v0"), np.full((3, 2), 0.5), tolerance=1e-3)
+    coarse = solve(se.make_game("stackelberg/DiscreteToy-v1"), np.full((3, 2), 0.5), tolerance=1e-3)
     assert coarse.best.policy_error <= 1e-3
 
 
@@ -50,7 +50,7 @@ def test_a_commitment_outside_its_space_is_refused(spec_id):
 
 def test_what_is_no_game_is_refused():
     with pytest.raises(ArgumentError, match="expected a game whose exact solution is known, got str"):
-        solve("stackelberg/DiscreteToy-v0", np.zeros(2))
+        solve("stackelberg/DiscreteToy-v1", np.zeros(2))
 
 
 def test_a_kind_of_game_can_join():

@@ -15,7 +15,7 @@ from tests.games import toll_game
 
 @pytest.mark.parametrize("shrinkage", [0.5, 4.0])
 def test_shrinkage_is_the_weight_of_the_average_over_the_followers_actions(shrinkage):
-    game, x = se.make_game("stackelberg/DiscreteToy-v0", temperature=1.0), np.full((3, 2), 0.5)
+    game, x = se.make_game("stackelberg/DiscreteToy-v1", temperature=1.0), np.full((3, 2), 0.5)
     seen = agents.collect(game, x, se.solve(game, x).response, steps=100, rng=0)
     model = ObservedModel(make_brief(game, Information.REWARDS_OBSERVED), shrinkage=shrinkage)
     model.observe(seen)

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 from agents.estimators.models.linear_quadratic import LinearModelClass
 from agents.estimators.models.published import model_class_of
 from agents.estimators.models.tax import TaxModelClass
-from stackelberg_envs.envs import building_thermal_v0, guided_pendulum_v0, tax_design_v0
+from stackelberg_envs.envs import building_thermal_v1, guided_pendulum_v0, tax_design_v0
 from stackelberg_envs.games.trajectories import Trajectories
 
 
 def test_forms_that_are_data_are_fitted_by_their_class():
-    assert isinstance(model_class_of(building_thermal_v0.make_game().model_class), LinearModelClass)
+    assert isinstance(model_class_of(building_thermal_v1.make_game().model_class), LinearModelClass)
     assert isinstance(model_class_of(tax_design_v0.make_game().model_class), TaxModelClass)
     assert model_class_of(guided_pendulum_v0.make_game().model_class) is None
 

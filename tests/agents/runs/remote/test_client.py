@@ -17,12 +17,12 @@ from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
 from agents.runs.experiment import Experiment, ExperimentConfig
 from agents.runs.remote.client import RemoteLeader
-from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.envs import discrete_toy_v1
 from stackelberg_envs.errors import ArgumentError, InformationError, LeaderProcessError, StackelbergError
 from tests.agents.runs.remote.leaders import BARRED, TROUBLED, made
 from tests.games import first_served
 
-TOY, ROOMS = "stackelberg/DiscreteToy-v0", "stackelberg/FourRooms-v0"
+TOY, ROOMS = "stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0"
 
 
 #: What only those load that work in a model of their own.
@@ -88,7 +88,7 @@ def test_such_a_run_can_be_resumed(game, tmp_path):
 
 
 def remote(game=None, kind="bchg"):
-    game = discrete_toy_v0.make_game() if game is None else game
+    game = discrete_toy_v1.make_game() if game is None else game
     kind = leader_class(kind)
     brief = make_brief(game, kind.required_information(game.commitment, kind.Config()))
     return RemoteLeader(kind, brief, kind.Config(), np.random.default_rng(0))
@@ -97,7 +97,7 @@ def remote(game=None, kind="bchg"):
 def test_errors_of_the_leader_come_back_under_their_own_names():
     leader = remote()
     try:
-        game = discrete_toy_v0.make_game()
+        game = discrete_toy_v1.make_game()
         x = np.full((3, 2), (0.25, 0.75))
         seen = agents.collect(game, x, np.full((3, 2, 3), 1 / 3), steps=9, rng=0)
         with pytest.raises(ArgumentError, match="bchg: expected play under its last commitment"):

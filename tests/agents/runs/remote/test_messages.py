@@ -10,7 +10,7 @@ from agents.leaders import leader_class
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
 from agents.runs.remote.client import RemoteLeader
-from stackelberg_envs.envs import discrete_toy_v0
+from stackelberg_envs.envs import discrete_toy_v1
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.commitments.base import Effect
 from stackelberg_envs.games.commitments.function import FunctionCommitment
@@ -18,7 +18,7 @@ from tests.agents.runs.remote.leaders import BARRED
 
 
 def leader_of(box, kind="bchg", **options):
-    brief = make_brief(discrete_toy_v0.make_game(), Information.REWARDS_OBSERVED)
+    brief = make_brief(discrete_toy_v1.make_game(), Information.REWARDS_OBSERVED)
     kind = leader_class(kind)
     return RemoteLeader(kind, replace(brief, commitment=box), kind.Config(), np.random.default_rng(0), **options)
 
@@ -50,6 +50,6 @@ def test_what_cannot_be_sent_is_named():
     class Local(leader_class("bchg")):
         pass
 
-    brief = make_brief(discrete_toy_v0.make_game(), Information.REWARDS_OBSERVED)
+    brief = make_brief(discrete_toy_v1.make_game(), Information.REWARDS_OBSERVED)
     with pytest.raises(ArgumentError, match="expected a leader in a module of its own"):
         RemoteLeader(Local, brief, Local.Config(), np.random.default_rng(0))

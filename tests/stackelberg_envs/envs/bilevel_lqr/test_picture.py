@@ -6,7 +6,7 @@ from stackelberg_envs.envs.bilevel_lqr import picture as picture_of
 from stackelberg_envs.pictures import canvas as rendering
 from tests.pictures import has, shown
 
-PLANE = "stackelberg/BilevelLqr-v0"
+PLANE = "stackelberg/BilevelLqr-v1"
 
 
 def test_the_plane_shows_target_follower_and_its_last_move():

@@ -10,7 +10,7 @@ X = np.array([1, 0, 1, 1, 0, 0.778, 1, 1], np.float32)
 
 
 def test_the_building_shows_insulation_and_airflow():
-    picture = shown("stackelberg/BuildingThermal-v0", "rgb_array", X)
+    picture = shown("stackelberg/BuildingThermal-v1", "rgb_array", X)
     size, door = picture_of.ZONE, picture_of.DOORWAY
     corners = picture_of.CORNERS
     for zone, insulated in ((0, True), (1, False)):
@@ -25,7 +25,7 @@ def test_the_building_shows_insulation_and_airflow():
 
 
 def test_the_building_hides_what_is_not_announced():
-    picture = shown("stackelberg/BuildingThermal-v0", "rgb_array")
+    picture = shown("stackelberg/BuildingThermal-v1", "rgb_array")
     top, left = picture_of.CORNERS[0]
     assert tuple(picture[round(top - 6), round(left + 20)]) == rendering.PAPER
 
@@ -37,5 +37,5 @@ def test_rooms_are_red_when_hot_and_blue_when_cold():
 
 
 def test_the_text_names_the_zones():
-    text = shown("stackelberg/BuildingThermal-v0", "ansi", X)
+    text = shown("stackelberg/BuildingThermal-v1", "ansi", X)
     assert "zone 0" in text and "zone 3" in text and "commitment" in text

@@ -154,7 +154,7 @@ def test_what_check_returns_is_a_new_array_inside_the_space(name):
     checked[...] = 0
     assert checked.dtype == np.float64
     assert (x == before).all()
-    assert commitment.space.contains(x)
+    assert commitment.space.contains(x.ravel())
 
 
 def test_an_entry_outside_its_bounds_is_named():

@@ -56,7 +56,7 @@ def games():
         "mixture": game_with(mixture(rng)),
         "incentive": game_with(se.Incentive(-0.2, 0.3, (S, 1, 1))),
         "toll": toll_game(2),
-        "toy": se.discrete_toy_v0.make_game(),
+        "toy": se.discrete_toy_v1.make_game(),
     }
 
 

@@ -24,7 +24,7 @@ def test_small_games_are_certified_to_one_percent(name):
 
 @pytest.mark.parametrize("reward", sorted(TOY_OPTIMUM))
 def test_the_known_optimum_of_the_toy_is_one(reward):
-    proven = se.certify(se.discrete_toy_v0.make_game(reward=reward), gap=1e-5)
+    proven = se.certify(se.discrete_toy_v1.make_game(reward=reward), gap=1e-5)
     assert proven.value == pytest.approx(TOY_OPTIMUM[reward], abs=1e-5)
     assert proven.upper_bound < TOY_OPTIMUM[reward] * (1 + 2e-5)
 

@@ -65,7 +65,7 @@ def test_draws_follow_the_density_it_says(game):
 
 def test_bad_input_is_named():
     with pytest.raises(ArgumentError, match="expected a guided game"):
-        respond(se.make_game("stackelberg/BilevelLqr-v0"), [[0.0, 0.0]])
+        respond(se.make_game("stackelberg/BilevelLqr-v1"), [[0.0, 0.0]])
     with pytest.raises(ArgumentError, match="points: expected 4 numbers of grid points"):
         respond(CART, np.zeros(5), points=(9, 9))
     with pytest.raises(ArgumentError, match=r"points\[1\]: expected an integer of at least 3, got 2"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stackelberg_envs.envs import bilevel_lqr_v0
+from stackelberg_envs.envs import bilevel_lqr_v1
 from stackelberg_envs.solvers.linear_quadratic.riccati import (
     closed_loop,
 )
@@ -69,7 +69,7 @@ def test_hypergradient_of_random_games_and_its_two_parts(seed):
 @pytest.mark.parametrize("seed", range(5))
 def test_hypergradient_of_a_bump_in_random_games(seed):
     form, numbers, _, x = random_game(seed)
-    game = form, numbers, bilevel_lqr_v0.BumpReward(np.array([0.2, -0.3, 0.1]), np.array([0.5, 0.7, 0.9])), x
+    game = form, numbers, bilevel_lqr_v1.BumpReward(np.array([0.2, -0.3, 0.1]), np.array([0.5, 0.7, 0.9])), x
     solution = solved(game, x)
     free = BumpValue(solution.loop, numbers, solution.problem.reward, 0.8, 50).value
     assert solution.leader_value == pytest.approx(free - form.price * np.sum(x * x) * np.sum(0.8 ** np.arange(50)))

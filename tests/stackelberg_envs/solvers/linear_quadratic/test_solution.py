@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.linalg import solve_discrete_lyapunov
 
-from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
+from stackelberg_envs.envs import bilevel_lqr_v1, building_thermal_v1
 from stackelberg_envs.errors import CommitmentError, InstabilityError
 from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.solvers.linear_quadratic import riccati as lqr
@@ -134,7 +134,7 @@ def test_the_value_of_a_bump_agrees_with_numerical_integration():
     rng = np.random.default_rng(0)
     root = rng.standard_normal((2, 2)) * 0.3
     mean, covariance = np.array([0.3, -0.1]), root @ root.T
-    reward = bilevel_lqr_v0.BumpReward(np.array([0.1, 0.2]), np.array([0.4, 0.3]))
+    reward = bilevel_lqr_v1.BumpReward(np.array([0.1, 0.2]), np.array([0.4, 0.3]))
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     grid = np.stack(np.meshgrid(nodes, nodes, indexing="ij"), axis=-1).reshape(-1, 2)
     mass = np.outer(weights, weights).ravel() / (2 * np.pi)
@@ -163,22 +163,22 @@ def test_just_inside_the_edge_there_is_an_answer():
 
 
 def test_a_leader_who_looks_further_than_the_follower_is_told_that_its_value_is_infinite():
-    game = building_thermal_v0.make_game(leader_discount=0.9999, follower_discount=0.01)
+    game = building_thermal_v1.make_game(leader_discount=0.9999, follower_discount=0.01)
     with pytest.raises(InstabilityError, match=r"closed loop: .* at discount 0\.9999") as caught:
         _ = game.solve(np.zeros(8)).leader_value
     assert caught.value.spectral_radius > 1
 
 
 def test_states_that_grow_beyond_all_numbers_within_the_horizon_are_an_error_and_not_nan():
-    game = bilevel_lqr_v0.make_game(horizon=1_000_000)
+    game = bilevel_lqr_v1.make_game(horizon=1_000_000)
     with pytest.raises(InstabilityError, match=r"closed loop: its spectral radius 1\.0\d+ is too much"):
         _ = game.solve([[-10.2, -10.0]]).leader_value
 
 
 LINEAR = [
-    (bilevel_lqr_v0.make_game(), np.array([[0.3, -0.4]])),
-    (bilevel_lqr_v0.make_game(), np.array([[-5.0, 8.0]])),
-    (building_thermal_v0.make_game(), np.full(8, 0.5)),
+    (bilevel_lqr_v1.make_game(), np.array([[0.3, -0.4]])),
+    (bilevel_lqr_v1.make_game(), np.array([[-5.0, 8.0]])),
+    (building_thermal_v1.make_game(), np.full(8, 0.5)),
 ]
 
 

@@ -10,7 +10,7 @@ from tests.games import one_state
 
 
 def test_it_reaches_the_optimum_of_the_toy_to_all_digits():
-    objective = Objective(se.make_game("stackelberg/DiscreteToy-v0"))
+    objective = Objective(se.make_game("stackelberg/DiscreteToy-v1"))
     u = np.full(objective.points.size, 0.1)
     u[1::2] = 0.9
     value, end = climb(objective, u, iterations=200, gain=1e-13)
@@ -38,7 +38,7 @@ def test_at_its_end_no_direction_into_the_set_leads_up(kind):
 
 
 def test_from_where_there_is_no_finite_value_it_does_not_move():
-    objective = Objective(se.make_game("stackelberg/BilevelLqr-v0"))
+    objective = Objective(se.make_game("stackelberg/BilevelLqr-v1"))
     u = objective.points.point(np.array([[-12.0, -10.0]]))
     value, end = climb(objective, u, iterations=5)
     assert value == -np.inf

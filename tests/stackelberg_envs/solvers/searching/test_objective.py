@@ -7,7 +7,7 @@ import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.solvers.searching.objective import Objective, values_of
 
-GAMES = ("stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v0", "stackelberg/BuildingThermal-v0")
+GAMES = ("stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1", "stackelberg/BuildingThermal-v1")
 
 
 @pytest.mark.parametrize("spec_id", GAMES)
@@ -25,7 +25,7 @@ def test_values_are_those_of_solve_and_gradients_their_derivatives(spec_id, scal
 
 
 def test_a_commitment_without_a_finite_response_is_worth_less_than_all_others():
-    game = se.make_game("stackelberg/BilevelLqr-v0")
+    game = se.make_game("stackelberg/BilevelLqr-v1")
     objective = Objective(game)
     value, slope = objective(objective.points.point(np.array([[-12.0, -10.0]])))
     assert value == -np.inf
@@ -34,7 +34,7 @@ def test_a_commitment_without_a_finite_response_is_worth_less_than_all_others():
 
 
 def test_the_range_is_that_of_values_at_the_true_temperature():
-    objective = Objective(se.make_game("stackelberg/DiscreteToy-v0"))
+    objective = Objective(se.make_game("stackelberg/DiscreteToy-v1"))
     rng = np.random.default_rng(0)
     values = [objective(objective.points.inside(rng))[0] for _ in range(5)]
     objective(objective.points.inside(rng), 50.0)

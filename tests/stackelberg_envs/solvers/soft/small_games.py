@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.tabular import TabularGame
 
@@ -10,7 +10,7 @@ SIZES = {"S": 5, "A": 2, "B": 3, "commitment": "policy"}
 
 
 def primitives(seed=0, x=None, **changes):
-    game = random_tabular_v0.make_game(**({"seed": seed} | SIZES | changes))
+    game = random_tabular_v1.make_game(**({"seed": seed} | SIZES | changes))
     S, A, _ = game.shape
     return game.primitives(np.full((S, A), 1.0 / A) if x is None else x)
 

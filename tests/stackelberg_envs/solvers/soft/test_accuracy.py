@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import four_rooms_v0, random_tabular_v1
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, GameError
 from stackelberg_envs.solvers.soft import linear, solve_primitives
 from stackelberg_envs.solvers.solving import solve
@@ -18,7 +18,7 @@ METHODS = ("krylov", "dense", "band")
 
 def random_game(discount, temperature, **changes):
     arguments = {"S": 5, "A": 2, "B": 3, "terminal": 1, "commitment": "policy", "seed": 3} | changes
-    game = random_tabular_v0.make_game(**arguments)
+    game = random_tabular_v1.make_game(**arguments)
     game = game.replace(leader_discount=discount, follower_discount=discount, temperature=temperature)
     return game, np.full(game.commitment.shape, 1 / 2 if arguments["commitment"] == "policy" else 0.1)
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.solvers.responses import hard_best_response, soft_best_response
 from stackelberg_envs.solvers.soft import evaluate, linear, response_gap
@@ -130,8 +130,8 @@ def test_response_gap_is_zero_at_the_best_response_and_positive_elsewhere():
 
 
 def test_response_gap_is_measured_by_what_the_follower_believes():
-    belief = random_tabular_v0.make_game(**SIZES, seed=9).transition
-    game = random_tabular_v0.make_game(**SIZES, seed=1).replace(believed_transition=belief)
+    belief = random_tabular_v1.make_game(**SIZES, seed=9).transition
+    game = random_tabular_v1.make_game(**SIZES, seed=1).replace(believed_transition=belief)
     parts = game.primitives(np.full((5, 2), 0.5))
     best = soft_best_response(parts)
     assert response_gap(parts, best.policy, best.state_values) == pytest.approx(0.0, abs=1e-10)
@@ -158,7 +158,7 @@ def test_values_of_the_soft_response_are_its_evaluation_with_entropy():
 
 
 def test_a_start_or_tolerance_that_is_no_number_is_refused():
-    game = random_tabular_v0.make_game(S=3).primitives(np.zeros(4))
+    game = random_tabular_v1.make_game(S=3).primitives(np.zeros(4))
     with pytest.raises(ArgumentError, match="start: expected finite numbers, got nan"):
         soft_best_response(game, start=np.array([0.0, np.nan, 0.0]))
     with pytest.raises(ArgumentError, match="tolerance: expected a finite number of at least 0, got nan"):

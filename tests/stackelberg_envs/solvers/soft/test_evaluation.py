@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.solvers.responses import soft_best_response
 from stackelberg_envs.solvers.soft import evaluate, leader_value, linear, occupancy
 
@@ -17,7 +17,7 @@ def both_solvers(request, monkeypatch):
 
 def game_and_response(seed=0, **changes):
     arguments = {"S": 8, "A": 2, "B": 3, "K": 2, "commitment": "policy", "seed": seed}
-    game = random_tabular_v0.make_game(**(arguments | changes)).primitives(np.full((8, 2), 0.5))
+    game = random_tabular_v1.make_game(**(arguments | changes)).primitives(np.full((8, 2), 0.5))
     rng = np.random.default_rng(seed)
     return game, rng.dirichlet(np.ones(3), size=game.leader_policy.shape)
 
@@ -90,6 +90,6 @@ def test_contexts_never_mix():
 
 
 def test_soft_response_of_a_larger_game_passes_through_evaluation():
-    game = random_tabular_v0.make_game(S=300, K=2, commitment="policy").primitives(np.full((300, 2), 0.5))
+    game = random_tabular_v1.make_game(S=300, K=2, commitment="policy").primitives(np.full((300, 2), 0.5))
     best = soft_best_response(game)
     assert occupancy(game, best.policy).sum() == pytest.approx(20.0, rel=1e-10)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stackelberg_envs.envs import four_rooms_v0, random_tabular_v0
+from stackelberg_envs.envs import four_rooms_v0, random_tabular_v1
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft import linear, occupancy
 from stackelberg_envs.solvers.solving import solve
@@ -11,7 +11,7 @@ from tests.games import grid_world
 
 
 def system(seed=0, K=2, discount=0.95, terminal=1, S=9):
-    game = random_tabular_v0.make_game(S=S, K=K, terminal=terminal, seed=seed, commitment="policy")
+    game = random_tabular_v1.make_game(S=S, K=K, terminal=terminal, seed=seed, commitment="policy")
     parts = game.primitives(np.full((S, 2), 0.5))
     rng = np.random.default_rng(seed)
     joint = 0.5 * rng.dirichlet(np.ones(3), size=(K * S, 2))
@@ -134,11 +134,11 @@ def test_the_method_follows_from_size_and_band():
 
     assert method(four_rooms_v0.make_game()) == "band"
     assert method(four_rooms_v0.make_game(goals=four_rooms_v0.TWO_GOALS)) == "band"
-    assert method(random_tabular_v0.make_game(S=20)) == "dense"
-    assert method(random_tabular_v0.make_game(S=1_000)) == "krylov"
+    assert method(random_tabular_v1.make_game(S=20)) == "dense"
+    assert method(random_tabular_v1.make_game(S=1_000)) == "krylov"
     assert method(grid_world(40, 0.9)) == "band"
     assert method(grid_world(110, 0.9)) == "krylov"
-    assert method(random_tabular_v0.make_game(S=100_000, A=1, B=1, branching=1, D=1)) == "krylov"
+    assert method(random_tabular_v1.make_game(S=100_000, A=1, B=1, branching=1, D=1)) == "krylov"
 
 
 def test_the_band_is_how_far_states_lead():

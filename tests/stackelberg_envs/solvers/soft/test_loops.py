@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.solvers.soft import best_response, linear
 
 
 @pytest.fixture
 def game():
-    parts = random_tabular_v0.make_game(S=6, A=2, B=3, K=2, terminal=1, commitment="policy", seed=4)
+    parts = random_tabular_v1.make_game(S=6, A=2, B=3, K=2, terminal=1, commitment="policy", seed=4)
     return parts.primitives(np.full((6, 2), 0.5))
 
 

@@ -2,7 +2,7 @@
 
 | | |
 | --- | --- |
-| id | `stackelberg/RandomTabular-v0` |
+| id | `stackelberg/RandomTabular-v1` |
 | states S, actions A, B, contexts K | arguments |
 | commitment | D weights of random reward features in [-1, 1], or a policy table |
 | horizon | 100 |
@@ -26,6 +26,7 @@ Arguments
 Sources
     Made for this project.
 Version history
+    v1: on the faces a policy table is one row. v0 makes the same game.
     v0: first version.
 """
 
@@ -128,7 +129,7 @@ def make_game(
         context_probabilities=rng.dirichlet(np.ones(K)) if K > 1 else None,
         horizon=horizon,
         name="Random tabular",
-        facts=known_facts("stackelberg/RandomTabular-v0", **setting),
+        facts=known_facts("stackelberg/RandomTabular-v1", **setting),
     )
 
 

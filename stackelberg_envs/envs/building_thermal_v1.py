@@ -2,10 +2,10 @@
 
 | | |
 | --- | --- |
-| id | `stackelberg/BuildingThermal-v0` |
+| id | `stackelberg/BuildingThermal-v1` |
 | states | temperatures of four zones on a ring, differences from the set point; clipped to [-30, 30] |
 | leader actions | none |
-| follower actions | power of two HVAC units; box [-100, 100], never clipped |
+| follower actions | power of two HVAC units; box [-10, 10], never clipped |
 | contexts K | 1 |
 | commitment | insulation il of each zone and airflow aa of each link, shape (8,), entries in [0, 1] |
 | horizon | 100 |
@@ -33,6 +33,7 @@ Arguments
 Sources
     Kudo et al. (2026), arXiv 2603.14867, the building thermal control task (BuildingThermalControl_3).
 Version history
+    v1: ``action_bound`` is 10. v0 makes the same game with 100.
     v0: first version.
 """
 
@@ -54,7 +55,9 @@ BASE = np.array([[1, 0.05, 0, 0.05], [0.03, 1, 0.04, 0], [0, 0.04, 1, 0.06], [0.
 INSULATION_EFFECT = np.array([0.04, 0.03, 0.06, 0.05])
 HEATING = np.array([[0.1, 0], [0.6, 0], [0, 0.55], [0, 0.3]])
 NOISE, SPREAD, STATE_BOUND, PRICE = 0.02, 5.0, 30.0, 0.1
-#: Best known value and commitment at the default arguments.
+#: The least round bound that loses a learner little: exact responses stay within it in 99 of 100 steps under every
+#: commitment (8.8 at most), and cut to it they earn at least 0.97 of what they earn without a bound.
+ACTION_BOUND = 10.0
 
 
 def airflow_basis() -> Array:
@@ -79,7 +82,7 @@ def make_game(
     follower_discount: float = 0.9,
     temperature: float = 0.1,
     horizon: int = 100,
-    action_bound: float = 100.0,
+    action_bound: float = ACTION_BOUND,
 ) -> LinearQuadraticGame:
     """Building thermal control as a vector game.
 
@@ -129,9 +132,11 @@ def make_game(
         action_bound=action_bound,
         state_bound=STATE_BOUND,
         name="Building thermal control",
-        facts={"states": states, **known_facts("stackelberg/BuildingThermal-v0", **setting)},
+        facts={"states": states, **known_facts("stackelberg/BuildingThermal-v1", **setting)},
     )
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.envs.building_thermal.picture:building")
+FACES = declare(
+    make_game, renderer="stackelberg_envs.envs.building_thermal.picture:building", earlier={0: {"action_bound": 100.0}}
+)
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from stackelberg_envs.envs import random_tabular_v0
+from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.errors import ArgumentError
 
 
 def test_random_tabular_has_the_shapes_asked_for():
-    game = random_tabular_v0.make_game(S=7, A=3, B=2, K=2, branching=5, terminal=2, D=6)
+    game = random_tabular_v1.make_game(S=7, A=3, B=2, K=2, branching=5, terminal=2, D=6)
     assert game.array_shape == (2, 7, 3, 2)
     assert game.transition.successors.shape == (7, 3, 2, 5)
     assert game.commitment.shape == (6,)
@@ -26,4 +26,4 @@ def test_random_tabular_has_the_shapes_asked_for():
 )
 def test_random_tabular_refuses_what_makes_no_game(changes, match):
     with pytest.raises(ArgumentError, match=match):
-        random_tabular_v0.make_game(**changes)
+        random_tabular_v1.make_game(**changes)

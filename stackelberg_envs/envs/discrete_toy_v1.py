@@ -2,7 +2,7 @@
 
 | | |
 | --- | --- |
-| id | `stackelberg/DiscreteToy-v0` |
+| id | `stackelberg/DiscreteToy-v1` |
 | states S | 3: S, A, B |
 | leader actions A | 2 |
 | follower actions B | 3: s, a, b (towards the state of that name) |
@@ -30,6 +30,7 @@ Arguments
 Sources
     Kudo et al. (2026), arXiv 2603.14867, the discrete two-player Markov game (R1 and R2).
 Version history
+    v1: on the faces the leader's action is the table as one row, (6,). v0 makes the same game.
     v0: first version.
 """
 
@@ -96,7 +97,7 @@ def make_game(
         commitment=PolicyTable(3, 2),
         horizon=horizon,
         name="Discrete toy",
-        facts={"states": STATES, **known_facts("stackelberg/DiscreteToy-v0", **setting)},
+        facts={"states": STATES, **known_facts("stackelberg/DiscreteToy-v1", **setting)},
     )
 
 

@@ -2,10 +2,10 @@
 
 | | |
 | --- | --- |
-| id | `stackelberg/BilevelLqr-v0` |
+| id | `stackelberg/BilevelLqr-v1` |
 | states | the plane |
 | leader actions | a real number, around K s |
-| follower actions | a real number; box [-100, 100], never clipped |
+| follower actions | a real number; box [-25, 25], never clipped |
 | contexts K | 1 |
 | commitment | the gain K, shape (1, 2), entries in [-12, 12] |
 | horizon | 100 |
@@ -31,6 +31,7 @@ Arguments
 Sources
     Kudo et al. (2026), arXiv 2603.14867, the bilevel linear-quadratic regulator (LQREnv-v4).
 Version history
+    v1: on the faces the gain is one row, (2,); ``action_bound`` is 25. v0 makes the same game with 100.
     v0: first version.
 """
 
@@ -45,7 +46,8 @@ from stackelberg_envs.games.linear_forms import BumpReward, LinearForm, LinearNu
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 
 BOUND = 12.0
-#: Best known value and commitment at the default arguments.
+#: No exact response leaves it, under any commitment: from (1, 0) they play 24.0 at most. Most need no more than 1.
+ACTION_BOUND = 25.0
 
 
 def make_game(
@@ -55,7 +57,7 @@ def make_game(
     temperature: float = 0.1,
     horizon: int = 100,
     leader_noise: float = 1e-3,
-    action_bound: float = 100.0,
+    action_bound: float = ACTION_BOUND,
 ) -> LinearQuadraticGame:
     """Bilevel LQR as a vector game.
 
@@ -102,9 +104,11 @@ def make_game(
         horizon=horizon,
         action_bound=action_bound,
         name="Bilevel LQR",
-        facts={"states": ("s_1", "s_2"), **known_facts("stackelberg/BilevelLqr-v0", **setting)},
+        facts={"states": ("s_1", "s_2"), **known_facts("stackelberg/BilevelLqr-v1", **setting)},
     )
 
 
-FACES = declare(make_game, renderer="stackelberg_envs.envs.bilevel_lqr.picture:plane")
+FACES = declare(
+    make_game, renderer="stackelberg_envs.envs.bilevel_lqr.picture:plane", earlier={0: {"action_bound": 100.0}}
+)
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES

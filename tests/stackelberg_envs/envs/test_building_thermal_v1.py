@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stackelberg_envs.envs import bilevel_lqr_v0, building_thermal_v0
+from stackelberg_envs.envs import bilevel_lqr_v1, building_thermal_v1
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.samples import Samples
 from stackelberg_envs.play.rollout import rollout
@@ -24,8 +24,8 @@ def test_best_known_value_of_building_thermal_from_random_starts():
 
 
 def test_facts_are_told_only_for_the_arguments_they_hold_for():
-    assert "best_known" not in bilevel_lqr_v0.make_game(horizon=99).facts
-    assert "best_known" not in building_thermal_v0.make_game(temperature=0.2).facts
+    assert "best_known" not in bilevel_lqr_v1.make_game(horizon=99).facts
+    assert "best_known" not in building_thermal_v1.make_game(temperature=0.2).facts
 
 
 ONE = np.zeros(1, np.int32)
@@ -39,7 +39,7 @@ def some_commitment(game, seed=0):
 def test_building_dynamics_are_those_of_the_story():
     """Written out link by link, without the basis."""
     il, aa = np.array([0.1, 0.4, 0.7, 1.0]), np.array([0.2, 0.3, 0.5, 0.9])
-    base, effect = building_thermal_v0.BASE, building_thermal_v0.INSULATION_EFFECT
+    base, effect = building_thermal_v1.BASE, building_thermal_v1.INSULATION_EFFECT
     expected = np.zeros((4, 4))
     for i, j, link in ((0, 1, 0), (1, 2, 1), (2, 3, 2), (3, 0, 3)):
         expected[i, j], expected[j, i] = base[i, j] * aa[link], base[j, i] * aa[link]
