@@ -26,7 +26,8 @@ from stackelberg_envs.envs.guided_cartpole_v0 import (
     WIND,
 )
 from stackelberg_envs.jit import compiled
-from stackelberg_envs.solvers.grids.line_density import log_integral
+from stackelberg_envs.solvers.grids.line_density import log_integral_and_slopes
+from stackelberg_envs.solvers.grids.policy_iteration import Indices, Landings, Policy, landing_values, settle
 from stackelberg_envs.solvers.grids.response import PLANNED, PLAYED, ValueGrid
 
 __all__ = ["CartPoleGrid"]
@@ -87,11 +88,47 @@ class CartPoleGrid(ValueGrid):
             v, w, angle, position, dv, dw, tilt, move, game.follower_discount, game.temperature, noise, last
         )
 
-    def backup(self, values: Array, winds: Array) -> Array:  # noqa: D102
-        shifted, out = np.empty_like(values), np.empty_like(values)
-        _shift(values, self._numbers, shifted)
-        _backup(shifted, winds, self._numbers, out)
-        return out
+    def grouped(self, values: Array) -> Array:
+        """Return them by angle and position; a group has all speeds."""
+        V, S, T, X = self.shape
+        return np.ascontiguousarray(values.reshape(V * S, T * X).T)
+
+    def ungrouped(self, values: Array) -> Array:  # noqa: D102
+        return np.ascontiguousarray(values.T).reshape(self.shape)
+
+    @cached_property
+    def landings(self) -> Landings:
+        """Where angle and position, moved by the new speeds, lie between four grid points, or past the end."""
+        V, S, T, X = self.shape
+        L, G = V * S, T * X
+        landings = Landings(np.zeros((G, L, 4), np.int64), np.zeros((G, L, 4)), np.zeros((G, L)))
+        _land(self.shape, self._numbers, landings)
+        return landings
+
+    @cached_property
+    def _sizes(self) -> _Sizes:
+        numbers, (V, S, T, X) = self._numbers, self.shape
+        # Pushes do most to a pole that is upright.
+        (slow, back), (fast, ahead) = (_turning(0.0, 0.0, push) for push in (-1.0, 1.0))
+        gusts = 2.0 * WIND * min(numbers.noise, 1.0)
+        rows = TIME_STEP * (fast - slow) / numbers.speed_step
+        columns = TIME_STEP * (back - ahead + gusts) / numbers.spin_step
+        return _Sizes(V, S, T, X, min(int(rows + EDGE) + 3, V), min(int(columns + EDGE) + 3, S))
+
+    @cached_property
+    def _pushes(self) -> _Pushes:
+        V, S, T, _ = self.shape
+        shape = T, V * S, PLANNED
+        pushes = _Pushes(np.empty(shape, np.int64), np.empty(shape), np.empty(shape), np.empty(shape[:2]))
+        _push(self._sizes, self._numbers, pushes)
+        return pushes
+
+    def improved(self, values: Array, winds: Array) -> Policy:  # noqa: D102
+        sizes = self._sizes
+        offsets = np.arange(sizes.rows)[:, None] * sizes.spins + np.arange(sizes.columns)
+        policy = Policy.empty(values, offsets.ravel())
+        _improve(values, self.landings, winds, sizes, self._pushes, self._numbers, policy)
+        return policy
 
     def exponents(self, values: Array, states: Array, winds: Array) -> Array:  # noqa: D102
         out = np.empty((len(states), PLAYED))
@@ -117,55 +154,146 @@ def _place(number: float, most: int) -> tuple[int, float]:
 
 
 @compiled
-def _shift(values: Array, grid: _Numbers, out: Array) -> None:
-    """Set W where angle and position *before* the step are on the grid: speeds on it, the others between."""
-    V, S, T, X = values.shape
-    for k in range(V):
+def _land(shape: tuple[int, ...], grid: _Numbers, landings: Landings) -> None:
+    """Set where angle and position move by the speeds of grid points: between four of them, or past the end."""
+    V, S, T, X = shape
+    L = V * S
+    for n in range(L):
+        k, m = n // S, n % S
         right = TIME_STEP * (grid.speed + k * grid.speed_step) / grid.position_step
-        for m in range(S):
-            up = TIME_STEP * (grid.spin + m * grid.spin_step) / grid.angle_step
-            for j in range(T):
-                falls = j + up < -EDGE or j + up > T - 1 + EDGE
-                below, high = _place(j + up, T)
-                for i in range(X):
-                    if falls or i + right < -EDGE or i + right > X - 1 + EDGE:
-                        out[k, m, j, i] = grid.last
-                        continue
-                    left, far = _place(i + right, X)
-                    near = values[k, m, below, left] * (1.0 - high) + values[k, m, below + 1, left] * high
-                    away = values[k, m, below, left + 1] * (1.0 - high) + values[k, m, below + 1, left + 1] * high
-                    out[k, m, j, i] = near * (1.0 - far) + away * far
+        up = TIME_STEP * (grid.spin + m * grid.spin_step) / grid.angle_step
+        for g in range(T * X):
+            j, i = g // X, g % X
+            below, high = _place(j + up, T)
+            left, far = _place(i + right, X)
+            falls = j + up < -EDGE or j + up > T - 1 + EDGE or i + right < -EDGE or i + right > X - 1 + EDGE
+            landings.fixed[g, n] = grid.last if falls else 0.0
+            for corner in range(4):
+                upper, farther = corner % 2, corner // 2
+                share = (high if upper else 1.0 - high) * (far if farther else 1.0 - far)
+                landings.places[g, n, corner] = ((below + upper) * X + left + farther) * L + n
+                landings.shares[g, n, corner] = 0.0 if falls else share
+
+
+class _Sizes(NamedTuple):
+    """Grid points on each axis, and how many speeds and angular speeds follow from one."""
+
+    speeds: int
+    spins: int
+    angles: int
+    positions: int
+    rows: int
+    columns: int
+
+
+class _Pushes(NamedTuple):
+    """What the planned pushes lead to from grid points without wind.
+
+    Attributes
+    ----------
+    cell, part
+        The cell of the speed, and how far in it, shape (T, V * S, PLANNED).
+    spin
+        The angular speed, in spacings, of the same shape.
+    blow
+        What a full wind adds to that, shape (T, V * S).
+    """
+
+    cell: Indices
+    part: Array
+    spin: Array
+    blow: Array
 
 
 @compiled
-def _backup(shifted: Array, winds: Array, grid: _Numbers, out: Array) -> None:
-    """Set the right-hand side of the equation for W."""
-    V, S, T, X = shifted.shape
-    q, room = np.empty(PLANNED), np.empty(PLANNED)
-    cell, part, spin = np.empty(PLANNED, np.int64), np.empty(PLANNED), np.empty(PLANNED)
-    step, scale = 2.0 / (PLANNED - 1), grid.discount / grid.temperature
-    for m in range(S):
-        w = grid.spin + m * grid.spin_step
-        for j in range(T):
-            angle = grid.angle + j * grid.angle_step - TIME_STEP * w
-            blow = TIME_STEP * WIND * math.cos(angle) ** 2 / grid.spin_step
-            for k in range(V):
+def _push(sizes: _Sizes, grid: _Numbers, pushes: _Pushes) -> None:
+    """Set what pushes lead to."""
+    S = sizes.spins
+    for j in range(sizes.angles):
+        for n in range(sizes.speeds * S):
+            k, m = n // S, n % S
+            spin = grid.spin + m * grid.spin_step
+            angle = grid.angle + j * grid.angle_step - TIME_STEP * spin
+            pushes.blow[j, n] = TIME_STEP * WIND * math.cos(angle) ** 2 / grid.spin_step
+            for b in range(PLANNED):
+                cart, pole = _turning(angle, spin, -1.0 + b * 2.0 / (PLANNED - 1))
+                pushes.cell[j, n, b], pushes.part[j, n, b] = _place(
+                    k + TIME_STEP * cart / grid.speed_step, sizes.speeds
+                )
+                pushes.spin[j, n, b] = m + TIME_STEP * pole / grid.spin_step
+
+
+@compiled
+def _improve(
+    values: Array, landings: Landings, winds: Array, sizes: _Sizes, pushes: _Pushes, grid: _Numbers, policy: Policy
+) -> None:
+    """Set the best policy for values."""
+    G, L = values.shape
+    landing, scale = np.empty(L), grid.discount / grid.temperature
+    q, slopes, room = np.empty(PLANNED), np.empty(PLANNED), np.empty(PLANNED)
+    for g in range(G):
+        j = g // sizes.positions
+        landing_values(values, landings, g, landing)
+        for n in range(L):
+            cells, parts, spins, blow = pushes.cell[j, n], pushes.part[j, n], pushes.spin[j, n], pushes.blow[j, n]
+            policy.first[g, n] = _first(cells, spins, max(min(winds[g, n] - grid.noise, 1.0), -1.0) * blow, sizes)
+            total = 0.0
+            for side in (-1.0, 1.0):
+                blown = max(min(winds[g, n] + side * grid.noise, 1.0), -1.0) * blow
+                _look_ahead(landing, cells, parts, spins, blown, sizes.spins, scale, q)
+                total += 0.5 * log_integral_and_slopes(q, room, slopes, 2.0 / (PLANNED - 1))
                 for b in range(PLANNED):
-                    cart, pole = _turning(angle, w, -1.0 + b * step)
-                    cell[b], part[b] = _place(k + TIME_STEP * cart / grid.speed_step, V)
-                    spin[b] = m + TIME_STEP * pole / grid.spin_step
-                for i in range(X):
-                    total = 0.0
-                    for side in (-1.0, 1.0):
-                        wind = min(max(winds[k, m, j, i] + side * grid.noise, -1.0), 1.0) * blow
-                        for b in range(PLANNED):
-                            row, along = _place(spin[b] + wind, S)
-                            c, share = cell[b], part[b]
-                            slow = shifted[c, row, j, i] * (1.0 - along) + shifted[c, row + 1, j, i] * along
-                            fast = shifted[c + 1, row, j, i] * (1.0 - along) + shifted[c + 1, row + 1, j, i] * along
-                            q[b] = scale * (slow * (1.0 - share) + fast * share)
-                        total += 0.5 * log_integral(q, room, step)
-                    out[k, m, j, i] = 1.0 + grid.temperature * total
+                    slopes[b] *= 0.5 * grid.discount
+                _add(slopes, cells, parts, spins, blown, sizes, policy.first[g, n], policy.weights[g, n])
+            policy.image[g, n] = 1.0 + grid.temperature * total
+            settle(policy, g, n, landing)
+
+
+@compiled
+def _first(cells: Indices, spins: Array, blown: float, sizes: _Sizes) -> int:
+    """Return the first landing of a point, in its group, under the least wind."""
+    slowest, least = cells[0], spins[0]
+    for b in range(1, PLANNED):
+        slowest, least = min(slowest, cells[b]), min(least, spins[b])
+    row, column = min(slowest, sizes.speeds - sizes.rows), _place(least + blown, sizes.spins)[0]
+    return int(row * sizes.spins + min(column, sizes.spins - sizes.columns))
+
+
+@compiled
+def _look_ahead(
+    landing: Array, cells: Indices, parts: Array, spins: Array, blown: float, S: int, scale: float, q: Array
+) -> None:
+    """Set scale * W(s') at the planned pushes."""
+    for b in range(PLANNED):
+        c, share = cells[b] * S, parts[b]
+        r, along = _place(spins[b] + blown, S)
+        slow = landing[c + r] * (1.0 - along) + landing[c + r + 1] * along
+        fast = landing[c + S + r] * (1.0 - along) + landing[c + S + r + 1] * along
+        q[b] = scale * (slow * (1.0 - share) + fast * share)
+
+
+@compiled
+def _add(
+    probabilities: Array,
+    cells: Indices,
+    parts: Array,
+    spins: Array,
+    blown: float,
+    sizes: _Sizes,
+    first: int,
+    weights: Array,
+) -> None:
+    """Add probabilities of the planned pushes to the weights of landings."""
+    S, columns = sizes.spins, sizes.columns
+    row, column = first // S, first % S
+    for b in range(PLANNED):
+        r, along = _place(spins[b] + blown, S)
+        fast = probabilities[b] * parts[b]
+        slow, place = probabilities[b] - fast, (cells[b] - row) * columns + r - column
+        weights[place] += slow * (1.0 - along)
+        weights[place + 1] += slow * along
+        weights[place + columns] += fast * (1.0 - along)
+        weights[place + columns + 1] += fast * along
 
 
 @compiled

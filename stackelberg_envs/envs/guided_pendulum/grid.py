@@ -24,7 +24,8 @@ from stackelberg_envs.envs.guided_pendulum_v0 import (
     as_states,
 )
 from stackelberg_envs.jit import compiled
-from stackelberg_envs.solvers.grids.line_density import log_integral
+from stackelberg_envs.solvers.grids.line_density import log_integral_and_slopes
+from stackelberg_envs.solvers.grids.policy_iteration import Indices, Landings, Policy, landing_values, settle
 from stackelberg_envs.solvers.grids.response import PLANNED, PLAYED, ValueGrid
 
 __all__ = ["PendulumGrid"]
@@ -34,6 +35,8 @@ FALL, TURN, BLOW = TIME_STEP * 3 * GRAVITY / (2 * LENGTH), TIME_STEP * 3 / (MASS
 #: Prices of speed and torque, squared.
 SPEED_PRICE, TORQUE_PRICE = 0.1, 0.001
 CIRCLE = 2.0 * math.pi
+#: Rounding of a number of cells.
+EDGE = 1e-9
 
 
 class _Numbers(NamedTuple):
@@ -76,28 +79,39 @@ class PendulumGrid(ValueGrid):
         spacing = CIRCLE / self.shape[0], 2.0 * MAX_SPEED / (self.shape[1] - 1)
         return _Numbers(*spacing, game.follower_discount, game.temperature, game.commitment.scale)
 
-    def backup(self, values: Array, winds: Array) -> Array:  # noqa: D102
-        turned, out = np.empty_like(values), np.empty_like(values)
-        _turn(values, self._numbers, turned)
-        _backup(turned, winds, self._numbers, out)
-        return out
+    def grouped(self, values: Array) -> Array:
+        """Return them as they are: a group has one angle."""
+        return values
+
+    def ungrouped(self, values: Array) -> Array:  # noqa: D102
+        return values
+
+    @cached_property
+    def landings(self) -> Landings:
+        """Where the angle, after it turned by the new speed, lies between two grid points."""
+        (A, S), speeds = self.shape, self.axes[1]
+        turned = TIME_STEP * speeds / self._numbers.angle_step
+        whole = np.floor(turned)
+        angles = (np.arange(A)[:, None] + whole.astype(np.int64)) % A
+        places = np.stack([angles, (angles + 1) % A], axis=2) * S + np.arange(S)[:, None]
+        shares = np.broadcast_to(np.stack([1.0 - (turned - whole), turned - whole], axis=1), places.shape)
+        return Landings(places, np.ascontiguousarray(shares), np.zeros(self.shape))
+
+    @cached_property
+    def _offsets(self) -> Indices:
+        """As many speeds as torques and winds lead to from one grid point."""
+        reached = 2.0 * MAX_TORQUE * TURN + 2.0 * BLOW * min(self.game.commitment.scale, 1.0)
+        return np.arange(min(int(reached / self._numbers.speed_step + EDGE) + 3, self.shape[1]))
+
+    def improved(self, values: Array, winds: Array) -> Policy:  # noqa: D102
+        policy = Policy.empty(values, self._offsets)
+        _improve(values, self.landings, winds, self._numbers, policy)
+        return policy
 
     def exponents(self, values: Array, states: Array, winds: Array) -> Array:  # noqa: D102
         out = np.empty((len(states), PLAYED))
         _exponents(values, np.arctan2(states[:, 1], states[:, 0]), states[:, 2], winds, self._numbers, out)
         return out
-
-
-@compiled
-def _turn(values: Array, grid: _Numbers, out: Array) -> None:
-    """Set W where the angle *before* it turned is on the grid."""
-    A, S = values.shape
-    for k in range(S):
-        turned = TIME_STEP * (k * grid.speed_step - MAX_SPEED) / grid.angle_step
-        whole = math.floor(turned)
-        part = turned - whole
-        for i in range(A):
-            out[i, k] = values[(i + whole) % A, k] * (1.0 - part) + values[(i + whole + 1) % A, k] * part
 
 
 @compiled
@@ -110,25 +124,35 @@ def _faster(speed: float, torque: float, grid: _Numbers, most: int) -> tuple[int
 
 
 @compiled
-def _backup(turned: Array, winds: Array, grid: _Numbers, out: Array) -> None:
-    """Set the right-hand side of the equation for W."""
-    A, S = turned.shape
-    q, room = np.empty(PLANNED), np.empty(PLANNED)
-    step = 2.0 * MAX_TORQUE / (PLANNED - 1)
+def _improve(values: Array, landings: Landings, winds: Array, grid: _Numbers, policy: Policy) -> None:
+    """Set the best policy for values."""
+    A, S = values.shape
+    q, slopes, room, landing = np.empty(PLANNED), np.empty(PLANNED), np.empty(PLANNED), np.empty(S)
+    step, cold, N = 2.0 * MAX_TORQUE / (PLANNED - 1), 1.0 / grid.temperature, policy.offsets.shape[0]
     for i in range(A):
+        landing_values(values, landings, i, landing)
         angle = -math.pi + i * grid.angle_step
         fall, blow = FALL * math.sin(angle), BLOW * math.cos(angle) ** 2
         for k in range(S):
             speed, total = k * grid.speed_step - MAX_SPEED, 0.0
+            least = speed + fall + min(max(winds[i, k] - grid.noise, -1.0), 1.0) * blow
+            first = min(_faster(least, -MAX_TORQUE, grid, S)[0], S - N)
+            policy.first[i, k] = first
             for side in (-1.0, 1.0):
-                wind = min(max(winds[i, k] + side * grid.noise, -1.0), 1.0) * blow
+                blown = speed + fall + min(max(winds[i, k] + side * grid.noise, -1.0), 1.0) * blow
                 for b in range(PLANNED):
                     torque = -MAX_TORQUE + b * step
-                    cell, part = _faster(speed + fall + wind, torque, grid, S)
-                    ahead = turned[i, cell] * (1.0 - part) + turned[i, cell + 1] * part
-                    q[b] = (grid.discount * ahead - TORQUE_PRICE * torque * torque) / grid.temperature
-                total += 0.5 * log_integral(q, room, step)
-            out[i, k] = grid.temperature * total - angle * angle - SPEED_PRICE * speed * speed
+                    cell, part = _faster(blown, torque, grid, S)
+                    ahead = landing[cell] * (1.0 - part) + landing[cell + 1] * part
+                    q[b] = (grid.discount * ahead - TORQUE_PRICE * torque * torque) * cold
+                total += 0.5 * log_integral_and_slopes(q, room, slopes, step)
+                for b in range(PLANNED):
+                    cell, part = _faster(blown, -MAX_TORQUE + b * step, grid, S)
+                    weight = 0.5 * grid.discount * slopes[b]
+                    policy.weights[i, k, cell - first] += weight * (1.0 - part)
+                    policy.weights[i, k, cell - first + 1] += weight * part
+            policy.image[i, k] = grid.temperature * total - angle * angle - SPEED_PRICE * speed * speed
+            settle(policy, i, k, landing)
 
 
 @compiled

@@ -15,7 +15,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.jit import compiled
 
-__all__ = ["draws", "log_densities", "log_integral", "quick_exp"]
+__all__ = ["draws", "log_densities", "log_integral", "log_integral_and_slopes", "quick_exp"]
 
 #: Values of neighbouring nodes that differ by less than this count as equal in integrals.
 EQUAL = 1e-2
@@ -52,6 +52,33 @@ def log_integral(q: Array, weights: Array, step: float) -> float:
     total = 0.0
     for i in range(N - 1):
         total += weights[i]
+    return float(top + math.log(total * step))
+
+
+@compiled
+def log_integral_and_slopes(q: Array, weights: Array, slopes: Array, step: float) -> float:
+    """Return log of the integral of exp(q), and set its derivative by each q; both others are room for N numbers."""
+    N = q.shape[0]
+    top = q[0]
+    for i in range(1, N):
+        top = max(top, q[i])
+    for i in range(N):
+        weights[i] = quick_exp(q[i] - top)
+    total = 0.0
+    for i in range(N - 1):
+        rise = q[i + 1] - q[i]
+        flat = abs(rise) < EQUAL
+        inverse = 1.0 / (1.0 if flat else rise)
+        mass = 0.5 * (weights[i] + weights[i + 1]) if flat else (weights[i + 1] - weights[i]) * inverse
+        slopes[i] = 0.5 * weights[i] if flat else (mass - weights[i]) * inverse  # by q[i]; the rest is by q[i + 1]
+        weights[i] = mass
+        total += mass
+    carried, inverse = 0.0, 1.0 / total
+    for i in range(N - 1):
+        left = slopes[i]
+        slopes[i] = (left + carried) * inverse
+        carried = weights[i] - left
+    slopes[N - 1] = carried * inverse
     return float(top + math.log(total * step))
 
 

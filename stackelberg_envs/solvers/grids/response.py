@@ -1,4 +1,4 @@
-r"""The soft best response of a follower with one bounded action, by value iteration on a grid of states.
+r"""The soft best response of a follower with one bounded action, by policy iteration on a grid of states.
 
 With a the leader's action, which the follower sees, and s' the state that follows,
 
@@ -8,7 +8,7 @@ With a the leader's action, which the follower sees, and s' the state that follo
 and the response is the density in b under the integral. Exact are moves, rewards, ends, the weights of densities
 between nodes of b, and the policy's own look ahead by a step. Not exact are W between grid points, where it is
 multilinear; the law of a, for which two points stand; and the integral over b, where the exponent is linear between
-nodes. The grid makes the iteration monotone and a contraction, so it ends at one W wherever it starts.
+nodes. The grid makes the right-hand side monotone and a contraction, so there is one W wherever the search starts.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from numpy.typing import ArrayLike, NDArray
 from stackelberg_envs.arrays import Array, IntArray, as_float, require_count, require_positive
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.guided import GuidedGame
-from stackelberg_envs.solvers.grids.fixed_point import fixed_point
 from stackelberg_envs.solvers.grids.line_density import draws, log_densities
+from stackelberg_envs.solvers.grids.policy_iteration import Landings, Policy, policy_iteration
 
 __all__ = ["GridResponse", "ValueGrid", "grid_of", "respond"]
 
@@ -71,8 +71,25 @@ class ValueGrid(ABC):
         """Bounds of W."""
 
     @abstractmethod
+    def grouped(self, values: Array) -> Array:
+        """Return numbers at the grid points, given in `shape`, by groups, shape (G, L)."""
+
+    @abstractmethod
+    def ungrouped(self, values: Array) -> Array:
+        """Return numbers by groups in `shape`."""
+
+    @property
+    @abstractmethod
+    def landings(self) -> Landings:
+        """What W is after a step of which the speeds are those of grid points."""
+
+    @abstractmethod
+    def improved(self, values: Array, winds: Array) -> Policy:
+        """Return the best policy for values under mean winds, both of shape (G, L)."""
+
     def backup(self, values: Array, winds: Array) -> Array:
         """Return the right-hand side of the equation for W; `values` in `shape`, mean winds of the same shape."""
+        return self.ungrouped(self.improved(self.grouped(values), self.grouped(winds)).image)
 
     @abstractmethod
     def exponents(self, values: Array, states: Array, winds: Array) -> Array:
@@ -89,7 +106,7 @@ class GridResponse:
     values
         W at the grid points, in the grid's shape, reward units.
     residual, sweeps
-        How far the iteration came, and its sweeps.
+        How far the iteration came, and how often it went over the grid.
     """
 
     def __init__(self, grid: ValueGrid, x: Array, values: Array, residual: float, sweeps: int) -> None:
@@ -146,15 +163,15 @@ def respond(
     first = np.full(grid.shape, 0.5 * (low + high)) if start is None else as_float(start, "start", ArgumentError)
     if first.shape != grid.shape:
         raise ArgumentError(f"start: expected values of shape {grid.shape}, got {first.shape}")
-    found = fixed_point(
-        lambda flat: grid.backup(flat.reshape(grid.shape), winds).ravel(),
-        first.ravel(),
+    mean_winds = grid.grouped(winds)
+    found = policy_iteration(
+        lambda values: grid.improved(values, mean_winds),
+        grid.landings,
+        grid.grouped(first),
         tolerance=require_positive(tolerance, "tolerance", ArgumentError),
         most=MOST_SWEEPS,
-        low=low,
-        high=high,
     )
-    return GridResponse(grid, x, found.values.reshape(grid.shape), found.residual, found.sweeps)
+    return GridResponse(grid, x, grid.ungrouped(found.values), found.residual, found.sweeps)
 
 
 def grid_of(game: Any, points: Any) -> ValueGrid:

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import scipy
 
-from stackelberg_envs.solvers.grids.line_density import draws, log_densities, log_integral, quick_exp
+from stackelberg_envs.solvers.grids.line_density import (
+    draws,
+    log_densities,
+    log_integral,
+    log_integral_and_slopes,
+    quick_exp,
+)
 
 LOW, STEP = -2.0, 0.5
 #: Flat, gentle, steep both ways, and a jump of hundreds.
@@ -28,6 +34,16 @@ def test_the_integral_is_that_of_the_exponent_as_it_is_between_nodes(q):
     b, exponent = dense(q)
     expected = exponent.max() + np.log(np.trapezoid(np.exp(exponent - exponent.max()), b))
     assert log_integral(q, np.empty(9), STEP) == pytest.approx(expected, abs=2e-5)
+
+
+@pytest.mark.parametrize("q", ROWS)
+def test_slopes_are_the_derivative_of_the_integral(q):
+    slopes, size = np.empty(9), 1e-3
+    assert log_integral_and_slopes(q, np.empty(9), slopes, STEP) == pytest.approx(log_integral(q, np.empty(9), STEP))
+    for i in range(9):
+        higher, lower = (log_integral(q + side * size * np.eye(9)[i], np.empty(9), STEP) for side in (1, -1))
+        assert slopes[i] == pytest.approx((higher - lower) / (2 * size), abs=1e-3)
+    assert slopes.sum() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("q", ROWS)
