@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import textwrap
 from functools import singledispatch
 from typing import Any
 
@@ -26,6 +27,8 @@ from .values import command_of
 
 __all__ = ["show_game"]
 
+#: Characters of names of entries that are shown.
+LONGEST = 300
 #: Sections of an environment's page that are left out, or shown as a table.
 NOT_SHOWN = ("Arguments", "Version history")
 
@@ -104,6 +107,11 @@ def _numbers_table(game: AnyGame) -> Table:
         "temperature": f"{game.temperature:g} reward units (weight of the follower's entropy)",
         "horizon": f"{game.horizon} steps",
         "commitment": f"shape {space.shape}, entries in [{space.low.min():g}, {space.high.max():g}]",
+        **(
+            {}
+            if space.names is None
+            else {"its entries": textwrap.shorten(", ".join(space.names), LONGEST, placeholder=" ...")}
+        ),
         "it changes": ", ".join(sorted(name.replace("_", " ") for name in space.changes)),
         "parametrisation": space.parametrisation,
         "best known return": "not recorded" if known is None else f"{known:.6g}",

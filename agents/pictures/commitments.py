@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,16 +22,20 @@ WALL = "#3A3F47"
 MOST_NUMBERS = 40
 
 
-def draw_commitment(axes: Axes, x: Array, game: AnyGame | None) -> None:
-    """Draw x: on the map of a game whose facts have "cells", else as bars or, of two axes or more, as a table."""
+def draw_commitment(axes: Axes, x: Array, game: AnyGame | None, names: Sequence[str] = ()) -> None:
+    """Draw x: on the map of a game whose facts have "cells", else as bars or, of two axes or more, as a table.
+
+    `names` are those of its entries; by default the game's own.
+    """
     facts = {} if game is None else game.facts
+    names = names or (None if game is None else game.commitment.names) or ()
     cells = np.asarray(facts.get("cells", ()))
     if cells.shape == (x.size, 2):
         _draw_map(axes, x.ravel(), cells, facts)
     elif x.ndim == 1:
-        _draw_bars(axes, x, [str(name) for name in facts.get("entries", ())])
+        _draw_bars(axes, x, names)
     else:
-        _draw_table(axes, x.reshape(len(x), -1), game)
+        _draw_table(axes, x.reshape(len(x), -1), game, names)
 
 
 def _draw_map(axes: Axes, x: Array, cells: Array, facts: dict[str, Any]) -> None:
@@ -95,7 +100,7 @@ def _draw_places(axes: Axes, facts: dict[str, Any]) -> None:
     )
 
 
-def _draw_bars(axes: Axes, x: Array, names: list[str]) -> None:
+def _draw_bars(axes: Axes, x: Array, names: Sequence[str]) -> None:
     axes.bar(np.arange(len(x)), x, color=LEARNED, width=0.8)
     axes.axhline(0.0, color=MUTED, linewidth=0.8)
     axes.set_xlabel("entry of the commitment")
@@ -108,7 +113,7 @@ def _draw_bars(axes: Axes, x: Array, names: list[str]) -> None:
     axes.set_title("What it learned: the final commitment", loc="left")
 
 
-def _draw_table(axes: Axes, x: Array, game: AnyGame | None) -> None:
+def _draw_table(axes: Axes, x: Array, game: AnyGame | None, entries: Sequence[str]) -> None:
     is_policy = game is not None and game.commitment.changes == {"leader_policy"}
     colours = {"cmap": "Blues", "vmin": 0.0, "vmax": 1.0} if is_policy else incentive_colours(x)
     image = axes.imshow(x, aspect="auto", **colours)
@@ -121,15 +126,16 @@ def _draw_table(axes: Axes, x: Array, game: AnyGame | None) -> None:
     if len(names) == len(x) <= MOST_NUMBERS // 2:
         axes.set_yticks(np.arange(len(names)), [str(name) for name in names])
     if x.size <= MOST_NUMBERS:
-        _write_numbers(axes, image, x)
+        _write_numbers(axes, image, x, entries)
     axes.set_title(f"What it learned: the final {'policy' if is_policy else 'commitment'}", loc="left")
 
 
-def _write_numbers(axes: Axes, image: Any, x: Array) -> None:
+def _write_numbers(axes: Axes, image: Any, x: Array, entries: Sequence[str]) -> None:
+    names = iter(entries if len(entries) == x.size else [""] * x.size)
     shades = image.to_rgba(x)[..., :3] @ (0.3, 0.59, 0.11)
     for (row, column), value in np.ndenumerate(x):
         colour = "black" if shades[row, column] > 0.5 else "white"
-        axes.text(column, row, f"{value:.3f}", ha="center", va="center", color=colour)
+        axes.text(column, row, f"{next(names)}\n{value:.3f}".strip(), ha="center", va="center", color=colour)
 
 
 def _whole_numbers(axis: Any, count: int) -> None:

@@ -123,7 +123,7 @@ def plot_run(record: RunRecord, path: str | Path, game: AnyGame | None = None) -
     name = record.game if game is None else game.name
     figure.suptitle(f"{name}: {record.leader} against {record.follower}, seed {record.seed}", fontsize=13)
     _draw_run_curve(left, record, curve)
-    draw_commitment(right, np.asarray(record.commitment), game)
+    draw_commitment(right, np.asarray(record.commitment), game, record.names)
     return save(figure, path)
 
 

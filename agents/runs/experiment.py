@@ -111,6 +111,7 @@ class Experiment:
             follower_options=asdict(follower_config),
             information=self.level.name,
             parametrisation=brief.parametrisation.name,
+            names=list(self.game.commitment.names or ()),
             best_known=self.game.facts.get("best_known") if config.best_known is None else config.best_known,
             horizon=self.game.horizon,
             game_digest=fingerprint(self.game),

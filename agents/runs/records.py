@@ -70,6 +70,8 @@ class RunRecord:
         What ended a failed run.
     commitment, theta
         The final commitment and the parameters it comes from (None where it comes from none).
+    names
+        Of the entries of the commitment, in the order of ``commitment.ravel()``; none where the game gives none.
     ends_with
         Which commitment that is: "recommended", what the leader recommended in the end, or "announced", the last one
         that was played, in a run that was stopped before the recommended one was played, or that failed.
@@ -128,6 +130,7 @@ class RunRecord:
     error: str | None = None
     commitment: Array | None = None
     theta: Array | None = None
+    names: list[str] = field(default_factory=list)
     ends_with: str = ""
     leader_value: float | None = None
     actual_value: float | None = None
@@ -319,6 +322,10 @@ def _field(value: Any, kind: Any, name: str) -> Any:
         return {key: value[key] if inner is Any else _field(value[key], inner, f"{name}[{key!r}]") for key in value}
     if get_origin(kind) is np.ndarray:
         return _array(value, name)
+    if get_origin(kind) is list:
+        if not isinstance(value, list):
+            raise OutputError(f"record: expected a list for {name}, got {_short(value)}")
+        return [_field(item, get_args(kind)[0], f"{name}[{i}]") for i, item in enumerate(value)]
     fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
     if fits and kind in (int, float):
         fits = value >= 0 if kind is int else math.isfinite(value)

@@ -28,6 +28,8 @@ __all__ = [
 HORIZON_MATTERS = 0.05
 #: A response gap up to this, relative to the largest of the leader's values, is not worth a sentence.
 RESPONDS_EXACTLY = 1e-6
+#: Entries of a commitment that are listed by their names.
+MOST_ENTRIES = 12
 #: Part of the way from the start to the best known value by which a return may exceed that by rounding.
 ROUNDING = 1e-4
 
@@ -177,10 +179,21 @@ def _arrays(record: RunRecord) -> list[tuple[str, str, str]]:
     if record.commitment is not None:
         shape = "x".join(map(str, np.shape(record.commitment)))
         table.append(("commitment", shape, f"array; {_final(record)}"))
+        table += _entries(record)
     if record.curve:
         length = max(len(column) for column in record.curve.values())
         table.append(("curve", f"{len(record.curve)} x {length}", ", ".join(record.curve)))
     return table
+
+
+def _entries(record: RunRecord) -> list[tuple[str, str, str]]:
+    """Return the entries of the final commitment by their names, the first of them where there are many."""
+    values = np.ravel(np.asarray(record.commitment, dtype=np.float64)).tolist()
+    if len(values) != len(record.names):
+        return []
+    shown = [(f"  {name}", number(value), "") for name, value in zip(record.names, values, strict=True)]
+    rest = len(shown) - MOST_ENTRIES
+    return shown if rest <= 1 else [*shown[:MOST_ENTRIES], ("  ...", "", f"and {rest} more entries")]
 
 
 def _final(record: RunRecord) -> str:

@@ -115,6 +115,7 @@ def make_game(
         initial_covariance=SPREAD**2 * np.eye(ZONES),
     )
     states = tuple(f"zone {i}" for i in range(ZONES))
+    knobs = [f"insulation {i}" for i in range(ZONES)] + [f"airflow {i}-{(i + 1) % ZONES}" for i in range(ZONES)]
     setting = {
         "leader_discount": leader_discount,
         "follower_discount": follower_discount,
@@ -124,7 +125,7 @@ def make_game(
         form=form,
         numbers=numbers,
         reward=QuadraticReward((np.eye(ZONES) - 1 / ZONES) / ZONES, 0.5 * np.eye(UNITS)),
-        commitment=DynamicsCommitment.of_numbers(form, numbers, np.zeros(2 * ZONES), np.ones(2 * ZONES)),
+        commitment=DynamicsCommitment.of_numbers(form, numbers, np.zeros(2 * ZONES), np.ones(2 * ZONES), knobs),
         leader_discount=leader_discount,
         follower_discount=follower_discount,
         temperature=temperature,

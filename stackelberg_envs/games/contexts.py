@@ -103,7 +103,7 @@ class InContext(Commitment):
     """
 
     def __init__(self, commitment: Commitment, k: int) -> None:
-        super().__init__(commitment.low, commitment.high)
+        super().__init__(commitment.low, commitment.high, names=commitment.names)
         self.commitment, self.k = commitment, k
         self.changes, self.parametrisation = commitment.changes, commitment.parametrisation
         self.affine = commitment.affine

@@ -151,7 +151,7 @@ class GridCommitment(Commitment):
         seed: int,
     ) -> None:
         inner = game.commitment
-        super().__init__(inner.low, inner.high)
+        super().__init__(inner.low, inner.high, names=inner.names)
         self.game, self.grid, self.leader, self.samples, self.seed = game, grid, leader, samples, seed
         self.parametrisation = inner.parametrisation
         self.actions, self._volumes = actions, volumes

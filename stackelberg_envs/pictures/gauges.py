@@ -6,12 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stackelberg_envs.pictures.canvas import GRID, SMALL, TEXT, Canvas, Colour
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.pictures.canvas import GRID, SMALL, TEXT, Canvas, Colour, Frame
 
-__all__ = ["LINE", "Gauge", "draw_gauge", "entry_names"]
+__all__ = ["LINE", "MAX_SHOWN", "Gauge", "commitment_line", "draw_gauge", "entry_names", "listed"]
 
 #: Height of a line.
 LINE = 24
+#: Entries of a vector that are shown.
+MAX_SHOWN = 16
 #: Characters of a name, and pixels of the value beside the bar.
 LONGEST_NAME, VALUE = 15, 60
 
@@ -36,6 +39,21 @@ class Gauge(NamedTuple):
 def entry_names(names: Any, size: int, what: str) -> list[str]:
     """Return a name per entry of a vector: the given ones, or numbered ones."""
     return [str(name) for name in names] if names else [f"{what} {i}" for i in range(size)]
+
+
+def commitment_line(frame: Frame) -> str:
+    """Return the commitment in words: its first entries, with their names where they have any."""
+    if frame.x is None:
+        return "commitment: not announced yet"
+    values, names = frame.x.ravel()[:MAX_SHOWN], frame.game.commitment.names
+    if names is None:
+        return f"commitment: {listed(values)}"
+    return "commitment: " + ", ".join(f"{name} {value:+.3f}" for name, value in zip(names, values, strict=False))
+
+
+def listed(values: Array) -> str:
+    """Return numbers as text, in brackets."""
+    return "(" + ", ".join(f"{value:+.3f}" for value in values) + ")"
 
 
 def draw_gauge(

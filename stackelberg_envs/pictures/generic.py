@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.pictures.canvas import (
     FOLLOWER,
@@ -24,13 +23,13 @@ from stackelberg_envs.pictures.canvas import (
     returns_line,
     titled,
 )
-from stackelberg_envs.pictures.gauges import LINE, Gauge, draw_gauge, entry_names
+from stackelberg_envs.pictures.gauges import LINE, MAX_SHOWN, Gauge, commitment_line, draw_gauge, entry_names, listed
 from stackelberg_envs.pictures.graph import graph
 
 __all__ = ["generic", "generic_of", "text_of"]
 
-#: The first bar, the width of a picture, and the bars it has room for.
-TOP, WIDTH, MAX_SHOWN = 98, 648, 16
+#: The first bar, and the width of a picture.
+TOP, WIDTH = 98, 648
 
 
 def _gauges(frame: Frame) -> list[Gauge]:
@@ -45,8 +44,8 @@ def _gauges(frame: Frame) -> list[Gauge]:
         parts.append(("x", frame.x.ravel(), game.commitment, blend(WHITE, STRONGEST, 0.6)))
     gauges = []
     for what, values, space, colour in parts:
-        known = {"state": "states", "x": "entries"}.get(what, "")
-        names = entry_names(game.facts.get(known), len(values), what)
+        told = {"state": game.facts.get("states"), "x": game.commitment.names}.get(what)
+        names = entry_names(told, len(values), what)
         columns = zip(names, values, np.ravel(space.low), np.ravel(space.high), strict=True)
         gauges += [Gauge(name, float(v), float(low), float(high), colour) for name, v, low, high in columns]
     return gauges
@@ -74,13 +73,8 @@ def _vector_text(frame: Frame) -> str:
             continue
         names = entry_names(game.facts.get("states"), len(state), "state")
         told = ", ".join(f"{name} {value:+.3f}" for name, value in zip(names, state, strict=True))
-        lines.append(f"follower {i}: {told}" + ("" if shown is None else f"; the leader plays {_listed(shown)}"))
-    lines.append(f"commitment: {'not announced yet' if frame.x is None else _listed(frame.x.ravel()[:MAX_SHOWN])}")
-    return "\n".join(lines)
-
-
-def _listed(values: Array) -> str:
-    return "(" + ", ".join(f"{value:+.3f}" for value in values) + ")"
+        lines.append(f"follower {i}: {told}" + ("" if shown is None else f"; the leader plays {listed(shown)}"))
+    return "\n".join([*lines, commitment_line(frame)])
 
 
 _vectors = Renderer(_vector_pixels, _vector_text)

@@ -263,7 +263,7 @@ def _draw_commitment(canvas: Canvas, row: float, frame: Frame) -> None:
         return
     x, low, high = frame.x.ravel(), commitment.low.ravel(), commitment.high.ravel()
     moved = np.abs(x - neutral_commitment(frame.game).ravel()) / np.where(high > low, high - low, 1.0)
-    names = entry_names(frame.game.facts.get("entries"), x.size, "x")
+    names = entry_names(commitment.names, x.size, "x")
     room = min(MOST_ENTRIES, int((HEIGHT - row - 58) // 22))
     count = min(room, max(1, int(np.count_nonzero(moved))))
     chosen = sorted(np.argsort(-moved, kind="stable")[:count].tolist())
@@ -299,8 +299,8 @@ def _text(frame: Frame) -> str:
         if policy is not None:
             told += f" of policy ({', '.join(f'{p:.2f}' for p in policy[state])})"
         lines.append(told)
-    if frame.x is None:
-        lines.append("commitment: not announced yet")
+    if frame.x is None or frame.game.commitment.names:
+        lines.append(commitment_line(frame))
     return "\n".join(lines)
 
 

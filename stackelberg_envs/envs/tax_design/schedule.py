@@ -38,6 +38,7 @@ class TaxSchedule(SampledCommitment):
     """
 
     changes = frozenset({"follower_reward", "leader_reward", "transition"})
+    names = ("income tax", "VAT 1", "VAT 2", "VAT 3")
 
     def __init__(self, rules: TaxRules, preferences: Array, noise: float, max_rate: float, typed_states: bool) -> None:
         super().__init__(0.0, require_positive(max_rate, "max_rate"), (4,))

@@ -9,7 +9,7 @@ of its own inherits one by central differences.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -107,9 +107,14 @@ class Commitment(ABC):
         Bounds of x, finite.
     shape
         Shape of x, to which the bounds are broadcast; default the bounds' own.
+    names
+        A name for each entry of x, in the order of ``x.ravel()``: roads, rates; pictures, tables and messages show
+        them.
 
     Attributes
     ----------
+    names
+        These names; None where there are none.
     changes
         Names of the :class:`Effect` entries it may set.
     parametrisation
@@ -123,6 +128,8 @@ class Commitment(ABC):
     always_fits: bool = False
     #: Whether every array of the effect is an affine function of x; :func:`stackelberg_envs.certify` needs that.
     affine: bool = False
+    #: Of the class for commitments whose entries are always the same.
+    names: tuple[str, ...] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -132,7 +139,13 @@ class Commitment(ABC):
                 if name not in vars(cls):
                     setattr(cls, name, False)
 
-    def __init__(self, low: ArrayLike, high: ArrayLike, shape: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self,
+        low: ArrayLike,
+        high: ArrayLike,
+        shape: tuple[int, ...] | None = None,
+        names: Sequence[str] | None = None,
+    ) -> None:
         bounds = as_float(low, "low"), as_float(high, "high")
         #: Whether the size of x is still open: both bounds are single numbers, and no shape was given.
         self._open = shape is None and bounds[0].ndim == bounds[1].ndim == 0
@@ -159,6 +172,14 @@ class Commitment(ABC):
         if above.any():
             where = first_index(above)
             raise GameError(f"low: expected at most high, got {self.low[where]} > {self.high[where]} at index {where}")
+        if names is not None:
+            self.names = _checked_names(names, self.low.size)
+
+    def place(self, index: tuple[int, ...]) -> str:
+        """Return where in x an index is, in words: with its name, if it has one."""
+        if self.names is None:
+            return f"index {index}"
+        return f"index {index}, {self.names[int(np.ravel_multi_index(index, self.shape))]!r}"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -200,7 +221,7 @@ class Commitment(ABC):
             where = first_index(outside)
             raise CommitmentError(
                 f"commitment: expected a value in [{self.low[where]:.6g}, {self.high[where]:.6g}], "
-                f"got {array[where]:.6g} at index {where}"
+                f"got {array[where]:.6g} at {self.place(where)}"
             )
         return np.clip(array, self.low, self.high)
 
@@ -329,6 +350,15 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
     sizes = tuple(require_count(size, "shape", error=GameError) for size in shape)
     require_room(sizes, "shape")
     return sizes
+
+
+def _checked_names(names: Any, size: int) -> tuple[str, ...]:
+    given = list(names) if isinstance(names, Iterable) and not isinstance(names, str | bytes) else None
+    if given is None or not all(isinstance(name, str) and name for name in given):
+        raise GameError(f"names: expected a name for each entry of x, got {names!r:.60}")
+    if len(given) != size or len(set(given)) != size:
+        raise GameError(f"names: expected {size} different names, one for each entry of x, got {given!r:.60}")
+    return tuple(given)
 
 
 def _float32_carries(low: Array, high: Array) -> bool:

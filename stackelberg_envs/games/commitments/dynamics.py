@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -33,6 +35,8 @@ class DynamicsCommitment(SampledCommitment):
         Covariance, positive definite, shape (W, W).
     low, high
         Bounds of x, shape (D,).
+    names
+        A name for each entry of x.
     """
 
     changes = frozenset({"transition", "leader_reward"})
@@ -45,8 +49,9 @@ class DynamicsCommitment(SampledCommitment):
         noise: ArrayLike,
         low: ArrayLike,
         high: ArrayLike,
+        names: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(low, high)
+        super().__init__(low, high, names=names)
         if not isinstance(form, LinearForm):
             raise GameError(f"form: expected a LinearForm, got {type(form).__name__}")
         N, columns, W, _ = form.basis.shape
@@ -75,10 +80,15 @@ class DynamicsCommitment(SampledCommitment):
 
     @classmethod
     def of_numbers(
-        cls, form: LinearForm, numbers: LinearNumbers, low: ArrayLike, high: ArrayLike
+        cls,
+        form: LinearForm,
+        numbers: LinearNumbers,
+        low: ArrayLike,
+        high: ArrayLike,
+        names: Sequence[str] | None = None,
     ) -> DynamicsCommitment:
         """Return the commitment of a game with this form and these numbers."""
-        return cls(form, numbers.weights, numbers.follower_input, numbers.noise, low, high)
+        return cls(form, numbers.weights, numbers.follower_input, numbers.noise, low, high, names)
 
     def with_numbers(self, form: LinearForm, numbers: LinearNumbers) -> DynamicsCommitment:
         """Return the same commitment for another form and other numbers.
@@ -86,8 +96,8 @@ class DynamicsCommitment(SampledCommitment):
         Their noise may be singular: such moves have no density, and whoever asks for one is told so.
         """
         if not is_definite(numbers.noise):
-            return _MovesWithoutDensity(form, numbers, self.low, self.high)
-        return DynamicsCommitment.of_numbers(form, numbers, self.low, self.high)
+            return _MovesWithoutDensity(form, numbers, self.low, self.high, self.names)
+        return DynamicsCommitment.of_numbers(form, numbers, self.low, self.high, self.names)
 
     def effect_at(self, x: Array, samples: Samples) -> SampledEffect:
         """Return the log-density of the recorded moves, bounds of the state ignored, and the price of x."""
@@ -119,8 +129,15 @@ class DynamicsCommitment(SampledCommitment):
 class _MovesWithoutDensity(DynamicsCommitment):
     """A commitment whose moves have singular noise: it can be played, but no score can be computed from play."""
 
-    def __init__(self, form: LinearForm, numbers: LinearNumbers, low: ArrayLike, high: ArrayLike) -> None:
-        super().__init__(form, numbers.weights, numbers.follower_input, np.eye(form.sizes[0]), low, high)
+    def __init__(
+        self,
+        form: LinearForm,
+        numbers: LinearNumbers,
+        low: ArrayLike,
+        high: ArrayLike,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(form, numbers.weights, numbers.follower_input, np.eye(form.sizes[0]), low, high, names)
         self.noise = numbers.noise
 
     def effect_at(self, x: Array, samples: Samples) -> SampledEffect:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from numpy.typing import ArrayLike
 
@@ -26,6 +26,8 @@ class FunctionCommitment(Commitment):
         Names of the effect entries it sets.
     affine
         Whether every array of its effect is an affine function of x: :func:`stackelberg_envs.certify` needs that.
+    names
+        A name for each entry of x.
 
     Raises
     ------
@@ -41,8 +43,9 @@ class FunctionCommitment(Commitment):
         changes: Iterable[str],
         *,
         affine: bool = False,
+        names: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(low, high)
+        super().__init__(low, high, names=names)
         if not callable(function):
             raise GameError(f"function: expected a function from x to an Effect, got {function!r}")
         self.function = function

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -24,15 +26,24 @@ class StateIncentive(Commitment):
         Mask or weight of each state, shape (S,) or, by context, (K, S).
     parametrisation
         Default parametrisation for leaders.
+    names
+        A name for each state.
     """
 
     changes = frozenset({"follower_reward"})
     always_fits = True
     affine = True
 
-    def __init__(self, low: ArrayLike, high: ArrayLike, where: ArrayLike, parametrisation: str = "sigmoid") -> None:
+    def __init__(
+        self,
+        low: ArrayLike,
+        high: ArrayLike,
+        where: ArrayLike,
+        parametrisation: str = "sigmoid",
+        names: Sequence[str] | None = None,
+    ) -> None:
         self.where = _checked_where(where)
-        super().__init__(low, high, self.where.shape[-1:])
+        super().__init__(low, high, self.where.shape[-1:], names)
         self.parametrisation = require_text(parametrisation, "parametrisation")
 
     def effect(self, x: Array) -> Effect:
@@ -58,14 +69,18 @@ class Incentive(Commitment):
         Bounds, broadcast to `shape`, in reward units per play step.
     shape
         Shape of x, broadcast against (S, A, B): (S, 1, B) pays by state and follower action.
+    names
+        A name for each entry, in the order of ``x.ravel()``.
     """
 
     changes = frozenset({"follower_reward"})
     always_fits = True
     affine = True
 
-    def __init__(self, low: ArrayLike, high: ArrayLike, shape: tuple[int, int, int]) -> None:
-        super().__init__(low, high, shape)
+    def __init__(
+        self, low: ArrayLike, high: ArrayLike, shape: tuple[int, int, int], names: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(low, high, shape, names)
         if len(self.shape) != 3:
             raise GameError(f"shape: expected three sizes, broadcast against (S, A, B), got {shape!r}")
 
@@ -91,17 +106,19 @@ class LinearFeatures(Commitment):
         Shape ([K,] S, A, B, D).
     low, high
         Bounds, scalars or shape (D,).
+    names
+        A name for each feature.
     """
 
     changes = frozenset({"follower_reward"})
     always_fits = True
     affine = True
 
-    def __init__(self, features: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
-        self.features = frozen(as_float(features, "features"))
-        if self.features.ndim not in (4, 5):
-            raise GameError(f"features: expected shape ([K,] S, A, B, D), got {self.features.shape}")
-        super().__init__(low, high, self.features.shape[-1:])
+    def __init__(
+        self, features: ArrayLike, low: ArrayLike, high: ArrayLike, names: Sequence[str] | None = None
+    ) -> None:
+        self.features = checked_features(features)
+        super().__init__(low, high, self.features.shape[-1:], names)
 
     def effect(self, x: Array) -> Effect:
         """Return the weighted sum of features as an addition to r_F."""
@@ -109,10 +126,8 @@ class LinearFeatures(Commitment):
 
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return the inner product of dJ/dr_F with each feature."""
-        weight = need(cotangents.follower_reward, "follower_reward")
-        shape = np.broadcast_shapes(weight.shape, self.features.shape[:-1])
-        features = np.broadcast_to(self.features, (*shape, x.size))
-        return np.asarray(np.tensordot(weight.reshape(shape), features, axes=len(shape)))
+        del x
+        return over_features(need(cotangents.follower_reward, "follower_reward"), self.features)
 
 
 class IncentiveCost(Commitment):
@@ -154,6 +169,21 @@ class IncentiveCost(Commitment):
 
     def _sign(self, x: Array) -> Array:
         return np.where(self.high <= 0, -1.0, np.where(self.low >= 0, 1.0, np.sign(x)))
+
+
+def checked_features(features: ArrayLike) -> Array:
+    """Return features of shape ([K,] S, A, B, D), frozen."""
+    array = as_float(features, "features")
+    if array.ndim not in (4, 5):
+        raise GameError(f"features: expected shape ([K,] S, A, B, D), got {array.shape}")
+    return frozen(array)
+
+
+def over_features(weight: Array, features: Array) -> Array:
+    """Return the inner product of an array over ([K,] S, A, B) with each feature, shape (D,)."""
+    shape = np.broadcast_shapes(weight.shape, features.shape[:-1])
+    full = np.broadcast_to(features, (*shape, features.shape[-1]))
+    return np.asarray(np.tensordot(weight.reshape(shape), full, axes=len(shape)))
 
 
 def _checked_where(where: ArrayLike) -> Array:

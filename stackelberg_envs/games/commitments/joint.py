@@ -28,7 +28,8 @@ class Joint(Commitment):
     parts
         Commitments over arrays of one shape and with equal bounds; the checks and the default parametrisation of
         the first hold. Rewards add up; only one part may set the leader's policy, and one the transition. An
-        :class:`IncentiveCost` whose bounds are scalars takes the shape of the others.
+        :class:`IncentiveCost` whose bounds are scalars takes the shape of the others. So do the names of the entries,
+        which one part is enough to say.
     """
 
     def __init__(self, *parts: Commitment) -> None:
@@ -47,6 +48,13 @@ class Joint(Commitment):
             if sum(name in part.changes for part in parts) > 1:
                 raise GameError(f"Joint: expected at most one part that sets the {name}, got several")
         self.changes = frozenset[str]().union(*(part.changes for part in parts))
+        named = {part.names: i for i, part in reversed(list(enumerate(parts))) if part.names is not None}
+        if len(named) > 1:
+            raise GameError(
+                f"Joint: expected the same names in all parts, got others in parts {sorted(named.values())}"
+            )
+        for names in named:
+            self.names = names
         self.parametrisation = first.parametrisation
         # A subclass with another effect has said nothing of it.
         self.always_fits = type(self).effect is Joint.effect and all(part.always_fits for part in parts)

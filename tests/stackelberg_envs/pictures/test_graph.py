@@ -81,7 +81,7 @@ def test_where_play_ends_has_a_second_edge():
 
 def test_entries_of_the_commitment_have_their_names_and_the_key_says_how_many_are_left_out():
     names = [f"toll {i}" for i in range(10)]
-    game = line(se.Incentive(-1.0, 1.0, (5, 1, 2)), facts={"entries": names})
+    game = line(se.Incentive(-1.0, 1.0, (5, 1, 2), names=names))
     x = np.zeros((5, 1, 2))
     x[2, 0, 1] = -1.0
     plain = drawn(game.replace(facts={}), x)
