@@ -15,12 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import stackelberg_envs as se
-from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.commitments.base import need
-from stackelberg_envs.games.cotangents import Cotangents
 
-__all__ = ["Tolls", "toll_game"]
+__all__ = ["toll_game"]
 
 PLACES = ("A", "B", "C", "D", "E", "F")
 A, B, C, D, E, F = range(6)
@@ -35,6 +32,11 @@ class Road(NamedTuple):
     action: int
     end: int
     time: float
+
+    @property
+    def name(self) -> str:
+        """Both ends, and whether it is the way round."""
+        return f"{PLACES[self.start]}-{PLACES[self.end]}" + (" round" if self.action == AROUND else "")
 
 
 #: Number of tolls -> the roads that have one.
@@ -58,34 +60,6 @@ CONGESTION = {2: 0.8, 6: 0.22}
 WAITING = 0.5
 #: Number of tolls -> best known J.
 BEST_KNOWN = {2: 0.384672068, 6: 1.539123467}
-
-
-class Tolls(se.Commitment):
-    """Tolls on roads: the commuter pays them and the leader earns them.
-
-    Parameters
-    ----------
-    where
-        Of each toll, the state and the action that it is paid at, shape (D, S, A, B).
-    """
-
-    changes = frozenset({"follower_reward", "leader_reward"})
-    always_fits = True
-    affine = True
-
-    def __init__(self, where: Array) -> None:
-        super().__init__(0.0, 1.0, (len(where),))
-        self.where = where
-
-    def effect(self, x: Array) -> se.Effect:
-        """Move the tolls from one to the other."""
-        paid = np.tensordot(x, self.where, axes=1)
-        return se.Effect(follower_reward=-paid, leader_reward=paid)
-
-    def vjp(self, x: Array, cotangents: Cotangents) -> Array:
-        """Return dJ/dx."""
-        weights = need(cotangents.leader_reward, "leader_reward") - need(cotangents.follower_reward, "follower_reward")
-        return np.asarray((self.where * weights).sum(axis=(1, 2, 3)))
 
 
 def toll_game(num_tolls: int = 6, *, temperature: float = 0.05, discount: float = 0.99) -> se.TabularGame:
@@ -113,23 +87,23 @@ def toll_game(num_tolls: int = 6, *, temperature: float = 0.05, discount: float 
     time = np.full((S, actions), WAITING)
     landing[:F, WALK], time[:, WALK] = F, FOOTPATHS
     time[F] = 0.0
-    where = np.zeros((num_tolls, S, 1, actions))
+    tolled = np.zeros((S, 1, actions, num_tolls))
     for number, road in enumerate(roads):
         landing[road.start, road.action], time[road.start, road.action] = road.end, road.time
-        where[number, road.start, 0, road.action] = 1.0
+        tolled[road.start, 0, road.action, number] = 1.0
     facts: dict[str, Any] = {"states": PLACES}
     if (temperature, discount) == (0.05, 0.99) and num_tolls in BEST_KNOWN:
         facts["best_known"] = BEST_KNOWN[num_tolls]
     return se.TabularGame(
         transition=np.eye(S)[landing][:, None],
-        leader_reward=-CONGESTION[num_tolls] * where[CONGESTED[num_tolls]],
+        leader_reward=-CONGESTION[num_tolls] * tolled[..., CONGESTED[num_tolls]],
         follower_reward=-time[:, None],
         initial=np.eye(S)[A],
         terminal=np.eye(S)[F],
         leader_discount=discount,
         follower_discount=discount,
         temperature=temperature,
-        commitment=Tolls(where),
+        commitment=se.Transfer(tolled, 0.0, 1.0, names=[road.name for road in roads]),
         horizon=20,
         name=f"Toll game with {num_tolls} tolls",
         facts=facts,

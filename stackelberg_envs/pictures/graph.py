@@ -34,7 +34,7 @@ from stackelberg_envs.pictures.canvas import (
     returns_line,
     titled,
 )
-from stackelberg_envs.pictures.gauges import LONGEST_NAME, Gauge, draw_gauge, entry_names
+from stackelberg_envs.pictures.gauges import LONGEST_NAME, Gauge, commitment_line, draw_gauge, entry_names
 from stackelberg_envs.pictures.layout import hops, in_the_unit_square, places, places_around
 from stackelberg_envs.play.session import neutral_commitment
 

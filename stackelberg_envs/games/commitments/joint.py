@@ -55,6 +55,9 @@ class Joint(Commitment):
             )
         for names in named:
             self.names = names
+            # The first part checks x, and says where it is wrong.
+            self.parts = (copy.copy(first), *self.parts[1:])
+            self.parts[0].names = names
         self.parametrisation = first.parametrisation
         # A subclass with another effect has said nothing of it.
         self.always_fits = type(self).effect is Joint.effect and all(part.always_fits for part in parts)

@@ -21,3 +21,8 @@ def test_show_works_for_every_environment(capsys):
     for name in registered_ids():
         assert main(["show", name]) == 0
         assert "Under the commitment nearest to zero" in capsys.readouterr().out
+
+
+def test_show_tells_the_names_of_the_entries(capsys):
+    assert main(["show", "stackelberg/TaxDesign-v0"]) == 0
+    assert "income tax, VAT 1, VAT 2, VAT 3" in " ".join(capsys.readouterr().out.split())

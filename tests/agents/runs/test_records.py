@@ -33,6 +33,8 @@ from tests.agents.runs.stopping import SHORT
         ({"commitment": 1.0}, "expected numbers in commitment"),
         ({"commitment": [True]}, "expected numbers in commitment"),
         ({"theta": [10**400]}, "OverflowError"),
+        ({"names": "A-B"}, "expected a list for names, got 'A-B'"),
+        ({"names": [1]}, r"expected a string for names\[0\], got 1"),
         ({"versions": {"numpy": 2}}, r"expected a string for versions\['numpy'\], got 2"),
         ({"leader_options": [1]}, "expected a dict for leader_options"),
         ({"speed": 1}, "expected fields of a run's record, got 'speed'"),

@@ -6,6 +6,7 @@ import pytest
 import agents
 from agents.runs.records import RunRecord, load_record
 from agents.runs.summary import in_words, number, rows, share_of_the_way
+from tests.games import toll_game
 
 TOY = "stackelberg/DiscreteToy-v1"
 
@@ -38,6 +39,23 @@ def test_a_record_prints_a_short_table_and_no_arrays(record):
         assert "curve" in text and f"{len(record.curve)} x 30" in text and "recommended_value" in text
         assert f"{record.leader_value:.4f}" in text
     assert len(repr(record_of(curve={"observed_steps": np.arange(1e6)}))) < 3_000
+
+
+def test_a_record_tells_the_entries_of_its_commitment_by_their_names():
+    roads = ["A-B", "B-C", "<c>"]
+    record = record_of(commitment=np.array([0.25, 0.5, 1.0]), names=roads)
+    assert [line.split()[:2] for line in repr(record).splitlines() if line.startswith("  ")][1] == ["B-C", "0.5000"]
+    assert "&lt;c&gt;" in record._repr_html_()
+    many = record_of(commitment=np.zeros(30), names=[f"road {i}" for i in range(30)])
+    assert "road 11" in repr(many) and "road 12" not in repr(many) and "and 18 more entries" in repr(many)
+    assert RunRecord.from_json(record.to_json()).names == roads
+    # Whoever wrote the record may have written anything.
+    assert "A-B" not in repr(record_of(commitment=np.zeros(2), names=roads))
+
+
+def test_a_run_notes_the_names_of_its_game():
+    record = agents.run(toll_game(2), leader="exact", updates=1, steps_per_update=50)
+    assert record.names == ["A-F", "A-F round"]
 
 
 def test_a_notebook_shows_the_table_and_escapes_what_could_be_markup(record):

@@ -84,7 +84,7 @@ def test_entries_of_the_commitment_have_their_names_and_the_key_says_how_many_ar
     game = line(se.Incentive(-1.0, 1.0, (5, 1, 2), names=names))
     x = np.zeros((5, 1, 2))
     x[2, 0, 1] = -1.0
-    plain = drawn(game.replace(facts={}), x)
+    plain = drawn(game.replace(commitment=se.Incentive(-1.0, 1.0, (5, 1, 2))), x)
     key = int(graph.KEY) - 4  # letters lean over their edge
     assert not np.array_equal(plain[:, key:], drawn(game, x)[:, key:])
     assert np.array_equal(plain[:, :key], drawn(game, x)[:, :key])

@@ -9,6 +9,7 @@ from stackelberg_envs.games.commitments.function import FunctionCommitment
 from stackelberg_envs.games.commitments.incentives import Incentive, IncentiveCost, LinearFeatures, StateIncentive
 from stackelberg_envs.games.commitments.joint import Joint
 from stackelberg_envs.games.commitments.policy_table import PolicyTable
+from stackelberg_envs.games.commitments.transfer import Transfer
 from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.games.transitions import Transition
@@ -71,6 +72,8 @@ COMMITMENTS = {
     "cost of either sign": IncentiveCost(-np.ones(S), 1, 2.0, where=rng().uniform(size=S)),
     "features": LinearFeatures(rng().standard_normal((S, A, B, 5)), -1, 1),
     "features by context": LinearFeatures(rng().standard_normal((K, S, A, B, 5)), -1, 1),
+    "transfer": Transfer(rng().standard_normal((S, A, B, 5)), -1, 1, share=0.7),
+    "transfer by context": Transfer(rng().standard_normal((K, S, A, B, 5)), -1, 1),
     "mixture": TransitionMixture(kernels(3)),
     "mixture by group": TransitionMixture(kernels(2), groups=[0, 1, 1, 0]),
     "mixture of lists": TransitionMixture(list_kernels(), groups=[0, 1, 2, 1]),
@@ -232,3 +235,52 @@ def test_a_subclass_without_a_derivative_inherits_one():
     x = np.array([0.1, -0.4])
     found = Squared(-np.ones(2), 1).vjp(x, Cotangents(follower_reward=np.ones((2, 1, 3))))
     np.testing.assert_allclose(found, 6 * x, rtol=1e-8)
+
+
+ROADS = ("A-B", "B-C", "C-A")
+
+
+@pytest.mark.parametrize(
+    "commitment",
+    [
+        StateIncentive(-1, 1, np.ones(3), names=ROADS),
+        Incentive(-1, 1, (3, 1, 1), names=list(ROADS)),
+        LinearFeatures(np.ones((S, A, B, 3)), -1, 1, names=iter(ROADS)),
+        Transfer(np.ones((S, A, B, 3)), -1, 1, names=ROADS),
+        FunctionCommitment(lambda x: Effect(), -np.ones(3), 1, (), names=ROADS),
+        Joint(IncentiveCost(-1, 1, 2.0, np.ones(3)), StateIncentive(-1, 1, np.ones(3), names=ROADS)),
+    ],
+)
+def test_entries_have_names_and_messages_say_them(commitment):
+    assert commitment.names == ROADS
+    x = np.zeros(commitment.shape)
+    x[1] = 2.0
+    with pytest.raises(CommitmentError, match=r"got 2 at index \(1,.*\), 'B-C'$"):
+        commitment.check(x)
+
+
+def test_without_names_there_are_none_and_the_content_is_as_it_was():
+    assert StateIncentive(-1, 1, np.ones(3)).names is None
+    assert "names" not in vars(StateIncentive(-1, 1, np.ones(3)))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("ABC", "names: expected a name for each entry of x, got 'ABC'"),
+        (3, "names: expected a name for each entry of x, got 3"),
+        (["A", "B", 3], "names: expected a name for each entry of x"),
+        (["A", "B", ""], "names: expected a name for each entry of x"),
+        (["A", "B"], "names: expected 3 different names, one for each entry of x"),
+        (["A", "B", "B"], "names: expected 3 different names, one for each entry of x"),
+    ],
+)
+def test_odd_names_are_refused(names, words):
+    with pytest.raises(GameError, match=words):
+        StateIncentive(-1, 1, np.ones(3), names=names)
+
+
+def test_parts_of_a_joint_with_other_names_are_refused():
+    parts = [StateIncentive(-1, 1, np.ones(3), names=names) for names in (ROADS, ("a", "b", "c"))]
+    with pytest.raises(GameError, match=r"Joint: expected the same names in all parts, got others in parts \[0, 1\]"):
+        Joint(*parts)
