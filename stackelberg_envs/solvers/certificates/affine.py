@@ -47,6 +47,8 @@ class AffineArrays(NamedTuple):
     groups
         For each coordinate the number of its row of probabilities, those of a row in a sequence; -1 for entries of a
         box. Shape (D,).
+    limits
+        Functions of z that lie between 0 and 1 at every commitment, besides z itself; shape (C, 1 + D).
     """
 
     leader_policy: Array
@@ -62,6 +64,7 @@ class AffineArrays(NamedTuple):
     follower_discount: float
     temperature: float
     groups: IntArray
+    limits: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +94,7 @@ class AffineGame:
 
     def coordinates(self, x: Array) -> Array:
         """Return the coordinates of a commitment."""
-        leading = self.directions.argmax(axis=1)
-        own = np.arange(len(leading))
-        return np.asarray((x.ravel() - self.base)[leading] / self.directions[own, leading])
+        return np.asarray(np.linalg.lstsq(self.directions.T, x.ravel() - self.base)[0])
 
 
 @singledispatch
@@ -189,6 +190,7 @@ def _arrays(start: Primitives, moved: list[Primitives], groups: IntArray) -> Aff
         start.follower_discount,
         start.temperature,
         groups,
+        np.empty((0, 1 + len(groups))),
     )
 
 
@@ -240,6 +242,7 @@ def _without(made: AffineGame, dropped: list[int]) -> AffineGame:
             probabilities=kept(arrays.probabilities),
             believed_probabilities=kept(arrays.believed_probabilities),
             groups=arrays.groups[keep],
+            limits=kept(arrays.limits),
         ),
         made.base,
         made.directions[keep],

@@ -9,6 +9,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.jit import compiled
 from stackelberg_envs.solvers.certificates.affine import AffineArrays
+from stackelberg_envs.solvers.certificates.boxes import feasible_centre
 from stackelberg_envs.solvers.certificates.centre import soft_response
 from stackelberg_envs.solvers.certificates.linear_systems import on_box, policy_system, solve_factorised, visits
 from stackelberg_envs.solvers.certificates.policy_sets import OptimisticProcess, leader_intervals, optimistic_values
@@ -16,11 +17,13 @@ from stackelberg_envs.solvers.certificates.quadratics import follower_polynomial
 from stackelberg_envs.solvers.certificates.remainders import follower_errors, leader_errors
 from stackelberg_envs.solvers.certificates.slopes import first_slopes, narrowed
 
-__all__ = ["BoxBound", "Known", "box_bound", "feasible_centre", "known_at_first", "quadratic_maximum"]
+__all__ = ["BoxBound", "Known", "box_bound", "known_at_first", "quadratic_maximum"]
 
 EPSILON = 2.220446049250313e-16
 #: How often slopes and policies narrow each other on a box: when it is the first of its branch, and later.
 FIRST_SWEEPS, SWEEPS = 6, 2
+#: Moves of logits up to which quadratic functions follow the policy well.
+FOLLOWED = 2.0
 #: Rounds of the search for the maximum of a concave quadratic function.
 ASCENTS = 60
 #: On the box of everything they do so in rounds, until a round leaves more than a part of the widths.
@@ -67,37 +70,6 @@ class BoxBound(NamedTuple):
     value: float
     cut: int
     known: Known
-
-
-@compiled
-def feasible_centre(low: Array, high: Array, groups: IntArray, centre: Array, radii: Array) -> bool:
-    """Shrink a box to where rows of probabilities can be, and write a point of it that is one, and how far it reaches.
-
-    Returns False where there is no such point.
-    """
-    D, start = len(low), 0
-    while start < D:
-        end = start + 1
-        while groups[start] >= 0 and end < D and groups[end] == groups[start]:
-            end += 1
-        least, middle = 0.0, 0.0
-        for i in range(start, end):
-            least += low[i]
-        if groups[start] >= 0 and least > 1.0:
-            return False
-        for i in range(start, end):
-            if groups[i] >= 0:
-                high[i] = min(high[i], max(1.0 - least + low[i], low[i]))
-            centre[i] = 0.5 * (low[i] + high[i])
-            middle += centre[i]
-        if groups[start] >= 0 and middle > 1.0:
-            share = (1.0 - least) / (middle - least)
-            for i in range(start, end):
-                centre[i] = low[i] + share * (centre[i] - low[i])
-        start = end
-    for i in range(D):
-        radii[i] = max(high[i] - centre[i], centre[i] - low[i]) * (1.0 + 1e-12)
-    return True
 
 
 def quadratic_maximum(terms: Array, factors: IntArray) -> float:
@@ -150,7 +122,7 @@ def known_at_first(arrays: AffineArrays) -> Known:
     """Return what is known everywhere."""
     Z, D = len(arrays.initial), len(arrays.groups)
     centre, radii = np.empty(D), np.empty(D)
-    feasible_centre(np.zeros(D), np.ones(D), arrays.groups, centre, radii)
+    feasible_centre(np.zeros(D), np.ones(D), arrays.groups, arrays.limits, centre, radii)
     box = on_box(arrays, centre, radii)
     most = float(np.abs(box.leader_reward).sum(axis=-1).max()) / (1.0 - arrays.leader_discount)
     values, soft, q, _, _, error = soft_response(box, np.zeros(Z))
@@ -264,6 +236,8 @@ def coordinate_scores(
 ) -> Array:
     """Return by how much each coordinate moves the follower's policy where that matters to the leader, shape (D,).
 
+    Where logits move little, quadratic functions follow them, so that counts for less: by the square of their moves.
+
     Parameters
     ----------
     slopes
@@ -274,7 +248,7 @@ def coordinate_scores(
         How often states are visited, shape (Z,).
     """
     Z, A, B, D = slopes.shape[1:]
-    score = np.zeros(D)
+    score, moves = np.zeros(D), np.empty(D)
     for s in range(Z):
         for a in range(A):
             for b in range(B):
@@ -282,9 +256,14 @@ def coordinate_scores(
                     weight = (
                         often[s] * process.leader_high[s, a] * min(0.25, process.high[s, a, b] * process.high[s, a, c])
                     )
-                    weight *= abs(leader_q[s, a, b, 0] - leader_q[s, a, c, 0]) / box.temperature
+                    weight *= abs(leader_q[s, a, b, 0] - leader_q[s, a, c, 0])
+                    total = 0.0
                     for i in range(D):
                         up = abs(slopes[1, s, a, b, i] - slopes[0, s, a, c, i])
                         down = abs(slopes[1, s, a, c, i] - slopes[0, s, a, b, i])
-                        score[i] += weight * max(up, down)
+                        moves[i] = max(up, down) / box.temperature
+                        total += moves[i]
+                    weight *= total * total / (total * total + FOLLOWED * FOLLOWED)
+                    for i in range(D):
+                        score[i] += weight * moves[i]
     return score

@@ -21,6 +21,7 @@ from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.solvers.best_commitment import best_commitment
 from stackelberg_envs.solvers.certificates.affine import AffineGame, affine_game, count_coordinates, require_affine
 from stackelberg_envs.solvers.certificates.bounds import known_at_first
+from stackelberg_envs.solvers.certificates.directions import turned
 from stackelberg_envs.solvers.certificates.quadratics import monomials
 from stackelberg_envs.solvers.certificates.search import Branch, Searched, good_enough, search_branch, whole
 from stackelberg_envs.solvers.solving import solve
@@ -172,14 +173,15 @@ class _Search:
 
     def __init__(self, game: TabularGame, gap: float, known: ArrayLike | None) -> None:
         self.game, self.gap, self.began = game, gap * (1.0 - 1e-9), time.monotonic()
-        self.made: AffineGame = affine_game(game)
-        self.D = len(self.made.directions)
-        self.factors = monomials(self.D)
+        made = affine_game(game)
         self.boxes, self.closed, self.stuck = 0, -np.inf, -np.inf
         start = best_commitment(game, evaluations=EVALUATIONS, known=[] if known is None else [known])
         if start.stopped_because == "interrupted":
             raise KeyboardInterrupt
         self.x, self.value = start.commitment, start.value
+        self.made: AffineGame = turned(made, made.coordinates(self.x))
+        self.D = len(self.made.directions)
+        self.factors = monomials(self.D)
         self._order = itertools.count()
         self.heap: list[tuple[float, int, Branch]] = []
         self.away: dict[Future[Searched], float] = {}

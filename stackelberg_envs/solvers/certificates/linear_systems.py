@@ -59,6 +59,7 @@ def on_box(arrays: AffineArrays, centre: Array, radii: Array) -> AffineArrays:
         arrays.follower_discount,
         arrays.temperature,
         arrays.groups,
+        arrays.limits,
     )
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.solvers.certificates.affine import AffineArrays
-from stackelberg_envs.solvers.certificates.bounds import Known, box_bound, feasible_centre
+from stackelberg_envs.solvers.certificates.bounds import Known, box_bound
+from stackelberg_envs.solvers.certificates.boxes import feasible, feasible_centre
 
 __all__ = ["Branch", "Searched", "good_enough", "search_branch", "whole"]
 
@@ -85,11 +86,11 @@ def search_branch(
     centre, radii = np.empty_like(branch.low), np.empty_like(branch.low)
     while waiting and found.boxes < budget:
         (low, high, parent), known = waiting.pop()
-        if not feasible_centre(low, high, arrays.groups, centre, radii):
+        if not feasible_centre(low, high, arrays.groups, arrays.limits, centre, radii):
             continue
         made = box_bound(arrays, factors, centre, radii, known, good_enough(found.value, gap))
         found.boxes += 1
-        if made.value > found.value:
+        if made.value > found.value and feasible(centre, arrays.limits):
             found.value, found.z = made.value, centre.copy()
         upper = min(made.upper, parent)
         if upper <= good_enough(found.value, gap):

@@ -6,7 +6,9 @@ import numpy as np
 
 import stackelberg_envs as se
 from stackelberg_envs.solvers.certificates.affine import affine_game
-from stackelberg_envs.solvers.certificates.bounds import feasible_centre, known_at_first
+from stackelberg_envs.solvers.certificates.bounds import known_at_first
+from stackelberg_envs.solvers.certificates.boxes import feasible, feasible_centre
+from stackelberg_envs.solvers.certificates.directions import turned
 from stackelberg_envs.solvers.certificates.linear_systems import on_box
 from stackelberg_envs.solvers.certificates.quadratics import monomials
 from tests.games import small_game, toll_game
@@ -57,12 +59,11 @@ def games():
         "incentive": game_with(se.Incentive(-0.2, 0.3, (S, 1, 1))),
         "toll": toll_game(2),
         "toy": se.discrete_toy_v1.make_game(),
+        "turned": toll_game(),
     }
 
 
-NAMES = sorted(
-    ("features", "mistaken", "paid", "policy", "three actions", "contexts", "mixture", "incentive", "toll", "toy")
-)
+NAMES = sorted(games())
 
 
 class Box:
@@ -71,13 +72,18 @@ class Box:
     def __init__(self, name, width, seed):
         rng = self.rng = np.random.default_rng(seed)
         self.game, self.made = games()[name], affine_game(games()[name])
+        # At a place where some directions leave the policy alone, in the games that have such.
+        self.made = turned(self.made, np.full(len(self.made.directions), 0.3))
         self.arrays, self.D = self.made.arrays, len(self.made.directions)
         self.factors = monomials(self.D)
         while True:
             self.low = rng.uniform(0, 1 - width, self.D)
+            if len(self.arrays.limits):  # around a commitment
+                here = self.made.coordinates(self.game.commitment.project(rng.uniform(0.2, 0.8, self.D)))
+                self.low = np.clip(here - 0.5 * width, 0, 1 - width)
             self.high = self.low + width
             self.centre, self.radii = np.empty(self.D), np.empty(self.D)
-            if feasible_centre(self.low, self.high, self.arrays.groups, self.centre, self.radii):
+            if feasible_centre(self.low, self.high, self.arrays.groups, self.arrays.limits, self.centre, self.radii):
                 break
         self.known = known_at_first(self.arrays)
         self.box = on_box(self.arrays, self.centre, self.radii)
@@ -87,7 +93,7 @@ class Box:
         left = count
         while left:
             z = self.rng.uniform(self.low, self.high)
-            if left % 2:
+            if left % 2 and not len(self.arrays.limits):
                 z = np.where(self.rng.random(self.D) < 0.5, self.low, self.high)
             for group in set(self.arrays.groups[self.arrays.groups >= 0]):
                 inside = self.arrays.groups == group
@@ -95,6 +101,8 @@ class Box:
                 if over > 0:
                     room = z[inside] - self.low[inside]
                     z[inside] -= room * (over / room.sum()) if room.sum() > 0 else 0.0
+            if not feasible(z, self.arrays.limits):
+                continue
             left -= 1
             yield z, (z - self.centre) / np.where(self.radii > 0, self.radii, 1.0)
 

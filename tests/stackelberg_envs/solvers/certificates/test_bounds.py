@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stackelberg_envs.solvers.certificates.bounds import box_bound, feasible_centre, quadratic_maximum
+from stackelberg_envs.solvers.certificates.bounds import box_bound, quadratic_maximum
 from stackelberg_envs.solvers.certificates.quadratics import monomials
 from tests.stackelberg_envs.solvers.certificates.small_games import NAMES, Box
 
@@ -39,16 +39,6 @@ def test_bounds_are_tight_to_second_order_at_least():
     made = box_bound(box.arrays, box.factors, box.centre, box.radii, box.known, -np.inf)
     best = max(box.solution(z).leader_value for z, _ in box.points(40))
     assert made.upper - best < 1e-3
-
-
-def test_rows_of_probabilities_shrink_a_box():
-    groups = np.array([0, 0, -1], dtype=np.int32)
-    low, high, centre, radii = np.array([0.5, 0.25, 0.0]), np.ones(3), np.empty(3), np.empty(3)
-    assert feasible_centre(low, high, groups, centre, radii)
-    np.testing.assert_allclose(high, [0.75, 0.5, 1.0])
-    assert centre[:2].sum() <= 1.0 + 1e-15
-    assert (np.abs(high - centre) <= radii).all()
-    assert not feasible_centre(np.array([0.6, 0.5, 0.0]), np.ones(3), groups, centre, radii)
 
 
 def test_the_maximum_of_a_quadratic_function_is_not_missed():

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
+from stackelberg_envs.solvers.certificates.affine import affine_game
 from stackelberg_envs.solvers.certificates.bounds import known_at_first
 from stackelberg_envs.solvers.certificates.centre import soft_response
 from stackelberg_envs.solvers.certificates.policy_sets import leader_intervals
 from stackelberg_envs.solvers.certificates.slopes import narrowed
-from tests.stackelberg_envs.solvers.certificates.small_games import NAMES, Box
+from tests.stackelberg_envs.solvers.certificates.small_games import NAMES, Box, games
 
 
 @pytest.mark.parametrize("width", [1.0, 0.2, 0.02])
@@ -35,8 +36,7 @@ def test_policies_and_slopes_of_points_are_within_their_bounds(name, width):
 
 
 def test_slopes_of_everything_are_those_of_a_part():
-    box = Box("toll", 1.0, seed=0)
-    slopes = known_at_first(box.arrays).slopes
+    slopes = known_at_first(affine_game(games()["toll"]).arrays).slopes
     # A toll is paid once at most, so a day that begins anywhere costs no more for it than itself.
     assert slopes.min() >= -1.0 - 1e-6
     assert slopes.max() <= 1e-6
