@@ -1,11 +1,13 @@
 """Reference agents: decentralised followers that learn, and leaders that see only what an observer sees.
 
-Names are loaded on first use, so that importing the package stays light.
+Names are loaded on first use, so that importing the package stays light. ``stackelberg_envs.agents`` is the same
+package, by a name that no other distribution takes.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
     from .runs.experiment import Experiment, Progress
     from .runs.records import RunRecord, load_record
     from .runs.running import run
+
+__distribution__ = "stackelberg-envs"
+if __name__ == "agents" and "stackelberg_envs.agents" in sys.modules:
+    # A process has the package once, under the name that was imported first.
+    sys.modules[__name__] = sys.modules["stackelberg_envs.agents"]
 
 #: Public name -> the module it comes from.
 _EXPORTS = {

@@ -12,10 +12,12 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
+from stackelberg_envs import aliases
 from stackelberg_envs.faces.ids import earlier_modules, env_modules
 from stackelberg_envs.faces.registration import earlier_module, register_with_clients
 
 if TYPE_CHECKING:
+    import agents as agents
     from stackelberg_envs import errors as errors
     from stackelberg_envs.conformity.checks import check_env as check_env
     from stackelberg_envs.conformity.checks import check_game as check_game
@@ -146,7 +148,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for."""
     if name in _MODULES:
         value: Any = importlib.import_module(f"{__name__}.{_MODULES[name]}")
-    elif name in _EARLIER:
+    elif name in _EARLIER or name == aliases.SHORT:
         value = importlib.import_module(f"{__name__}.{name}")
     elif name in _EXPORTS:
         module, _, attribute = _EXPORTS[name].partition(":")
@@ -187,4 +189,5 @@ def __dir__() -> list[str]:
 
 if not any(isinstance(finder, _EnvironmentFinder) for finder in sys.meta_path):
     sys.meta_path.append(_EnvironmentFinder())
+aliases.install()
 register_with_clients()

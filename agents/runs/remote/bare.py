@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import module_from_spec
+from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 __all__ = ["enter"]
@@ -29,6 +29,7 @@ def enter() -> None:
     soft = PathFinder.find_spec(SOFT, room.__path__)
     if soft is not None:
         room.soft = _put(soft)  # type: ignore[attr-defined]
+    import_module(f"{FRONT}.aliases").install()
 
 
 def _put(spec: ModuleSpec) -> Any:
@@ -38,7 +39,7 @@ def _put(spec: ModuleSpec) -> Any:
     def load(name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if spec.name == FRONT and PathFinder.find_spec(f"{FRONT}.{name}", package.__path__) is not None:
+        if spec.name == FRONT and find_spec(f"{FRONT}.{name}") is not None:
             return import_module(f"{FRONT}.{name}")
         del package.__getattr__
         loader.exec_module(package)

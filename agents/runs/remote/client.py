@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -46,8 +47,10 @@ START_PATIENCE, END_PATIENCE = 60.0, 5.0
 LAST_WORDS = 0.3
 #: Bytes of a leader's state beyond eight times what it was told.
 STATE = 1 << 28
+#: The first lines of a child. They run before any package is imported, whichever name this one has here.
 BARE = (
-    "import agents.runs.remote.bare; agents.runs.remote.bare.enter(); from agents.runs.remote.host import main; main()"
+    f"exec(open({str(Path(__file__).with_name('bare.py'))!r}).read()); enter(); "
+    f"from {__package__}.host import main; main()"
 )
 #: Variables that interpreter, libraries and locale need; nothing else of the parent's environment is passed on.
 KEPT = (
@@ -254,7 +257,7 @@ def _start(log: int) -> subprocess.Popen[bytes]:
     """Start an interpreter that finds modules where this one does, and knows nothing else of this process."""
     environment = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_PREFIX)}
     environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
-    command = [sys.executable, "-c", BARE, str(os.getpid()), str(log)]
+    command = [sys.executable, "-P", "-c", BARE, str(os.getpid()), str(log)]
     pipe = subprocess.PIPE
     return subprocess.Popen(  # noqa: S603
         command, stdin=pipe, stdout=pipe, env=environment, pass_fds=(log,), bufsize=0
