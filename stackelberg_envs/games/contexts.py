@@ -106,7 +106,7 @@ class InContext(Commitment):
         super().__init__(commitment.low, commitment.high, names=commitment.names)
         self.commitment, self.k = commitment, k
         self.changes, self.parametrisation = commitment.changes, commitment.parametrisation
-        self.affine = commitment.affine
+        self.affine, self.kinks = commitment.affine, commitment.kinks
 
     def check(self, x: ArrayLike) -> Array:
         """Check by the whole commitment's rule."""

@@ -128,6 +128,9 @@ class Commitment(ABC):
     always_fits: bool = False
     #: Whether every array of the effect is an affine function of x; :func:`stackelberg_envs.certify` needs that.
     affine: bool = False
+    #: Of an affine effect, at which value of each entry of x the leader's reward bends all the same, as the cost of
+    #: what may have both signs does; nan where it does not, None where it bends nowhere.
+    kinks: Array | None = None
     #: Of the class for commitments whose entries are always the same.
     names: tuple[str, ...] | None = None
 

@@ -145,6 +145,7 @@ class IncentiveCost(Commitment):
 
     changes = frozenset({"leader_reward"})
     always_fits = True
+    affine = True
 
     def __init__(self, low: ArrayLike, high: ArrayLike, price: float, where: ArrayLike) -> None:
         super().__init__(low, high)
@@ -152,9 +153,9 @@ class IncentiveCost(Commitment):
         self.where = _checked_where(where)
 
     @property
-    def affine(self) -> bool:  # type: ignore[override]
-        """Whether no entry of x can have both signs."""
-        return bool(((self.high <= 0) | (self.low >= 0)).all())
+    def kinks(self) -> Array:  # type: ignore[override]
+        """Zero for entries that can have both signs, nan for others."""
+        return np.where((self.low < 0) & (self.high > 0), 0.0, np.nan)
 
     def effect(self, x: Array) -> Effect:
         """Return the cost as an addition to r_L."""

@@ -67,6 +67,15 @@ class Joint(Commitment):
         """Whether every part is affine in x, and what a subclass makes of them is not known to be something else."""
         return type(self).effect is Joint.effect and all(part.affine for part in self.parts)
 
+    @property
+    def kinks(self) -> Array:  # type: ignore[override]
+        """The first kink that a part has in each entry, nan where none has one."""
+        found = np.full(self.shape, np.nan)
+        for part in self.parts:
+            if part.kinks is not None:
+                found = np.where(np.isnan(found), part.kinks, found)
+        return found
+
     def check(self, x: ArrayLike) -> Array:
         """Check by the first part's rule."""
         return self.parts[0].check(x)

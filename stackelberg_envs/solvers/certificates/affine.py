@@ -1,4 +1,4 @@
-"""A tabular game as functions of coordinates z in [0, 1]^D, all of whose arrays are affine in z.
+"""A tabular game as functions of coordinates z in [0, 1]^D, all of whose arrays are affine in z, but for kinks.
 
 A box of bounds has a coordinate for each entry of x that can move; a row of n probabilities has n - 1, those of its
 last entry follow. Entries that change nothing which either player can notice get no coordinate.
@@ -6,7 +6,7 @@ last entry follow. Entries that change nothing which either player can notice ge
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import NamedTuple
 
@@ -16,8 +16,10 @@ from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games.commitments.base import Commitment, SimplexRows
 from stackelberg_envs.games.commitments.joint import Joint
+from stackelberg_envs.games.contexts import InContext
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.solvers.certificates.kinks import Kinks, bent_part, no_kinks, rewards_from_above
 
 __all__ = ["AffineArrays", "AffineGame", "affine_game", "count_coordinates"]
 
@@ -81,12 +83,22 @@ class AffineGame:
         By how much x moves with each coordinate, shape (D, x.size).
     shape
         Of x.
+    kinks
+        What the leader's reward has besides.
     """
 
     arrays: AffineArrays
     base: Array
     directions: Array
     shape: tuple[int, ...]
+    kinks: Kinks
+
+    def on(self, low: Array, high: Array) -> AffineArrays:
+        """Return arrays that are those of the game on a box, but for rewards of the leader that may be larger."""
+        if not len(self.kinks.places):
+            return self.arrays
+        rewards = rewards_from_above(self.arrays.leader_reward, self.kinks, low, high)
+        return self.arrays._replace(leader_reward=rewards)
 
     def commitment(self, z: Array) -> Array:
         """Return the commitment at z."""
@@ -125,6 +137,12 @@ def _(commitment: Joint) -> tuple[Array, Array, Array]:
     return made
 
 
+@moves.register
+def _(commitment: InContext) -> tuple[Array, Array, Array]:
+    made: tuple[Array, Array, Array] = moves(commitment.commitment)
+    return made
+
+
 def count_coordinates(commitment: Commitment) -> int:
     """Return D of a commitment, those coordinates included that may turn out to change nothing."""
     return len(moves(commitment)[1])
@@ -145,9 +163,33 @@ def affine_game(game: TabularGame) -> AffineGame:
     shape = game.commitment.shape
     start = game.primitives(base.reshape(shape))
     moved = [game.primitives((base + direction).reshape(shape)) for direction in directions]
-    made = AffineGame(_arrays(start, moved, groups.astype(np.int32)), base, directions, shape)
+    arrays = _arrays(start, moved, groups.astype(np.int32))
+    made = _with_kinks(game, AffineGame(arrays, base, directions, shape, no_kinks(*game.table_shape)))
     _require_affine_effect(game, made)
-    return _without(made, [i for i in range(len(directions)) if not _matters(made.arrays, i)])
+    kept = made.kinks.coordinates
+    return _without(made, [i for i in range(len(directions)) if i not in kept and not _matters(made.arrays, i)])
+
+
+def _with_kinks(game: TabularGame, made: AffineGame) -> AffineGame:
+    """Take in the entries of a box at which the leader's reward bends between their bounds."""
+    if game.commitment.kinks is None or (made.arrays.groups >= 0).any():
+        return made
+    entries = made.directions.argmax(axis=1)
+    places = (game.commitment.kinks.ravel() - made.base)[entries] / made.directions.max(axis=1)
+    own = np.flatnonzero((places > 0.0) & (places < 1.0))
+    places, directions = places[own], made.directions[own]
+    rewards, bends = made.arrays.leader_reward.copy(), []
+    for i, place, direction in zip(own, places, directions, strict=True):
+        bent = game.primitives((made.base + place * direction).reshape(made.shape)).leader_reward
+        left = (bent - rewards[..., 0]) / place
+        right = (rewards[..., 0] + rewards[..., 1 + i] - bent) / (1.0 - place)
+        rewards[..., 1 + i] = 0.5 * (left + right)
+        bends.append(0.5 * (right - left))
+    if not bends:
+        return made
+    kinks = Kinks(own, places, np.stack(bends, axis=-1))
+    rewards[..., 0] -= bent_part(kinks, np.zeros(len(entries)))
+    return replace(made, arrays=made.arrays._replace(leader_reward=rewards), kinks=kinks)
 
 
 def require_affine(game: TabularGame) -> None:
@@ -155,8 +197,8 @@ def require_affine(game: TabularGame) -> None:
     if not game.commitment.affine:
         raise ArgumentError(
             f"{game.name}: expected a commitment whose effect is affine in x, got {type(game.commitment).__name__}; "
-            "these are: PolicyTable, TransitionMixture, Incentive, StateIncentive, LinearFeatures, IncentiveCost where "
-            "no entry can have both signs, a Joint of them, and a FunctionCommitment made with affine=True"
+            "these are: PolicyTable, TransitionMixture, Incentive, StateIncentive, LinearFeatures, Transfer, "
+            "IncentiveCost, a Joint of them, and a FunctionCommitment made with affine=True"
         )
 
 
@@ -202,6 +244,8 @@ def _require_affine_effect(game: TabularGame, made: AffineGame) -> None:
         z, own = made.coordinates(x), game.primitives(x)
         for name in ("leader_policy", "follower_reward", "leader_reward"):
             affine = getattr(made.arrays, name) @ np.concatenate([[1.0], z])
+            if name == "leader_reward":
+                affine = affine + bent_part(made.kinks, z)
             off, size = np.abs(affine - getattr(own, name)).max(), np.abs(getattr(made.arrays, name)).max()
             if off > AFFINE_TOLERANCE * size:
                 raise GameError(f"commitment: expected an effect that is affine in x, as it says; {name} is not")
@@ -247,4 +291,5 @@ def _without(made: AffineGame, dropped: list[int]) -> AffineGame:
         made.base,
         made.directions[keep],
         made.shape,
+        made.kinks._replace(coordinates=np.searchsorted(keep, made.kinks.coordinates)),
     )

@@ -101,8 +101,8 @@ def certify(
     ----------
     game
         A tabular game with few states, whose commitment has few free entries and enters all arrays in an affine way:
-        a PolicyTable, TransitionMixture, Incentive, StateIncentive, LinearFeatures, an IncentiveCost whose entries
-        have one sign, a Joint of them, or a FunctionCommitment made with ``affine=True``.
+        a PolicyTable, TransitionMixture, Incentive, StateIncentive, LinearFeatures, Transfer, IncentiveCost, a Joint of
+        them, or a FunctionCommitment made with ``affine=True``.
     gap
         It stops when the bound is at most this share of the value's size above the value.
     time_limit
@@ -186,8 +186,9 @@ class _Search:
         self.heap: list[tuple[float, int, Branch]] = []
         self.away: dict[Future[Searched], float] = {}
         if self.D:
-            self.known = known_at_first(self.made.arrays)
-            self.push(whole(self.D))
+            everything = whole(self.D)
+            self.known = known_at_first(self.made.on(everything.low, everything.high))
+            self.push(everything)
 
     def push(self, branch: Branch) -> None:
         """Let a branch wait."""
@@ -199,7 +200,7 @@ class _Search:
 
     def arguments(self, branch: Branch) -> tuple[Any, ...]:
         """Return the arguments of the search of a branch."""
-        return self.made.arrays, self.factors, self.known, branch, self.value, self.gap, self.budget
+        return self.made, self.factors, self.known, branch, self.value, self.gap, self.budget
 
     @property
     def open(self) -> float:

@@ -28,7 +28,7 @@ def turned(made: AffineGame, z: Array) -> AffineGame:
     multiples of entries that stay; what they were is then bounded by rows of :attr:`AffineArrays.limits`. Where all
     directions move it, the game is returned as it is.
     """
-    free = rewards_alone(made.arrays)
+    free = np.setdiff1d(rewards_alone(made.arrays), made.kinks.coordinates)
     if len(free) < 2:
         return made
     _, strengths, axes = np.linalg.svd(policy_derivatives(made.arrays, z)[:, free], full_matrices=False)
@@ -115,4 +115,5 @@ def _in_terms_of(made: AffineGame, offset: Array, matrix: Array, replaced: IntAr
         made.base + offset @ made.directions,
         np.ascontiguousarray(matrix.T @ made.directions),
         made.shape,
+        made.kinks,
     )

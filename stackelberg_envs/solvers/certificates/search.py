@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.solvers.certificates.affine import AffineArrays
+from stackelberg_envs.solvers.certificates.affine import AffineGame
 from stackelberg_envs.solvers.certificates.bounds import Known, box_bound
 from stackelberg_envs.solvers.certificates.boxes import feasible, feasible_centre
 
@@ -64,14 +64,14 @@ def good_enough(value: float, gap: float) -> float:
 
 
 def search_branch(
-    arrays: AffineArrays, factors: IntArray, known: Known, branch: Branch, value: float, gap: float, budget: int
+    game: AffineGame, factors: IntArray, known: Known, branch: Branch, value: float, gap: float, budget: int
 ) -> Searched:
     """Search a branch in depth.
 
     Parameters
     ----------
-    arrays, factors
-        The game, and :func:`stackelberg_envs.solvers.certificates.quadratics.monomials`.
+    game, factors
+        It, and :func:`stackelberg_envs.solvers.certificates.quadratics.monomials`.
     known
         What holds everywhere.
     branch
@@ -86,27 +86,32 @@ def search_branch(
     centre, radii = np.empty_like(branch.low), np.empty_like(branch.low)
     while waiting and found.boxes < budget:
         (low, high, parent), known = waiting.pop()
-        if not feasible_centre(low, high, arrays.groups, arrays.limits, centre, radii):
+        if not feasible_centre(low, high, game.arrays.groups, game.arrays.limits, centre, radii):
             continue
-        made = box_bound(arrays, factors, centre, radii, known, good_enough(found.value, gap))
+        made = box_bound(game.on(low, high), factors, centre, radii, known, good_enough(found.value, gap))
         found.boxes += 1
-        if made.value > found.value and feasible(centre, arrays.limits):
+        kink = game.kinks.worst(low, high)
+        # With a kink inside, the leader's rewards are too large, and the value at the centre with them.
+        if kink < 0 and made.value > found.value and feasible(centre, game.arrays.limits):
             found.value, found.z = made.value, centre.copy()
         upper = min(made.upper, parent)
         if upper <= good_enough(found.value, gap):
             found.closed = max(found.closed, upper)
+        elif kink >= 0:
+            cut, place = int(game.kinks.coordinates[kink]), float(game.kinks.places[kink])
+            waiting += [(part, made.known) for part in parts(low, high, cut, place, upper)]
         elif radii[made.cut] <= LEAST_RADIUS:
             found.stuck = max(found.stuck, upper)
         else:
-            waiting += [(half, made.known) for half in halves(low, high, made.cut, upper)]
+            middle = 0.5 * (low[made.cut] + high[made.cut])
+            waiting += [(part, made.known) for part in parts(low, high, made.cut, middle, upper)]
     found.left += [branch for branch, _ in waiting]
     return found
 
 
-def halves(low: Array, high: Array, cut: int, upper: float) -> Iterator[Branch]:
-    """Yield the two halves of a box."""
-    middle = 0.5 * (low[cut] + high[cut])
+def parts(low: Array, high: Array, cut: int, place: float, upper: float) -> Iterator[Branch]:
+    """Yield the two parts of a box that is cut at a place."""
     for side in range(2):
         corners = low.copy(), high.copy()
-        corners[1 - side][cut] = middle
+        corners[1 - side][cut] = place
         yield Branch(*corners, upper)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.games.commitments.incentives import Incentive, LinearFeatures, StateIncentive
+from stackelberg_envs.games.commitments.incentives import Incentive, IncentiveCost, LinearFeatures, StateIncentive
 from stackelberg_envs.games.commitments.joint import Joint
 from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
@@ -61,3 +61,12 @@ def test_joint_adds_rewards():
 def test_parts_that_do_not_fit_are_refused(make, match):
     with pytest.raises((GameError, ValueError), match=match):
         make()
+
+
+def test_a_joint_bends_where_its_parts_do():
+    low, high = np.array([-1.0, 0.0, -1.0]), np.array([1.0, 1.0, 0.0])
+    cost = IncentiveCost(low, high, 0.5, np.ones(3))
+    np.testing.assert_array_equal(Joint(StateIncentive(low, high, np.ones(3)), cost).kinks, [0.0, np.nan, np.nan])
+    assert Joint(StateIncentive(low, high, np.ones(3)), cost).affine
+    assert np.isnan(Joint(StateIncentive(low, high, np.ones(3))).kinks).all()
+    assert StateIncentive(low, high, np.ones(3)).kinks is None

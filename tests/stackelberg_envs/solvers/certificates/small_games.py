@@ -22,6 +22,13 @@ def paid_incentive():
     return se.Joint(se.StateIncentive(low, 0.0, where), se.IncentiveCost(low, 0.0, price=0.7, where=where))
 
 
+def both_signs(price=0.4):
+    """Payments and fees in two states, each of which costs the leader; where the price is negative, both earn."""
+    where = np.array([1.0, 0.5, 0.0, 0.0])
+    low, high = np.array([-0.5, -0.2, 0.0, 0.0]), np.array([0.6, 0.8, 0.0, 0.0])
+    return se.Joint(se.StateIncentive(low, high, where), se.IncentiveCost(low, high, price=price, where=np.ones(S)))
+
+
 def mixture(rng):
     return se.TransitionMixture(rng.dirichlet(np.ones(S), size=(3, S, A, B)), groups=[0, 0, 1, 1])
 
@@ -51,6 +58,8 @@ def games():
     return {
         "features": game_with(features),
         "mistaken": game_with(features, believed_transition=se.Transition.from_dense(believed)),
+        "both signs": game_with(both_signs()),
+        "both signs earn": game_with(both_signs(-0.1)),
         "paid": game_with(paid_incentive(), terminal=np.eye(S)[3]),
         "policy": small_game(),
         "three actions": se.random_tabular(S=2, A=3, B=2, branching=2, commitment="policy", seed=5),
@@ -74,18 +83,21 @@ class Box:
         self.game, self.made = games()[name], affine_game(games()[name])
         # At a place where some directions leave the policy alone, in the games that have such.
         self.made = turned(self.made, np.full(len(self.made.directions), 0.3))
-        self.arrays, self.D = self.made.arrays, len(self.made.directions)
+        self.D = len(self.made.directions)
         self.factors = monomials(self.D)
+        limits = self.made.arrays.limits
         while True:
             self.low = rng.uniform(0, 1 - width, self.D)
-            if len(self.arrays.limits):  # around a commitment
+            if len(limits):  # around a commitment
                 here = self.made.coordinates(self.game.commitment.project(rng.uniform(0.2, 0.8, self.D)))
                 self.low = np.clip(here - 0.5 * width, 0, 1 - width)
             self.high = self.low + width
             self.centre, self.radii = np.empty(self.D), np.empty(self.D)
-            if feasible_centre(self.low, self.high, self.arrays.groups, self.arrays.limits, self.centre, self.radii):
+            if feasible_centre(self.low, self.high, self.made.arrays.groups, limits, self.centre, self.radii):
                 break
-        self.known = known_at_first(self.arrays)
+        self.arrays = self.made.on(self.low, self.high)
+        self.bent = self.made.kinks.straddled(self.low, self.high).any()
+        self.known = known_at_first(self.made.on(np.zeros(self.D), np.ones(self.D)))
         self.box = on_box(self.arrays, self.centre, self.radii)
 
     def points(self, count):

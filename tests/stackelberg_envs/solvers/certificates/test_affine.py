@@ -5,6 +5,7 @@ import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games.contexts import one_context
 from stackelberg_envs.solvers.certificates.affine import affine_game, count_coordinates
+from stackelberg_envs.solvers.certificates.kinks import bent_part
 from tests.games import one_state
 from tests.stackelberg_envs.solvers.certificates.small_games import NAMES, A, B, Box, S, game_with, games
 
@@ -15,7 +16,12 @@ def test_the_arrays_at_a_point_are_those_of_the_game(name):
     for z, _ in box.points(4):
         own = box.game.primitives(box.game.commitment.project(box.made.commitment(z)))
         ones = np.concatenate([[1.0], z])
-        for entry in ("leader_policy", "follower_reward", "leader_reward"):
+        bent = box.made.arrays.leader_reward @ ones + bent_part(box.made.kinks, z)
+        np.testing.assert_allclose(bent, own.leader_reward, atol=1e-12)
+        above = box.arrays.leader_reward @ ones - bent
+        assert above.min() >= -1e-12
+        assert box.bent or above.max() <= 1e-12
+        for entry in ("leader_policy", "follower_reward"):
             np.testing.assert_allclose(getattr(box.arrays, entry) @ ones, getattr(own, entry), atol=1e-12)
         for entry, lists in (("probabilities", own.transition), ("believed_probabilities", own.believed_transition)):
             array = getattr(box.arrays, entry)
@@ -55,10 +61,13 @@ def squared(affine):
 
 
 def test_an_effect_that_is_not_known_to_be_affine_is_refused_by_name():
-    both_signs = se.Joint(se.StateIncentive(-1.0, 1.0, np.ones(S)), se.IncentiveCost(-1.0, 1.0, 1.0, np.ones(S)))
-    for commitment in (squared(False), both_signs):
-        with pytest.raises(ArgumentError, match=r"affine in x.*PolicyTable"):
-            affine_game(game_with(commitment))
+    with pytest.raises(ArgumentError, match=r"affine in x.*PolicyTable"):
+        affine_game(game_with(squared(False)))
+
+
+def test_a_policy_in_a_context_has_rows_of_probabilities():
+    game = one_context(se.random_tabular(S=3, K=2, commitment="policy", seed=1), 1)
+    assert (affine_game(game).arrays.groups >= 0).all()
 
 
 def test_an_effect_that_is_not_what_it_says_is_refused():
