@@ -5,12 +5,27 @@ import pytest
 from agents.cli.main import main
 from tests.agents.cli.words import ROOMS, TOY, refused
 
+SMALL = ["stackelberg/RandomTabular-v1", "--set", "S=3", "--set", "B=2", "--set", "D=1", "--gap", "0.02"]
 
-def test_a_bound_that_is_near_enough_ends_with_0(capsys):
-    assert main(["certify", TOY, "--gap", "0.001"]) == 0
+
+@pytest.mark.parametrize(
+    ("words", "value", "bound"),
+    [
+        (SMALL, "J = 10.754969", "No commitment is worth more than 10."),
+        pytest.param(
+            [TOY, "--gap", "0.001"],
+            "J = 34.99264",
+            "No commitment is worth more than 35.0",
+            marks=pytest.mark.deep,
+        ),
+    ],
+    ids=["small", "toy"],
+)
+def test_a_bound_that_is_near_enough_ends_with_0(words, value, bound, capsys):
+    assert main(["certify", *words]) == 0
     out = capsys.readouterr().out
-    assert "Best commitment found: J = 34.99264" in out
-    assert "No commitment is worth more than 35.0" in out
+    assert f"Best commitment found: {value}" in out
+    assert bound in out
     assert "stopped because: gap reached" in out
 
 

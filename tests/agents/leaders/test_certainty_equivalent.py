@@ -81,10 +81,11 @@ def test_private_rewards_are_refused():
         model.observe(seen)
 
 
-def test_on_a_plateau_where_nothing_was_ever_paid_it_goes_on_looking():
+@pytest.mark.parametrize("seeds", [(1,), pytest.param((1, 2, 3, 6), marks=pytest.mark.deep)], ids=len)
+def test_on_a_plateau_where_nothing_was_ever_paid_it_goes_on_looking(seeds):
     # From these starts the follower stays away, and no plan promises more than was seen: nothing.
     game = se.make_game("stackelberg/DiscreteToy-v1")
-    for seed in (1, 2, 3, 6):
+    for seed in seeds:
         record = agents.run(
             game, leader="certainty_equivalent", steps=15_000, seed=seed, evaluate_every=0,
             leader_options={"start": "random"},
@@ -93,7 +94,7 @@ def test_on_a_plateau_where_nothing_was_ever_paid_it_goes_on_looking():
         assert record.leader_value > 0.99 * 34.992641, seed
 
 
-@pytest.mark.parametrize("seeds", [range(3), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
+@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
 def test_it_reaches_the_toys_optimum_in_a_tenth_of_the_published_steps(seeds):
     for reward, optimum in ((1.0, 34.992641), (2.0, 39.940211)):
         game = se.make_game("stackelberg/DiscreteToy-v1", reward=reward)
