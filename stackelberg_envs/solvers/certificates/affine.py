@@ -143,9 +143,28 @@ def _(commitment: InContext) -> tuple[Array, Array, Array]:
     return made
 
 
+@singledispatch
 def count_coordinates(commitment: Commitment) -> int:
     """Return D of a commitment, those coordinates included that may turn out to change nothing."""
-    return len(moves(commitment)[1])
+    return int((commitment.high > commitment.low).sum())
+
+
+@count_coordinates.register
+def _(commitment: SimplexRows) -> int:
+    rows, n = commitment.shape
+    return rows * (n - 1)
+
+
+@count_coordinates.register
+def _(commitment: Joint) -> int:
+    made: int = count_coordinates(commitment.parts[0])
+    return made
+
+
+@count_coordinates.register
+def _(commitment: InContext) -> int:
+    made: int = count_coordinates(commitment.commitment)
+    return made
 
 
 def affine_game(game: TabularGame) -> AffineGame:

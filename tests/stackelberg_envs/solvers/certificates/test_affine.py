@@ -4,7 +4,7 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games.contexts import one_context
-from stackelberg_envs.solvers.certificates.affine import affine_game, count_coordinates
+from stackelberg_envs.solvers.certificates.affine import affine_game, count_coordinates, moves
 from stackelberg_envs.solvers.certificates.kinks import bent_part
 from tests.games import one_state
 from tests.stackelberg_envs.solvers.certificates.small_games import NAMES, A, B, Box, S, game_with, games
@@ -87,3 +87,9 @@ def test_another_effect_is_not_affine_by_inheritance():
     assert se.LinearFeatures(np.ones((S, A, B, 1)), 0, 1).affine
     assert not Other(np.ones((S, A, B, 1)), 0, 1).affine
     assert not Mixed(se.StateIncentive(0.0, 1.0, np.ones(S))).affine
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_coordinates_are_counted_without_making_them(name):
+    commitment = games()[name].commitment
+    assert count_coordinates(commitment) == len(moves(commitment)[1])

@@ -137,6 +137,9 @@ def test_what_is_too_large_is_refused_with_its_cost():
         se.certify(se.four_rooms_v0.make_game())
     with pytest.raises(ArgumentError, match="at most 500,000 numbers"):
         se.certify(se.random_tabular(S=10_000))
+    # Its coordinates alone would take gigabytes.
+    with pytest.raises(ArgumentError, match="got 20000 and"):
+        se.certify(se.random_tabular(S=20_000, commitment="policy"))
 
 
 def test_other_games_and_commitments_are_refused_by_name():
