@@ -11,7 +11,7 @@ ONE_THREAD := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 
 PYTEST := -m pytest -q -m "not deep"
 LOWEST := .venv-lowest
 
-.PHONY: help demo test test-deep test-torch test-engines test-browser test-blas test-lowest lint types check docs imports trip benchmarks benchmark-small leaderboard clean
+.PHONY: help figures docs-check demo test test-deep test-torch test-engines test-browser test-blas test-lowest lint types check docs imports trip benchmarks benchmark-small leaderboard clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -58,7 +58,7 @@ test-engines: $(STAMP)  ## sweeps on clusters of Ray and Dask, which are started
 test-browser: $(STAMP)  ## the page of a benchmark in headless Chromium; installs Playwright, and Chromium where there is none
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	@command -v chromium > /dev/null || $(BIN)/playwright install --with-deps chromium || apt-get install --yes --quiet chromium
-	@$(ONE_THREAD) $(BIN)/python -m pytest -q tests/browser
+	@$(ONE_THREAD) $(BIN)/python -m pytest -q tests/browser/test_report_page.py
 
 lint: $(STAMP)  ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -71,6 +71,15 @@ check: lint types test  ## everything CI runs
 docs: $(STAMP)  ## build the documentation as HTML into docs/_build
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@$(BIN)/python -m sphinx -W -q -b html docs docs/_build
+
+docs-check: docs  ## open every page of it in headless Chromium, on a desktop's and a phone's screen; follow every link
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	@command -v chromium > /dev/null || $(BIN)/playwright install --with-deps chromium || apt-get install --yes --quiet chromium
+	@$(BIN)/python -m pytest -q tests/browser/test_site.py
+
+figures: $(STAMP)  ## draw the films and figures of the generated pages, and write these pages
+	@$(BIN)/python docs/draw.py
+	@$(BIN)/python docs/generate.py
 
 imports:  ## print the graph of imports: files and lines per folder, arrows, the longest chain, circles
 	@$(PYTHON) tests/house.py

@@ -13,13 +13,17 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # else the pages ask a network for it
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["_build", "tables", "figures", "Thumbs.db", ".DS_Store"]
+exclude_patterns = ["_build", "tables", "figures", "recipes", "leaderboard/entries", "Thumbs.db", ".DS_Store"]
 html_theme = "furo"
 html_title = f"stackelberg-envs {release}"
 html_show_sphinx = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_logo = html_favicon = "figures/logo.png"
 
 myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
 myst_heading_anchors = 3

@@ -12,6 +12,8 @@ import textwrap
 from dataclasses import MISSING, fields
 from pathlib import Path
 
+import results
+
 import agents
 import stackelberg_envs as se
 from agents.followers import FOLLOWERS
@@ -26,6 +28,16 @@ END = "<!-- End of what docs/generate.py writes; what follows is written by hand
 #: Kinds of games, as a reader knows them.
 GAMES = {"tabular": "tables", "vector": "vectors"}
 
+#: Games that players are shown on, where that is neither the discrete toy nor the linear-quadratic game.
+SHOWN_ON = {"soft_dqn": "TaxDesign", "tax_grid": "TaxDesign", "grid_value_iteration": "GuidedCartPole"}
+SCORE = (
+    "A score is the share of the way from the start, 0, to the best known value, 1. "
+    "[What was counted](../../explanation/benchmark-statistics.md)."
+)
+UNTUNED = "Without any option ([how](../../explanation/without-tuning.md)):"
+
+#: A line of a version history.
+VERSION = re.compile(r"^v\d+: ", re.MULTILINE)
 #: A page named in a docstring, from the root of the repository.
 PAGE = re.compile(r"\bdocs/((?:[\w-]+/)*)([\w-]+)\.md\b")
 ROLE = re.compile(r":(?:py:)?(?:func|class|meth|mod|data|attr):`~?([^`]+)`")
@@ -103,7 +115,7 @@ def player_page(registry, name):
     """Return the generated part of the page of a leader or follower: a section for each class of its name."""
     found = classes_of(registry, name)
     module = sys.modules[found[0][1].__module__]
-    text = [f"# {name}", told(module)]
+    text = [f"# {name}", told(module), f"## Run it\n\n{running(registry, name)}"]
     for games, kind in found:
         if len(found) > 1:
             text.append(f"## On games of {games}")
@@ -115,30 +127,160 @@ def player_page(registry, name):
         text.append("\n".join(["| | |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in rows.items())]))
         level = "###" if len(found) > 1 else "##"
         text.append(f"{level} Options\n\n{options_table(kind.Config)}")
+    if registry is LEADERS:
+        text += leader_results(name)
     return "\n\n".join(text)
+
+
+def game_for(registry, name):
+    """Return the id of a game to show a player on: small, and one that it takes."""
+    ids = {results.name_of(spec_id): spec_id for spec_id in results.environments().values()}
+    kinds = set().union(*(kind.kinds for kind in registry.named(name)))
+    return ids[SHOWN_ON.get(name, "DiscreteToy" if "tabular" in kinds else "BilevelLqr")]
+
+
+def running(registry, name):
+    """Return code that runs a player, in a shell and, where it needs no extra and little time, in Python."""
+    spec_id, role = game_for(registry, name), registry.role
+    shell = f"```console\n$ stackelberg run {spec_id} --{role} {name} --output runs/{name}\n```"
+    if registry is not LEADERS:
+        return shell
+    return f"""```python
+import agents
+
+record = agents.run("{spec_id}", leader="{name}", updates=10, steps_per_update=500)
+print(f"J = {{record.leader_value:.2f}}, from {{record.start_value:.2f}}; best known {{record.best_known:.2f}}")
+```
+
+{shell}"""
 
 
 # --- environments ----------------------------------------------------------------------------------------
 
 
 def environment_page(module):
-    """Return the page of an environment: the docstring of its module, its arguments, and its sizes as it is made."""
+    """Return the page of an environment: film, spaces, code, what its docstring says, arguments, sizes and results."""
     made_in = importlib.import_module(f"stackelberg_envs.envs.{module}")
+    spec_id = id_of(module)
     title, _, body = (inspect.getdoc(made_in) or "").partition("\n")
     title, _, summary = title.partition(":")
     body = HEADING.sub(lambda match: f"## {match['heading']}\n\n{inspect.cleandoc(match['text'])}\n\n", body + "\n")
     body = ROW.sub(lambda match: f"| {match['name'].strip()} | {cell(match['text'])} |", body)
+    story, history = markdown(body).split("\n## Version history\n")
     summary = summary.strip()
     return "\n\n".join(
         [
             f"# {title}",
-            summary[:1].upper() + summary[1:] if summary else title,
-            f"Id `{id_of(module)}`, module `stackelberg_envs.{module}`.",
-            markdown(body),
+            f"{summary[:1].upper() + summary[1:] if summary else title}",
+            environment_film(title, spec_id),
+            f"Id `{spec_id}`, module `stackelberg_envs.{module}`.",
+            spaces(module),
+            f"## Make it and step it\n\n{stepping(module)}",
+            f"## The story\n\n{story.strip()}",
             f"## Make the game\n\n{arguments(made_in)}",
-            f"## In numbers\n\n{numbers(se.make_game(id_of(module)))}",
+            f"## In numbers\n\n{numbers(se.make_game(spec_id))}",
+            *environment_results(spec_id),
+            "## Version history\n\n" + VERSION.sub(r"* \g<0>", history.strip()),
         ]
     )
+
+
+def file_of(spec_id):
+    """Return the name of an environment's figures."""
+    return next(name for name, found in results.environments().items() if found == spec_id)
+
+
+def environment_film(title, spec_id):
+    """Return the film, and how one makes it."""
+    known = "best_commitment" in se.make_game(spec_id).facts
+    told = "the best known commitment" if known else "the commitment that leaders start from"
+    return (
+        f"![{title}: an episode under {told}](../../figures/environments/{file_of(spec_id)}.gif)\n\n"
+        f"An episode under {told}, played by the follower's best answer: `stackelberg render {spec_id}`."
+    )
+
+
+def spaces(module):
+    """Return what a reader of PettingZoo's pages looks for first: import, agents, spaces, and how an episode goes."""
+    env = getattr(se, module).parallel_env()
+    env.reset(seed=0)
+    leader, *followers = env.possible_agents
+    layout = ", ".join(f"`{name}` {told_part(part)}" for name, part in env.observation_layout.items())
+    rows = {
+        "import": f"`from stackelberg_envs import {module}`",
+        "agents": f"`{leader}`; {', '.join(f'`{name}`' for name in followers)}",
+        "parallel, turn by turn": "`parallel_env()`, `env()`",
+        f"action of `{leader}`": told_box(env.action_space(leader)),
+        f"action of `{followers[0]}`": told_box(env.action_space(followers[0])),
+        "observation of either": f"shape {env.observation_space(leader).shape}: {layout}",
+        "an episode": f"one round in which `{leader}` commits, then up to {env.game.horizon} of play",
+        "pictures": ", ".join(f"`{mode}`" for mode in env.metadata["render_modes"]),
+    }
+    return "\n".join(["| | |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in rows.items())])
+
+
+def told_part(part):
+    """Return which entries a slice takes."""
+    return f"{part.start}" if part.stop == part.start + 1 else f"{part.start} to {part.stop - 1}"
+
+
+def told_box(space):
+    """Return a space by its kind, shape and bounds."""
+    if not hasattr(space, "low"):
+        return f"one of {told_space(space)}" if hasattr(space, "n") else f"{told_space(space)}, one of each"
+    bounds = [f"{value:.4g}" for value in (space.low.min(), space.high.max())]
+    return f"numbers of shape {space.shape}, from {bounds[0]} to {bounds[1]}"
+
+
+def stepping(module):
+    """Return code that makes an environment and plays an episode."""
+    return f"""```python
+from stackelberg_envs import {module}
+
+env = {module}.parallel_env(render_mode="rgb_array")
+observations, infos = env.reset(seed=42)
+while env.agents:
+    # The first round is the leader's commitment; in the others its action is ignored.
+    actions = {{agent: env.action_space(agent).sample() for agent in env.agents}}
+    observations, rewards, terminations, truncations, infos = env.step(actions)
+picture = env.render()
+env.close()
+```
+
+The [other interfaces](../interfaces.md) are made alike: `env()` in turns, `followers_env()` and `follower_env()` for
+learners of a best response, `leader_env()` for black-box optimisers, `vector_env()` for many copies at once."""
+
+
+def environment_results(spec_id):
+    """Return the sections on what leaders reach, none where nothing was recorded."""
+    text = ["## What leaders reach", SCORE]
+    rows, panels = results.untuned_on(spec_id), results.of_environment(spec_id)
+    if rows:
+        text.append(f"{UNTUNED}\n\n{results.untuned_table(rows)}")
+    if panels:
+        steps, seeds = results.budget(next(iter(panels)))
+        name = file_of(spec_id)
+        text.append(f"{archived()} {steps}, {seeds} seeds; the table has the medians.")
+        text.append(f"![What each leader reaches, a dot per seed](../../figures/environments/{name}.png)")
+        text.append(results.medians(panels))
+    return text if len(text) > 2 else []
+
+
+def archived():
+    """Return where the numbers of the leaderboard are from."""
+    return f"On the [leaderboard](../../leaderboard/index.md), with default options, as recorded on {results.when()}:"
+
+
+def leader_results(name):
+    """Return the section on what a leader reaches, none where nothing was recorded."""
+    text = ["## What it reaches", SCORE]
+    if rows := results.untuned_of(name):
+        text.append(f"{UNTUNED}\n\n{results.untuned_table(rows)}")
+    if found := results.of_leader(name):
+        text.append(archived())
+        text.append(f"![What {name} reaches on each task, a dot per seed](../../figures/leaders/{name}.png)")
+        text.append(results.spread(found))
+    return text if len(text) > 2 else []
 
 
 def arguments(module):

@@ -6,6 +6,9 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stackelberg_envs.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ __all__ = ["SUFFIXES", "encoded", "require_suffix"]
 
 #: Endings of file names: films, and a still of the last picture.
 SUFFIXES = (".gif", ".apng", ".png")
-#: Colours of a GIF: pictures have few, and smooth edges between them.
+#: Colours of a GIF.
 COLOURS = 256
 #: How long the last picture stays, in pictures.
 LAST = 8
@@ -60,9 +63,10 @@ def encoded(pictures: Sequence[Pixels], suffix: str, fps: int) -> bytes:
     times = [one] * (len(frames) - 1) + [LAST * one]
     if suffix == ".gif":
         # One palette for all: each would otherwise have its own, and colours would flicker.
-        together = Image.fromarray(_side_by_side(pictures))
-        palette = together.quantize(COLOURS, dither=Image.Dither.NONE)
-        frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+        palette = _frequent_colours(pictures)
+        frames = [Image.fromarray(_by_index(picture, palette)) for picture in pictures]
+        for frame in frames:
+            frame.putpalette(palette.tobytes())
     kind = {".gif": "GIF", ".apng": "PNG"}[suffix]
     frames[0].save(
         file, format=kind, save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=True, disposal=1
@@ -70,9 +74,26 @@ def encoded(pictures: Sequence[Pixels], suffix: str, fps: int) -> bytes:
     return file.getvalue()
 
 
-def _side_by_side(pictures: Sequence[Pixels]) -> Pixels:
-    """Return up to eight of the pictures, spread over the film, as one."""
-    import numpy as np
+def _numbered(picture: Pixels) -> NDArray[np.uint32]:
+    """Return the colour of each pixel as one number, flat."""
+    return picture.reshape(-1, 3).astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
 
-    chosen = pictures[:: max(1, len(pictures) // 8)]
-    return np.concatenate(chosen, axis=1)
+
+def _frequent_colours(pictures: Sequence[Pixels]) -> Pixels:
+    """Return the colours that occur most often, shape (n, 3).
+
+    Flat areas so keep their colour to the bit; what is left out are shades between them, at smooth edges.
+    """
+    shown = pictures[:: max(1, len(pictures) // 8)]
+    pixels = np.concatenate([_numbered(picture) for picture in [*shown, pictures[-1]]])
+    colours, counts = np.unique(pixels, return_counts=True)
+    often = colours[np.argsort(-counts, kind="stable")[:COLOURS]]
+    return np.stack([often >> 16, often >> 8 & 255, often & 255], axis=1).astype(np.uint8)
+
+
+def _by_index(picture: Pixels, palette: Pixels) -> Pixels:
+    """Return the index of the palette's nearest colour at each pixel, shape (H, W)."""
+    _, first, where = np.unique(_numbered(picture), return_index=True, return_inverse=True)
+    colours = picture.reshape(-1, 3)[first].astype(np.float64)
+    apart = np.linalg.norm(colours[:, None] - palette[None], axis=2)
+    return np.asarray(apart.argmin(axis=1)[where].reshape(picture.shape[:2]), dtype=np.uint8)

@@ -51,8 +51,9 @@ LARGEST, LEAST, PART = 21.0, 5.0, 0.3
 RING = 6.0
 #: How far links bow out, so that those there and back are told apart.
 BEND = 0.12
-#: Links fainter than this are left out; with more links than this they have no heads.
-LEAST_SHARE, MOST_HEADS = 0.01, 60
+#: Links fainter than this are left out; with more links than this they have no heads, and with more than that they
+#: are plain lines, but for those from where a follower is.
+LEAST_SHARE, MOST_HEADS, MOST_LINKS = 0.01, 60, 150
 #: Lines of the commitment in the key.
 MOST_ENTRIES = 9
 #: Colours of the leader's actions; they are used again where there are more.
@@ -145,9 +146,12 @@ def _pixels(frame: Frame) -> Pixels:
     canvas = titled(frame, HEIGHT, WIDTH)
     present = [state in frame.states for state in drawn.states]
     links = [(i, j) for i, j in np.argwhere(drawn.reach > LEAST_SHARE).tolist() if i != j]
-    heads = len(links) <= MOST_HEADS
+    many = len(links) > MOST_LINKS
     for i, j in sorted(links, key=lambda link: present[link[0]]):
-        _draw_link(canvas, drawn, i, j, bold=present[i], head=heads or present[i])
+        if many and not present[i]:
+            canvas.line(drawn.points[i], drawn.points[j], 0.7, GRID)
+        else:
+            _draw_link(canvas, drawn, i, j, bold=present[i], head=len(links) <= MOST_HEADS or present[i])
     for i, state in enumerate(drawn.states):
         _draw_state(canvas, drawn, i, frame, sum(here == state for here in frame.states))
     _draw_key(canvas, drawn, frame)

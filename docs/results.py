@@ -1,0 +1,134 @@
+"""What leaders reach where, for the generated pages and figures: from the leaderboard's archives and docs/tables.
+
+A score is the share of the way from the start, 0, to the best known value, 1. Results are kept by an environment's name
+without its version: what changes spaces or defaults only changes no score.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+import stackelberg_envs as se
+from agents.benchmark.leaderboard import entries
+from agents.benchmark.scores import score_of, task_scales
+from agents.benchmark.submission import read_submission
+
+DOCS = Path(__file__).parent
+#: What tables call an environment, where that is not its name.
+WRITTEN = {"FourRooms": "Four-Rooms", "RandomTabular": "random games"}
+
+
+def environments():
+    """Return the name of an environment's files, without a version -> its id."""
+    found = [se.spec(name) for name in se.registered_ids() if name.startswith("stackelberg/")]
+    return {re.sub(r"_v\d+$", "", entry.module.rpartition(".")[2]): entry.id for entry in found}
+
+
+def name_of(spec_id):
+    """Return the name of an environment without namespace and version: FourRooms."""
+    return spec_id.rpartition("/")[2].rpartition("-v")[0]
+
+
+@cache
+def records():
+    """Return the leaderboard's finished records with their scores: list of (record, score)."""
+    found = [record for path in entries(DOCS / "leaderboard") for record in read_submission(path).records]
+    found = [record for record in found if record.result is not None]
+    scales = task_scales(found)
+    return [(record, score_of(record, scales)) for record in found]
+
+
+def of_environment(spec_id):
+    """Return task -> leader -> scores of its seeds."""
+    found = {}
+    for record, score in records():
+        job = record.job
+        if name_of(job.game) == name_of(spec_id):
+            found.setdefault(job.task, {}).setdefault(job.leader, []).append(score)
+    return {task: dict(sorted(rows.items())) for task, rows in sorted(found.items())}
+
+
+def of_leader(leader):
+    """Return task -> scores of its seeds."""
+    found = {}
+    for record, score in records():
+        if record.job.leader == leader:
+            found.setdefault(record.job.task, []).append(score)
+    return dict(sorted(found.items()))
+
+
+def leaders():
+    """Return the leaders that have results."""
+    return sorted({record.job.leader for record, _ in records()})
+
+
+def when():
+    """Return when the records were made, and with which state of the package: "2026-11-28, at 2374dcb"."""
+    told = {(record.provenance.started[:10], record.provenance.commit[:7]) for record, _ in records()}
+    return " and ".join(f"{date}, at `{commit}`" for date, commit in sorted(told))
+
+
+def budget(task):
+    """Return the observed steps and the seeds of a task's runs, in words."""
+    jobs = [record.job for record, _ in records() if record.job.task == task]
+    return f"{max(job.steps for job in jobs):,} observed steps", len({job.seed for job in jobs})
+
+
+def levels(task):
+    """Return leader -> name of the level of information at which it works there."""
+    return {record.job.leader: record.result.information for record, _ in records() if record.job.task == task}
+
+
+def medians(panels):
+    """Return a table: a row per leader, the best first, with the median of its seeds on each task."""
+    names = sorted({name for rows in panels.values() for name in rows})
+    seen = {name: {task: np.median(rows[name]) for task, rows in panels.items() if name in rows} for name in names}
+    sees = {name: level for task in panels for name, level in levels(task).items()}
+    lines = [f"| leader | it sees | {' | '.join(panels)} |", f"| --- | --- |{' --- |' * len(panels)}"]
+    for name in sorted(names, key=lambda name: -float(np.mean(list(seen[name].values())))):
+        cells = [f"{seen[name][task]:.3f}" if task in seen[name] else "" for task in panels]
+        lines.append(f"| [`{name}`](../leaders/{name}.md) | `{sees[name]}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def spread(rows):
+    """Return a table: a row per task, with worst, median and best of a leader's seeds."""
+    lines = ["| task | worst | median | best | seeds |", "| --- | --- | --- | --- | --- |"]
+    for task, scores in rows.items():
+        numbers = f"{min(scores):.3f} | {np.median(scores):.3f} | {max(scores):.3f} | {len(scores)}"
+        lines.append(f"| {task} | {numbers} |")
+    return "\n".join(lines)
+
+
+@cache
+def untuned():
+    """Return the rows of docs/tables/untuned.md as lists of cells, "the same" replaced by what it means."""
+    rows, last = [], ""
+    for line in (DOCS / "tables" / "untuned.md").read_text(encoding="utf-8").splitlines()[2:]:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells[0].startswith("the same, "):
+            last = last.partition(", temperature")[0] + cells[0].removeprefix("the same")
+        elif cells[0] != "the same":
+            last = cells[0]
+        rows.append([last, *cells[1:]])
+    return rows
+
+
+def untuned_table(rows):
+    """Return rows of that table as a table of the columns that need no explanation."""
+    lines = ["| task | leader | seeds | worst | median |", "| --- | --- | --- | --- | --- |"]
+    lines += [f"| {cells[0]} | {cells[1]} | {cells[2]} | {cells[3]} | {cells[5]} |" for cells in rows]
+    return "\n".join(lines)
+
+
+def untuned_on(spec_id):
+    """Return the rows on an environment."""
+    name = name_of(spec_id)
+    return [cells for cells in untuned() if WRITTEN.get(name, name) in cells[0]]
+
+
+def untuned_of(leader):
+    """Return the rows of a leader."""
+    return [cells for cells in untuned() if cells[1] == f"`{leader}`"]
