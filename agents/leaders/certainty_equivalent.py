@@ -34,8 +34,8 @@ from ..observing.trajectories import Trajectories
 from ..options import AtLeastOne, Natural, NonNegative, Positive, Start
 from ..planning.box import BoxObjective, BoxSearchConfig, box_point, box_search
 from ..planning.exploring import barring, best_of, drawn_policy
-from ..planning.faces import FaceObjective, FaceSearchConfig, face_search, faces_of
 from ..planning.search import Found, Search, ascend
+from ..planning.sets import SetObjective, SetSearchConfig, reached_set, set_search
 from ..state import stateful
 from ..state.stateful import Field
 from ..state.tree import Tree
@@ -48,6 +48,9 @@ FIT_COST = 2
 #: Parts of the work of an update: for the fit, for planning, for looking what unknown places promise; and what of the
 #: history is looked at to guess what was never tried.
 FITTING, PLANNING, PROMISING, GUESSING = 0.35, 0.4, 0.15, 0.1
+#: It thinks anew when the number of observed steps has grown by this factor. Until then it goes on playing what it
+#: plays: less is not worth the computing.
+NEWS = 1.02
 #: Commitments up to this one may all explore, later ones every other.
 EARLY = 8
 #: Of those chosen to explore, these bar the usual ways, or are drawn where the commitment is the leader's own policy.
@@ -77,7 +80,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class TabularCertaintyEquivalentConfig(FaceSearchConfig):
+class TabularCertaintyEquivalentConfig(SetSearchConfig):
     """Options of the certainty-equivalent leader with tables.
 
     Attributes
@@ -90,7 +93,7 @@ class TabularCertaintyEquivalentConfig(FaceSearchConfig):
     replan
         A new search from many starts begins whenever the number of observed steps has grown by this factor.
     refine
-        In all updates: L-BFGS-B iterations from the present plan, and from one of the others.
+        Whenever it plans: L-BFGS-B iterations from the present plan, and from one of the others.
     refit
         The model is fitted anew to all play whenever the number of observed steps has grown by this factor.
     belief
@@ -123,7 +126,7 @@ class TabularCertaintyEquivalent(Leader):
     """Plans in a model fitted to all it has seen.
 
     Each update adds the new play to the model, improves the plans inside the model, and asks whether a plan that leads
-    through little known places could be better than the best one.
+    through little known places could be better than the best one. When little is new, it only adds the play.
     """
 
     brief: TabularBrief
@@ -136,11 +139,12 @@ class TabularCertaintyEquivalent(Leader):
         _played=stateful.Array(like="_first"),
         _refined=stateful.Array(like="_first"),
         _hopeful=stateful.Array(like="_first", optional=True),
-        _plans=stateful.List(stateful.Array(lambda self: (self.faces.size,)), most=KEPT),
-        _updates=stateful.Count(),
+        _plans=stateful.List(stateful.Array(lambda self: (self.points.size,)), most=KEPT),
+        _thoughts=stateful.Count(),
         _explored=stateful.Count(),
         _tested=stateful.Flag(),
         _fit_left=stateful.Count(),
+        _thought_at=stateful.Number(low=0.0),
         _planned_at=stateful.Number(low=0.0),
         _fitted_at=stateful.Number(low=0.0),
         _search=stateful.Part(make=lambda self: self._new_search(np.random.default_rng(0)), optional=True),
@@ -151,8 +155,8 @@ class TabularCertaintyEquivalent(Leader):
         super().__init__(brief, config, rng)
         parametrisation = brief.parametrisation
         theta = starting_point(config.start, parametrisation.size, rng, unit_of(parametrisation))
-        self.faces = faces_of(brief)
-        self._first = self.faces.point(parametrisation(theta))
+        self.points = reached_set(brief)
+        self._first = self.points.point(parametrisation(theta))
         self.model = ObservedModel(brief, config.shrinkage)
         self.commitments_seen = CommitmentHistory(brief.table_shape, commitment_shape=brief.commitment.shape)
         #: The plan that is played, the one that is recommended, the last one that promised most, others.
@@ -161,8 +165,9 @@ class TabularCertaintyEquivalent(Leader):
         self._plans: list[Array] = []
         #: Whether the plan has been played since it was chosen.
         self._tested = False
-        self._updates = self._explored = self._fit_left = 0
-        self._planned_at = self._fitted_at = 0.0
+        #: How often it has thought.
+        self._thoughts = self._explored = self._fit_left = 0
+        self._thought_at = self._planned_at = self._fitted_at = 0.0
         #: The search that goes on in the next update, and the commitment that explores next; None where there is none.
         self._search: Search | None = None
         self._exploring: Array | None = None
@@ -175,27 +180,29 @@ class TabularCertaintyEquivalent(Leader):
 
     def _new_search(self, rng: np.random.Generator) -> Search:
         """Return a search that begins where the leader is."""
-        return face_search(self.faces, self.config, rng, [self._played, *self._plans])
+        return set_search(self.points, self.config, rng, [self._played, *self._plans])
 
     def commit(self) -> Array:
         """Return the commitment that explores next, if there is one; else the plan that is played."""
         return self._commitment(self._played) if self._exploring is None else self._exploring
 
     def _commitment(self, point: Array) -> Array:
-        return self.brief.commitment.project(self.faces.commitment(point))
+        return self.brief.commitment.project(self.points.commitment(self.points.plain(point)))
 
     def recommend(self) -> Array:
         """Return the best plan that was played, a little better in the model; before there is any, the first one."""
         return self._commitment(self._refined)
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
-        """Add the play to the model, then plan."""
+        """Add the play to the model, then plan; where there is little new, only add it."""
         self.model.observe(trajectories)
         self.commitments_seen.add(trajectories)
-        self._updates += 1
         steps = float(self.model.counts.visits.sum())
-        self._fit(steps)
         diagnostics = {"seen_pairs": float((self.model.counts.visits > 0).mean())}
+        if steps < NEWS * self._thought_at:
+            return {**diagnostics, "exploring": float(self._exploring is not None)}
+        self._thoughts, self._thought_at = self._thoughts + 1, steps
+        self._fit(steps)
         if self.model.behaviour is None:
             # Without a temperature the follower's response cannot be computed.
             self._exploring = self._bar()
@@ -203,7 +210,7 @@ class TabularCertaintyEquivalent(Leader):
         diagnostics["temperature"] = self.model.behaviour.temperature
         diagnostics["tremble"] = self.model.behaviour.tremble
         self._guess()
-        objective = FaceObjective(self.brief, self.faces, self.model.primitives)
+        objective = SetObjective(self.brief, self.points, self.model.primitives)
         value, gain = self._plan(objective, steps)
         promise = self._explore(objective, gain)
         return {
@@ -233,9 +240,9 @@ class TabularCertaintyEquivalent(Leader):
         """Guess anew how bad that is which the follower never did, from the play under some commitments, or all."""
         tables, allowed = self.commitments_seen.tables(), self._allowed(GUESSING)
         every = 1 if allowed is None else -(-FIT_COST * len(tables) // allowed)
-        self.model.calibrate(tables[self._updates % every :: every], whole=every == 1)
+        self.model.calibrate(tables[self._thoughts % every :: every], whole=every == 1)
 
-    def _plan(self, objective: FaceObjective, steps: float) -> tuple[float, float]:
+    def _plan(self, objective: SetObjective, steps: float) -> tuple[float, float]:
         """Improve the plans in the model; return the value of the one that is played, and its gain over the first."""
         present, first = objective.value(self._played), objective.value(self._first)
         if self._search is None and steps >= self.config.replan * self._planned_at:
@@ -243,18 +250,18 @@ class TabularCertaintyEquivalent(Leader):
             self._search = self._new_search(self.rng)
         pool = self._plans[:]
         if pool:  # one of them in turn
-            place = self._updates % len(pool)
+            place = self._thoughts % len(pool)
             pool[place] = ascend(objective, pool[place], iterations=self.config.refine).point
         if self._search is not None:
             known = len(self._search.ends)
             self._search.run(objective, self._allowed(PLANNING))
             pool += [end.point for end in self._search.ends[known:]]
             self._search = None if self._search.done else self._search
-        refined = self.faces.plain(ascend(objective, self._played, iterations=self.config.refine).point)
-        self._tested = self._tested or self._exploring is None or self._updates <= EARLY
+        refined = self.points.plain(ascend(objective, self._played, iterations=self.config.refine).point)
+        self._tested = self._tested or self._exploring is None or self._thoughts <= EARLY
         # A plan that was never played may owe its value to an error of the model; early ones are soon replaced.
         self._refined = refined if self._tested else self._refined
-        pool = [refined, *(self.faces.plain(point) for point in pool)]
+        pool = [refined, *(self.points.plain(point) for point in pool)]
         values = [objective.value(point) for point in pool]
         ranked = [pool[place] for place in np.argsort(-np.asarray(values), kind="stable")]
         self._plans = _apart(ranked)
@@ -266,18 +273,18 @@ class TabularCertaintyEquivalent(Leader):
             self._refined = ranked[0] if unplanned else self._refined
         return present, gain
 
-    def _explore(self, objective: FaceObjective, gain: float) -> float:
+    def _explore(self, objective: SetObjective, gain: float) -> float:
         """Choose what explores next, if anything does; return what a plan promises beyond the best, NaN unasked."""
         limit = self.config.explore
         self._exploring = None
-        if (self._updates > EARLY and self._updates % 2) or (limit is not None and self._explored >= limit):
+        if (self._thoughts > EARLY and self._thoughts % 2) or (limit is not None and self._explored >= limit):
             return float("nan")
         worth = objective.solution(self._played).leader.q[self.model.counts.visits > 0]
-        hopes = FaceObjective(self.brief, self.faces, lambda x: self.model.optimistic(x, float(worth.max())))
+        hopes = SetObjective(self.brief, self.points, lambda x: self.model.optimistic(x, float(worth.max())))
         present = hopes.value(self._played)
         allowed = self._allowed(PROMISING)
         found = best_of(hopes, self._places(), 200 if allowed is None else allowed)
-        self._hopeful, promise = self.faces.plain(found.point), found.value - present
+        self._hopeful, promise = self.points.plain(found.point), found.value - present
         # Nobody knows that there is more to be had than was ever seen: some commitments look without being promised
         # anything, and while all is worth the same they all do.
         if self._explored in BARRING or gain <= FLAT * float(np.ptp(worth)):
@@ -289,13 +296,13 @@ class TabularCertaintyEquivalent(Leader):
 
     def _places(self) -> list[Array]:
         """Return where to look for plans that promise more."""
-        faces, rng = self.faces, self.rng
+        points, rng = self.points, self.rng
         hopeful = [] if self._hopeful is None else [self._hopeful]
-        visits, number = self.model.counts.visits, DRAWN_BARRING * self._updates
-        barred = [faces.point(barring(self.brief, visits, number + i)) for i in range(DRAWN_BARRING) if self._pays]
+        visits, number = self.model.counts.visits, DRAWN_BARRING * self._thoughts
+        barred = [points.point(barring(self.brief, visits, number + i)) for i in range(DRAWN_BARRING) if self._pays]
         drawn = [
-            *faces.corners(DRAWN_VERTICES, rng)[:DRAWN_VERTICES],
-            *(faces.inside(rng) for _ in range(DRAWN_INSIDE)),
+            *points.vertices(DRAWN_VERTICES, rng),
+            *(points.inside(rng) for _ in range(DRAWN_INSIDE)),
         ]
         return [self._played, *hopeful, *self._plans, *barred, *drawn]
 
@@ -308,7 +315,7 @@ class TabularCertaintyEquivalent(Leader):
         """Return a commitment that bars the usual ways; a random one where it is the leader's own policy."""
         if not self._pays:
             return drawn_policy(self.brief, self.rng)
-        return barring(self.brief, self.model.counts.visits, self._updates)
+        return barring(self.brief, self.model.counts.visits, self._thoughts)
 
     def _allowed(self, part: float) -> int | None:
         """Return how many evaluations of the model a part of the work of one update is enough for, at least one."""

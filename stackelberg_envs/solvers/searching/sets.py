@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.games.commitments.base import Commitment
 
 __all__ = ["Box", "Budget", "Rows", "SearchSet", "set_of"]
@@ -57,8 +57,20 @@ class SearchSet(ABC):
         """Return dJ/du, shape (n,), from dJ/dx."""
 
     @abstractmethod
+    def plain(self, v: Array) -> Array:
+        """Return the u that a point v of [0, 1]^n stands for: whatever v is, that is one of the set."""
+
+    @abstractmethod
+    def plain_slope(self, v: Array, du: Array) -> Array:
+        """Return dJ/dv from dJ/du at the u of v."""
+
+    @abstractmethod
     def chart(self, u: Array) -> Chart:
         """Return coordinates around u in which the set is a box."""
+
+    @abstractmethod
+    def vertices(self, most: int, rng: np.random.Generator) -> Array:
+        """Return all vertices, shape (N, n); where there are more than `most`, so many that are drawn."""
 
     @abstractmethod
     def inside(self, rng: np.random.Generator) -> Array:
@@ -123,6 +135,19 @@ class Box(SearchSet):
         """Return dx times the width."""
         return np.asarray((dx * self._width).ravel()[self._open])
 
+    def plain(self, v: Array) -> Array:
+        """Return v, clipped."""
+        return np.clip(v, 0.0, 1.0)
+
+    def plain_slope(self, v: Array, du: Array) -> Array:
+        """Return du."""
+        del v
+        return du
+
+    def vertices(self, most: int, rng: np.random.Generator) -> Array:
+        """Return each choice of a bound per entry."""
+        return _choices(self.size, 2, most, rng).astype(np.float64)
+
     def chart(self, u: Array) -> Chart:
         """Return u itself."""
         return Chart(u, lambda y: y, lambda _, du: du, lambda _: True)
@@ -171,6 +196,25 @@ class Rows(SearchSet):
     def slope(self, dx: Array) -> Array:
         """Return dx, flat."""
         return np.asarray(dx).ravel()
+
+    def plain(self, v: Array) -> Array:
+        """Return v divided by the sums of its rows; a row of zeros is shared evenly."""
+        table = np.maximum(v, 0.0).reshape(self.rows, self.columns)
+        sums = table.sum(axis=1, keepdims=True)
+        return np.where(sums > 0, table / np.where(sums > 0, sums, 1.0), 1.0 / self.columns).ravel()
+
+    def plain_slope(self, v: Array, du: Array) -> Array:
+        """Return (du - <u, du>) / the sum of the row: a share of zero has a slope, so edges are left again."""
+        shape = self.rows, self.columns
+        shares, du = self.plain(v).reshape(shape), du.reshape(shape)
+        sums = np.maximum(v, 0.0).reshape(shape).sum(axis=1, keepdims=True)
+        reduced = (du - (shares * du).sum(axis=1, keepdims=True)) / np.where(sums > 0, sums, 1.0)
+        return np.asarray(reduced).ravel()
+
+    def vertices(self, most: int, rng: np.random.Generator) -> Array:
+        """Return each choice of one entry per row that has it all."""
+        chosen = _choices(self.rows, self.columns, most, rng)
+        return np.asarray(np.eye(self.columns)[chosen]).reshape(len(chosen), self.size)
 
     def chart(self, u: Array) -> Chart:
         """Return the shares but the largest of each row, which is what the others leave.
@@ -280,13 +324,20 @@ class Budget(Rows):
         return np.append(shares, max(0.0, 1.0 - float(shares.sum())))
 
 
-#: Name of a default parametrisation -> the closed set that it reaches the inside of; of all others it is the box.
+def _choices(count: int, kinds: int, most: int, rng: np.random.Generator) -> IntArray:
+    """Return all ways to choose one of some kinds so often, shape (N, count); if they are more, `most` drawn ones."""
+    if kinds**count <= most:
+        return np.indices((kinds,) * count, dtype=np.int32).reshape(count, kinds**count).T
+    return rng.integers(kinds, size=(most, count), dtype=np.int32)
+
+
+#: Name of a parametrisation -> the closed set that it reaches the inside of; of all others it is the box.
 SETS: dict[str, Callable[[Commitment], SearchSet]] = {
     "softmax_budget": Budget,
     "softmax_table": lambda commitment: Rows(*commitment.shape),
 }
 
 
-def set_of(commitment: Commitment) -> SearchSet:
-    """Return the closed set of a commitment."""
-    return SETS.get(commitment.parametrisation, Box)(commitment)
+def set_of(commitment: Commitment, parametrisation: str | None = None) -> SearchSet:
+    """Return the closed set of which a parametrisation, by default the commitment's own, reaches the inside."""
+    return SETS.get(commitment.parametrisation if parametrisation is None else parametrisation, Box)(commitment)

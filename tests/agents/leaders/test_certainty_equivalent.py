@@ -189,6 +189,21 @@ def test_the_work_of_an_update_is_limited_and_the_search_goes_on():
     assert leader.model.behaviour.tremble == 0.0  # no work left for a fit
 
 
+def test_it_thinks_anew_when_there_is_something_new():
+    game = se.make_game("stackelberg/DiscreteToy-v0")
+    kind = leader_class("certainty_equivalent")
+    leader = kind(make_brief(game, Information.REWARDS_OBSERVED), kind.Config(), np.random.default_rng(0))
+    told, played = [], []
+    for seed, steps in enumerate((3_000, 50, 50)):  # 1.7 %, then 3.3 % since it thought
+        played.append(leader.commit())
+        told.append(
+            leader.update(agents.collect(game, played[-1], se.solve(game, played[-1]).response, steps=steps, rng=seed))
+        )
+    assert ["model_evaluations" in each for each in told] == [True, False, True]
+    np.testing.assert_array_equal(played[1], played[2])
+    assert leader.model.counts.visits.sum() == 3_100
+
+
 def test_a_search_goes_on_after_a_checkpoint_as_without_one():
     game = se.make_game("stackelberg/FourRooms-v0", temperature=0.005)
     kind = leader_class("certainty_equivalent")

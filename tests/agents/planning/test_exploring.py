@@ -5,7 +5,7 @@ import numpy as np
 import stackelberg_envs as se
 from agents.observing.brief import Information
 from agents.planning.exploring import best_of, drawn_policy
-from agents.planning.faces import FaceObjective, faces_of
+from agents.planning.sets import SetObjective, reached_set
 from agents.runs.briefing import make_brief
 from tests.games import TOY, toll_game
 
@@ -13,12 +13,12 @@ from tests.games import TOY, toll_game
 def test_the_best_of_some_points_is_ascended_from_within_its_evaluations():
     game = toll_game()
     brief = make_brief(game, Information.MODEL)
-    objective = FaceObjective(brief, faces_of(brief), game.primitives)
+    objective = SetObjective(brief, reached_set(brief), game.primitives)
     points = list(np.random.default_rng(0).random((12, 6)))
     found = best_of(objective, points, 40)
     assert objective.evaluations <= 41
     assert found.value > max(objective.value(point) for point in points) + 0.01
-    one = FaceObjective(brief, faces_of(brief), game.primitives)
+    one = SetObjective(brief, reached_set(brief), game.primitives)
     assert np.isfinite(best_of(one, points, 1).value)
     assert one.evaluations <= 2
 

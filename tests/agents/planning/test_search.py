@@ -5,8 +5,8 @@ import pytest
 
 import stackelberg_envs as se
 from agents.observing.brief import Information
-from agents.planning.faces import FaceObjective, FaceSearchConfig, face_search, faces_of
 from agents.planning.search import ascend
+from agents.planning.sets import SetObjective, SetSearchConfig, reached_set, set_search
 from agents.planning.theta import ThetaObjective
 from agents.runs.briefing import make_brief
 
@@ -14,11 +14,11 @@ from agents.runs.briefing import make_brief
 def test_a_search_in_parts_keeps_to_its_evaluations_and_comes_to_its_end():
     game = se.make_game("stackelberg/FourRooms-v0", temperature=0.005)
     brief = make_brief(game, Information.MODEL)
-    faces, config = faces_of(brief), FaceSearchConfig(vertices=120, starts=4, iterations=15)
-    known = [np.zeros(faces.size)]
-    part, evaluations, values = face_search(faces, config, np.random.default_rng(0), known), [], []
+    points, config = reached_set(brief), SetSearchConfig(vertices=120, starts=4, iterations=15)
+    known = [np.zeros(points.size)]
+    part, evaluations, values = set_search(points, config, np.random.default_rng(0), known), [], []
     while not part.done:
-        objective = FaceObjective(brief, faces, game.primitives)
+        objective = SetObjective(brief, points, game.primitives)
         values.append(part.run(objective, 40).value)
         evaluations.append(objective.evaluations)
     assert len(evaluations) > 5
@@ -26,8 +26,8 @@ def test_a_search_in_parts_keeps_to_its_evaluations_and_comes_to_its_end():
     # The best end is looked at anew from another start, so that its last digits differ; the response is right to 1e-10.
     assert (np.diff(values) >= -1e-9 * max(values)).all()
     assert values[-1] > 0.4
-    whole = face_search(faces, config, np.random.default_rng(0), known).run(
-        FaceObjective(brief, faces, game.primitives)
+    whole = set_search(points, config, np.random.default_rng(0), known).run(
+        SetObjective(brief, points, game.primitives)
     )
     assert whole.value > 0.4
 

@@ -51,6 +51,32 @@ def test_charts_are_boxes_and_their_slopes_are_derivatives(case):
             assert chart.slope(y, weights)[i] == pytest.approx(rise, abs=1e-6)
 
 
+def test_any_point_of_the_unit_cube_stands_for_one_of_the_set(case):
+    _, points = case
+    rng, weights = np.random.default_rng(6), np.random.default_rng(7).standard_normal(points.size)
+    for u in drawn(points, rng):
+        np.testing.assert_allclose(points.plain(u), u, atol=1e-12)
+    v = rng.random(points.size)
+    v[:2] = (0.0, 0.7)  # at an edge the slope is the one inwards
+    slope = points.plain_slope(v, weights)
+    for i in range(points.size):
+        rise = (points.plain(v + 1e-7 * np.eye(points.size)[i]) - points.plain(v)) @ weights / 1e-7
+        assert slope[i] == pytest.approx(rise, abs=1e-5)
+    assert set_of(COMMITMENTS["rows"]).plain(np.zeros(12)) == pytest.approx(0.25)
+
+
+def test_all_vertices_are_given_where_there_are_few():
+    rng = np.random.default_rng(8)
+    for name, count in {"box": 8, "rows": 64, "budget": 6}.items():
+        points = set_of(COMMITMENTS[name])
+        vertices = points.vertices(64, rng)
+        assert len(np.unique(vertices, axis=0)) == len(vertices) == count
+        assert all((points.plain(u) == u).all() for u in vertices)
+        few = points.vertices(5, rng)
+        assert few.shape == (5, points.size)
+        assert set(np.unique(few)) == {0.0, 1.0}
+
+
 def test_slopes_by_the_commitment_become_slopes_by_the_point(case):
     _, points = case
     rng = np.random.default_rng(3)
