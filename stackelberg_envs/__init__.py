@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from stackelberg_envs.envs import random_tabular_v1 as random_tabular_v1
     from stackelberg_envs.envs import tax_design_v0 as tax_design_v0
     from stackelberg_envs.envs.random_tabular_v1 import make_game as random_tabular  # noqa: F401
+    from stackelberg_envs.faces.clients import check_client as check_client
     from stackelberg_envs.faces.registration import EnvSpec as EnvSpec
     from stackelberg_envs.faces.registration import env as env
     from stackelberg_envs.faces.registration import follower_env as follower_env
+    from stackelberg_envs.faces.registration import followers_aec_env as followers_aec_env
     from stackelberg_envs.faces.registration import followers_env as followers_env
     from stackelberg_envs.faces.registration import leader_env as leader_env
     from stackelberg_envs.faces.registration import make_game as make_game
@@ -111,12 +113,14 @@ _EXPORTS = {
     "VectorGame": "games.vector",
     "best_commitment": "solvers.best_commitment",
     "certify": "solvers.certificates.certifying",
+    "check_client": "faces.clients",
     "check_env": "conformity.checks",
     "check_game": "conformity.checks",
     "combine": "games.contexts",
     "discretise": "games.discretised",
     "env": "faces.registration",
     "follower_env": "faces.registration",
+    "followers_aec_env": "faces.registration",
     "followers_env": "faces.registration",
     "from_gymnasium": "games.transition_tables",
     "from_transition_table": "games.transition_tables",

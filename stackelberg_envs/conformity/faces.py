@@ -29,7 +29,7 @@ __all__ = ["check_env"]
 
 LEADER = "leader_0"
 #: Faces that need no arguments.
-PLAIN_FACES = ("parallel_env", "env", "followers_env", "follower_env")
+PLAIN_FACES = ("parallel_env", "env", "followers_env", "followers_aec_env", "follower_env")
 #: Rounds of an episode that is never over.
 MAX_ROUNDS = 100_000
 #: Copies in which a vector environment is tried.
@@ -328,17 +328,20 @@ def _check_payments(env: Any, turns: list[_Turn]) -> None:
         return
     x = _commitment_made(env, game, turns)
     shown, owes = _expected_slice(env, game, x), _payer(game, x)
+    leader_unit, follower_unit = env.unwrapped.reward_units
+    factors = env.unwrapped.observer.factors
     paid, owed, size = 0.0, 0.0, 0.0
-    largest = max(abs(turn.reward) for turn in turns)
+    largest = max(abs(turn.reward) for turn in turns) * max(leader_unit, follower_unit)
     for turn in turns:
         info, where = turn.info, f"{turn.agent} in round {turn.round}"
         if turn.agent == LEADER:
-            paid += turn.reward
+            paid += turn.reward * leader_unit
             continue
         if turn.round >= 0 and shown is not None:
-            seen = turn.observation[env.unwrapped.observation_layout["commitment"]]
+            part = env.unwrapped.observation_layout["commitment"]
+            seen, expected = turn.observation[part], shown(info["next_state"])
             _require(
-                np.array_equal(seen, shown(info["next_state"])),
+                np.array_equal(seen, expected if factors is None else expected * factors[part]),
                 "a follower sees the commitment in force",
                 where,
             )
@@ -347,7 +350,7 @@ def _check_payments(env: Any, turns: list[_Turn]) -> None:
             continue
         to_leader, to_follower = owes(info)
         owed, size = owed + to_leader / session.num_followers, size + abs(to_leader) / session.num_followers
-        same = abs(turn.reward - to_follower) <= RELATIVE_TOLERANCE * largest
+        same = abs(turn.reward * follower_unit - to_follower) <= RELATIVE_TOLERANCE * largest
         _require(same, "a follower is paid under what it saw", where)
     if LEADER in env.possible_agents:
         same = abs(paid - owed) <= RELATIVE_TOLERANCE * size
@@ -396,8 +399,7 @@ def _commitment_made(env: Any, game: Game, turns: list[_Turn]) -> Array:
     if not leading:
         x: Array = env.unwrapped.commitment
         return x
-    menu = env.unwrapped.menu
-    return game.commitment.project(leading[0] if menu is None else menu[leading[0]])
+    return game.commitment.project(env.unwrapped.commitment_of(leading[0]))
 
 
 def _expected_slice(env: Any, game: Game, x: Array) -> Callable[[Any], NDArray[np.float32]] | None:

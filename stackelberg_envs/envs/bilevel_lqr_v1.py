@@ -46,8 +46,11 @@ from stackelberg_envs.games.linear_forms import BumpReward, LinearForm, LinearNu
 from stackelberg_envs.games.linear_quadratic import LinearQuadraticGame
 
 BOUND = 12.0
-#: No exact response leaves it, under any commitment: from (1, 0) they play 24.0 at most. Most need no more than 1.
+#: Exact responses stay within it under 98.7 % of the commitments on a grid of 25 x 25 (within 1 under 84 %). The others
+#: lie around K_2 = -10, where what the follower does has less and less effect on s_1.
 ACTION_BOUND = 25.0
+#: Sizes of rewards per step, of a state and of the leader's action, in play of the best response.
+TYPICAL = {"leader_reward": 1.0, "follower_reward": 10.0, "state": (1.0, 0.1), "leader_action": (BOUND,)}
 
 
 def make_game(
@@ -104,7 +107,7 @@ def make_game(
         horizon=horizon,
         action_bound=action_bound,
         name="Bilevel LQR",
-        facts={"states": ("s_1", "s_2"), **known_facts("stackelberg/BilevelLqr-v1", **setting)},
+        facts={"states": ("s_1", "s_2"), "typical": TYPICAL, **known_facts("stackelberg/BilevelLqr-v1", **setting)},
     )
 
 
@@ -112,3 +115,4 @@ FACES = declare(
     make_game, renderer="stackelberg_envs.envs.bilevel_lqr.picture:plane", earlier={0: {"action_bound": 100.0}}
 )
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
+followers_aec_env = FACES.followers_aec_env

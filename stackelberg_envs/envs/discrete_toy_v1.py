@@ -103,3 +103,4 @@ def make_game(
 
 FACES = declare(make_game)
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
+followers_aec_env = FACES.followers_aec_env

@@ -212,3 +212,4 @@ def _step(cell: np.ndarray, move: tuple[int, int]) -> int:
 
 FACES = declare(make_game, renderer="stackelberg_envs.envs.four_rooms.picture:four_rooms")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
+followers_aec_env = FACES.followers_aec_env

@@ -165,6 +165,7 @@ def make_game(
     interval = _interval(target)
     network = policy_network(policy, hidden, STATE_SCALE, 1, policy_seed)
     facts: dict[str, Any] = {
+        "typical": {"leader_reward": 1.0, "follower_reward": 1.0, "state": (2.4, 2.0, 0.2, 2.0)},
         "states": ("position", "speed", "angle", "angular speed"),
         "units": ("m", "m/s", "rad", "rad/s"),
         "target": interval,
@@ -195,3 +196,4 @@ def make_game(
 
 FACES = declare(make_game, renderer="stackelberg_envs.envs.guided_cartpole.picture:cartpole")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
+followers_aec_env = FACES.followers_aec_env

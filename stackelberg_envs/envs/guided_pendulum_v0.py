@@ -158,6 +158,7 @@ def make_game(
         facts={
             "states": ("cos", "sin", "angular speed"),
             "units": ("", "", "rad/s"),
+            "typical": {"leader_reward": 1.0, "follower_reward": 10.0, "state": (1.0, 1.0, 8.0)},
             **known_facts("stackelberg/GuidedPendulum-v0", **setting),
         },
     )
@@ -165,3 +166,4 @@ def make_game(
 
 FACES = declare(make_game, renderer="stackelberg_envs.envs.guided_pendulum.picture:pendulum")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
+followers_aec_env = FACES.followers_aec_env

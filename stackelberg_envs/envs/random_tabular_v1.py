@@ -148,3 +148,4 @@ def _random_commitment(rng: np.random.Generator, kind: str, shape: tuple[int, ..
 
 FACES = declare(make_game)
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
+followers_aec_env = FACES.followers_aec_env

@@ -62,6 +62,9 @@ PREFERENCES = ((0.6, 0.3, 0.1), (0.1, 0.7, 0.2))
 #: Of the published experiment: where every rate starts, and what the leader observes.
 PUBLISHED = {"start": 0.3, "steps_per_update": 60_000, "updates": 1_000}
 
+#: Sizes of rewards per step and of assets, in play of the best response under the rates that come into question.
+TYPICAL_REWARDS, ASSETS = {"leader_reward": 10.0, "follower_reward": 10.0}, 30.0
+
 
 def make_game(
     *,
@@ -110,6 +113,7 @@ def make_game(
         leader_discount=leader_discount,
         follower_discount=follower_discount,
     )
+    typical = TYPICAL_REWARDS | {"state": (ASSETS, 1.0) if typed else (ASSETS,)}
     K = len(PREFERENCES)
     households = Households(np.array(PREFERENCES), np.full(K, 1.0 / K))
     return TaxGame(
@@ -125,9 +129,10 @@ def make_game(
         temperature=temperature,
         horizon=horizon,
         name="Tax design",
-        facts={"preferences": PREFERENCES, "published": PUBLISHED, **known},
+        facts={"preferences": PREFERENCES, "published": PUBLISHED, "typical": typical, **known},
     )
 
 
 FACES = declare(make_game, renderer="stackelberg_envs.envs.tax_design.picture:tax_design")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
+followers_aec_env = FACES.followers_aec_env

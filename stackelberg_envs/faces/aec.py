@@ -1,7 +1,8 @@
-"""The native AEC environment: the leader acts once, then the followers take turns.
+"""The native AEC environments, in which agents take turns: leader and followers, or the followers alone.
 
 A play step is made when the last follower has acted. With ``commitment="per_step"`` the turns go leader,
-followers, leader, followers, and so on: the leader sees the state it acts in.
+followers, leader, followers, and so on: the leader sees the state it acts in. With ``commitment="episode"`` the
+leader has a last turn when play is over, which changes nothing and in which it is paid.
 """
 
 from __future__ import annotations
@@ -15,42 +16,29 @@ from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWr
 
 from stackelberg_envs.errors import ActionError, PhaseError
 from stackelberg_envs.faces.common import LEADER, TwoSides
+from stackelberg_envs.faces.followers import FollowersFace
 from stackelberg_envs.games.tabular import Game
-from stackelberg_envs.play.session import READY
+from stackelberg_envs.play.session import DONE, READY, Session
 
-__all__ = ["RawEnv", "wrapped_env"]
+__all__ = ["FollowersAecEnv", "RawEnv", "followers_aec_env", "wrapped_env"]
 
 
-class RawEnv(TwoSides, AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types
-    """A game as an AEC environment, without PettingZoo's wrappers.
+class _Turns(AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types
+    """What agents do one after the other, whoever they are."""
 
-    Parameters and infos are those of :class:`stackelberg_envs.faces.parallel.ParallelFace`.
-    """
+    session: Session
+    followers: list[str]
+    render_mode: str | None
 
-    is_parallelizable = False
-
-    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        """Begin an episode; the leader is first to act.
-
-        Parameters
-        ----------
-        seed
-            Starts a new random stream; None goes on with the present one.
-        options
-            None are known.
-
-        Raises
-        ------
-        ArgumentError
-            An option, or a seed that is no integer of at least 0; nothing has changed then.
-        """
-        self._begin(seed, options)
+    def _open_turns(self, first: str) -> None:
+        """Begin an episode with all agents, one of whom is first to act."""
+        self.agents = self.possible_agents[:]
         self.rewards = dict.fromkeys(self.agents, 0.0)
         self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
         self.terminations = dict.fromkeys(self.agents, False)
         self.truncations = dict.fromkeys(self.agents, False)
         self.infos = self._infos()
-        self.agent_selection = LEADER
+        self.agent_selection = first
         self._skip_agent_selection: str | None = None
         self._chosen: list[Any] = []
         self._shown()
@@ -88,14 +76,6 @@ class RawEnv(TwoSides, AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZ
         if self.render_mode == "human" and not self._chosen:
             self.render()
 
-    def _lead(self, action: Any) -> None:
-        self._leader_acts(action)
-        self.observer.begin_play()
-        self._cumulative_rewards[LEADER] = 0.0
-        self.rewards = dict.fromkeys(self.agents, 0.0)
-        self.infos = self._infos()
-        self.agent_selection = self.followers[0]
-
     def _choose(self, agent: str, action: Any) -> None:
         # An action is checked when it is chosen, so that the error meets the agent that chose it.
         i = len(self._chosen)
@@ -111,21 +91,100 @@ class RawEnv(TwoSides, AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZ
 
     def _play(self) -> None:
         session = self.session
-        session.play(self._chosen)
+        session.advance(self._chosen)
         self._chosen = []
         self.observer.update()
-        self.rewards = {
-            LEADER: session.leader_reward,
-            **dict(zip(self.followers, session.follower_rewards, strict=True)),
-        }
-        for agent, reward in self.rewards.items():
-            self._cumulative_rewards[agent] += reward
+        self._pay(self._earned())
         self.infos = self._infos()
-        over = session.terminated or session.truncated
+        self._turn_over(session.phase == DONE)
+
+    def _pay(self, rewards: dict[str, float]) -> None:
+        self.rewards = rewards
+        for agent, reward in rewards.items():
+            self._cumulative_rewards[agent] += reward
+
+    def _end(self) -> None:
+        """Tell all agents that the episode is over."""
+        self.terminations = dict.fromkeys(self.agents, self.session.terminated)
+        self.truncations = dict.fromkeys(self.agents, self.session.truncated)
+        self.agent_selection = self.agents[0]
+
+
+class RawEnv(TwoSides, _Turns):
+    """A game as an AEC environment, without PettingZoo's wrappers.
+
+    Parameters and infos are those of :class:`stackelberg_envs.faces.parallel.ParallelFace`. `commitment` may also be
+    "episode": the leader acts once more when play is over, and is paid for all of it then. That is for libraries that
+    count rewards only at the turns of an agent that acts again.
+    """
+
+    is_parallelizable = False
+    modes = ("once", "per_step", "episode")
+    opening_rounds = 0
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        """Begin an episode; the leader is first to act.
+
+        Parameters
+        ----------
+        seed
+            Starts a new random stream; None goes on with the present one.
+        options
+            None are known.
+
+        Raises
+        ------
+        ArgumentError
+            An option, or a seed that is no integer of at least 0; nothing has changed then.
+        """
+        self._begin(seed, options)
+        self._open_turns(LEADER)
+
+    def _lead(self, action: Any) -> None:
+        self._cumulative_rewards[LEADER] = 0.0
+        if self.session.phase == DONE:
+            earned = dict.fromkeys(self.agents, 0.0)
+            self._pay(earned | {LEADER: self.session.leader_return * self._leader_share})
+            self._end()
+            return
+        self._leader_acts(action)
+        self.observer.begin_play()
+        self.rewards = dict.fromkeys(self.agents, 0.0)
+        self.infos = self._infos()
+        self.agent_selection = self.followers[0]
+
+    def _earned(self) -> dict[str, float]:
+        earned = self._rewards()
+        return earned | {LEADER: 0.0} if self._settles else earned
+
+    def _turn_over(self, over: bool) -> None:
+        if over and not self._settles:
+            self._end()
+        else:
+            self.agent_selection = LEADER if over or self.session.per_step else self.followers[0]
+
+
+class FollowersAecEnv(FollowersFace, _Turns):
+    """The followers of a game as an AEC environment, without PettingZoo's wrappers.
+
+    Parameters and infos are those of :class:`stackelberg_envs.faces.followers.FollowersEnv`.
+    """
+
+    is_parallelizable = True
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        """Begin an episode, in the play phase; the parameters are those of :class:`FollowersEnv`."""
+        self._begin(seed, options)
+        self._open_turns(self.followers[0])
+
+    def _earned(self) -> dict[str, float]:
+        return self._rewards()
+
+    def _turn_over(self, over: bool) -> None:
         if over:
-            self.terminations = dict.fromkeys(self.agents, session.terminated)
-            self.truncations = dict.fromkeys(self.agents, session.truncated)
-        self.agent_selection = LEADER if over or session.per_step else self.followers[0]
+            self._end()
+        else:
+            self.agent_selection = self.followers[0]
 
 
 class _OutOfBounds(AssertOutOfBoundsWrapper):  # type: ignore[misc]  # PettingZoo ships no types
@@ -142,5 +201,11 @@ def wrapped_env(game: Game, **options: Any) -> AECEnv[str, Any, Any]:
     return OrderEnforcingWrapper(_OutOfBounds(RawEnv(game, **options)))
 
 
+def followers_aec_env(game: Game, **options: Any) -> AECEnv[str, Any, Any]:
+    """Return :class:`FollowersAecEnv` inside PettingZoo's bounds and order checks."""
+    return OrderEnforcingWrapper(AssertOutOfBoundsWrapper(FollowersAecEnv(game, **options)))
+
+
 # The registry reads the options off the signature.
 wrapped_env.__signature__ = inspect.signature(RawEnv)  # type: ignore[attr-defined]
+followers_aec_env.__signature__ = inspect.signature(FollowersAecEnv)  # type: ignore[attr-defined]

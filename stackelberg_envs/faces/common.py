@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, PhaseError
+from stackelberg_envs.faces.forms import Forms, formed_simulator, leader_form
 from stackelberg_envs.faces.observations import Observer, is_one_of
 from stackelberg_envs.games.tabular import Game
 from stackelberg_envs.pictures import canvas as rendering
@@ -36,7 +37,6 @@ __all__ = [
 LEADER = "leader_0"
 RENDER_MODES = ("human", "rgb_array", "ansi")
 RENDER_FPS = 8
-COMMITMENT_MODES = ("once", "per_step")
 #: For resets of the faces on which the leader acts.
 LEADER_COMMITS = f"; here a commitment is the action of {LEADER}"
 
@@ -125,10 +125,13 @@ def _on_menu(game: Game, i: int, x: ArrayLike) -> Array:
 class SessionFace:
     """What a face of one session holds: the game, the session, who observes it, and how it is drawn."""
 
-    def _open(self, session: Session, observe: str, render_mode: str | None, renderer: str) -> None:
+    def _open(self, session: Session, forms: Forms, observe: str, render_mode: str | None, renderer: str) -> None:
         self.game = session.game
         self.session = session
-        self.observer = Observer(session, observe)
+        #: What one unit of the leader's and of a follower's reward is, in the game's reward units.
+        self.reward_units = forms.reward_units(self.game)
+        self._leader_share, self._follower_share = (1.0 / unit for unit in self.reward_units)
+        self.observer = Observer(session, observe, forms.observed_sizes(self.game))
         self.render_mode = require_render_mode(render_mode)
         self.renderer = renderer
         self.observation_layout = dict(self.observer.layout)
@@ -160,6 +163,20 @@ class SessionFace:
 
 class AgentFace(SessionFace):
     """What a face with PettingZoo's agents adds: a space of observations and one of actions for each."""
+
+    _np_random: np.random.Generator | None = None
+
+    @property
+    def np_random(self) -> np.random.Generator:
+        """A random stream for wrappers, which draw from it without moving the environment's own."""
+        if self._np_random is None:
+            self._np_random = np.random.default_rng()
+        return self._np_random
+
+    def _restart(self, seed: int | None) -> None:
+        super()._restart(seed)
+        if seed is not None:
+            self._np_random = np.random.default_rng(seed)
 
     def _make_spaces(self, action_spaces: dict[str, Space[Any]]) -> None:
         # One object per agent: seeding one agent's space must not change what another samples.
@@ -199,6 +216,10 @@ class TwoSides(AgentFace):
 
     #: Whether all agents act at once; for `metadata`.
     is_parallelizable: ClassVar[bool]
+    #: What `commitment` may be.
+    modes: ClassVar[tuple[str, ...]] = ("once", "per_step")
+    #: Cycles before play begins.
+    opening_rounds: ClassVar[int]
     metadata: dict[str, Any]
 
     def __init__(
@@ -209,20 +230,33 @@ class TwoSides(AgentFace):
         menu: int | Sequence[ArrayLike] | None = None,
         menu_seed: int = 0,
         observe_commitment: str = "all",
+        normalize: bool = False,
+        flatten_actions: bool = False,
+        scale_rewards: bool = False,
+        scale_observations: bool = False,
+        max_cycles: int | None = None,
         render_mode: str | None = None,
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
     ) -> None:
-        if not is_one_of(commitment, COMMITMENT_MODES):
-            raise ArgumentError(f"commitment: expected 'once' or 'per_step', got {commitment!r}")
-        if commitment == "per_step" and menu is not None:
+        if not is_one_of(commitment, self.modes):
+            known = " or ".join(map(repr, self.modes))
+            raise ArgumentError(f"commitment: expected {known}, got {commitment!r}")
+        per_step = commitment == "per_step"
+        if per_step and menu is not None:
             raise ArgumentError("menu: expected None with commitment='per_step', where no commitment is made")
-        self._open(Session(game, per_step=commitment == "per_step"), observe_commitment, render_mode, renderer)
+        self._settles = commitment == "episode"
+        forms = Forms(normalize, flatten_actions, scale_rewards, scale_observations)
+        simulator, steps = formed_simulator(game, forms), self._steps_in(max_cycles)
+        session = Session(game, per_step=per_step, max_steps=steps, simulator=simulator)
+        self._open(session, forms, observe_commitment, render_mode, renderer)
         self.menu = None if menu is None else Menu(game, menu, menu_seed)
         self.metadata = metadata(name, game, is_parallelizable=self.is_parallelizable)
         self.followers = follower_names(self.session.num_followers)
         their_space = self.session.simulator.follower_action_space
-        self._make_spaces({LEADER: self._leader_space(), **{agent: copy_of(their_space) for agent in self.followers}})
+        self._leader_form = leader_form(game, self._leader_choices(), forms)
+        leading = copy_of(self._leader_form.space) if self.menu is None else self.menu.space
+        self._make_spaces({LEADER: leading, **{agent: copy_of(their_space) for agent in self.followers}})
 
     def _begin(self, seed: int | None, options: dict[str, Any] | None) -> None:
         """Check the arguments of a reset, then begin an episode with all agents."""
@@ -230,16 +264,34 @@ class TwoSides(AgentFace):
         self._restart(require_seed(seed))
         self.agents = self.possible_agents[:]
 
-    def _leader_space(self) -> Space[Any]:
-        if self.menu is not None:
-            return self.menu.space
+    def _steps_in(self, max_cycles: int | None) -> int | None:
+        """Return the play steps in a number of cycles."""
+        if max_cycles is None:
+            return None
+        least = 1 + self.opening_rounds
+        if require_count(max_cycles, "max_cycles") < least:
+            raise ArgumentError(f"max_cycles: expected at least {least}, the first of which is the commitment, got 1")
+        return max_cycles - self.opening_rounds
+
+    def _leader_choices(self) -> Space[Any] | None:
+        """Return what the leader chooses from at every step, for all followers; None where it commits."""
         choices = self.session.simulator.leader_choice_space
         if not self.session.per_step or choices is None:
-            return copy_of(self.game.commitment.space)
+            return None
         n = len(self.followers)
-        joint: Space[Any] = batch_space(choices, n) if n > 1 else copy_of(choices)
+        joint: Space[Any] = batch_space(choices, n) if n > 1 else choices
         # Clients take one row of numbers: the followers' parts stand one after the other.
         return flatten_space(joint) if isinstance(joint, Box) else joint
+
+    def commitment_of(self, action: Any) -> Any:
+        """Return the commitment that an action of the leader means, before it is projected.
+
+        Raises
+        ------
+        CommitmentError, ActionError
+            Wrong shape, a number that is not finite, or nothing on the menu.
+        """
+        return self._leader_form.meant(action) if self.menu is None else self.menu[action]
 
     def _leader_acts(self, action: Any) -> None:
         """Pass the leader's action on, by its kind."""
@@ -247,21 +299,29 @@ class TwoSides(AgentFace):
         if session.per_step:
             session.lead(self._leader_parts(action))
         else:
-            session.commit(action if self.menu is None else self.menu[action])
+            session.commit(self.commitment_of(action))
 
     def _leader_parts(self, action: Any) -> list[Any]:
         """Return the leader's action for each follower; with several followers it brings one for each."""
-        n = len(self.followers)
+        n, action = len(self.followers), self._leader_form.meant(action)
         if n == 1:
             return [action]
-        flat = self.action_spaces[LEADER].shape
-        if isinstance(action, np.ndarray) and action.shape == flat:
-            return list(action.reshape(n, -1)) if flat != (n,) else list(action)
+        if isinstance(action, np.ndarray) and action.ndim == 1 and len(action) > n and len(action) % n == 0:
+            return list(action.reshape(n, -1))
         # A 0-dimensional array has no length.
         listed = isinstance(action, list | tuple) or (isinstance(action, np.ndarray) and action.ndim > 0)
         if not listed or len(action) != n:
             raise ActionError(f"{LEADER}: expected {n} actions, one per follower, got {action!r}")
         return list(action)
+
+    def _rewards(self) -> dict[str, float]:
+        """Return what everybody is paid for the last round."""
+        session = self.session
+        rewards = {LEADER: session.leader_reward * self._leader_share}
+        paid, share = session.follower_rewards, self._follower_share
+        for i, agent in enumerate(self.followers):
+            rewards[agent] = paid[i] * share
+        return rewards
 
     def _infos(self) -> dict[str, dict[str, Any]]:
         """Return the followers' records; the leader gets a copy of the only one, or all of them stacked."""

@@ -1,4 +1,4 @@
-"""The followers alone, as a ParallelEnv of equal agents under a given commitment.
+"""The followers alone, as equal agents under a given commitment: all at once, or in turns (`aec.py`).
 
 This is where vector wrappers and learners of homogeneous agents train: the commitment comes from outside and
 the leader is no agent. Its reward is in the infos.
@@ -6,21 +6,22 @@ the leader is no agent. Its reward is in the infos.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 from pettingzoo import ParallelEnv
 
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.faces import common
+from stackelberg_envs.faces.forms import Forms, formed_simulator
 from stackelberg_envs.faces.parallel import Dicts
 from stackelberg_envs.games.tabular import Game
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
 from stackelberg_envs.play.resets import require_options, require_seed
 from stackelberg_envs.play.session import READY, Session, neutral_commitment
 
-__all__ = ["FollowersEnv", "given_commitment"]
+__all__ = ["FollowersEnv", "FollowersFace", "given_commitment"]
 
 
 def given_commitment(game: Game, default: Array, options: dict[str, Any] | None, *, official: bool = False) -> Array:
@@ -29,7 +30,53 @@ def given_commitment(game: Game, default: Array, options: dict[str, Any] | None,
     return default if given is None else game.commitment.check(given)
 
 
-class FollowersEnv(common.AgentFace, ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types
+class FollowersFace(common.AgentFace):
+    """What the followers' two forms have in common; see :class:`FollowersEnv` for the parameters."""
+
+    #: Whether PettingZoo can make the parallel form of it; for `metadata`.
+    is_parallelizable: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        game: Game,
+        *,
+        commitment: ArrayLike | None = None,
+        observe_commitment: str = "all",
+        normalize: bool = False,
+        flatten_actions: bool = False,
+        scale_rewards: bool = False,
+        scale_observations: bool = False,
+        max_cycles: int | None = None,
+        render_mode: str | None = None,
+        renderer: str = GENERIC_RENDERER,
+        name: str | None = None,
+    ) -> None:
+        forms = Forms(normalize, flatten_actions, scale_rewards, scale_observations)
+        steps = None if max_cycles is None else require_count(max_cycles, "max_cycles")
+        session = Session(game, max_steps=steps, simulator=formed_simulator(game, forms))
+        self._open(session, forms, observe_commitment, render_mode, renderer)
+        self.commitment = neutral_commitment(game) if commitment is None else game.commitment.check(commitment)
+        self.metadata = common.metadata(name, game, is_parallelizable=self.is_parallelizable)
+        self.followers = common.follower_names(session.num_followers)
+        space = session.simulator.follower_action_space
+        self._make_spaces({agent: common.copy_of(space) for agent in self.followers})
+
+    def _begin(self, seed: int | None, options: dict[str, Any] | None) -> None:
+        """Check the arguments of a reset, then begin an episode in the play phase."""
+        x, seed = given_commitment(self.game, self.commitment, options, official=True), require_seed(seed)
+        self._restart(seed)
+        self._commit(x)
+        self.agents = self.possible_agents[:]
+
+    def _rewards(self) -> dict[str, float]:
+        share = self._follower_share
+        return {agent: paid * share for agent, paid in zip(self.followers, self.session.follower_rewards, strict=True)}
+
+    def _infos(self) -> dict[str, dict[str, Any]]:
+        return {agent: dict(record) for agent, record in zip(self.followers, self.session.records, strict=True)}
+
+
+class FollowersEnv(FollowersFace, ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types
     """The followers of a game as a ParallelEnv.
 
     Parameters
@@ -39,27 +86,11 @@ class FollowersEnv(common.AgentFace, ParallelEnv[str, Any, Any]):  # type: ignor
     commitment
         In force in every episode whose reset does not bring another in ``options={"commitment": x}``; default
         the one nearest to zero.
-    observe_commitment
-        How much of the commitment observations show: "all", "local" or "none".
-    render_mode, renderer, name
+    max_cycles
+        Play steps after which an episode is truncated if the game's horizon does not end it before.
+    observe_commitment, normalize, flatten_actions, scale_rewards, scale_observations, render_mode, renderer, name
         See :class:`stackelberg_envs.faces.parallel.ParallelFace`.
     """
-
-    def __init__(
-        self,
-        game: Game,
-        *,
-        commitment: ArrayLike | None = None,
-        observe_commitment: str = "all",
-        render_mode: str | None = None,
-        renderer: str = GENERIC_RENDERER,
-        name: str | None = None,
-    ) -> None:
-        self._open(Session(game), observe_commitment, render_mode, renderer)
-        self.commitment = neutral_commitment(game) if commitment is None else game.commitment.check(commitment)
-        self.metadata = common.metadata(name, game, is_parallelizable=True)
-        space = self.session.simulator.follower_action_space
-        self._make_spaces({agent: common.copy_of(space) for agent in common.follower_names(self.session.num_followers)})
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
@@ -80,10 +111,7 @@ class FollowersEnv(common.AgentFace, ParallelEnv[str, Any, Any]):  # type: ignor
         ArgumentError
             Another option, or a seed that is no integer of at least 0; nothing has changed then.
         """
-        x, seed = given_commitment(self.game, self.commitment, options, official=True), require_seed(seed)
-        self._restart(seed)
-        self._commit(x)
-        self.agents = self.possible_agents[:]
+        self._begin(seed, options)
         self._shown()
         return self._observations(), self._infos()
 
@@ -106,17 +134,12 @@ class FollowersEnv(common.AgentFace, ParallelEnv[str, Any, Any]):  # type: ignor
         finished = session.finished
         session.play([None if finished[i] else common.action_of(actions, agent) for i, agent in enumerate(agents)])
         self.observer.update()
-        rewards = dict(zip(agents, session.follower_rewards, strict=True))
         terminations = dict.fromkeys(agents, session.terminated)
         truncations = dict.fromkeys(agents, session.truncated)
         if session.terminated or session.truncated:
             self.agents = []
         self._shown()
-        return self._observations(), rewards, terminations, truncations, self._infos()
+        return self._observations(), self._rewards(), terminations, truncations, self._infos()
 
     def _observations(self) -> dict[str, Any]:
-        return {agent: self.observer.follower(i) for i, agent in enumerate(self.possible_agents)}
-
-    def _infos(self) -> dict[str, dict[str, Any]]:
-        records = self.session.records
-        return {agent: dict(record) for agent, record in zip(self.possible_agents, records, strict=True)}
+        return {agent: self.observer.follower(i) for i, agent in enumerate(self.followers)}

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
+import numpy as np
 from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import Array, require_flag
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.faces import common
 from stackelberg_envs.faces.followers import given_commitment
+from stackelberg_envs.faces.forms import Forms, formed_simulator, leader_form
 from stackelberg_envs.faces.responses import Response, responder_of
 from stackelberg_envs.games.tabular import Game
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
@@ -31,9 +33,7 @@ class FollowerEnv(common.SessionFace, gymnasium.Env[Any, Any]):
     commitment
         In force in every episode whose reset does not bring another in ``options={"commitment": x}``; default
         the one nearest to zero. May be reassigned between episodes (``env.unwrapped.commitment = x``).
-    observe_commitment
-        How much of the commitment observations show: "all", "local" or "none".
-    render_mode, renderer, name
+    observe_commitment, normalize, flatten_actions, scale_rewards, scale_observations, render_mode, renderer, name
         See :class:`stackelberg_envs.faces.parallel.ParallelFace`.
 
     Notes
@@ -53,11 +53,17 @@ class FollowerEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         *,
         commitment: ArrayLike | None = None,
         observe_commitment: str = "all",
+        normalize: bool = False,
+        flatten_actions: bool = False,
+        scale_rewards: bool = False,
+        scale_observations: bool = False,
         render_mode: str | None = None,
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
     ) -> None:
-        self._open(Session(game, num_followers=1), observe_commitment, render_mode, renderer)
+        forms = Forms(normalize, flatten_actions, scale_rewards, scale_observations)
+        session = Session(game, num_followers=1, simulator=formed_simulator(game, forms))
+        self._open(session, forms, observe_commitment, render_mode, renderer)
         self.commitment = neutral_commitment(game) if commitment is None else commitment
         self.metadata = common.metadata(name, game, is_parallelizable=False)
         self.observation_space = common.copy_of(self.observer.space)
@@ -112,7 +118,7 @@ class FollowerEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         self._shown()
         return (
             self.observer.follower(0),
-            session.follower_rewards[0],
+            session.follower_rewards[0] * self._follower_share,
             session.terminated,
             session.truncated,
             dict(session.records[0]),
@@ -134,9 +140,9 @@ class LeaderEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         Whether the leader is paid its discounted return over the episode, or the plain sum.
     menu, menu_seed
         See :class:`stackelberg_envs.faces.common.Menu`; the action space is then Discrete.
-    observe_commitment
-        How much of the commitment observations show: "all", "local" or "none".
-    render_mode, renderer, name
+    scale_rewards
+        Whether the return is divided by what the leader's typical reward makes in the longest episode.
+    observe_commitment, normalize, scale_observations, render_mode, renderer, name
         See :class:`stackelberg_envs.faces.parallel.ParallelFace`.
 
     Notes
@@ -160,17 +166,25 @@ class LeaderEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         menu: int | Sequence[ArrayLike] | None = None,
         menu_seed: int = 0,
         observe_commitment: str = "all",
+        normalize: bool = False,
+        scale_rewards: bool = False,
+        scale_observations: bool = False,
         render_mode: str | None = None,
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
     ) -> None:
         self.responder = responder_of(game, response)
         self.discounted = require_flag(discounted, "discounted")
-        self._open(Session(game), observe_commitment, render_mode, renderer)
+        forms = Forms(normalize=normalize, scale_rewards=scale_rewards, scale_observations=scale_observations)
+        self._open(Session(game), forms, observe_commitment, render_mode, renderer)
+        # It is paid for an episode: a typical step's pay in every step of the longest one.
+        discount = game.leader_discount if self.discounted else 1.0
+        self._leader_share /= float(np.sum(discount ** np.arange(game.horizon))) if scale_rewards else 1.0
         self.menu = None if menu is None else common.Menu(game, menu, menu_seed)
         self.metadata = common.metadata(name, game, is_parallelizable=False)
         self.observation_space = common.copy_of(self.observer.space)
-        self.action_space = common.copy_of(game.commitment.space) if self.menu is None else self.menu.space
+        self._form = leader_form(game, None, forms)
+        self.action_space = common.copy_of(self._form.space) if self.menu is None else self.menu.space
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode, in the commitment phase.
@@ -206,7 +220,7 @@ class LeaderEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         session = self.session
         if session.phase in (READY, DONE):
             raise PhaseError("step: expected a new episode, which has one step; call reset() first")
-        self._commit(action if self.menu is None else self.menu[action])
+        self._commit(self._form.meant(action) if self.menu is None else self.menu[action])
         responder = self.responder
         policy = responder.answer(session)
         discounted, weight = 0.0, 1.0
@@ -217,7 +231,7 @@ class LeaderEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         self.observer.update()
         self._shown()
         reward = discounted if self.discounted else session.leader_return
-        return self.observer.leader(), reward, True, False, self._info(discounted)
+        return self.observer.leader(), reward * self._leader_share, True, False, self._info(discounted)
 
     def _info(self, discounted: float) -> dict[str, Any]:
         session = self.session

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.faces.forms import Sizes
 from stackelberg_envs.games.tabular import Game
 from stackelberg_envs.play.session import COMMITMENT, READY, Session, neutral_commitment
 from stackelberg_envs.play.simulators import Bounds
@@ -40,6 +41,8 @@ class Observer:
         The session.
     observe_commitment
         "all", "local" or "none". "local" falls back to "all" for commitments without a row per state.
+    sizes
+        Observations are divided by them, and the commitment by its bounds; None leaves all as it is.
 
     Attributes
     ----------
@@ -50,12 +53,12 @@ class Observer:
     observes
         "all", "local" or "none": what became of `observe_commitment`.
     rows
-        What each follower observes, kept up to date in place; copy before handing out.
+        What each follower observes, kept up to date in place, before it is divided by sizes.
     state_layout, state_space
         The same for :meth:`state`.
     """
 
-    def __init__(self, session: Session, observe_commitment: str = "all") -> None:
+    def __init__(self, session: Session, observe_commitment: str = "all", sizes: Sizes | None = None) -> None:
         if not is_one_of(observe_commitment, OBSERVE_COMMITMENT):
             raise ArgumentError(f"observe_commitment: expected 'all', 'local' or 'none', got {observe_commitment!r}")
         self.session = session
@@ -63,10 +66,13 @@ class Observer:
         self.observes = _observed_part(session, observe_commitment)
         bounds = self._bounds(_commitment_bounds(session, self.observes))
         self.layout = _layout(bounds)
-        self.space = _box(bounds)
+        #: What each number is multiplied by on its way out; None leaves all as it is.
+        self.factors = None if sizes is None else _factors(bounds, sizes)
+        self.space = _box(bounds, self.factors)
         central = self._central_bounds(bounds)
         self.state_layout = _layout(central)
-        self.state_space = _box(central)
+        self._state_factors = None if sizes is None else _factors(central, sizes)
+        self.state_space = _box(central, self._state_factors)
         self._several = session.num_followers > 1
         self._tick = 1.0 / session.horizon
         self._time = self.space.shape[0] - 1
@@ -156,7 +162,7 @@ class Observer:
 
     def follower(self, i: int) -> Row:
         """Return a new array: what follower i observes."""
-        return self.rows[i].copy()
+        return self.rows[i].copy() if self.factors is None else self.rows[i] * self.factors
 
     def leader(self) -> Row:
         """Return a new array: what the leader observes."""
@@ -165,7 +171,7 @@ class Observer:
             # In float64, so that the mean of equal float32 numbers is that number and stays in bounds.
             end = self.layout["phase"].start
             row[:end] = np.mean([other[:end] for other in self.rows], axis=0, dtype=np.float64)
-        return row
+        return row if self.factors is None else row * self.factors
 
     def state(self) -> Row:
         """Return the global view: every state and shown action, context, phase, time, commitment."""
@@ -176,7 +182,8 @@ class Observer:
         parts += [rows[0][self.layout[name]] for name in ("context", "phase", "time") if name in self.layout]
         if "commitment" in self.state_layout:
             parts.append(self._x)
-        return np.concatenate(parts)
+        seen = np.concatenate(parts)
+        return seen if self._state_factors is None else seen * self._state_factors
 
 
 def is_one_of(value: object, choices: tuple[str, ...]) -> bool:
@@ -227,7 +234,20 @@ def _layout(bounds: dict[str, Bounds]) -> dict[str, slice]:
     return layout
 
 
-def _box(bounds: dict[str, Bounds]) -> Box:
+def _factors(bounds: dict[str, Bounds], sizes: Sizes) -> Row:
+    """Return what each number of an observation is multiplied by."""
+    factors = {name: np.ones(low.size) for name, (low, _) in bounds.items()}
+    known = {"state": sizes.state, "leader_action": sizes.leader_action}
+    if "commitment" in bounds:
+        largest = np.maximum(*map(np.abs, bounds["commitment"]))
+        known["commitment"] = np.where(largest > 0, largest, 1.0)
+    for name in factors.keys() & known.keys():
+        # The global view has the states of all followers, one after the other.
+        factors[name] = 1.0 / np.tile(known[name], factors[name].size // known[name].size)
+    return np.concatenate(list(factors.values())).astype(np.float32)
+
+
+def _box(bounds: dict[str, Bounds], factors: Row | None) -> Box:
     low = np.concatenate([part[0] for part in bounds.values()])
     high = np.concatenate([part[1] for part in bounds.values()])
-    return Box(low, high, dtype=np.float32)
+    return Box(low, high, dtype=np.float32) if factors is None else Box(low * factors, high * factors, dtype=np.float32)

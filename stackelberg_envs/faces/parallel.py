@@ -34,6 +34,16 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
         See :class:`stackelberg_envs.faces.common.Menu`; the leader's space is then Discrete.
     observe_commitment
         How much of the commitment observations show: "all", "local" or "none".
+    normalize
+        Whether boxes of actions are [-1, 1] in every entry, whatever the game's bounds are.
+    flatten_actions
+        Whether MultiDiscrete actions are numbered: one Discrete action for each combination.
+    scale_rewards, scale_observations
+        Whether rewards, and the numbers of observations, are divided by their typical sizes; see
+        :func:`stackelberg_envs.faces.forms.typical_sizes`. Infos keep the game's own rewards.
+    max_cycles
+        Rounds after which an episode is truncated, the one of the commitment among them; in the AEC form, where a
+        cycle is a turn of every follower, play steps.
     render_mode
         "rgb_array", "ansi", "human" (a window, which shows every step; needs the extra "window") or None.
     renderer
@@ -49,6 +59,7 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
     """
 
     is_parallelizable = True
+    opening_rounds = 1
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
@@ -128,15 +139,8 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
 
     def _observations(self) -> dict[str, Any]:
         observer = self.observer
+        factors = observer.factors
         observations = {LEADER: observer.leader()}
         for agent, row in zip(self.followers, observer.rows):  # noqa: B905 - as long by construction
-            observations[agent] = row.copy()
+            observations[agent] = row.copy() if factors is None else row * factors
         return observations
-
-    def _rewards(self) -> dict[str, float]:
-        session = self.session
-        rewards = {LEADER: session.leader_reward}
-        paid = session.follower_rewards
-        for i, agent in enumerate(self.followers):
-            rewards[agent] = paid[i]
-        return rewards

@@ -21,11 +21,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from stackelberg_envs.docstrings import docstring_of
 from stackelberg_envs.errors import ArgumentError, GameError, unknown_name
 from stackelberg_envs.faces.client_registries import enter_registries
+from stackelberg_envs.faces.constructors import FACE_ENTRY_POINTS, Faces, load, options_of
 from stackelberg_envs.faces.ids import (
     ENVS,
     ID_PATTERN,
@@ -54,6 +55,7 @@ __all__ = [
     "earlier_module",
     "env",
     "follower_env",
+    "followers_aec_env",
     "followers_env",
     "import_module",
     "leader_env",
@@ -137,34 +139,6 @@ class EnvSpec:
             raise ArgumentError(f"{self.id}: expected a game that fits into memory, got {kwargs} ({exc})") from exc
 
 
-class Faces(NamedTuple):
-    """The seven constructors every environment module offers; each takes the game's and its own arguments.
-
-    ``game=`` passes a finished game instead of its arguments: for games of one's own, for changes by
-    ``game.replace(...)``, and where the game has an argument of the same name as the face (then the face's is meant).
-    """
-
-    raw_env: Callable[..., AECEnv[str, Any, Any]]
-    env: Callable[..., AECEnv[str, Any, Any]]
-    parallel_env: Callable[..., ParallelEnv[str, Any, Any]]
-    followers_env: Callable[..., ParallelEnv[str, Any, Any]]
-    follower_env: Callable[..., Env[Any, Any]]
-    leader_env: Callable[..., Env[Any, Any]]
-    vector_env: Callable[..., VectorEnv[Any, Any, Any]]
-
-
-#: Face -> where its class or function is; imported when first used.
-FACE_ENTRY_POINTS = {
-    "raw_env": "stackelberg_envs.faces.aec:RawEnv",
-    "env": "stackelberg_envs.faces.aec:wrapped_env",
-    "parallel_env": "stackelberg_envs.faces.parallel:ParallelFace",
-    "followers_env": "stackelberg_envs.faces.followers:FollowersEnv",
-    "follower_env": "stackelberg_envs.faces.gymnasium_views:FollowerEnv",
-    "leader_env": "stackelberg_envs.faces.gymnasium_views:LeaderEnv",
-    "vector_env": "stackelberg_envs.faces.vector:follower_vector_env",
-}
-
-
 def declare(
     make_game: Callable[..., AnyGame],
     *,
@@ -192,7 +166,7 @@ def declare(
 
 
 def _faces_of(spec_id: str) -> Faces:
-    return Faces(*(functools.partial(_face, name, spec_id) for name in Faces._fields))
+    return Faces(**{name: functools.partial(_face, name, spec_id) for name in FACE_ENTRY_POINTS})
 
 
 def earlier_module(name: str) -> ModuleType:
@@ -207,7 +181,7 @@ def _earlier_module(name: str) -> ModuleType:
     newest, faces = importlib.import_module(entry.module), _faces_of(entry.id)
     module = ModuleType(f"{ENVS}.{name}", newest.__doc__)
     own = {key: value for key, value in vars(newest).items() if not key.startswith("__")}
-    vars(module).update(own | {"FACES": faces, "make_game": entry.make, **faces._asdict()})
+    vars(module).update(own | {"FACES": faces, "make_game": entry.make, **vars(faces)})
     module.__spec__ = ModuleSpec(module.__name__, None)
     return module
 
@@ -240,10 +214,10 @@ def register(
         raise ArgumentError(f"id: expected 'namespace/Name-v<int>', got {id!r}")
     if id in _SPECS or newest_id(id) in own_ids():
         raise ArgumentError(f"id: {id!r} is already registered; raise the version or choose another name")
-    function = _load(make_game) if isinstance(make_game, str) else make_game
+    function = load(make_game) if isinstance(make_game, str) else make_game
     module, doc = getattr(function, "__module__", ""), docstring_of(function)
     _SPECS[id] = EnvSpec(id, function, module, doc.partition("\n")[0], renderer)
-    enter_registries(id, _faces_of(id)._asdict())
+    enter_registries(id, vars(_faces_of(id)))
     return _SPECS[id]
 
 
@@ -330,12 +304,12 @@ def _face(face: str, spec_id: str | None, *, game: AnyGame | None = None, **kwar
     entry = None if spec_id is None else spec(spec_id)
     if entry is not None:
         warn_if_earlier(entry.id)
-    constructor = _load(FACE_ENTRY_POINTS[face])
-    options = {key: kwargs.pop(key) for key in list(kwargs) if key in _options(constructor)}
+    constructor = load(FACE_ENTRY_POINTS[face])
+    options = {key: kwargs.pop(key) for key in list(kwargs) if key in options_of(constructor)}
     if game is None and entry is not None:
         game = entry.make(**kwargs)
     elif kwargs:
-        known = ", ".join(sorted(_options(constructor)))
+        known = ", ".join(sorted(options_of(constructor)))
         raise ArgumentError(
             f"{face}: expected arguments among {known}, and no game arguments beside game=, got {', '.join(kwargs)}"
         )
@@ -353,23 +327,6 @@ def _require_game(game: Any) -> None:
     if isinstance(game, type) or not isinstance(game, Game):
         shown = getattr(game, "__name__", type(game).__name__)
         raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {shown}")
-
-
-def _load(entry_point: str) -> Callable[..., Any]:
-    """Return what ``"module:name"`` names."""
-    module, _, name = entry_point.partition(":")
-    try:
-        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ArgumentError(f"entry point: expected 'module:name', got {entry_point!r} ({error})") from error
-    return found
-
-
-@functools.cache
-def _options(constructor: Callable[..., Any]) -> frozenset[str]:
-    """Return the keyword arguments of a face that users may give."""
-    names = inspect.signature(constructor).parameters
-    return frozenset(names) - {"game", "renderer", "name"}
 
 
 def raw_env(id: str | None = None, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
@@ -411,6 +368,12 @@ def followers_env(id: str | None = None, **kwargs: Any) -> ParallelEnv[str, Any,
     return made
 
 
+def followers_aec_env(id: str | None = None, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
+    """Return the followers of an id or a game, taking turns under a given commitment; see :func:`raw_env`."""
+    made: AECEnv[str, Any, Any] = _face("followers_aec_env", id, **kwargs)
+    return made
+
+
 def follower_env(id: str | None = None, **kwargs: Any) -> Env[Any, Any]:  # noqa: A002
     """Return the Gymnasium environment of one follower, under a given commitment; see :func:`raw_env`."""
     made: Env[Any, Any] = _face("follower_env", id, **kwargs)
@@ -432,6 +395,6 @@ def vector_env(id: str | None = None, **kwargs: Any) -> VectorEnv[Any, Any, Any]
 def register_with_clients() -> None:
     """Make the ids of the environment files known to PettingZoo and Gymnasium; nothing is imported for it."""
     for spec_id, module in own_ids().items():
-        enter_registries(spec_id, {name: f"{ENVS}.{module}:{name}" for name in Faces._fields})
+        enter_registries(spec_id, {name: f"{ENVS}.{module}:{name}" for name in FACE_ENTRY_POINTS})
         for earlier in earlier_ids(spec_id):
-            enter_registries(earlier, _faces_of(earlier)._asdict())
+            enter_registries(earlier, vars(_faces_of(earlier)))

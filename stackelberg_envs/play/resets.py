@@ -14,6 +14,8 @@ __all__ = ["PLACEHOLDER", "require_options", "require_seed", "require_seeds"]
 
 #: PettingZoo's own tests pass ``{"options": 1}`` to every environment, to see that `reset` has the argument.
 PLACEHOLDER = "options"
+#: For whoever asks for a state to begin in.
+PLACES = "; an episode cannot be reset to a state: it begins where the game draws it, see game.replace(initial=)"
 
 
 def require_seed(seed: Any, name: str = "seed") -> int | None:
@@ -90,7 +92,8 @@ def require_options(options: Any, known: tuple[str, ...] = (), *, advice: str = 
     for name in options:
         if (isinstance(name, str) and name in known) or (official and name == PLACEHOLDER):
             continue
-        raise ArgumentError(f"reset: expected {expected}, got {_shown(name)}{_hint(name, known)}{advice}")
+        more = PLACES if isinstance(name, str) and name in ("state", "context") else advice
+        raise ArgumentError(f"reset: expected {expected}, got {_shown(name)}{_hint(name, known)}{more}")
     return dict(options)
 
 

@@ -70,6 +70,8 @@ class Session:
         share the episode's context; the leader is paid the mean over followers.
     per_step
         Whether the leader chooses its action at every step instead of committing.
+    max_steps
+        Play steps after which an episode is truncated if the game's horizon does not end it before.
     simulator
         Stands in for the game's own.
 
@@ -103,6 +105,7 @@ class Session:
         *,
         num_followers: int | None = None,
         per_step: bool = False,
+        max_steps: int | None = None,
         simulator: Simulator | None = None,
     ) -> None:
         self.game = game
@@ -117,6 +120,7 @@ class Session:
                 f"but in {game.name!r} the leader only configures"
             )
         self.horizon = game.horizon
+        self._last_step = game.horizon if max_steps is None else min(game.horizon, max_steps)
         self._observe_rewards = game.observe_rewards
         self._share = 1.0 / self.num_followers
         self.phase = READY
@@ -293,7 +297,7 @@ class Session:
         self.trail.append(tuple(self.states))
         if self.finished[0] and all(self.finished):
             self.terminated, self.phase = True, DONE
-        elif self.played >= self.horizon:
+        elif self.played >= self._last_step:
             self.truncated, self.phase = True, DONE
         if self.per_step:
             self.leader_actions = [None] * self.num_followers

@@ -106,3 +106,22 @@ def test_each_entry_of_building_has_its_own_derivative():
     moves = BUILDING.commitment.vjp_at(x, samples, Cotangents(transition=ones))
     both = BUILDING.commitment.vjp_at(x, samples, Cotangents(transition=ones, leader_reward=ones))
     np.testing.assert_allclose(both, price + moves)
+
+
+def test_the_box_of_learners_holds_what_the_best_response_needs():
+    """Play of 100 followers with equal random numbers, cut to the box and not; what is said holds by a margin."""
+    game = building_thermal_v1.make_game()
+    lost = []
+    for x in (game.facts["best_commitment"], np.full(8, 0.5), np.ones(8), np.zeros(8)):
+        policy, earned = game.solve(x).policy, []
+        for bound in (game.action_bound, np.inf):
+            rng, contexts = np.random.default_rng(0), np.zeros(100, np.int32)
+            states, paid = game.initial_states(rng, contexts), 0.0
+            for _ in range(game.horizon):
+                acts = np.clip(policy.sample(rng, states, np.zeros((100, 0)), contexts), -bound, bound)
+                made = game.step(rng, x, states, contexts, np.zeros((100, 0)), acts)
+                states, paid = made.next_state, paid + made.follower_reward.mean()
+            earned.append(paid)
+        lost.append(1 - earned[1] / earned[0])
+    assert max(lost) < 0.05
+    assert lost[2] > 0.01

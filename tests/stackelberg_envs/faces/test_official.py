@@ -6,9 +6,11 @@ import pytest
 import supersuit
 from gymnasium.utils.env_checker import check_env
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, render_test, seed_test
+from pettingzoo.test.max_cycles_test import max_cycles_test
 from pettingzoo.test.state_test import state_test
 
 import stackelberg_envs as se
+from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.vector import FollowerVectorEnv
 
 pytestmark = [
@@ -42,9 +44,12 @@ def test_pettingzoo_state(make_sided):
     state_test(make_sided("env"), make_sided("parallel_env"), num_cycles=10)
 
 
-def test_pettingzoo_render(make_sided, capsys):
+def test_pettingzoo_render(make_sided, monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     render_test(lambda render_mode: make_sided("env", render_mode=render_mode))
-    assert "leader return" in capsys.readouterr().out
+    env = make_sided("env", render_mode="ansi")
+    env.reset(seed=0)
+    assert "leader return" in env.render()
 
 
 def test_gymnasium_views(make):
@@ -97,3 +102,84 @@ def test_supersuit_vectorises_the_menu_when_action_spaces_are_padded(spec_id):
     # The wrapper wants equal spaces of all agents, so menu size and follower actions are padded to one.
     parallel = supersuit.pad_action_space_v0(se.parallel_env(spec_id, menu=6))
     assert np.isfinite(run_vectorised(parallel, copies=2)).all()
+
+
+ROOMS, BUILDING, TAX = "stackelberg/FourRooms-v0", "stackelberg/BuildingThermal-v1", "stackelberg/TaxDesign-v0"
+FORMS = {"normalize": True, "flatten_actions": True, "scale_rewards": True, "scale_observations": True}
+#: SuperSuit's wrappers, by the words of their documentation, and the games on which they make sense.
+PIPELINES = {
+    "frame_skip_v0": (lambda env: supersuit.frame_skip_v0(env, 3), [ROOMS, BUILDING, TAX]),
+    "clip_actions_v0": (supersuit.clip_actions_v0, [BUILDING]),
+    "flatten_v0": (supersuit.flatten_v0, [ROOMS, BUILDING, TAX]),
+    "pad_observations_v0": (supersuit.pad_observations_v0, [ROOMS, TAX]),
+    "normalize_obs_v0": (supersuit.normalize_obs_v0, [ROOMS, BUILDING, TAX]),
+    "black_death_v3": (supersuit.black_death_v3, [ROOMS, BUILDING]),
+    "clip_reward_v0": (supersuit.clip_reward_v0, [TAX]),
+    "frame_stack_v1": (lambda env: supersuit.frame_stack_v1(env, 2), [ROOMS]),
+    "sticky_actions_v0": (lambda env: supersuit.sticky_actions_v0(env, 0.2), [ROOMS]),
+    "delay_observations_v0": (lambda env: supersuit.delay_observations_v0(env, 2), [BUILDING]),
+}
+
+
+@pytest.mark.parametrize(("name", "spec_id"), [(name, each) for name, (_, ids) in PIPELINES.items() for each in ids])
+def test_supersuits_pipelines(name, spec_id):
+    wrap = PIPELINES[name][0]
+    for face in (se.parallel_env, se.followers_env):
+        parallel_api_test(wrap(face(spec_id, horizon=12, **FORMS)), num_cycles=40)
+    if name not in ("black_death_v3", "pad_observations_v0"):
+        env = wrap(se.follower_env(spec_id, horizon=12, **FORMS))
+        env.reset(seed=0)
+        over = False
+        while not over:
+            observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
+            assert env.observation_space.contains(observation)
+            over = terminated or truncated
+
+
+def test_supersuits_wrappers_stack_and_vectorise():
+    both = se.parallel_env(ROOMS, menu=4, horizon=12)
+    followers = se.followers_env(game=se.make_game(BUILDING, horizon=12).replace(num_followers=2), **FORMS)
+    for parallel in (both, followers):
+        wrapped = supersuit.frame_skip_v0(supersuit.normalize_obs_v0(supersuit.flatten_v0(parallel)), 2)
+        assert np.isfinite(run_vectorised(wrapped, copies=2, steps=30)).all()
+
+
+def test_frame_skip_draws_from_the_episodes_own_seed_and_leaves_its_stream_alone():
+    env = se.parallel_env(ROOMS)
+    env.reset(seed=7)
+    first = env.np_random.integers(1000, size=5).tolist()
+    before = env.step({"leader_0": np.zeros(104, np.float32), "follower_0": 1})[0]["follower_0"]
+    env.reset(seed=7)
+    assert env.np_random.integers(1000, size=5).tolist() == first
+    env.np_random.random(50)
+    after = env.step({"leader_0": np.zeros(104, np.float32), "follower_0": 1})[0]["follower_0"]
+    np.testing.assert_array_equal(after, before)
+
+
+class PerStep:
+    """A module whose leader acts in every cycle, as PettingZoo's test of `max_cycles` takes for granted."""
+
+    parallel_env = staticmethod(lambda **options: se.followers_env("stackelberg/DiscreteToy-v1", **options))
+    env = staticmethod(lambda **options: se.env("stackelberg/DiscreteToy-v1", commitment="per_step", **options))
+
+
+def test_max_cycles():
+    max_cycles_test(PerStep)
+    for cycles in (2, 4):
+        env = se.parallel_env(ROOMS, max_cycles=cycles)
+        env.reset(seed=0)
+        for made in range(1, cycles + 1):
+            *_, truncations, _ = env.step({"leader_0": np.zeros(104, np.float32), "follower_0": 1})
+            assert truncations["leader_0"] == (made == cycles)
+        assert env.session.played == cycles - 1
+        aec = se.raw_env(ROOMS, max_cycles=cycles)
+        aec.reset(seed=0)
+        aec.step(np.zeros(104, np.float32))
+        for _ in range(cycles):
+            assert not aec.truncations["follower_0"]
+            aec.step(1)
+        assert aec.truncations["follower_0"]
+    with pytest.raises(ArgumentError, match="max_cycles: expected at least 2, the first of which is the commitment"):
+        se.parallel_env(ROOMS, max_cycles=1)
+    with pytest.raises(ArgumentError, match="max_cycles: expected"):
+        se.followers_env(ROOMS, max_cycles=0)

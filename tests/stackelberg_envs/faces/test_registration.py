@@ -14,6 +14,7 @@ from agents.runs.fingerprints import fingerprint
 from stackelberg_envs.errors import ArgumentError, GameError, UnknownNameError
 from stackelberg_envs.faces import ids, registration
 from stackelberg_envs.faces.best_known import best_known
+from stackelberg_envs.faces.constructors import FACE_ENTRY_POINTS
 from tests.games import one_state
 
 
@@ -46,7 +47,7 @@ def test_every_env_file_has_an_id_a_summary_and_all_faces():
         assert spec.module == f"stackelberg_envs.envs.{module}"
         assert spec.summary.endswith(".")
         assert ids.module_name(spec_id) == module
-        for face in registration.Faces._fields:
+        for face in FACE_ENTRY_POINTS:
             assert callable(getattr(getattr(se, module), face))
         assert f"`{spec_id}`" in getattr(se, module).__doc__
 

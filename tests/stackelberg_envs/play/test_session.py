@@ -11,6 +11,7 @@ from gymnasium.spaces import Discrete
 import stackelberg_envs as se
 from stackelberg_envs.conformity.vector_games import UniformPolicy
 from stackelberg_envs.errors import ActionError, PhaseError
+from stackelberg_envs.faces.ids import successors
 from stackelberg_envs.play.session import COMMITMENT, DONE, PLAY, READY, Session
 from stackelberg_envs.play.simulators import cumulative
 
@@ -147,7 +148,8 @@ def told(spec_id):
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("spec_id", se.registered_ids())
+@pytest.mark.filterwarnings("ignore:.* is deprecated and goes in version:DeprecationWarning")
+@pytest.mark.parametrize("spec_id", [*se.registered_ids(), *successors()])
 def test_a_seeded_episode_is_the_golden_one(spec_id):
     # A change here means that seeds no longer reproduce: raise the version of the environment.
     path = GOLDEN / f"{spec_id.partition('/')[2]}.txt"

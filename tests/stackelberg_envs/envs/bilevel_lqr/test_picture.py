@@ -26,5 +26,5 @@ def test_the_plane_says_when_there_is_no_best_response():
 
 
 def test_what_is_out_of_sight_is_drawn_on_the_border():
-    picture = shown(PLANE, "rgb_array", np.zeros(2, np.float32), actions=[[100.0], [100.0]])
+    picture = shown(PLANE, "rgb_array", np.zeros(2, np.float32), actions=[[100.0], [100.0]], action_bound=100.0)
     assert has(picture, rendering.FOLLOWER)
