@@ -67,13 +67,13 @@ def test_any_point_of_the_unit_cube_stands_for_one_of_the_set(case):
 
 def test_all_vertices_are_given_where_there_are_few():
     rng = np.random.default_rng(8)
-    for name, count in {"box": 8, "rows": 64, "budget": 6}.items():
+    for name, count in {"box": 4, "rows": 64, "budget": 6}.items():
         points = set_of(COMMITMENTS[name])
         vertices = points.vertices(64, rng)
         assert len(np.unique(vertices, axis=0)) == len(vertices) == count
         assert all((points.plain(u) == u).all() for u in vertices)
-        few = points.vertices(5, rng)
-        assert few.shape == (5, points.size)
+        few = points.vertices(3, rng)
+        assert few.shape == (3, points.size)
         assert set(np.unique(few)) == {0.0, 1.0}
 
 
