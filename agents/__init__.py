@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .benchmark.suites import Player, Suite, Task
     from .benchmark.sweep import SweepResult, sweep
     from .benchmark.tuning import Tuned, tune
-    from .followers import Follower, FollowerView, follower_names, register_follower
+    from .followers import Follower, FollowerView, follower_names, register_follower, register_learner
     from .leaders import GradientConfig, GradientLeader, Leader, leader_names, register_leader
     from .learning.parametrisations import make_parametrisation
     from .observing.brief import Brief, Information
@@ -67,6 +67,7 @@ _EXPORTS = {
     "plot_run": "pictures.plotting",
     "register_follower": "followers",
     "register_leader": "leaders",
+    "register_learner": "followers",
     "report": "benchmark.report.page",
     "run": "runs.running",
     "suite_names": "benchmark.suite_files",
@@ -105,6 +106,7 @@ __all__ = [
     "plot_run",
     "register_follower",
     "register_leader",
+    "register_learner",
     "report",
     "run",
     "suite_names",

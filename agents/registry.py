@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
+from operator import attrgetter
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from stackelberg_envs.errors import ArgumentError, unknown_name
@@ -43,6 +44,8 @@ class Registry(Generic[Player]):
         What the classes are, for messages.
     package
         The folder's name as a package.
+    kind_of
+        Which kind of game a game is to these classes.
 
     Attributes
     ----------
@@ -50,8 +53,8 @@ class Registry(Generic[Player]):
         Name -> the classes that share it, each for other kinds of game; complete after :meth:`walk`.
     """
 
-    def __init__(self, role: str, package: str) -> None:
-        self.role, self.package = role, package
+    def __init__(self, role: str, package: str, kind_of: Callable[[Any], str] = attrgetter("kind")) -> None:
+        self.role, self.package, self.kind_of = role, package, kind_of
         self.classes: dict[str, tuple[type[Player], ...]] = {}
         self._walked = False
 
@@ -130,7 +133,7 @@ class Registry(Generic[Player]):
         return next((each for each in classes if kind in each.kinds), classes[0])
 
     def serving(self, name: str, game: Any) -> type[Player]:
-        """Return the class of a name that serves a game, by the game's ``kind``.
+        """Return the class of a name that serves a game, by its kind.
 
         Raises
         ------
@@ -139,13 +142,14 @@ class Registry(Generic[Player]):
         ArgumentError
             No class of that name does, with the names that would.
         """
-        found = self.find(name, game.kind)
-        if game.kind in found.kinds:
+        kind = self.kind_of(game)
+        found = self.find(name, kind)
+        if kind in found.kinds:
             return found
         kinds = sorted(frozenset[str]().union(*(each.kinds for each in self.named(name))))
-        fit = ", ".join(other for other in self.names() if game.kind in self.find(other, game.kind).kinds)
+        fit = ", ".join(other for other in self.names() if kind in self.find(other, kind).kinds)
         raise ArgumentError(
-            f"{self.role} {name!r}: works on {' and '.join(kinds)} games, but {game.name!r} is a {game.kind} one; "
+            f"{self.role} {name!r}: works on {' and '.join(kinds)} games, but {game.name!r} is of the kind {kind}; "
             f"expected one of {fit}"
         )
 

@@ -59,6 +59,9 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.cotangents import Cotangents as Cotangents
     from stackelberg_envs.games.cotangents import StepCotangents as StepCotangents
     from stackelberg_envs.games.discretised import discretise as discretise
+    from stackelberg_envs.games.environments import EnvironmentGame as EnvironmentGame
+    from stackelberg_envs.games.environments import wrap_commitment as wrap_commitment
+    from stackelberg_envs.games.observed import EnvironmentStep as EnvironmentStep
     from stackelberg_envs.games.samples import SampledCommitment as SampledCommitment
     from stackelberg_envs.games.samples import SampledEffect as SampledEffect
     from stackelberg_envs.games.tabular import Game as Game
@@ -94,6 +97,8 @@ _EXPORTS = {
     "StepCotangents": "games.cotangents",
     "Effect": "games.commitments.base",
     "EnvSpec": "faces.registration",
+    "EnvironmentGame": "games.environments",
+    "EnvironmentStep": "games.observed",
     "FunctionCommitment": "games.commitments.function",
     "Game": "games.tabular",
     "Incentive": "games.commitments.incentives",
@@ -137,6 +142,7 @@ _EXPORTS = {
     "solve": "solvers.solving",
     "spec": "faces.registration",
     "vector_env": "faces.registration",
+    "wrap_commitment": "games.environments",
 }
 
 _ENVIRONMENTS = tuple(env_modules())

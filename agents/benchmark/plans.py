@@ -16,6 +16,7 @@ import numpy as np
 
 from stackelberg_envs.errors import ArgumentError, InformationError, unknown_name
 from stackelberg_envs.faces.registration import spec
+from stackelberg_envs.games.environments import EnvironmentGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.validation import checked, shown
@@ -111,7 +112,7 @@ class _Game:
     @classmethod
     def of(cls, task: Task) -> _Game:
         if not isinstance(task.game, str):
-            if not isinstance(task.game, TabularGame | VectorGame):
+            if not isinstance(task.game, TabularGame | VectorGame | EnvironmentGame):
                 raise ArgumentError(f"task: game: expected an id or a game, got {shown(task.game)}")
             if task.arguments:
                 raise ArgumentError(f"task {task.name or task.game.name!r}: expected no arguments beside a game")
@@ -159,7 +160,7 @@ class _Settled:
             if name == word:
                 registry.register(word)(kind)
         else:
-            name, kind = checked(kind, str, role), registry.find(kind, task.game.kind)
+            name, kind = checked(kind, str, role), registry.find(kind, registry.kind_of(task.game))
         own = kind.__module__.startswith(OWN)
         told = {"preset": Path(player.preset).stem} if player.preset else {}
         label = player.name or _with_options(name.rpartition(":")[2], told | player.options)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from msgspec import Meta
 
 from stackelberg_envs.errors import ArgumentError, unknown_name
+from stackelberg_envs.games.environments import EnvironmentGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.validation import checked, shown
@@ -236,7 +237,7 @@ def _seeds(given: int | Iterable[int]) -> tuple[int, ...]:
 def _task(given: Any, label: str) -> Task:
     if isinstance(given, Task):
         return given if not label else Task(**{**vars(given), "name": label})
-    if not isinstance(given, str | TabularGame | VectorGame):
+    if not isinstance(given, str | TabularGame | VectorGame | EnvironmentGame):
         raise ArgumentError(f"games: expected an id, a game or a Task, got {shown(given)}")
     return Task(given, name=label)
 

@@ -64,7 +64,9 @@ def levels_of(name: str, games: Iterable[AnyGame]) -> list[Information]:
     """Return the levels of information at which a leader works on those games that it serves, by the least."""
     from ..leaders.base import LEADERS
 
-    on = [(kind, game.commitment) for kind in LEADERS.named(name) for game in games if game.kind in kind.kinds]
+    on = [
+        (kind, game.commitment) for kind in LEADERS.named(name) for game in games if LEADERS.kind_of(game) in kind.kinds
+    ]
     return sorted({kind.required_information(commitment, kind.Config()) for kind, commitment in on})
 
 

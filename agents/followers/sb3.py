@@ -23,6 +23,7 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, VectorGame
+from stackelberg_envs.validation import shown
 
 from ..options import Count
 from ..state import stateful
@@ -31,7 +32,7 @@ from ..state.tree import Tree, check_like
 from .base import FollowerView, RestartingFollower, TabularFollowerConfig, register_follower
 from .sb3_policies import policy_of
 
-__all__ = ["Sb3", "Sb3Config"]
+__all__ = ["Sb3", "Sb3Config", "algorithm_named"]
 
 PACKAGE = "stable_baselines3"
 
@@ -80,7 +81,7 @@ class Sb3(RestartingFollower):
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
         super().__init__(config, rng)
-        self._algorithm = _algorithm(config.algorithm)
+        self._algorithm = algorithm_named(config.algorithm)
         self.model: Any = None
 
     def begin(self, view: FollowerView) -> None:
@@ -96,12 +97,12 @@ class Sb3(RestartingFollower):
         _response(view.game, self._env, self.model)
 
     def _make(self, view: FollowerView, seed: int) -> None:
-        self._env, shown = _environment(view, self.config.observe_commitment)
+        self._env, hidden = _environment(view, self.config.observe_commitment)
         options = {"device": "cpu", "seed": seed, **self.config.model_options}
         if np.any(getattr(self._env.action_space, "start", 0) != 0):
             raise ArgumentError(f"sb3: expected discrete actions from 0 on, got {self._env.action_space}; try soft_dqn")
         try:
-            self.model = self._algorithm("MlpPolicy", shown, **options)
+            self.model = self._algorithm("MlpPolicy", hidden, **options)
         except AssertionError as exc:
             name, space = self.config.algorithm, self._env.action_space
             raise ArgumentError(f"algorithm: expected one that takes actions in {space}, got {name!r}: {exc}") from exc
@@ -198,7 +199,7 @@ def _fill(buffer: Any, tree: Tree, where: str) -> None:
         getattr(buffer, name)[:filled] = values
 
 
-def _algorithm(name: str) -> Any:
+def algorithm_named(name: str) -> Any:
     """Return the class of an algorithm by name.
 
     Raises

@@ -16,7 +16,7 @@ from ..state import stateful
 from .base import gibbs, register_follower
 from .tabular import LearningTask, TabularLearner, gibbs_row, learn_in_slices
 
-__all__ = ["SoftQLearning", "soft_q_learning"]
+__all__ = ["SoftQLearning", "soft_q_learning", "soft_value"]
 
 #: What an environment's infos have to hold for a follower to learn from it.
 NEEDED = ("state", "next_state", "leader_action", "context", "terminal")
@@ -71,7 +71,7 @@ class SoftQLearning(TabularLearner):
             following = self._place(env, observation, info)
             target = float(reward)
             if not terminated:
-                target += game.follower_discount * _soft_value(self.q[following], game.temperature)
+                target += game.follower_discount * soft_value(self.q[following], game.temperature)
             self._update((*place, b), target)
             place = self._reset(env) if terminated or truncated else following
         self.policy = gibbs(self.q, game.temperature)
@@ -102,7 +102,8 @@ class SoftQLearning(TabularLearner):
         self.q[visited] += rate * (target - self.q[visited])
 
 
-def _soft_value(row: Array, temperature: float) -> float:
+def soft_value(row: Array, temperature: float) -> float:
+    """Return the soft maximum of a row of action values, reward units."""
     top = float(row.max())
     return top + temperature * float(np.log(np.exp((row - top) / temperature).sum()))
 

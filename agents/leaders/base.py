@@ -40,7 +40,14 @@ __all__ = [
     "starting_point",
 ]
 
-LEADERS: Registry[Leader] = Registry("leader", __package__)
+
+def kind_seen(game: Any) -> str:
+    """Return the kind of game that a game is to leaders; some look otherwise to them than to followers."""
+    kind: str = getattr(game, "seen_as", game.kind)
+    return kind
+
+
+LEADERS: Registry[Leader] = Registry("leader", __package__, kind_seen)
 #: Entries of two commitments closer than this, relative to themselves, are the same: environments round to 32 bits.
 SAME = 1e-5
 #: The same relative to the largest entry of either, for entries that should be zero.
@@ -72,7 +79,8 @@ class Leader(Stateful, ABC):
         Whether it can learn from play under other commitments than its last one. Otherwise :meth:`observe` refuses
         such play.
     kinds
-        The kinds of game it works on: "tabular", "vector" (states are vectors).
+        The kinds of game it works on: "tabular", "vector" (states are vectors), "environment" (nothing is known but
+        what its own commitments earn).
     needs_response
         Whether it takes the play that it sees for the follower's response, so that a follower which still learns
         misleads it; a run then notes if the follower plays otherwise when a commitment comes again.

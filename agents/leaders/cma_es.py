@@ -138,7 +138,7 @@ class VectorCmaEs(CmaEs):
     luckiest. Returns count less what the first states of their episodes explain, by a regression over all play.
     """
 
-    kinds = frozenset({"vector"})
+    kinds = frozenset({"vector", "environment"})
     Config = VectorCmaEsConfig
     state_fields = stateful.fields(
         _tried=stateful.List(stateful.Tuple(stateful.Array(like="theta"), stateful.Number())),

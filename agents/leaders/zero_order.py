@@ -71,7 +71,7 @@ class ZeroOrder(BlackBoxLeader):
     Up to the noise of the returns, its estimates are unbiased for the gradient of J smoothed by the perturbation.
     """
 
-    kinds = frozenset({"vector"})
+    kinds = frozenset({"vector", "environment"})
     Config: ClassVar[type[Any]] = ZeroOrderConfig
     state_fields = stateful.fields(
         optimizer=stateful.Part(like="theta"),

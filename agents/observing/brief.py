@@ -19,7 +19,7 @@ from stackelberg_envs.games.transitions import Transition
 from ..learning.parametrisations import Parametrisation
 from .trajectories import Trajectories
 
-__all__ = ["Brief", "Information", "TabularBrief", "VectorBrief", "redact"]
+__all__ = ["Brief", "EnvironmentBrief", "Information", "TabularBrief", "VectorBrief", "redact"]
 
 #: (x, rising numbers of iterations, generator) -> policies; see :class:`TabularBrief`.
 TrainFollower: TypeAlias = Callable[[Array, Sequence[int], np.random.Generator], list[Array]]
@@ -212,6 +212,13 @@ class VectorBrief(Brief):
     leader_action_size: int
     follower_actions: ActionSpec
     model_class: ModelClass | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EnvironmentBrief(Brief):
+    """What a leader knows of an environment in which nobody knows what its commitment changes."""
+
+    kind = "environment"
 
 
 def redact(seen: Trajectories, level: Information, policy: Any) -> Trajectories:

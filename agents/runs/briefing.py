@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from stackelberg_envs.errors import ArgumentError, InformationError
+from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.observed import Numbers, Seen, Vectors
 from stackelberg_envs.games.samples import ActionSpec
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, VectorGame
 
 from ..estimators.models.published import model_class_of
 from ..learning.parametrisations import make_parametrisation
-from ..observing.brief import Brief, Information, TabularBrief, VectorBrief
+from ..observing.brief import Brief, EnvironmentBrief, Information, TabularBrief, VectorBrief
 
 __all__ = ["make_brief"]
 
@@ -60,6 +62,40 @@ def _(
         follower_actions=ActionSpec.of(game.follower_action_space),
         model_class=model_class_of(game.model_class),
     )
+
+
+@make_brief.register
+def _(
+    game: EnvironmentGame, level: Information, parametrisation: str | None = None, leader: str = "this leader"
+) -> Brief:
+    if level > Information.REWARDS_OBSERVED:
+        raise InformationError(
+            f"{leader}: needs {level.name}, but {game.name!r} is an environment that nobody looks into: it cannot be "
+            f"set to a state, and its model and the follower's policy are not known; leaders of level "
+            f"{Information.ACTIONS_ONLY.name} or {Information.REWARDS_OBSERVED.name} would work"
+        )
+    common = _common(game, level, parametrisation, leader)
+    return _brief_of(game.seen, common) if game.commitment.changes else EnvironmentBrief(**common)
+
+
+@singledispatch
+def _brief_of(seen: Seen, common: dict[str, Any]) -> Brief:
+    """Return a brief as of the game that an environment looks like."""
+    raise NotImplementedError(type(seen).__name__)
+
+
+@_brief_of.register
+def _(seen: Numbers, common: dict[str, Any]) -> Brief:
+    S = seen.S + 1
+    sizes: dict[str, Any] = {"num_states": S, "num_leader_actions": 1, "num_follower_actions": seen.B}
+    return TabularBrief(**common, **sizes, leader_policy=np.ones((S, 1)))
+
+
+@_brief_of.register
+def _(seen: Vectors, common: dict[str, Any]) -> Brief:
+    assert seen.actions is not None  # noqa: S101 - a commitment with an effect was held to that
+    sizes: dict[str, Any] = {"state_size": seen.size, "leader_action_size": 0}
+    return VectorBrief(**common, **sizes, follower_actions=seen.actions, model_class=None)
 
 
 def _common(game: AnyGame, level: Information, parametrisation: str | None, leader: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError
 from stackelberg_envs.games.committed import CommittedVector
+from stackelberg_envs.games.environments import EnvironmentGame
 from stackelberg_envs.games.tabular import CommittedTabular, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.rollout import rollout
@@ -103,6 +104,7 @@ class VectorEvaluation:
     def __init__(self, game: VectorGame) -> None:
         self.horizon = game.horizon
         self.is_exact = game.has_solution
+        self.episodes = EVALUATION_EPISODES
         self._last: tuple[Array, Any] | None = None
 
     def exact(self, committed: CommittedVector) -> float | None:  # noqa: D102
@@ -122,7 +124,7 @@ class VectorEvaluation:
                 values.append(float(solution.leader_value))
             else:
                 rng = np.random.default_rng(EVALUATION_SEED)
-                seen = rollout(committed, player.policy, rng, episodes=EVALUATION_EPISODES)
+                seen = rollout(committed, player.policy, rng, episodes=self.episodes)
                 values.append(seen.mean_return(committed.game.leader_discount))
         return float(np.mean(values))
 
@@ -142,7 +144,7 @@ class VectorEvaluation:
         """Exact for exact followers of the commitment in force."""
         if all(player.solution is not None and not player.delay for player in follower.players):
             return ACTUAL
-        episodes = f"{EVALUATION_EPISODES} episodes of at most {self.horizon} steps"
+        episodes = f"{self.episodes} episodes of at most {self.horizon} steps"
         return f"mean over {episodes}, against the follower as it played"
 
     def _solution(self, committed: CommittedVector) -> Any:
@@ -157,6 +159,14 @@ class VectorEvaluation:
         return self._last[1]
 
 
+class EnvironmentEvaluation(VectorEvaluation):
+    """Means over play, of as many episodes as the game says."""
+
+    def __init__(self, game: EnvironmentGame) -> None:
+        self.horizon, self.is_exact, self.episodes = game.horizon, False, game.evaluation_episodes
+        self._last = None
+
+
 @singledispatch
 def evaluation_of(game: Any) -> Evaluation:
     """Return how J is found in a game."""
@@ -165,3 +175,4 @@ def evaluation_of(game: Any) -> Evaluation:
 
 evaluation_of.register(TabularGame, TabularEvaluation)
 evaluation_of.register(VectorGame, VectorEvaluation)
+evaluation_of.register(EnvironmentGame, EnvironmentEvaluation)

@@ -14,6 +14,7 @@ from stackelberg_envs.arrays import require_progress
 from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError, UnknownNameError
 from stackelberg_envs.faces.ids import warn_if_earlier
 from stackelberg_envs.faces.registration import spec
+from stackelberg_envs.games.environments import EnvironmentGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, VectorGame
 from stackelberg_envs.validation import checked, checked_path, shown
@@ -376,7 +377,7 @@ def _refuse_options(options: dict[str, Any]) -> None:
 def _resumed(folder: Path, content: dict[str, Any], game: AnyGame | str | None, *, trust: bool) -> Experiment:
     """Return the experiment as it was at its last checkpoint."""
     stored = content["config"]["game"]
-    if stored is None and not isinstance(game, TabularGame | VectorGame):
+    if stored is None and not isinstance(game, TabularGame | VectorGame | EnvironmentGame):
         raise ArgumentError("game: expected the game itself that the run was started with; only ids are remembered")
     where = str(folder / CHECKPOINT_NAME)
     if stored is not None and game is not None and not (isinstance(game, str) and spec(game).id == stored):

@@ -17,11 +17,13 @@ from stackelberg_envs.arrays import Array, IntArray, as_float, require_rows_sum_
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.actions import checked_actions
 from stackelberg_envs.games.committed import Committed, CommittedVector
+from stackelberg_envs.games.environments import CommittedEnvironment
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular import CommittedTabular
 from stackelberg_envs.games.trajectories import STEPS, Trajectories, concatenate
 from stackelberg_envs.games.vector import FollowerPolicy, call_game
 from stackelberg_envs.jit import compiled, slice_of
+from stackelberg_envs.play.environments import play_environment
 
 __all__ = [
     "GameTables",
@@ -299,6 +301,9 @@ def draw(weights: Array, u: float) -> int:
             if u < total:
                 return i
     return last
+
+
+rollout.register(CommittedEnvironment, play_environment)
 
 
 @rollout.register(CommittedVector)
