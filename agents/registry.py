@@ -149,7 +149,7 @@ class Registry(Generic[Player]):
         kinds = sorted(frozenset[str]().union(*(each.kinds for each in self.named(name))))
         fit = ", ".join(other for other in self.names() if kind in self.find(other, kind).kinds)
         raise ArgumentError(
-            f"{self.role} {name!r}: works on {' and '.join(kinds)} games, but {game.name!r} is of the kind {kind}; "
+            f"{self.role} {name!r}: works on {' and '.join(kinds)} games, but {game.name!r} is {'an' if kind[0] in 'aeiou' else 'a'} {kind} one; "
             f"expected one of {fit}"
         )
 

@@ -26,7 +26,7 @@ REFERENCE = Path(__file__).parent / "reference"
 START = "<!-- Written by docs/generate.py from the source named below; change it there. -->"
 END = "<!-- End of what docs/generate.py writes; what follows is written by hand. -->"
 #: Kinds of games, as a reader knows them.
-GAMES = {"tabular": "tables", "vector": "vectors"}
+GAMES = {"tabular": "tables", "vector": "vectors", "environment": "wrapped environments"}
 
 #: Games that players are shown on, where that is neither the discrete toy nor the linear-quadratic game.
 SHOWN_ON = {"soft_dqn": "TaxDesign", "tax_grid": "TaxDesign", "grid_value_iteration": "GuidedCartPole"}

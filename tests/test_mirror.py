@@ -35,7 +35,7 @@ WITHOUT = {
     "stackelberg_envs/faces/vector_base.py": "shared: faces/test_vector_tabular.py and faces/test_vector_games.py",
     "stackelberg_envs/games/cotangents.py": "sums of derivatives: solvers/soft/test_hypergradient.py",
     "stackelberg_envs/games/matrices.py": "symmetry and definiteness: games/test_linear_forms.py",
-    "stackelberg_envs/games/observed.py": "what leaders see of environments: games/test_environments.py, play/test_environments.py",
+    "stackelberg_envs/games/observed.py": "what leaders see: games/test_environments.py and play/",
     "stackelberg_envs/games/primitives.py": "arrays of a game: games/test_tabular.py",
     "stackelberg_envs/games/trajectories.py": "play, as leaders see it: tests/agents/observing/test_trajectories.py",
     "stackelberg_envs/solvers/soft/precise.py": "numbers in two parts: solvers/soft/test_accuracy.py",

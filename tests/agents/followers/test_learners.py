@@ -109,7 +109,7 @@ def test_a_run_that_cannot_be_resumed_says_so_and_goes_on(climber, tmp_path):
 
 @pytest.mark.parametrize("leader", ["bchg", "exact", "hpgd", "certainty_equivalent"])
 def test_leaders_that_need_to_know_the_effect_are_refused(leader):
-    with pytest.raises(ArgumentError, match="is of the kind environment; expected one of cma_es, random_search, zero"):
+    with pytest.raises(ArgumentError, match="is an environment one; expected one of cma_es, random_search, zero"):
         agents.run(SLIP, leader=leader)
 
 
@@ -122,10 +122,10 @@ def test_what_needs_a_model_or_a_state_to_begin_in_is_refused(leader):
 
 def test_followers_of_games_do_not_take_environments_nor_learners_games(climber):
     with pytest.raises(
-        ArgumentError, match="'Ladder' is of the kind environment; expected one of climber, sb3, soft_q"
+        ArgumentError, match="'Ladder' is an environment one; expected one of climber, sb3, soft_q"
     ):
         agents.run(SLIP, leader="cma_es", follower="soft_value_iteration")
-    with pytest.raises(ArgumentError, match=r"works on environment games, but .* is of the kind tabular"):
+    with pytest.raises(ArgumentError, match=r"works on environment games, but .* is a tabular one"):
         agents.run(TOY, follower="climber")
 
 
