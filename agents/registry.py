@@ -148,8 +148,9 @@ class Registry(Generic[Player]):
             return found
         kinds = sorted(frozenset[str]().union(*(each.kinds for each in self.named(name))))
         fit = ", ".join(other for other in self.names() if kind in self.find(other, kind).kinds)
+        article = "an" if kind[0] in "aeiou" else "a"
         raise ArgumentError(
-            f"{self.role} {name!r}: works on {' and '.join(kinds)} games, but {game.name!r} is {'an' if kind[0] in 'aeiou' else 'a'} {kind} one; "
+            f"{self.role} {name!r}: works on {' and '.join(kinds)} games, but {game.name!r} is {article} {kind} one; "
             f"expected one of {fit}"
         )
 

@@ -121,9 +121,7 @@ def test_what_needs_a_model_or_a_state_to_begin_in_is_refused(leader):
 
 
 def test_followers_of_games_do_not_take_environments_nor_learners_games(climber):
-    with pytest.raises(
-        ArgumentError, match="'Ladder' is an environment one; expected one of climber, sb3, soft_q"
-    ):
+    with pytest.raises(ArgumentError, match="'Ladder' is an environment one; expected one of climber, sb3, soft_q"):
         agents.run(SLIP, leader="cma_es", follower="soft_value_iteration")
     with pytest.raises(ArgumentError, match=r"works on environment games, but .* is a tabular one"):
         agents.run(TOY, follower="climber")
