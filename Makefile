@@ -11,7 +11,7 @@ ONE_THREAD := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 
 PYTEST := -m pytest -q -m "not deep"
 LOWEST := .venv-lowest
 
-.PHONY: help figures docs-check demo test test-deep test-torch test-engines test-browser test-blas test-lowest lint types check docs imports trip benchmarks benchmark-small leaderboard clean
+.PHONY: help figures docs-check demo test test-deep test-torch test-engines test-browser test-blas test-lowest lint types check dist matrix docs imports trip benchmarks benchmark-small leaderboard clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -68,6 +68,13 @@ types: $(STAMP)  ## mypy, strict
 
 check: lint types test  ## everything CI runs
 
+dist: $(STAMP)  ## build sdist and wheel into dist, and check them
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[release]'
+	@rm -rf dist && $(BIN)/python -m build --outdir dist . > /dev/null && $(BIN)/twine check --strict dist/*
+
+matrix: dist  ## the wheel with three Pythons, lowest and newest versions; writes docs/tables/versions.md
+	@$(BIN)/python benchmarks/versions.py
+
 docs: $(STAMP)  ## build the documentation as HTML into docs/_build
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@$(BIN)/python -m sphinx -W -q -b html docs docs/_build
@@ -100,4 +107,4 @@ leaderboard: $(STAMP)  ## check the entries in docs/leaderboard and write its pa
 	@$(BIN)/python -m agents.benchmark.leaderboard docs/leaderboard
 
 clean:  ## remove the environment and everything generated
-	rm -rf $(VENV) $(LOWEST) docs/_build runs .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(LOWEST) dist docs/_build runs .mypy_cache .ruff_cache .pytest_cache

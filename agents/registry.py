@@ -13,6 +13,7 @@ from dataclasses import is_dataclass
 from operator import attrgetter
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
+from stackelberg_envs.deprecation import warn_deprecated
 from stackelberg_envs.errors import ArgumentError, unknown_name
 
 from .options import make_config
@@ -31,8 +32,8 @@ class Named(Protocol):
 Player = TypeVar("Player", bound=Named)
 Kind = TypeVar("Kind", bound="type[Named]")
 
-#: Another name of a kind of game -> its name.
-OTHER_NAMES = {"batched": "vector"}
+#: Deprecated name of a kind of game -> its name.
+FORMER_KINDS = {"batched": "vector"}
 
 
 class Registry(Generic[Player]):
@@ -85,7 +86,9 @@ class Registry(Generic[Player]):
                 raise ArgumentError(
                     f"{self.role} {name!r}: expected a {self.role} whose Config is a dataclass, got {kind!r}"
                 )
-            kind.kinds = frozenset(OTHER_NAMES.get(word, word) for word in kind.kinds)
+            for word in kind.kinds & FORMER_KINDS.keys():
+                warn_deprecated(f'kinds = {{"{word}"}}', f'kinds = {{"{FORMER_KINDS[word]}"}}', "0.3")
+            kind.kinds = frozenset(FORMER_KINDS.get(word, word) for word in kind.kinds)
             # The same class again is a module that was run twice, in a notebook say.
             others = [other for other in self.classes.get(name, ()) if _place(other) != _place(kind)]
             for other in others:

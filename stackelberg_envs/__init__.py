@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from stackelberg_envs import aliases
+from stackelberg_envs.deprecation import warn_deprecated
 from stackelberg_envs.faces.ids import earlier_modules, env_modules
 from stackelberg_envs.faces.registration import earlier_module, register_with_clients
 
@@ -89,7 +90,6 @@ __version__ = "0.1.0"
 #: Public name -> the module it comes from (``module:name`` where the name differs there).
 _EXPORTS = {
     "BatchStep": "games.vector",
-    "BatchedGame": "games.vector:VectorGame",  # another name of it
     "BestCommitment": "solvers.best_commitment",
     "Certificate": "solvers.certificates.certifying",
     "Commitment": "games.commitments.base",
@@ -145,6 +145,8 @@ _EXPORTS = {
     "wrap_commitment": "games.environments",
 }
 
+#: Deprecated name -> the public name that took its place.
+_FORMER = {"BatchedGame": "VectorGame"}
 _ENVIRONMENTS = tuple(env_modules())
 #: Modules whose place others took; they go on working and say so.
 _EARLIER = tuple(earlier_modules())
@@ -160,6 +162,9 @@ def __getattr__(name: str) -> Any:
         value: Any = importlib.import_module(f"{__name__}.{_MODULES[name]}")
     elif name in _EARLIER or name == aliases.SHORT:
         value = importlib.import_module(f"{__name__}.{name}")
+    elif name in _FORMER:
+        warn_deprecated(f"{__name__}.{name}", f"{__name__}.{_FORMER[name]}", "0.3")
+        return getattr(sys.modules[__name__], _FORMER[name])
     elif name in _EXPORTS:
         module, _, attribute = _EXPORTS[name].partition(":")
         value = getattr(importlib.import_module(f"{__name__}.{module}"), attribute or name)

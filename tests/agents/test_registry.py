@@ -74,8 +74,9 @@ def test_classes_of_one_name_share_it_by_kind_of_game(registry):
         registry.register("mine")(player({"vector", "other"}, name="Third"))
 
 
-def test_a_kind_of_game_may_go_by_its_other_name(registry):
-    registry.register("mine")(kind := player({"batched"}))
+def test_a_kind_of_game_may_go_by_its_former_name(registry):
+    with pytest.warns(DeprecationWarning, match=r'kinds = {"batched"} is deprecated .* use kinds = {"vector"}'):
+        registry.register("mine")(kind := player({"batched"}))
     assert registry.serving("mine", SimpleNamespace(kind="vector", name="aim")) is kind
     assert kind.kinds == {"vector"}
 

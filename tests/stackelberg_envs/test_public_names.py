@@ -30,7 +30,14 @@ def test_editors_and_mypy_see_every_public_name():
     block = next(node for node in ast.parse(SOURCE).body if isinstance(node, ast.If))
     imported = {alias.asname or alias.name for node in ast.walk(block) for alias in getattr(node, "names", ())}
     other_names = {target.id for node in block.body if isinstance(node, ast.Assign) for target in node.targets}
-    assert imported | other_names == set(se.__all__)
+    assert imported == {*se.__all__, "agents"}
+    assert other_names == set(se._FORMER)
+
+
+@pytest.mark.parametrize("name", se._FORMER)
+def test_a_former_name_gives_what_took_its_place_and_says_so(name):
+    with pytest.warns(DeprecationWarning, match=rf"{name} is deprecated .*: use stackelberg_envs\.{se._FORMER[name]}"):
+        assert getattr(se, name) is getattr(se, se._FORMER[name])
 
 
 def test_an_unknown_name_is_an_attribute_error():

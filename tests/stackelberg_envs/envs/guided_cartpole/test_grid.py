@@ -50,7 +50,7 @@ def test_a_sweep_is_the_right_hand_side_of_the_equation(mean):
             q = 0.99 / 0.1 * scipy.interpolate.interpn(speeds, table, reached)
             b = np.linspace(-1, 1, 100_001)
             exponent = np.interp(b, pushes, q)
-            total = np.trapezoid(np.exp(exponent - exponent.max()), b)
+            total = scipy.integrate.trapezoid(np.exp(exponent - exponent.max()), b)
             expected += 0.5 * (1.0 + 0.1 * (exponent.max() + np.log(total)))
         assert swept[place] == pytest.approx(expected, abs=1e-3)
 

@@ -51,7 +51,7 @@ def test_a_sweep_is_the_right_hand_side_of_the_equation(mean):
             q = (reward + 0.99 * np.interp(speed, SPEEDS, table)) / 0.1
             b = np.linspace(-2, 2, 100_001)
             exponent = np.interp(b, torques, q)
-            total = np.trapezoid(np.exp(exponent - exponent.max()), b)
+            total = scipy.integrate.trapezoid(np.exp(exponent - exponent.max()), b)
             expected += 0.05 * (exponent.max() + np.log(total))
         assert swept[place] == pytest.approx(expected, abs=1e-3)
 
