@@ -7,6 +7,7 @@ docs/explanation/testing.md.
 """
 
 import io
+import runpy
 import sys
 from pathlib import Path
 
@@ -45,6 +46,14 @@ def film(spec_id):
     shown = pictures(spec_id, STEPS[0])
     made = (encoded(shown[: steps + 2], ".gif", FPS) for steps in STEPS)
     return next(data for data in made if len(data) <= MOST_BYTES)
+
+
+def two_roads():
+    """Return the film of the tutorial on environments."""
+    game = runpy.run_path(str(DOCS / "recipes" / "two_roads.py"))["make_game"]()
+    toll = se.best_commitment(game).commitment
+    shown = [picture for seed in range(3) for picture in episode(game, toll, steps=4, seed=seed)[1:]]
+    return encoded(shown, ".gif", 2)
 
 
 # --- results ---------------------------------------------------------------------------------------------
@@ -124,7 +133,7 @@ def logo():
 
 def figures():
     """Return path -> function that returns the bytes of the file."""
-    found = {FIGURES / "logo.png": logo}
+    found = {FIGURES / "logo.png": logo, FIGURES / "two_roads.gif": two_roads}
     for name, spec_id in environments().items():
         found[FIGURES / "environments" / f"{name}.gif"] = lambda spec_id=spec_id: film(spec_id)
         if told := of_environment(spec_id):

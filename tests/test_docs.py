@@ -154,6 +154,15 @@ def test_the_recipe_of_an_environment_passes_the_checks(recipe):
     assert record.leader_value > record.start_value
 
 
+def test_the_recipe_of_a_game_is_what_its_tutorial_writes(recipe):
+    text = (DOCS / "tutorials" / "environment.md").read_text(encoding="utf-8")
+    assert BLOCK.search(text)[1] == (RECIPES / "two_roads.py").read_text(encoding="utf-8")
+    recipe("two_roads")
+    game = se.make_game("mine/TwoRoads-v0", slow=0.8)
+    se.check_game(game)
+    assert se.best_commitment(game).value > se.best_commitment(se.make_game("mine/TwoRoads-v0")).value
+
+
 def test_the_recipe_of_a_comparison_is_on_its_page_and_runs(recipe, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     recipe("my_leader")

@@ -28,6 +28,15 @@ def test_a_map_unfolds(rows, columns):
     assert ends > 0.5 * np.abs(cells[-1] - cells[0]).max() * links.mean()
 
 
+def test_a_ring_is_a_ring_in_whatever_order_its_nodes_come():
+    linked = np.zeros((4, 4), dtype=bool)
+    for i, j in ((0, 1), (1, 3), (3, 2), (2, 0)):
+        linked[i, j] = True
+    points = places(hops(linked))
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2)
+    assert apart[linked].max() < 0.9 * min(apart[0, 3], apart[1, 2])
+
+
 def test_points_fill_the_unit_square():
     for points in (places(hops(grid(3, 4)[0])), places_around(5)):
         assert points.min() >= 0.0
