@@ -11,7 +11,7 @@ ONE_THREAD := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 
 PYTEST := -m pytest -q -m "not deep"
 LOWEST := .venv-lowest
 
-.PHONY: help figures docs-check demo test test-deep test-torch test-engines test-browser test-blas test-lowest lint types check dist matrix docs imports trip benchmarks benchmark-small leaderboard clean
+.PHONY: help figures docs-check demo test test-deep test-torch test-engines test-browser test-blas test-lowest lint types check dist matrix docs newcomer imports trip benchmarks benchmark-small leaderboard clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -87,6 +87,9 @@ docs-check: docs  ## open every page of it in headless Chromium, on a desktop's 
 figures: $(STAMP)  ## draw the films and figures of the generated pages, and write these pages
 	@$(BIN)/python docs/draw.py
 	@$(BIN)/python docs/generate.py
+
+newcomer:  ## time a newcomer's path, from an empty folder to a leader that has learned and its picture
+	@$(PYTHON) benchmarks/newcomer.py
 
 imports:  ## print the graph of imports: files and lines per folder, arrows, the longest chain, circles
 	@$(PYTHON) tests/house.py
