@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from stackelberg_envs.deprecation import warn_deprecated
 from stackelberg_envs.errors import ArgumentError, unknown_name
+from stackelberg_envs.plugins import load_entry_points
 
 from .options import make_config
 
@@ -109,6 +110,9 @@ class Registry(Generic[Player]):
     def named(self, name: str) -> tuple[type[Player], ...]:
         """Return the classes registered under `name`, one or more.
 
+        A name that nobody has registered is looked for among the packages that announce players by entry points in the
+        group ``stackelberg.leaders`` or ``stackelberg.followers``.
+
         Raises
         ------
         UnknownNameError
@@ -120,8 +124,9 @@ class Registry(Generic[Player]):
         if not isinstance(given, str):
             raise ArgumentError(f"{self.role}: expected a name, got {name!r}")
         self.walk()
+        failed = () if name in self.classes else load_entry_points(f"stackelberg.{self.role}s")
         if name not in self.classes:
-            raise unknown_name(self.role, name, self.classes)
+            raise unknown_name(self.role, name, self.classes, failed)
         return self.classes[name]
 
     def find(self, name: str, kind: str = "tabular") -> type[Player]:

@@ -126,7 +126,7 @@ class MissingExtraError(StackelbergError, ImportError):
     """An optional package is not installed."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+def unknown_name(kind: str, name: str, known: Iterable[str], failed: Iterable[str] = ()) -> UnknownNameError:
     """Return the error for an unregistered name, with the nearest known ones.
 
     Parameters
@@ -137,8 +137,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
         The name that came.
     known
         All registered names.
+    failed
+        What went wrong while it was looked for elsewhere.
     """
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4)
     hint = f"did you mean {', '.join(map(repr, near))}?" if near else f"known: {', '.join(map(repr, names))}"
-    return UnknownNameError(f"unknown {kind} {name!r}; {hint}")
+    return UnknownNameError("; ".join([f"unknown {kind} {name!r}", hint, *failed]))

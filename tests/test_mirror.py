@@ -45,6 +45,7 @@ WITHOUT = {
 #: Tests that concern more than one file, and what they are about.
 ACROSS = {
     "agents/cli/test_fuzz_cli.py": "odd words to every command",
+    "agents/cli/test_module_ids.py": "ids with a module in every command",
     "agents/observing/test_barrier.py": "what can be reached from a brief, by reference and by import",
     "agents/observing/test_barrier_linear.py": "the same in linear-quadratic games",
     "agents/runs/test_checkpoint_fuzzer.py": "damaged checkpoints of every player",

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from stackelberg_envs.errors import MissingExtraError, StackelbergError
-from stackelberg_envs.faces.registration import import_module, spec
+from stackelberg_envs.faces.registration import import_module, stored_spec
 from stackelberg_envs.validation import checked
 
 from ..followers.base import FOLLOWERS
@@ -280,7 +280,7 @@ class _Player:
     def _made(self, job: Job) -> tuple[Any, Evaluation] | str:
         if ":" in job.game:
             return f"expected the id of a game, got {job.game!r}, which would import a module"
-        made = self._asked(lambda: spec(job.game).make(**job.game_arguments))
+        made = self._asked(lambda: stored_spec(job.game).make(**job.game_arguments))
         return made if isinstance(made, str) else (made, evaluation_of(made))
 
     def _difference(self, record: JobRecord, value: float | None) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
+import io
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +87,13 @@ class _Model:
 
     def __init__(self, model: Any, rng: np.random.Generator) -> None:
         self.model, self.rng = model, rng
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Model:
+        """Return a copy that learns on by itself: networks on their way cannot be copied as objects are."""
+        written = io.BytesIO()
+        self.model.save(written)
+        written.seek(0)
+        return _Model(type(self.model).load(written, device="cpu"), copy.deepcopy(self.rng, memo))
 
     def learn(self, env: Any, steps: int) -> None:
         """Train, from the first step of an episode on."""

@@ -279,9 +279,9 @@ def _legend_below(axes: Axes) -> None:
 
 def _remake(record: RunRecord) -> AnyGame | None:
     """Return the record's game, or None where it was no registered one."""
-    from stackelberg_envs.faces.registration import spec
+    from stackelberg_envs.faces.registration import stored_spec
 
     try:
-        return spec(record.game).make(**record.game_arguments)
+        return stored_spec(record.game).make(**record.game_arguments)
     except (StackelbergError, TypeError):
         return None

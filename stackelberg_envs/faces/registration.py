@@ -40,6 +40,7 @@ from stackelberg_envs.faces.ids import (
     warn_if_earlier,
 )
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
+from stackelberg_envs.plugins import load_entry_points
 
 if TYPE_CHECKING:
     from gymnasium import Env
@@ -66,8 +67,12 @@ __all__ = [
     "register_with_clients",
     "registered_ids",
     "spec",
+    "stored_spec",
     "vector_env",
 ]
+
+#: By which installed packages announce environments.
+ENTRY_POINTS = "stackelberg_envs.environments"
 
 _SPECS: dict[str, EnvSpec] = {}
 
@@ -232,7 +237,8 @@ def spec(id: str) -> EnvSpec:  # noqa: A002
     Parameters
     ----------
     id
-        An id, or ``module:id`` where importing the module registers it, as Gymnasium has it.
+        An id, or ``module:id`` where importing the module registers it, as Gymnasium has it. For ids that files hold
+        there is :func:`stored_spec`.
 
     Raises
     ------
@@ -246,10 +252,25 @@ def spec(id: str) -> EnvSpec:  # noqa: A002
     module, colon, id = id.rpartition(":")  # noqa: A001
     if colon:
         import_module(module)
+    return stored_spec(id)
+
+
+def stored_spec(id: str) -> EnvSpec:  # noqa: A002
+    """Return what is registered under an id that a file holds: no module is imported because of what it says.
+
+    An id that nobody has registered is looked for among the packages that announce environments by entry points in the
+    group ``stackelberg_envs.environments``.
+
+    Raises
+    ------
+    UnknownNameError
+        Nobody registered it; the message names the nearest ids.
+    """
     if id not in _SPECS and newest_id(id) in own_ids():
         importlib.import_module(f"{ENVS}.{own_ids()[newest_id(id)]}")
+    failed = () if id in _SPECS else load_entry_points(ENTRY_POINTS)
     if id not in _SPECS:
-        raise unknown_name("environment", id, registered_ids())
+        raise unknown_name("environment", id, registered_ids(), failed)
     return _SPECS[id]
 
 

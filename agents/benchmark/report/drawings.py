@@ -70,14 +70,14 @@ class Drawings:
     def _game(self, job: Job) -> AnyGame | None:
         """Return the game of a job, None where it is none that is registered here: a record must not name code."""
         from stackelberg_envs.faces.ids import newest_id
-        from stackelberg_envs.faces.registration import registered_ids, spec
+        from stackelberg_envs.faces.registration import registered_ids, stored_spec
 
         key = msgspec.json.encode([job.game, job.game_arguments], order="deterministic")
         if key not in self._games:
             self._games[key] = None
             if newest_id(job.game) in registered_ids():
                 with suppress(StackelbergError, TypeError):
-                    self._games[key] = spec(job.game).make(**job.game_arguments)
+                    self._games[key] = stored_spec(job.game).make(**job.game_arguments)
         return self._games[key]
 
 

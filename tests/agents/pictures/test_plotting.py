@@ -239,3 +239,10 @@ def test_observed_returns_are_not_called_exact(tmp_path, drawn):
     assert not any(label.startswith("announced: exact") for label in labels)
     assert any(label.startswith("announced, as observed") for label in labels)
     assert any(label.startswith("final, exact best response") for label in labels)
+
+
+def test_no_record_names_code_that_is_run(tmp_path, monkeypatch):
+    (tmp_path / "outsider.py").write_text("raise SystemExit")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plot_run(record_of(game="outsider:mine/Game-v0", commitment=np.zeros((3, 2))), tmp_path / "run.png")
+    assert "outsider" not in sys.modules
