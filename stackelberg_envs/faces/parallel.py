@@ -106,7 +106,7 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
             self._play_and_lead(actions)
         else:
             # A missing action becomes None, which the session refuses unless that follower is finished.
-            session.play([actions.get(agent) for agent in self.followers])
+            session.play([*map(actions.get, self.followers)])
             self.observer.update()
         terminated, truncated = session.terminated, session.truncated
         results = (
@@ -118,7 +118,8 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
         )
         if terminated or truncated:
             self.agents = []
-        self._shown()
+        if self.render_mode == "human":
+            self.render()
         return results
 
     def _play_and_lead(self, actions: dict[str, Any]) -> None:
