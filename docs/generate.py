@@ -308,6 +308,14 @@ def told_space(space):
     return f"vectors of {space.shape[0]}, from {low} to {high}"
 
 
+def told_sizes(game):
+    """Return what `scale_rewards` divides by, as far as the game states it."""
+    stated = game.facts.get("typical")
+    if stated is None:
+        return "that of its largest ones"
+    return f"leader {stated['leader_reward']:g}, follower {stated['follower_reward']:g} per step"
+
+
 def numbers(game):
     """Return the sizes, spaces and facts of a game with its default arguments."""
     commitment, known = game.commitment, game.facts.get("best_known")
@@ -327,6 +335,7 @@ def numbers(game):
         "commitment": f"shape {commitment.shape}, entries from {commitment.low.min():g} to {commitment.high.max():g}",
         "what it changes": ", ".join(f"`{name}`" for name in sorted(commitment.changes)),
         "parametrisation": f"`{commitment.parametrisation}`",
+        "typical size of rewards": told_sizes(game),
         "`facts`": ", ".join(f"`{name}`" for name in game.facts) or "none",
         "best known value": "not recorded" if known is None else f"{known:.6g} ([how found](../best-known-values.md))",
     }

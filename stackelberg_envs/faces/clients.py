@@ -108,7 +108,7 @@ def _other_kind(agent: str, space: Space[Any], takes: Client) -> str:
         return "pass flatten_actions=True"
     if agent == LEADER and Discrete in takes.kinds:
         return "pass menu=k, with which it chooses one of k commitments"
-    return "no argument makes it one; se.discretise(game) gives a game with discrete actions"
+    return "no argument makes it one; se.discretise(game, grid, actions=axes) gives a game with discrete actions"
 
 
 def _equal(spaces: dict[str, Space[Any]]) -> str:

@@ -190,7 +190,7 @@ def test_the_work_of_an_update_is_limited_and_the_search_goes_on():
 
 
 def test_it_thinks_anew_when_there_is_something_new():
-    game = se.make_game("stackelberg/DiscreteToy-v0")
+    game = se.make_game("stackelberg/DiscreteToy-v1")
     kind = leader_class("certainty_equivalent")
     leader = kind(make_brief(game, Information.REWARDS_OBSERVED), kind.Config(), np.random.default_rng(0))
     told, played = [], []
