@@ -62,8 +62,8 @@ PREFERENCES = ((0.6, 0.3, 0.1), (0.1, 0.7, 0.2))
 #: Of the published experiment: where every rate starts, and what the leader observes.
 PUBLISHED = {"start": 0.3, "steps_per_update": 60_000, "updates": 1_000}
 
-#: Sizes of rewards per step and of assets, in play of the best response under the rates that come into question.
-TYPICAL_REWARDS, ASSETS = {"leader_reward": 10.0, "follower_reward": 10.0}, 30.0
+#: Sizes of rewards per step and of assets, between what the best response plays and a beginner, who runs into debt.
+TYPICAL_REWARDS, ASSETS = {"leader_reward": 10.0, "follower_reward": 100.0}, 30.0
 
 
 def make_game(
