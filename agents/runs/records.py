@@ -103,9 +103,9 @@ class RunRecord:
         response; the last one is `leader_value`),
         "observed_return" (mean over the whole episodes the leader saw in it, as :meth:`Trajectories.mean_return`
         has it), "whole_episodes" (their number; where it is 0, "observed_return" is that of the steps seen and of
-        nothing beyond them), "follower_drift" for leaders that take play for a response, in games of tables (by how
-        much the follower's probabilities changed since the commitment was announced the last time, with the standard
-        error that this has where they did not), and the leader's diagnostics. NaN where there is no value.
+        nothing beyond them), "follower_drift" for leaders that take play for a response (by how much the follower's
+        play changed since the commitment was announced the last time, with the standard error that this has where it
+        did not), and the leader's diagnostics. NaN where there is no value.
     game_digest
         Hash of the content of the game.
     meanings

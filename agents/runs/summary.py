@@ -90,8 +90,8 @@ def in_words(record: RunRecord) -> str:
     settled, drift = has_settled(record.curve)
     if not settled:
         text += (
-            f". The follower still learns: when a commitment came again, it played otherwise (by {drift:.2g} in "
-            "squared probabilities), and this leader takes its play for its response"
+            f". The follower still learns: when a commitment came again, it played otherwise (by follower_drift = "
+            f"{drift:.2g}), and this leader takes its play for its response"
         )
     if horizon_matters(record) and record.episode_value is not None:
         text += (
