@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from results import environments, leaders, of_environment, of_leader
+from results import environments, leaders, loses, losses, of_environment, of_leader
 
 import stackelberg_envs as se
+from agents import follower_names
 from agents.pictures.episodes import episode, named_commitment
 from agents.pictures.figures import LEARNED, MUTED, new_figure
 from agents.runs.files import write_atomically
@@ -103,6 +104,24 @@ def draw_panel(axes, title, rows):
     axes.set_title(title, fontsize=9, loc="left", pad=14)
 
 
+def losses_chart(name):
+    """Return a figure of what a follower loses after each announcement of one commitment, a line per seed."""
+    found = losses(name)
+    figure = new_figure((7.2, 2.6))
+    axes = figure.add_subplot()
+    steps = np.arange(1, found.shape[1] + 1)
+    axes.plot(steps, found.T, color=LEARNED, linewidth=0.8, alpha=0.4)
+    axes.plot(steps, np.median(found, axis=0), color="black", linewidth=2, label=f"median of {len(found)} seeds")
+    axes.set_xlabel("announcements of the same commitment", fontsize=8)
+    axes.set_ylabel("loss, reward units", fontsize=8)
+    axes.set_ylim(bottom=0.0)
+    axes.tick_params(labelsize=8)
+    axes.grid(color="#E4E4E4", linewidth=0.7)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
 def png(figure):
     """Return a figure as the bytes of a file, the same bytes for the same figure."""
     file = io.BytesIO()
@@ -140,6 +159,8 @@ def figures():
             found[FIGURES / "environments" / f"{name}.png"] = lambda told=told: png(chart(told))
     for name in leaders():
         found[FIGURES / "leaders" / f"{name}.png"] = lambda name=name: png(chart({"": of_leader(name)}))
+    for name in filter(loses, follower_names()):
+        found[FIGURES / "followers" / f"{name}.png"] = lambda name=name: png(losses_chart(name))
     return found
 
 

@@ -127,9 +127,18 @@ def player_page(registry, name):
         text.append("\n".join(["| | |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in rows.items())]))
         level = "###" if len(found) > 1 else "##"
         text.append(f"{level} Options\n\n{options_table(kind.Config)}")
-    if registry is LEADERS:
-        text += leader_results(name)
+    text += leader_results(name) if registry is LEADERS else follower_results(name)
     return "\n\n".join(text)
+
+
+def follower_results(name):
+    """Return the section on what a follower loses, none where nothing is known."""
+    if (words := results.told_losses(name)) is None:
+        return []
+    text = ["## How near it comes", words]
+    if results.loses(name):
+        text.append(f"![What {name} loses, after each announcement](../../figures/followers/{name}.png)")
+    return text
 
 
 def game_for(registry, name):

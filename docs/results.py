@@ -1,5 +1,6 @@
-"""What leaders reach where, for the generated pages and figures: from the leaderboard's archives and docs/tables.
+"""What leaders reach where, and what followers lose, for the generated pages and figures.
 
+Of leaders the leaderboard's archives and docs/tables say it; followers are made to learn here, which takes a second.
 A score is the share of the way from the start, 0, to the best known value, 1. Results are kept by an environment's name
 without its version: what changes spaces or defaults only changes no score.
 """
@@ -14,6 +15,9 @@ import stackelberg_envs as se
 from agents.benchmark.leaderboard import entries
 from agents.benchmark.scores import score_of, task_scales
 from agents.benchmark.submission import read_submission
+from agents.followers.base import FOLLOWERS
+from agents.followers.several import make_follower
+from stackelberg_envs.solvers.soft import response_gap, soft_best_response
 
 DOCS = Path(__file__).parent
 #: What tables call an environment, where that is not its name.
@@ -132,3 +136,56 @@ def untuned_on(spec_id):
 def untuned_of(leader):
     """Return the rows of a leader."""
     return [cells for cells in untuned() if cells[1] == f"`{leader}`"]
+
+
+# --- followers -------------------------------------------------------------------------------------------
+
+#: Where followers are watched, with how many seeds, and how often the same commitment is announced.
+WATCHED, SEEDS, ANNOUNCEMENTS = "DiscreteToy", 8, 30
+#: Followers of tables that need an extra.
+ELSEWHERE = {"sb3"}
+
+
+@cache
+def losses(name):
+    """Return what a follower loses by what it plays, after each announcement of one commitment, shape (seeds, n).
+
+    The commitment is the best known one; the loss is J of the exact soft best response minus J of its policy, to the
+    follower, entropy included. None for followers that are not of games of tables.
+    """
+    spec_id = next(found for found in environments().values() if name_of(found) == WATCHED)
+    game = se.make_game(spec_id)
+    kinds = [kind for kind in FOLLOWERS.named(name) if game.kind in kind.kinds]
+    if not kinds or name in ELSEWHERE:
+        return None
+    view = game.under(game.facts["best_commitment"])
+    best = soft_best_response(view.primitives).state_values
+    found = np.empty((SEEDS, ANNOUNCEMENTS))
+    for seed in range(SEEDS):
+        follower = make_follower(kinds[0], FOLLOWERS.configure(name, kinds[0], {}), np.random.default_rng(seed), game)
+        for n in range(ANNOUNCEMENTS):
+            follower.learn(view)
+            found[seed, n] = response_gap(view.primitives, follower.policy, best)
+    return found
+
+
+def loses(name):
+    """Return followers of tables whose first answers are not the best: those that have a figure."""
+    found = losses(name)
+    return found is not None and float(np.median(found[:, 0])) > 1e-6
+
+
+def told_losses(name):
+    """Return in words what a follower loses, or None where nothing is known."""
+    found = losses(name)
+    if found is None:
+        return None
+    # With few digits: in the last ones of a learner, processors differ.
+    first, last = (f"{loss:.2g}" if loss > 1e-3 else "less than 0.001" for loss in np.median(found[:, [0, -1]], axis=0))
+    if not loses(name):
+        return "On the discrete toy it plays the exact soft best response at once, to the sixth digit."
+    return (
+        f"On the discrete toy, under the best known commitment: after the first announcement it loses {first} "
+        f"against the exact soft best response, after {ANNOUNCEMENTS} announcements of the same {last} (medians of "
+        f"{SEEDS} seeds, reward units, entropy included)."
+    )

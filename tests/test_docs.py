@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from dataclasses import fields
@@ -16,6 +17,7 @@ import pytest
 
 import agents
 import stackelberg_envs as se
+from agents.cli.main import command_parser
 from agents.followers import FOLLOWERS
 from agents.leaders import LEADERS
 from stackelberg_envs.faces import ids, registration
@@ -84,6 +86,21 @@ def test_every_python_block_runs(path, tmp_path, monkeypatch, own_registries):
         line = text.count("\n", 0, block.start(1))
         code = compile("\n" * line + block[1], str(path), "exec")
         exec(code, namespace)  # noqa: S102 - running the documentation is the point
+
+
+def commands():
+    """Return (page, words after stackelberg) of every command line on a page."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for line in re.findall(r"^\$ stackelberg (.+)$", text, re.MULTILINE):
+            yield pytest.param(line, id=f"{name_of(page)}: {line[:60]}")
+
+
+@pytest.mark.parametrize("line", list(commands()))
+def test_every_command_line_is_one_that_the_command_reads(line):
+    words = shlex.split(line, comments=True)
+    if not {"|", ">", "&&"} & set(words):
+        command_parser().parse_args(words)
 
 
 def test_the_readme_prints_what_it_says(tmp_path, monkeypatch, capsys):
