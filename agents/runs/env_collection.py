@@ -64,6 +64,11 @@ def collect_from_env(
     """
     if not (hasattr(env, "action_space") and hasattr(env, "possible_agents")):
         raise ArgumentError(f"collect: expected a game or a PettingZoo environment, got {type(env).__name__}")
+    forms = getattr(env.unwrapped, "forms", None)
+    if forms is not None and (forms.normalize or forms.flatten_actions):
+        raise ArgumentError(
+            "collect: expected an environment with the game's own actions, got one with normalize or flatten_actions"
+        )
     game = getattr(env.unwrapped, "game", None)
     policy = follower if callable(follower) else _acting(game, env, follower)
     rounds = _AecRounds(env) if hasattr(env, "agent_iter") else _ParallelRounds(env)
@@ -129,7 +134,8 @@ class _AecRounds:
 
     def _seen(self) -> tuple[dict[str, Any], dict[str, Any], bool]:
         env = self.env
-        over = any(env.terminations.values()) or any(env.truncations.values())
+        # A leader that has committed has a turn again only when play is over.
+        over = any(env.terminations.values()) or any(env.truncations.values()) or env.agent_selection == LEADER
         return {name: env.observe(name) for name in env.agents}, dict(env.infos), over
 
 

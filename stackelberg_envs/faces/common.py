@@ -128,6 +128,7 @@ class SessionFace:
     def _open(self, session: Session, forms: Forms, observe: str, render_mode: str | None, renderer: str) -> None:
         self.game = session.game
         self.session = session
+        self.forms = forms
         #: What one unit of the leader's and of a follower's reward is, in the game's reward units.
         self.reward_units = forms.reward_units(self.game)
         self._leader_share, self._follower_share = (1.0 / unit for unit in self.reward_units)

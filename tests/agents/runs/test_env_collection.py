@@ -20,6 +20,8 @@ def faces(game):
     yield "parallel", se.discrete_toy_v1.parallel_env(game=game)
     yield "aec", se.discrete_toy_v1.env(game=game)
     yield "raw aec", se.discrete_toy_v1.raw_env(game=game)
+    yield "paid at its own turn", se.discrete_toy_v1.env(game=game, commitment="episode")
+    yield "scaled", se.discrete_toy_v1.parallel_env(game=game, scale_rewards=True, scale_observations=True)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,13 @@ def test_private_rewards_stay_private(game):
     env = se.discrete_toy_v1.parallel_env(game=game.replace(observe_rewards=False))
     seen = agents.collect(env, toy_policy(), lambda observation, info, rng: 1, episodes=1, rng=0)
     assert seen.follower_reward is None
+
+
+@pytest.mark.parametrize("form", ["normalize", "flatten_actions"])
+def test_actions_in_another_form_are_refused(game, form):
+    env = se.parallel_env(game=game, **{form: True})
+    with pytest.raises(ArgumentError, match="collect: expected an environment with the game's own actions"):
+        agents.collect(env, toy_policy(), se.solve(game, toy_policy()).response, steps=5, rng=0)
 
 
 def test_what_cannot_be_watched_is_refused(game):

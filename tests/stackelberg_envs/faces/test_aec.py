@@ -62,3 +62,44 @@ def test_aec_and_parallel_tell_one_story(spec_id):
     assert got_rewards == rewards
     assert got_leader == pytest.approx(leader)
     np.testing.assert_array_equal(got_seen, seen)
+
+
+@pytest.mark.parametrize("followers", [1, 2])
+def test_a_leader_is_paid_at_a_turn_of_its_own(followers):
+    game, x = se.make_game(TOY, horizon=20).replace(num_followers=followers), np.tile([0.8, 0.2], 3)
+    paid, turns = {}, {}
+    for mode in ("once", "episode"):
+        env = se.raw_env(game=game, commitment=mode)
+        env.reset(seed=4)
+        paid[mode], turns[mode] = dict.fromkeys(env.possible_agents, 0.0), []
+        env.step(x)
+        while env.agents and not env.truncations[env.agent_selection]:
+            agent = env.agent_selection
+            env.step(x if agent == "leader_0" else 1)
+            turns[mode].append((agent, env.rewards["leader_0"]))
+            for name, reward in env.rewards.items():
+                paid[mode][name] += reward
+        assert env.agent_selection == "leader_0"
+    assert paid["episode"] == pytest.approx(paid["once"])
+    assert paid["once"]["leader_0"] > 0
+    assert turns["episode"][-1] == ("leader_0", pytest.approx(paid["once"]["leader_0"]))
+    assert not any(reward for _, reward in turns["episode"][:-1])
+    assert len(turns["episode"]) == len(turns["once"]) + 1
+    with pytest.raises(ArgumentError, match="commitment: expected 'once' or 'per_step', got 'episode'"):
+        se.parallel_env(game=game, commitment="episode")
+
+
+def test_followers_alone_in_turn_play_what_they_play_all_at_once():
+    game, x = se.make_game(TOY, horizon=20).replace(num_followers=2), np.tile([0.8, 0.2], 3)
+    together, turns = se.followers_env(game=game, commitment=x), se.followers_aec_env(game=game)
+    together.reset(seed=4)
+    turns.reset(seed=4, options={"commitment": x})
+    while together.agents:
+        for action in (1, 2):
+            turns.step(action)
+        observations, rewards, terminations, truncations, infos = together.step({"follower_0": 1, "follower_1": 2})
+        for agent, observation in observations.items():
+            np.testing.assert_array_equal(turns.observe(agent), observation)
+        assert turns.rewards == rewards
+        assert (turns.terminations, turns.truncations) == (terminations, truncations)
+        assert turns.infos == infos

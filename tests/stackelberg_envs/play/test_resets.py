@@ -42,6 +42,9 @@ def test_unknown_options_are_refused_with_the_known_names(face, spec_id):
 
 
 def test_a_misspelt_option_gets_the_right_one():
+    for face, options in ((se.follower_env, {"state": 3}), (se.parallel_env, {"context": 0})):
+        with pytest.raises(ArgumentError, match=r"cannot be reset to a state: .* game\.replace\(initial=\)"):
+            face(TABULAR).reset(options=options)
     with pytest.raises(ArgumentError, match="got 'comitment'; did you mean 'commitment'"):
         se.follower_env(TABULAR).reset(options={"comitment": 1})
 
