@@ -269,7 +269,7 @@ def environment_results(spec_id):
     if panels:
         steps, seeds = results.budget(next(iter(panels)))
         name = file_of(spec_id)
-        text.append(f"{archived()} {steps}, {seeds} seeds; the table has the medians.")
+        text.append(f"{archived()} Runs had {steps} each; the table has medians of {seeds} seeds.")
         text.append(f"![What each leader reaches, a dot per seed](../../figures/environments/{name}.png)")
         text.append(results.medians(panels))
     return text if len(text) > 2 else []
@@ -277,7 +277,10 @@ def environment_results(spec_id):
 
 def archived():
     """Return where the numbers of the leaderboard are from."""
-    return f"On the [leaderboard](../../leaderboard/index.md), with default options, as recorded on {results.when()}:"
+    return (
+        f"On the [leaderboard](../../leaderboard/index.md), as recorded on {results.when()}, with the default options "
+        "of then; leaders have changed since."
+    )
 
 
 def leader_results(name):
