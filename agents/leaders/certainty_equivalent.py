@@ -40,6 +40,7 @@ from ..state import stateful
 from ..state.stateful import Field
 from ..state.tree import Tree
 from .base import Leader, register_leader, starting_point
+from .learned_certainty_equivalent import LearnedCertaintyEquivalent
 
 #: A fit of fewer iterations at once than this hardly moves from its start, and is left out.
 LEAST_ITERATIONS = 3
@@ -66,6 +67,10 @@ BETTER = 0.3
 KEPT, APART = 4, 0.02
 #: Points drawn to look what unknown places promise: inside, vertices, barring commitments.
 DRAWN_INSIDE, DRAWN_VERTICES, DRAWN_BARRING = 8, 16, 4
+#: Episodes under each commitment where it publishes none, and steps at least where they are short.
+EPISODES, LEAST_STEPS = 10, 250
+#: Commitments that are drawn evenly where a game publishes its form.
+DRAWS = 2
 #: Numbers that one value takes, where a model of vectors does not say it.
 PLAIN_SIZE = 8_000
 #: Errors of a fit that only mean that there was too little play so far.
@@ -340,7 +345,8 @@ class VectorCertaintyEquivalentConfig(BoxSearchConfig):
     start
         "zeros", "random" (standard normal theta), or an array of the parametrisation's size.
     draws
-        How many commitments after the first are drawn evenly from the box, to learn about the game.
+        How many commitments after the first are drawn evenly from the box, to learn about the game. None: two where the
+        game publishes its form, else a seventh of all updates.
     replan
         A new search from many starts begins whenever the number of observed steps has grown by this factor.
     refine
@@ -351,7 +357,7 @@ class VectorCertaintyEquivalentConfig(BoxSearchConfig):
     """
 
     start: Start = "zeros"
-    draws: Natural = 2
+    draws: Natural | None = None
     replan: AtLeastOne = 2.0
     refine: Natural = 5
     work: Positive | None = 2e6
@@ -381,7 +387,9 @@ class VectorCertaintyEquivalent(Leader):
 
     Some games of vectors publish their form, as `model_class`: which numbers describe the game, but not what these
     numbers are. The leader fits the numbers to the play under all commitments so far. The fitted game then gives J and
-    dJ/dx of any commitment, and a search finds the best one without any follower steps.
+    dJ/dx of any commitment, and a search finds the best one without any follower steps. In games that publish none, the
+    leader learns what commitments are worth from what they earned, and a model from regressions; see
+    :mod:`agents.leaders.learned_certainty_equivalent`.
     """
 
     brief: VectorBrief
@@ -400,14 +408,22 @@ class VectorCertaintyEquivalent(Leader):
         _search=stateful.Part(make=lambda self: self._new_search(np.random.default_rng(0)), optional=True),
     )
 
+    @classmethod
+    def preferred_steps(cls, brief: Brief, config: Any) -> int:
+        """Some episodes where the game publishes no form, since returns are all there is to go by."""
+        if getattr(brief, "model_class", brief) is None:
+            return max(EPISODES * brief.horizon, LEAST_STEPS)
+        return super().preferred_steps(brief, config)
+
+    def __new__(cls, brief: Any, config: Any, rng: np.random.Generator) -> Any:
+        """Return the leader that learns what a game publishes nothing about, for such a game."""
+        if getattr(brief, "model_class", brief) is None:
+            return LearnedCertaintyEquivalent(brief, config, rng)
+        return object.__new__(cls)
+
     def __init__(self, brief: VectorBrief, config: Any, rng: np.random.Generator) -> None:
         super().__init__(brief, config, rng)
-        if brief.model_class is None:
-            raise ArgumentError(
-                "certainty_equivalent: expected a game that publishes its form, but this one has no model class; "
-                "bchg, naive, hpgd, zero_order, cma_es and random_search need none"
-            )
-        self.model_class = brief.model_class
+        self.model_class: Any = brief.model_class
         parametrisation = brief.parametrisation
         self.x = parametrisation(starting_point(config.start, parametrisation.size, rng, unit_of(parametrisation)))
         self._best: Array | None = None
@@ -454,7 +470,7 @@ class VectorCertaintyEquivalent(Leader):
         found, diagnostics = self._plan()
         if found is not None:
             self._best = found
-        exploring = self._updates <= self.config.draws or self._best is None
+        exploring = self._updates <= self._draws or self._best is None
         commitment = self.brief.commitment
         drawn = commitment.low + (commitment.high - commitment.low) * self.rng.random(commitment.shape)
         self.x = drawn if exploring or self._best is None else self._best
@@ -469,9 +485,13 @@ class VectorCertaintyEquivalent(Leader):
         self.x = self.x + share * (self._played - self.x)
         return True
 
+    @property
+    def _draws(self) -> int:
+        return DRAWS if self.config.draws is None else self.config.draws
+
     def _plan(self) -> tuple[Array | None, dict[str, float]]:
         """Return the best commitment in the model, None where there is no model or nothing finite in it."""
-        if self._updates < self.config.draws:
+        if self._updates < self._draws:
             return None, {"model_value": float("nan"), "model_unstable": 0.0}
         try:
             model = self.model_class.fit(self._records)

@@ -27,6 +27,7 @@ from ..planning.search import ascend
 from ..planning.theta import ThetaObjective
 from ..state import stateful
 from .base import Leader, register_leader, starting_point
+from .exact_by_play import EstimatedExact
 
 __all__ = ["Exact", "ExactConfig", "TabularExact", "TabularExactConfig", "VectorExact"]
 
@@ -156,16 +157,25 @@ class TabularExact(Exact):
 class VectorExact(Exact):
     """Exact gradients of the game, from many starts.
 
-    It makes an ascent by L-BFGS in the box of commitments. There x itself takes the place of theta.
+    It makes an ascent by L-BFGS in the box of commitments. There x itself takes the place of theta. In games without an
+    exact solution it plays many episodes of the game with each commitment instead, and its options other than `start`
+    mean nothing; see :mod:`agents.leaders.exact_by_play`.
     """
 
     kinds = frozenset({"vector"})
     state_fields = stateful.fields()
 
-    def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:
-        super().__init__(brief, config, rng)
-        if not brief.model.has_solution or brief.parametrisation.name != "projection":
-            raise ArgumentError("exact: expected a game with an exact solution and the parametrisation 'projection'")
+    def __new__(cls, brief: Any, config: Any, rng: np.random.Generator) -> Any:
+        """Return the leader that goes by play, for a game without an exact solution."""
+        parametrisation = getattr(brief, "parametrisation", None)
+        if parametrisation is not None and parametrisation.name != "projection":
+            raise ArgumentError(
+                f"exact: expected the parametrisation 'projection', got {parametrisation.name!r}; "
+                "cma_es, zero_order and random_search take any"
+            )
+        if getattr(brief.model, "has_solution", True):
+            return object.__new__(cls)
+        return EstimatedExact(brief, config, rng)
 
     def ascent(self, start: Array) -> list[Array]:
         """Return the iterates of an ascent from `start`."""

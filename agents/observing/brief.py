@@ -222,9 +222,12 @@ class EnvironmentBrief(Brief):
 
 
 def redact(seen: Trajectories, level: Information, policy: Any) -> Trajectories:
-    """Return the trajectories with just what a level of information includes; `policy` is the follower's."""
+    """Return the trajectories with just what a level of information includes; `policy` is the follower's.
+
+    A policy that is no table is shown only to leaders that know the game.
+    """
     if level < Information.REWARDS_OBSERVED:
         return seen.without("follower_reward")
-    if level < Information.RESPONSE or not isinstance(policy, np.ndarray):
-        return seen
-    return replace(seen, response=policy)
+    if level >= Information.RESPONSE and isinstance(policy, np.ndarray):
+        return replace(seen, response=policy)
+    return Trajectories.of_loop(**{**vars(seen), "response": policy}) if level == Information.MODEL else seen

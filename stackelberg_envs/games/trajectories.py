@@ -87,7 +87,8 @@ class Trajectories:
         Shape (N,), int32.
     response
         The follower's policy, shape (Z, A, B), for leaders of level RESPONSE and above; else None. Of several
-        followers the mean of their tables.
+        followers the mean of their tables. In games of vectors it is no table but an object with `sample`, and only
+        leaders of level MODEL are shown it.
     whole
         Shape (N,): whether an episode was played to its end or to the horizon; the others were cut by the step budget.
         Where it is not given, those that terminated.
@@ -104,7 +105,7 @@ class Trajectories:
     offsets: NDArray[np.int64]
     terminated: NDArray[np.bool_]
     context: IntArray
-    response: Array | None = None
+    response: Any = None
     whole: Any = None
 
     @classmethod

@@ -369,8 +369,3 @@ def test_a_model_without_a_stable_commitment_is_reported_and_looking_goes_on() -
     assert told["model_unstable"] > 0
     assert told["exploring"] == 1.0
     np.testing.assert_array_equal(leader.recommend(), leader.x)
-
-
-def test_a_game_that_keeps_its_form_private_is_named() -> None:
-    with pytest.raises(ArgumentError, match=r"expected a game that publishes its form.*bchg"):
-        planner(None)
