@@ -2,7 +2,7 @@
 
 Points are drawn evenly first. Each arm begins at one of the best of them, apart from the others, and has the points
 that it asked for. The values of all points nearby make a surrogate, and the next point is one that may be better than
-all, by what this surrogate says and does not know. Fewer arms go on after a while, one at last. The end goes to points
+all, by what this surrogate says and does not know. Fewer arms go on after a while, and one at last, which looks around the good points of all. The end goes to points
 that are surely as good as possible, and only what was played is recommended: what a surrogate says of places where
 nobody was may be far off.
 
@@ -165,7 +165,8 @@ class CommitmentSearch(Stateful):
 
     def _best(self, arm: int, surrogate: Surrogate) -> tuple[int, float]:
         """Return the place of an arm's best point, and the least it may be worth."""
-        mine = np.flatnonzero(self.owners == self._names[arm])
+        # The last arm has all points: values far away may have shown where it is better.
+        mine = np.flatnonzero((self.owners == self._names[arm]) | (self.arms == 1))
         expected, unknown = surrogate.known(self.points[mine])
         least = expected - CAUTION * unknown
         place = int(np.argmax(least))
@@ -188,7 +189,11 @@ class CommitmentSearch(Stateful):
         good = self.points[np.argsort(-values, kind="stable")[:ELITE]]
         pairs = rng.integers(len(good), size=(2, CANDIDATES))
         step[kind == 2] = (good[pairs[0]] - good[pairs[1]])[kind == 2]
-        return np.asarray(np.clip(centre + size * step, 0.0, 1.0))
+        around = np.tile(centre, (CANDIDATES, 1))
+        if self.arms == 1:
+            others = np.arange(CANDIDATES) % 4 == 0
+            around[others] = good[pairs[0]][others]
+        return np.asarray(np.clip(around + size * step, 0.0, 1.0))
 
     def _surrogate(self, arm: int, values: Array, variances: Array) -> Surrogate:
         distances = (((self.points - self.centres[arm]) / self.lengths[arm]) ** 2).sum(axis=1)
