@@ -2,9 +2,9 @@
 
 Points are drawn evenly first. Each arm begins at one of the best of them, apart from the others, and has the points
 that it asked for. The values of all points nearby make a surrogate, and the next point is one that may be better than
-all, by what this surrogate says and does not know. Fewer arms go on after a while, and one at last, which looks around the good points of all. The end goes to points
-that are surely as good as possible, and only what was played is recommended: what a surrogate says of places where
-nobody was may be far off.
+all, by what this surrogate says and does not know. Fewer arms go on after a while, and one at last, which looks around
+the good points of all. The end goes to points that are surely as good as possible, and only what was played is
+recommended: what a surrogate says of places where nobody was may be far off.
 
 Letters: n points that were played, D coordinates of the unit cube, k arms.
 """
