@@ -2,9 +2,9 @@
 
 Points are drawn evenly first. Each arm begins at one of the best of them, apart from the others, and has the points
 that it asked for. The values of all points nearby make a surrogate, and the next point is one that may be better than
-all, by what this surrogate says and does not know. Fewer arms go on after a while, and one at last, which looks around
-the good points of all. The end goes to points that are surely as good as possible, and only what was played is
-recommended: what a surrogate says of places where nobody was may be far off.
+all, by what this surrogate says and does not know. Fewer arms go on after a while, and one at last, which looks
+everywhere. The end goes to points that are surely as good as possible, and only what was played is recommended: what a
+surrogate says of places where nobody was may be far off.
 
 Letters: n points that were played, D coordinates of the unit cube, k arms.
 """
@@ -37,7 +37,7 @@ NEAR, FITTED, REFIT = 400, 180, 1.15
 FIRST_LENGTH, LONGEST_STEP = 0.3, 1.0
 #: Candidates for the next point: how many, how far away, in powers of ten of half a length, and which part of the
 #: coordinates moves in every other.
-CANDIDATES, LEAST, MOST, MOVES = 400, -1.5, 0.2, 0.3
+CANDIDATES, LEAST, MOST, MOVES = 600, -1.5, 0.2, 0.3
 #: Of the candidates so many lie in directions in which good points differ from one another: every third.
 ELITE = 20
 #: Losses against the best value count by their logarithm from this part of the usual loss on, and from this many
@@ -45,6 +45,9 @@ ELITE = 20
 SMALL_LOSS, NOISE = 0.05, 2.0
 #: Standard deviations by which a point counts as worse than it is expected to be, where sure ones are wanted.
 CAUTION = 0.5
+#: How much is hoped for where nobody was, in standard deviations times a half-normal number: around one of several
+#: arms, and by the last one, which looks everywhere.
+HOPE = (1.0, 2.0)
 #: Updates where no budget is told.
 USUAL_UPDATES = 100
 #: Nobody's points.
@@ -152,7 +155,7 @@ class CommitmentSearch(Stateful):
             return self.centres[arm], int(self._names[arm])
         candidates = self._candidates(arm, values, rng)
         expected, unknown = surrogate.known(candidates)
-        hope = -CAUTION if self.confirming else abs(rng.standard_normal())
+        hope = -CAUTION if self.confirming else HOPE[self.arms == 1] * abs(rng.standard_normal())
         return candidates[np.argmax(expected + hope * unknown)], int(self._names[arm])
 
     def best(self, values: Array, variances: Array) -> int:
@@ -180,7 +183,10 @@ class CommitmentSearch(Stateful):
             setattr(self, name, getattr(self, name)[kept])
 
     def _candidates(self, arm: int, values: Array, rng: np.random.Generator) -> Array:
-        """Return points around an arm's best one: in all directions, along some axes, and as good points differ."""
+        """Return points around an arm's best one: in all directions, along some axes, and as good points differ.
+
+        Half of those of the last arm are anywhere: it is not known less there than it seems to be worse.
+        """
         centre, shape = self.centres[arm], (CANDIDATES, self.points.shape[1])
         size = 10.0 ** rng.uniform(LEAST, MOST, (CANDIDATES, 1))
         kind = np.arange(CANDIDATES) % 3
@@ -189,11 +195,11 @@ class CommitmentSearch(Stateful):
         good = self.points[np.argsort(-values, kind="stable")[:ELITE]]
         pairs = rng.integers(len(good), size=(2, CANDIDATES))
         step[kind == 2] = (good[pairs[0]] - good[pairs[1]])[kind == 2]
-        around = np.tile(centre, (CANDIDATES, 1))
+        around = np.clip(centre + size * step, 0.0, 1.0)
         if self.arms == 1:
-            others = np.arange(CANDIDATES) % 4 == 0
-            around[others] = good[pairs[0]][others]
-        return np.asarray(np.clip(around + size * step, 0.0, 1.0))
+            anywhere = np.arange(CANDIDATES) % 2 == 1
+            around[anywhere] = rng.random(shape)[anywhere]
+        return np.asarray(around)
 
     def _surrogate(self, arm: int, values: Array, variances: Array) -> Surrogate:
         distances = (((self.points - self.centres[arm]) / self.lengths[arm]) ** 2).sum(axis=1)
