@@ -207,7 +207,8 @@ class CommitmentSearch(Stateful):
         seen = self.points[near], values[near], variances[near]
         if len(self.points) >= REFIT * self._fitted[arm]:
             self._fitted[arm] = len(self.points)
-            self.lengths[arm], self._sizes[arm] = fit_surrogate(*(each[:FITTED] for each in seen), self.lengths[arm])
+            points, theirs, errors = (each[:FITTED] for each in seen)
+            self.lengths[arm], self._sizes[arm] = fit_surrogate(points, theirs, errors, self.lengths[arm])
         return Surrogate.of(*seen, self.lengths[arm], self._sizes[arm])
 
 
