@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.discretised import discretise as discretise
     from stackelberg_envs.games.environments import EnvironmentGame as EnvironmentGame
     from stackelberg_envs.games.environments import wrap_commitment as wrap_commitment
+    from stackelberg_envs.games.graphs import patrol_game as patrol_game
+    from stackelberg_envs.games.graphs import toll_game as toll_game
     from stackelberg_envs.games.observed import EnvironmentStep as EnvironmentStep
     from stackelberg_envs.games.samples import SampledCommitment as SampledCommitment
     from stackelberg_envs.games.samples import SampledEffect as SampledEffect
@@ -134,6 +136,7 @@ _EXPORTS = {
     "make_game": "faces.registration",
     "occupancy": "solvers.soft",
     "parallel_env": "faces.registration",
+    "patrol_game": "games.graphs",
     "random_tabular": "envs.random_tabular_v1:make_game",
     "raw_env": "faces.registration",
     "register": "faces.registration",
@@ -141,6 +144,7 @@ _EXPORTS = {
     "soft_best_response": "solvers.responses",
     "solve": "solvers.solving",
     "spec": "faces.registration",
+    "toll_game": "games.graphs",
     "vector_env": "faces.registration",
     "wrap_commitment": "games.environments",
 }
