@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.vector import VectorGame as VectorGame
     from stackelberg_envs.solvers.best_commitment import BestCommitment as BestCommitment
     from stackelberg_envs.solvers.best_commitment import best_commitment as best_commitment
-    from stackelberg_envs.solvers.certificates.certifying import Certificate as Certificate
+    from stackelberg_envs.solvers.certificates.certificate import Certificate as Certificate
     from stackelberg_envs.solvers.certificates.certifying import certify as certify
     from stackelberg_envs.solvers.responses import hard_best_response as hard_best_response
     from stackelberg_envs.solvers.responses import soft_best_response as soft_best_response
@@ -93,7 +93,7 @@ __version__ = "0.1.0"
 _EXPORTS = {
     "BatchStep": "games.vector",
     "BestCommitment": "solvers.best_commitment",
-    "Certificate": "solvers.certificates.certifying",
+    "Certificate": "solvers.certificates.certificate",
     "Commitment": "games.commitments.base",
     "Cotangents": "games.cotangents",
     "StepCotangents": "games.cotangents",

@@ -9,29 +9,34 @@ import signal
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stackelberg_envs.arrays import Array, frozen, require_at_least, require_count, require_progress
+from stackelberg_envs.arrays import frozen, require_at_least, require_count, require_progress
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.tabular import TabularGame
-from stackelberg_envs.solvers.best_commitment import best_commitment
+from stackelberg_envs.solvers.best_commitment import BestCommitment, best_commitment
 from stackelberg_envs.solvers.certificates.affine import AffineGame, affine_game, count_coordinates, require_affine
 from stackelberg_envs.solvers.certificates.bounds import known_at_first
+from stackelberg_envs.solvers.certificates.certificate import Certificate
 from stackelberg_envs.solvers.certificates.directions import turned
+from stackelberg_envs.solvers.certificates.program_search import ProgramSearch
 from stackelberg_envs.solvers.certificates.quadratics import monomials
 from stackelberg_envs.solvers.certificates.search import Branch, Searched, good_enough, search_branch, whole
 from stackelberg_envs.solvers.solving import solve
 
-__all__ = ["Certificate", "certify"]
+__all__ = ["certify"]
 
 #: More coordinates, or more numbers in a table of quadratic functions, are refused.
 MOST_COORDINATES, MOST_NUMBERS = 10, 500_000
+#: What a method is called; programs with more binaries are refused.
+BOXES, PROGRAMS, MOST_BINARIES = "boxes", "mixed_integer", 2_000
 #: Commitments that the search for a good one may try, before there are boxes.
 EVALUATIONS = 500
+#: What a program may take that looks for a good commitment.
+SECONDS_FOR_A_START = 30.0
 #: Seconds between two calls of `progress`, at least.
 SECONDS_BETWEEN = 1.0
 #: Boxes that a branch is given at first, and later.
@@ -44,50 +49,11 @@ SECONDS_PER_NUMBER = 6e-7
 BOXES_PER_COORDINATE = 12.0
 
 
-@dataclass(frozen=True, eq=False)
-class Certificate:
-    """The best commitment found, and a bound that no commitment of the set exceeds.
-
-    Attributes
-    ----------
-    value
-        J at the commitment, reward units.
-    commitment
-        It, in the shape of the game's commitments.
-    upper_bound
-        No commitment is worth more, reward units.
-    boxes
-        How many boxes were bounded.
-    seconds
-        How long it took.
-    stopped_because
-        "gap reached", "time", "boxes", "interrupted", or "rounding" where boxes became too small to be cut.
-    """
-
-    value: float
-    commitment: Array
-    upper_bound: float
-    boxes: int
-    seconds: float
-    stopped_because: str
-
-    @property
-    def gap(self) -> float:
-        """By how much the bound lies above the value, as a share of the size of the value."""
-        above = self.upper_bound - self.value
-        return above / abs(self.value) if self.value else math.inf if above else 0.0
-
-    def __repr__(self) -> str:
-        """Return one line, without the commitment."""
-        return (
-            f"Certificate(value={self.value:.8g}, upper_bound={self.upper_bound:.8g}, gap={self.gap:.3g}, "
-            f"{self.boxes} boxes, {self.seconds:.1f} s, stopped because {self.stopped_because})"
-        )
-
-
 def certify(
     game: Any,
     *,
+    temperature: float | None = None,
+    method: str | None = None,
     gap: float = 0.01,
     time_limit: float = 600.0,
     max_boxes: int | None = None,
@@ -95,7 +61,7 @@ def certify(
     known: ArrayLike | None = None,
     progress: Callable[[Certificate], object] | None = None,
 ) -> Certificate:
-    """Find the best commitment of a small game, with a proven upper bound, by branch and bound.
+    """Find the best commitment of a small game, with a proven upper bound.
 
     Parameters
     ----------
@@ -103,6 +69,13 @@ def certify(
         A tabular game with few states, whose commitment has few free entries and enters all arrays in an affine way:
         a PolicyTable, TransitionMixture, Incentive, StateIncentive, LinearFeatures, Transfer, IncentiveCost, a Joint of
         them, or a FunctionCommitment made with ``affine=True``.
+    temperature
+        None: that of the game. 0: the limit in which the follower takes the best action for certain, and of several
+        that are best the one that the leader likes best.
+    method
+        "boxes": branch and bound with bounds on the soft response, the default. "mixed_integer": programs for HiGHS, in
+        which the leader chooses the follower's actions among those that are nearly best; the default at temperature 0,
+        and for low temperatures. The bound is then right to the tolerances of that solver, some 1e-6.
     gap
         It stops when the bound is at most this share of the value's size above the value.
     time_limit
@@ -110,7 +83,7 @@ def certify(
     max_boxes
         Boxes after which it stops as well; default no limit.
     processes
-        How many processes look at boxes; 1 is this one alone.
+        How many processes look at boxes; 1 is this one alone. With mixed-integer programs 1.
     known
         A good commitment, if there is one; a short :func:`stackelberg_envs.best_commitment` looks for others.
     progress
@@ -142,22 +115,63 @@ def certify(
     >>> round(proven.value, 3), proven.upper_bound < 35.03
     (34.993, True)
     """
-    _require_small(game)
+    method = _checked_method(temperature, method)
+    _require_small(game, method)
     require_at_least(gap, 0.0, "gap")
     require_at_least(time_limit, 0.0, "time_limit")
     require_progress(progress)
     limit = math.inf if max_boxes is None else require_count(max_boxes, "max_boxes")
-    search = _Search(game, gap, known)
-    return search.run(require_count(processes, "processes"), time_limit, limit, progress)
+    count = require_count(processes, "processes")
+    if method == BOXES:
+        return _Search(game, gap, known).run(count, time_limit, limit, progress)
+    if count > 1:
+        raise ArgumentError(f"processes: expected 1 with method={method!r}, got {count}")
+    return _by_programs(game, temperature is not None, gap * (1.0 - 1e-9), known).run(time_limit, limit, progress)
 
 
-def _require_small(game: Any) -> None:
+def _by_programs(game: TabularGame, hard: bool, gap: float, known: ArrayLike | None) -> ProgramSearch:
+    """Return a search by programs from a good commitment."""
+    began, made = time.monotonic(), affine_game(game)
+    x = _good_commitment(game, known).commitment
+    search = ProgramSearch(game, made, x, hard=True, gap=gap, began=began)
+    if hard:
+        return search
+    # What is best at low temperatures is a peak too narrow for a search, and near to what is best at temperature 0.
+    search.step(SECONDS_FOR_A_START)
+    x = _good_commitment(game, search.x).commitment
+    return ProgramSearch(game, made, x, hard=False, gap=gap, began=began)
+
+
+def _checked_method(temperature: float | None, method: str | None) -> str:
+    """Return "boxes" or "mixed_integer"."""
+    if temperature is not None and temperature != 0:
+        raise ArgumentError(f"temperature: expected 0, or None for that of the game, got {temperature!r}")
+    if method is None:
+        return BOXES if temperature is None else PROGRAMS
+    if method not in (BOXES, PROGRAMS):
+        raise ArgumentError(f"method: expected {BOXES!r}, {PROGRAMS!r} or None, got {method!r}")
+    if method == BOXES and temperature is not None:
+        raise ArgumentError(f"method: expected {PROGRAMS!r} at temperature 0, got {method!r}")
+    return method
+
+
+def _good_commitment(game: TabularGame, known: ArrayLike | None) -> BestCommitment:
+    start = best_commitment(game, evaluations=EVALUATIONS, known=[] if known is None else [known])
+    if start.stopped_because == "interrupted":
+        raise KeyboardInterrupt
+    return start
+
+
+def _require_small(game: Any, method: str) -> None:
     """Raise where a certificate is not possible, or would cost too much."""
     if not isinstance(game, TabularGame):
         name = getattr(game, "name", type(game).__name__)
         raise ArgumentError(f"game: expected a tabular game, which certificates are for, got {name!r}")
     require_affine(game)
     D = count_coordinates(game.commitment)
+    if method == PROGRAMS:
+        _require_small_program(game, D)
+        return
     numbers = math.prod(game.table_shape) * (1 + D + D * (D + 1) // 2)
     if D > MOST_COORDINATES or numbers > MOST_NUMBERS:
         boxes, seconds = D * math.log10(BOXES_PER_COORDINATE), numbers * SECONDS_PER_NUMBER
@@ -168,6 +182,26 @@ def _require_small(game: Any) -> None:
         )
 
 
+def _require_small_program(game: TabularGame, D: int) -> None:
+    """Raise where programs would be too large, or too many."""
+    binaries = math.prod(game.table_shape)
+    kinks = game.commitment.kinks
+    cut = game.commitment.changes_play or (kinks is not None and bool(np.isfinite(kinks).any()))
+    if binaries > MOST_BINARIES or (cut and D > MOST_COORDINATES):
+        raise ArgumentError(
+            f"{game.name}: expected at most {MOST_BINARIES:,} actions of the follower over all states, and where the "
+            f"commitment changes play or bends at most {MOST_COORDINATES} free entries, got {binaries:,} and {D}; a "
+            f"certificate would choose among 10^{_choices(game):.0f} policies"
+            + (f" in some 10^{D * math.log10(BOXES_PER_COORDINATE):.0f} boxes" if cut else "")
+        )
+
+
+def _choices(game: TabularGame) -> float:
+    """Return the logarithm of the number of policies that take one action each."""
+    Z, A, B = game.table_shape
+    return Z * A * math.log10(B)
+
+
 class _Search:
     """The boxes that wait, and what is proven of the others."""
 
@@ -175,9 +209,7 @@ class _Search:
         self.game, self.gap, self.began = game, gap * (1.0 - 1e-9), time.monotonic()
         made = affine_game(game)
         self.boxes, self.closed, self.stuck = 0, -np.inf, -np.inf
-        start = best_commitment(game, evaluations=EVALUATIONS, known=[] if known is None else [known])
-        if start.stopped_because == "interrupted":
-            raise KeyboardInterrupt
+        start = _good_commitment(game, known)
         self.x, self.value = start.commitment, start.value
         self.made: AffineGame = turned(made, made.coordinates(self.x))
         self.D = len(self.made.directions)

@@ -142,6 +142,14 @@ def test_what_is_too_large_is_refused_with_its_cost():
         se.certify(se.random_tabular(S=20_000, commitment="policy"))
 
 
+def test_programs_that_are_too_large_are_refused_with_their_cost():
+    with pytest.raises(ArgumentError, match=r"at most 2,000 actions.*got 6,000 and 4; .*10\^\d+ policies$"):
+        se.certify(se.random_tabular(S=1_000), temperature=0)
+    large = se.random_tabular(S=20, B=2, branching=2, commitment="policy")
+    with pytest.raises(ArgumentError, match=r"at most 10 free entries, got 80 and 20; .*10\^12 policies in .*10\^22"):
+        se.certify(large, method="mixed_integer")
+
+
 def test_other_games_and_commitments_are_refused_by_name():
     with pytest.raises(ArgumentError, match="expected a tabular game"):
         se.certify(BUILDING)
@@ -164,6 +172,11 @@ def test_other_games_and_commitments_are_refused_by_name():
         ({"max_boxes": 0}, ArgumentError),
         ({"processes": 0}, ArgumentError),
         ({"progress": 3}, ArgumentError),
+        ({"temperature": 0.1}, ArgumentError),
+        ({"temperature": "0"}, ArgumentError),
+        ({"method": "simplex"}, ArgumentError),
+        ({"method": "boxes", "temperature": 0}, ArgumentError),
+        ({"temperature": 0, "processes": 2}, ArgumentError),
         ({"known": [[2.0, -1.0]] * 3}, CommitmentError),
     ],
 )
