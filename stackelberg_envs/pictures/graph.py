@@ -17,6 +17,7 @@ from stackelberg_envs.pictures.canvas import (
     GRID,
     INK,
     MUTED,
+    PAPER,
     SMALL,
     STRONGEST,
     TARGET,
@@ -191,6 +192,8 @@ def _label(canvas: Canvas, centre: Point, radius: float, label: str, colour: Col
         canvas.text(centre[0] - CAPITALS * size / 2, centre[1], label, colour, size, "middle")
     elif not label.isdigit():
         below = centre[0] + radius + RING + 3
+        wide = 0.52 * SMALL * len(label[:LONGEST_NAME])
+        canvas.rectangle(below - 2, centre[1] - wide / 2, SMALL, wide, PAPER)
         canvas.text(below, centre[1], label[:LONGEST_NAME], INK, SMALL, "middle")
 
 
