@@ -16,6 +16,8 @@ import scipy
 
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.observed import Numbers, Vectors
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import VectorGame
 
@@ -269,6 +271,27 @@ def _(game: VectorGame) -> VectorDrift:
     spaces = game.state_space, game.leader_action_space, game.follower_action_space
     W, A, B = (0 if space is None else int(np.prod(space.shape or ())) for space in spaces)
     return VectorDrift(game.commitment.shape, (W, A, B))
+
+
+@drift_of.register
+def _(game: EnvironmentGame) -> Drift:
+    return _drift_where(game.seen, game.commitment.shape)
+
+
+@singledispatch
+def _drift_where(seen: Any, shape: tuple[int, ...]) -> Drift:
+    """Return what compares plays of an environment, by what is seen of it."""
+    raise NotImplementedError(type(seen).__name__)
+
+
+@_drift_where.register
+def _(seen: Numbers, shape: tuple[int, ...]) -> TableDrift:
+    return TableDrift(shape, (seen.S + 1, 1, seen.B))
+
+
+@_drift_where.register
+def _(seen: Vectors, shape: tuple[int, ...]) -> VectorDrift:
+    return VectorDrift(shape, (seen.size, 0, 0 if seen.actions is None else seen.actions.size))
 
 
 def has_settled(curve: dict[str, Array]) -> tuple[bool, float]:

@@ -74,3 +74,32 @@ def test_vectors_are_refused():
             follower="soft_q_learning",
             updates=1,
         )
+
+
+@pytest.mark.filterwarnings("ignore")  # of pygame and of PettingZoo's own
+def test_both_players_of_a_classic_game_are_led():
+    """A leader that earns by paper sees both play, and may pay for what they show."""
+    pytest.importorskip("pygame")
+    from pettingzoo.classic import rps_v2
+
+    names = ["rock", "paper", "scissors"]
+    game = se.wrap_commitment(
+        lambda: rps_v2.parallel_env(num_actions=3, max_cycles=10),
+        None,
+        se.Incentive(-1.0, 1.0, (1, 1, 3), names=names),
+        leader_reward=lambda step: float(step.action == names.index("paper")),
+        temperature=0.5,
+        follower_discount=0.0,
+        evaluation_episodes=10,
+    )
+    assert (game.num_agents, game.seen_as) == (2, "tabular")
+    record = agents.run(
+        game,
+        leader="bchg",
+        updates=6,
+        steps_per_update=200,
+        evaluate_every=0,
+        follower_options={"steps": 600, "restart": True},
+    )
+    assert record.names == names
+    assert record.commitment[0, 0, 1] > record.commitment[0, 0, [0, 2]].max()

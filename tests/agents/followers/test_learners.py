@@ -7,6 +7,7 @@ from gymnasium.spaces import Box
 import agents
 import stackelberg_envs as se
 from agents.followers import FOLLOWERS
+from agents.leaders.base import LEADERS
 from stackelberg_envs.errors import ArgumentError, InformationError
 from tests.environments import Ladder, Slide
 from tests.games import TOY
@@ -154,3 +155,51 @@ def test_a_notebook_cell_may_be_run_twice(own):
                 return 1
 
     assert agents.run(SLIP, leader="cma_es", follower="mine", **SHORT).status == "finished"
+
+
+@pytest.mark.filterwarnings("ignore")  # of pygame and of PettingZoo's own
+def test_a_task_of_mpe2_is_led(own):
+    """The leader sets how fast the particles slow down; they push at random, and it earns by their distances."""
+    pytest.importorskip("mpe2")
+    from mpe2 import simple_spread_v3
+
+    @agents.register_learner("random")
+    class Random:
+        def __init__(self, env, rng):
+            pass
+
+        def learn(self, env, steps):
+            pass
+
+        def act(self, observations, rng):
+            return {agent: int(rng.integers(5)) for agent in observations}
+
+    def slow_down(env, x):
+        env.unwrapped.world.damping = float(x[0])
+        return env
+
+    game = se.wrap_commitment(
+        simple_spread_v3.parallel_env,
+        slow_down,
+        Box(0.1, 1.0, (1,), np.float64),
+        evaluation_episodes=2,
+        names=["damping"],
+    )
+    assert (game.num_agents, game.seen.size) == (3, 18)
+    record = agents.run(game, leader="cma_es", follower="random", updates=3, steps_per_update=150, evaluate_every=0)
+    assert record.status == "finished" and record.leader_value < 0.0
+
+
+def test_an_own_leader_that_takes_play_for_a_response_may_lead_an_environment(climber):
+    from agents.leaders.random_search import RandomSearch
+
+    class Trusting(RandomSearch):
+        needs_response = True
+
+    agents.register_leader("trusting")(Trusting)
+    try:
+        for game in (SLIP, se.wrap_commitment(Ladder, None, se.StateIncentive(0.0, 1.0, np.ones(3)), horizon=9)):
+            record = agents.run(game, leader="trusting", follower="climber", **SHORT)
+            assert "follower_drift" in record.curve
+    finally:
+        del LEADERS.classes["trusting"]
