@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pettingzoo.utils.conversions import aec_to_parallel
 
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError
@@ -103,3 +104,17 @@ def test_followers_alone_in_turn_play_what_they_play_all_at_once():
         assert turns.rewards == rewards
         assert (turns.terminations, turns.truncations) == (terminations, truncations)
         assert turns.infos == infos
+
+
+@pytest.mark.parametrize("followers", [1, 2])
+def test_pettingzoo_makes_the_parallel_form_of_followers_in_turn(followers):
+    game = se.make_game(TOY, horizon=12).replace(num_followers=followers)
+    converted, own = aec_to_parallel(se.followers_aec_env(game=game)), se.followers_env(game=game)
+    converted.reset(seed=3)
+    own.reset(seed=3)
+    while own.agents:
+        actions = dict.fromkeys(own.agents, 1)
+        first, second = converted.step(actions), own.step(actions)
+        assert first[1:4] == second[1:4]
+        for agent, observation in second[0].items():
+            np.testing.assert_array_equal(first[0][agent], observation)
