@@ -318,7 +318,10 @@ class TwoSides(AgentFace):
     def _rewards(self) -> dict[str, float]:
         """Return what everybody is paid for the last round."""
         session = self.session
-        rewards = {LEADER: session.leader_reward * self._leader_share}
+        leader = session.leader_reward * self._leader_share
+        if len(self.followers) == 1:
+            return {LEADER: leader, self.followers[0]: session.follower_rewards[0] * self._follower_share}
+        rewards = {LEADER: leader}
         paid, share = session.follower_rewards, self._follower_share
         for i, agent in enumerate(self.followers):
             rewards[agent] = paid[i] * share

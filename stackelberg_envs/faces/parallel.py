@@ -13,7 +13,7 @@ from pettingzoo import ParallelEnv
 
 from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.faces.common import LEADER, TwoSides, action_of, require_actions
-from stackelberg_envs.play.session import COMMITMENT, READY
+from stackelberg_envs.play.session import COMMITMENT, DONE, READY
 
 __all__ = ["ParallelFace"]
 
@@ -108,16 +108,13 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
             # A missing action becomes None, which the session refuses unless that follower is finished.
             session.play([*map(actions.get, self.followers)])
             self.observer.update()
-        terminated, truncated = session.terminated, session.truncated
-        results = (
-            self._observations(),
-            self._rewards(),
-            dict.fromkeys(agents, terminated),
-            dict.fromkeys(agents, truncated),
-            self._infos(),
-        )
-        if terminated or truncated:
+        terminations = dict.fromkeys(agents, session.terminated)
+        if session.phase == DONE:
+            truncations = dict.fromkeys(agents, session.truncated)
             self.agents = []
+        else:
+            truncations = terminations.copy()
+        results = self._observations(), self._rewards(), terminations, truncations, self._infos()
         if self.render_mode == "human":
             self.render()
         return results
@@ -141,6 +138,10 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
     def _observations(self) -> dict[str, Any]:
         observer = self.observer
         factors = observer.factors
+        if factors is None and len(self.followers) == 1:
+            # The leader observes what its only follower does.
+            row = observer.rows[0]
+            return {LEADER: row.copy(), self.followers[0]: row.copy()}
         observations = {LEADER: observer.leader()}
         for agent, row in zip(self.followers, observer.rows):  # noqa: B905 - as long by construction
             observations[agent] = row.copy() if factors is None else row * factors

@@ -274,18 +274,20 @@ class Session:
         self.follower_rewards[i] = follower_reward
         self.follower_returns[i] += follower_reward
         self.finished[i] = terminal
-        self.records[i] = record(
-            1,
-            self.played,
-            self.context,
-            state,
-            self._no_leader_action if shown is None else shown,
-            action,
-            following,
-            int(terminal),
-            leader_reward,
-            follower_reward if self._observe_rewards else None,
-        )
+        # What `record` makes, whose call takes as long as all of this.
+        self.records[i] = seen = {
+            "played": 1,
+            "step": self.played,
+            "context": self.context,
+            "state": state,
+            "leader_action": self._no_leader_action if shown is None else shown,
+            "follower_action": action,
+            "next_state": following,
+            "terminal": int(terminal),
+            "leader_reward": leader_reward,
+        }
+        if self._observe_rewards:
+            seen["follower_reward"] = follower_reward
         return leader_reward
 
     def _idle(self, i: int) -> float:
