@@ -47,6 +47,13 @@ def test_rows_that_are_made_anew_replace_their_own_only(tmp_path, monkeypatch):
     assert [cells[0] for cells in versions["written_rows"]().values()] == ["3.11.7", "3.12.2"]
 
 
+def test_the_committed_table_has_every_python_and_all_passes():
+    rows = versions["written_rows"]()
+    assert set(rows) == {(python, which) for python in versions["PYTHONS"] for which in versions["SETS"]}
+    for cells in rows.values():
+        assert cells[-3:-1] == ["passes", "passes"]
+
+
 @pytest.mark.parametrize("workflow", ["ci", "release"])
 def test_what_a_workflow_runs_is_there(workflow):
     text = (ROOT / ".github" / "workflows" / f"{workflow}.yml").read_text("utf-8")
