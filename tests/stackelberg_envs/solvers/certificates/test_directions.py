@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,11 @@ def test_tolls_of_one_way_become_a_sum():
     assert new.arrays.limits.shape == (2, 7)
     rng = np.random.default_rng(0)
     inside = 0
+    for corner in itertools.product((0.0, 1.0), repeat=6):
+        # The coordinates reach to all commitments.
+        z = new.coordinates(np.array(corner))
+        assert z.min() >= -1e-12
+        assert z.max() <= 1 + 1e-12
     for x in rng.random((50, 6)):
         z = new.coordinates(x)
         assert (z >= 0).all()
