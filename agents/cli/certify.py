@@ -20,6 +20,7 @@ EPILOG = """\
 examples:
   stackelberg certify stackelberg/DiscreteToy-v1 --gap 0.001
   stackelberg certify stackelberg/RandomTabular-v1 --set D=2 --processes 2
+  stackelberg certify stackelberg/DiscreteToy-v1 --temperature 0
 
 Exit code 0: the bound is as near to the value as was asked for; 1: it is not, and what is proven is printed."""
 
@@ -38,6 +39,15 @@ def add(commands: Commands) -> None:
     certify.add_argument(
         "--time-limit", type=typed("NonNegative"), default=600.0, metavar="SECONDS", help="default: 600"
     )
+    certify.add_argument(
+        "--temperature",
+        type=typed("NonNegative"),
+        metavar="0",
+        help="0: the follower takes its best action",
+    )
+    certify.add_argument(
+        "--method", metavar="NAME", help="boxes, or mixed_integer: for low temperatures (default: boxes, at 0 programs)"
+    )
     certify.add_argument("--processes", type=typed("Count"), default=1, metavar="N", help="default: 1")
 
 
@@ -50,7 +60,13 @@ def act(options: argparse.Namespace, console: Console) -> int:
 
     game = se.make_game(options.id, **dict(options.set))
     proven = se.certify(
-        game, gap=options.gap, time_limit=options.time_limit, processes=options.processes, progress=told
+        game,
+        temperature=options.temperature,
+        method=options.method,
+        gap=options.gap,
+        time_limit=options.time_limit,
+        processes=options.processes,
+        progress=told,
     )
     lines = [
         f"Best commitment found: J = {proven.value:.8g}",

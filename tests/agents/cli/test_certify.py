@@ -12,6 +12,7 @@ SMALL = ["stackelberg/RandomTabular-v1", "--set", "S=3", "--set", "B=2", "--set"
     ("words", "value", "bound"),
     [
         (SMALL, "J = 10.754969", "No commitment is worth more than 10."),
+        ([*SMALL, "--temperature", "0"], "J = 10.282325", "No commitment is worth more than 10.28"),
         pytest.param(
             [TOY, "--gap", "0.001"],
             "J = 34.99264",
@@ -19,7 +20,7 @@ SMALL = ["stackelberg/RandomTabular-v1", "--set", "S=3", "--set", "B=2", "--set"
             marks=pytest.mark.deep,
         ),
     ],
-    ids=["small", "toy"],
+    ids=["small", "temperature 0", "toy"],
 )
 def test_a_bound_that_is_near_enough_ends_with_0(words, value, bound, capsys):
     assert main(["certify", *words]) == 0
@@ -37,6 +38,8 @@ def test_a_bound_that_is_not_ends_with_1(capsys):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["certify", TOY, "--temperature", "0.1"], "temperature: expected 0"),
+        (["certify", TOY, "--method", "simplex"], "method: expected 'boxes'"),
         (["certify", ROOMS], "free entries of the commitment"),
         (["certify", "stackelberg/BilevelLqr-v1"], "expected a tabular game"),
         (["certify", TOY, "--gap", "-1"], "--gap"),
