@@ -15,7 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from stackelberg_envs.docstrings import docstring_of, meanings_of
+from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.registration import EnvSpec, spec
+from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.observed import Numbers, Vectors
 from stackelberg_envs.games.samples import ActionSpec
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, VectorGame
@@ -112,7 +115,7 @@ def _numbers_table(game: AnyGame) -> Table:
             if space.names is None
             else {"its entries": textwrap.shorten(", ".join(space.names), LONGEST, placeholder=" ...")}
         ),
-        "it changes": ", ".join(sorted(name.replace("_", " ") for name in space.changes)),
+        "it changes": ", ".join(sorted(name.replace("_", " ") for name in space.changes)) or "not known",
         "parametrisation": space.parametrisation,
         "best known return": "not recorded" if known is None else f"{known:.6g}",
     }
@@ -141,9 +144,35 @@ def _of_vectors(game: VectorGame) -> tuple[str, str, str]:
     return f"R{game.state_space.shape[0]}", "0" if leader is None else f"R{leader.shape[0]}", B
 
 
+@_sizes.register
+def _of_environments(game: EnvironmentGame) -> tuple[str, str, str]:
+    return _sizes_seen(game.seen)
+
+
+@singledispatch
+def _sizes_seen(seen: Any) -> tuple[str, str, str]:
+    """Return S, A and B of an environment, as far as they are seen."""
+    raise NotImplementedError(type(seen).__name__)
+
+
+@_sizes_seen.register
+def _of_numbers(seen: Numbers) -> tuple[str, str, str]:
+    return str(seen.S), "0", str(seen.B)
+
+
+@_sizes_seen.register
+def _of_rows(seen: Vectors) -> tuple[str, str, str]:
+    counts = None if seen.actions is None else seen.actions.counts
+    B = "not seen" if seen.actions is None else "x".join(map(str, counts)) if counts else f"R{seen.actions.size}"
+    return f"R{seen.size}" if seen.size else "not seen", "0", B
+
+
 def _picture(entry: EnvSpec, game: AnyGame) -> str:
-    """Return the game as text under the commitment nearest to zero, or "" for a renderer without text."""
-    session = Session(game)
+    """Return the game as text under the commitment nearest to zero, or "" where there is none."""
+    try:
+        session = Session(game)
+    except ArgumentError:  # an environment that nobody looks into
+        return ""
     session.reset(seed=0)
     session.commit(game.commitment.project(np.zeros(game.commitment.shape)))
     text = draw(session, entry.renderer, "ansi")

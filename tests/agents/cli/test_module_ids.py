@@ -15,6 +15,24 @@ from stackelberg_envs.envs.discrete_toy_v1 import make_game
 se.register("mine/Toy-v0", make_game)
 """
 SHORT = "--updates 2 --steps-per-update 50"
+#: Environments that nobody looks into have ids, too.
+WRAPPED = """
+import numpy as np
+import stackelberg_envs as se
+from gymnasium.spaces import Box
+from tests.environments import Ladder, Slide
+
+def ladder():
+    "A ladder with bonuses."
+    return se.wrap_commitment(Ladder, None, se.StateIncentive(0.0, 1.0, np.ones(3)), horizon=9, evaluation_episodes=2)
+
+def slide():
+    "A slide of which nothing is known."
+    return se.wrap_commitment(Slide, lambda env, x: env, Box(0.0, 1.0, (1,), np.float64), names=["push"])
+
+se.register("mine/Ladder-v0", ladder)
+se.register("mine/Slide-v0", slide)
+"""
 COMMANDS = {
     "show": "show toys:mine/Toy-v0",
     "run": f"run toys:mine/Toy-v0 --quiet {SHORT}",
@@ -29,14 +47,15 @@ COMMANDS = {
 def module(tmp_path, monkeypatch):
     """A folder with a module that nobody has imported, and nothing of it left afterwards."""
     (tmp_path / "toys.py").write_text(MODULE)
+    (tmp_path / "wrapped.py").write_text(WRAPPED)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
     registries = [registration._SPECS, gymnasium.registry, *pettingzoo_registries()]
-    before = [set(registry) for registry in registries]
     yield
-    sys.modules.pop("toys", None)
-    for registry, names in zip(registries, before, strict=True):
-        for name in set(registry) - names:
+    for name in ("toys", "wrapped"):
+        sys.modules.pop(name, None)
+    for registry in registries:
+        for name in [name for name in registry if name.startswith("mine/")]:
             del registry[name]
 
 
@@ -52,3 +71,18 @@ def pettingzoo_registries():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_takes_an_id_with_its_module(command, capsys):
     assert main(COMMANDS[command].split()) == 0, capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("module")
+@pytest.mark.parametrize(("name", "told"), [("Ladder", "S = 3, A = 0 (leader), B = 2"), ("Slide", "not known")])
+def test_environments_that_nobody_looks_into_are_shown(name, told, capsys):
+    assert main(["show", f"wrapped:mine/{name}-v0"]) == 0
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.usefixtures("module")
+def test_environments_that_nobody_looks_into_are_led(capsys, tmp_path):
+    words = f"run wrapped:mine/Ladder-v0 --leader bchg --quiet --output run {SHORT} --follower-option steps=100"
+    with pytest.warns(UserWarning, match="this run cannot be resumed"):
+        assert main(words.split()) == 0, capsys.readouterr().err
+    assert (tmp_path / "run" / "record.json").exists() and (tmp_path / "run" / "run.png").exists()
