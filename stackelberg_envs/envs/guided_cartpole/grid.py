@@ -236,17 +236,24 @@ def _improve(
         landing_values(values, landings, g, landing)
         for n in range(L):
             cells, parts, spins, blow = pushes.cell[j, n], pushes.part[j, n], pushes.spin[j, n], pushes.blow[j, n]
-            policy.first[g, n] = _first(cells, spins, max(min(winds[g, n] - grid.noise, 1.0), -1.0) * blow, sizes)
-            total = 0.0
-            for side in (-1.0, 1.0):
-                blown = max(min(winds[g, n] + side * grid.noise, 1.0), -1.0) * blow
+            least, most = _winds(winds[g, n], grid.noise)
+            policy.first[g, n] = _first(cells, spins, least * blow, sizes)
+            total, sides = 0.0, 1 if least == most else 2  # a wind as strong as can be has one side
+            for side in range(sides):
+                blown = (most if side else least) * blow
                 _look_ahead(landing, cells, parts, spins, blown, sizes.spins, scale, q)
-                total += 0.5 * log_integral_and_slopes(q, room, slopes, 2.0 / (PLANNED - 1))
+                total += log_integral_and_slopes(q, room, slopes, 2.0 / (PLANNED - 1)) / sides
                 for b in range(PLANNED):
-                    slopes[b] *= 0.5 * grid.discount
+                    slopes[b] *= grid.discount / sides
                 _add(slopes, cells, parts, spins, blown, sizes, policy.first[g, n], policy.weights[g, n])
             policy.image[g, n] = 1.0 + grid.temperature * total
             settle(policy, g, n, landing)
+
+
+@compiled
+def _winds(mean: float, noise: float) -> tuple[float, float]:
+    """Return the two winds that stand for all that are drawn."""
+    return max(min(mean - noise, 1.0), -1.0), max(min(mean + noise, 1.0), -1.0)
 
 
 @compiled

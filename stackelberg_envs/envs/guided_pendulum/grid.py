@@ -135,20 +135,22 @@ def _improve(values: Array, landings: Landings, winds: Array, grid: _Numbers, po
         fall, blow = FALL * math.sin(angle), BLOW * math.cos(angle) ** 2
         for k in range(S):
             speed, total = k * grid.speed_step - MAX_SPEED, 0.0
-            least = speed + fall + min(max(winds[i, k] - grid.noise, -1.0), 1.0) * blow
-            first = min(_faster(least, -MAX_TORQUE, grid, S)[0], S - N)
+            least = min(max(winds[i, k] - grid.noise, -1.0), 1.0) * blow
+            most = min(max(winds[i, k] + grid.noise, -1.0), 1.0) * blow
+            first = min(_faster(speed + fall + least, -MAX_TORQUE, grid, S)[0], S - N)
             policy.first[i, k] = first
-            for side in (-1.0, 1.0):
-                blown = speed + fall + min(max(winds[i, k] + side * grid.noise, -1.0), 1.0) * blow
+            sides = 1 if least == most else 2  # a wind as strong as can be has one side
+            for side in range(sides):
+                blown = speed + fall + (most if side else least)
                 for b in range(PLANNED):
                     torque = -MAX_TORQUE + b * step
                     cell, part = _faster(blown, torque, grid, S)
                     ahead = landing[cell] * (1.0 - part) + landing[cell + 1] * part
                     q[b] = (grid.discount * ahead - TORQUE_PRICE * torque * torque) * cold
-                total += 0.5 * log_integral_and_slopes(q, room, slopes, step)
+                total += log_integral_and_slopes(q, room, slopes, step) / sides
                 for b in range(PLANNED):
                     cell, part = _faster(blown, -MAX_TORQUE + b * step, grid, S)
-                    weight = 0.5 * grid.discount * slopes[b]
+                    weight = grid.discount * slopes[b] / sides
                     policy.weights[i, k, cell - first] += weight * (1.0 - part)
                     policy.weights[i, k, cell - first + 1] += weight * part
             policy.image[i, k] = grid.temperature * total - angle * angle - SPEED_PRICE * speed * speed
