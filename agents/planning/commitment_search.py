@@ -2,9 +2,9 @@
 
 Points are drawn evenly first. Each arm begins at one of the best of them, apart from the others, and has the points
 that it asked for. The values of all points nearby make a surrogate, and the next point is one that may be better than
-all, by what this surrogate says and does not know. Fewer arms go on after a while, and one at last, which looks
-everywhere. The end goes to points that are surely as good as possible, and only what was played is recommended: what a
-surrogate says of places where nobody was may be far off.
+all, by what this surrogate says and does not know. Fewer arms go on after a while, and one at last, which now and then
+looks everywhere. The end goes to points that are surely as good as possible, and only what was played is recommended:
+what a surrogate says of places where nobody was may be far off.
 
 Letters: n points that were played, D coordinates of the unit cube, k arms.
 """
@@ -25,7 +25,7 @@ from .surrogate import Surrogate, fit_surrogate
 __all__ = ["CommitmentSearch"]
 
 #: How many arms there are from which part of the updates on.
-ARMS = ((0.0, 6), (0.35, 3), (0.5, 2), (0.65, 1))
+ARMS = ((0.0, 4), (0.4, 2), (0.6, 1))
 #: After which part it only confirms.
 CONFIRM_FROM = 0.9
 #: How far apart arms begin, in parts of the cube.
@@ -45,9 +45,10 @@ ELITE = 20
 SMALL_LOSS, NOISE = 0.05, 2.0
 #: Standard deviations by which a point counts as worse than it is expected to be, where sure ones are wanted.
 CAUTION = 0.5
-#: How much is hoped for where nobody was, in standard deviations times a half-normal number: around one of several
-#: arms, and by the last one, which looks everywhere.
+#: How much is hoped for where nobody was, in standard deviations times a half-normal number: around an arm, and where
+#: the last one looks everywhere, which it does in every third update.
 HOPE = (1.0, 2.0)
+LOOK_EVERY = 3
 #: Updates where no budget is told.
 USUAL_UPDATES = 100
 #: Nobody's points.
@@ -116,6 +117,11 @@ class CommitmentSearch(Stateful):
         return self._share >= CONFIRM_FROM
 
     @property
+    def _looking(self) -> bool:
+        """Whether the next point may be anywhere."""
+        return self.arms == 1 and self._played % LOOK_EVERY == 0
+
+    @property
     def _share(self) -> float:
         """Which part of the updates is over."""
         return self._played / self.updates
@@ -155,7 +161,7 @@ class CommitmentSearch(Stateful):
             return self.centres[arm], int(self._names[arm])
         candidates = self._candidates(arm, values, rng)
         expected, unknown = surrogate.known(candidates)
-        hope = -CAUTION if self.confirming else HOPE[self.arms == 1] * abs(rng.standard_normal())
+        hope = -CAUTION if self.confirming else HOPE[self._looking] * abs(rng.standard_normal())
         return candidates[np.argmax(expected + hope * unknown)], int(self._names[arm])
 
     def best(self, values: Array, variances: Array) -> int:
@@ -185,7 +191,7 @@ class CommitmentSearch(Stateful):
     def _candidates(self, arm: int, values: Array, rng: np.random.Generator) -> Array:
         """Return points around an arm's best one: in all directions, along some axes, and as good points differ.
 
-        Half of those of the last arm are anywhere: it is not known less there than it seems to be worse.
+        Now and then half of those of the last arm are anywhere.
         """
         centre, shape = self.centres[arm], (CANDIDATES, self.points.shape[1])
         size = 10.0 ** rng.uniform(LEAST, MOST, (CANDIDATES, 1))
@@ -196,7 +202,7 @@ class CommitmentSearch(Stateful):
         pairs = rng.integers(len(good), size=(2, CANDIDATES))
         step[kind == 2] = (good[pairs[0]] - good[pairs[1]])[kind == 2]
         around = np.clip(centre + size * step, 0.0, 1.0)
-        if self.arms == 1:
+        if self._looking:
             anywhere = np.arange(CANDIDATES) % 2 == 1
             around[anywhere] = rng.random(shape)[anywhere]
         return np.asarray(around)

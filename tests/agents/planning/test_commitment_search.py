@@ -43,12 +43,12 @@ def test_arms_begin_apart_and_are_halved():
     values = np.array([value(point) for point in search.points]), np.full(30, 0.1)
     assert search.best(*values) == np.argmax(values[0])
     search.begin(*values)
-    assert search.arms == 6
+    assert search.arms == 4
     distances = np.abs(search.centres[:, None] - search.centres).max(axis=2)
-    assert (distances[~np.eye(6, dtype=bool)] > 0.15).all()
-    for _ in range(30):
+    assert (distances[~np.eye(4, dtype=bool)] > 0.15).all()
+    for _ in range(15):
         search.add(np.full(3, 0.5))
-    values = np.array([value(point) for point in search.points]), np.full(60, 0.1)
+    values = np.array([value(point) for point in search.points]), np.full(45, 0.1)
     search.next(*values, seen)
     assert search.arms == 2
 
@@ -73,6 +73,6 @@ def test_a_search_goes_on_from_its_state():
     twin.checked_state(search.state_dict(), "search").apply()
     one, other = (each.next(*seen, np.random.default_rng(1)) for each in (search, twin))
     np.testing.assert_array_equal(one[0], other[0])
-    state = search.state_dict() | {"lengths": np.ones((4, 3))}
+    state = search.state_dict() | {"lengths": np.ones((7, 3))}
     with pytest.raises(OutputError, match="as much of every arm"):
         twin.checked_state(state, "search")
