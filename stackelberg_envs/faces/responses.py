@@ -21,7 +21,7 @@ from stackelberg_envs.games.vector import FollowerPolicy, VectorGame
 from stackelberg_envs.play.session import Session
 from stackelberg_envs.play.simulators import cumulative
 
-__all__ = ["Responder", "Response", "TabularResponder", "VectorResponder", "responder_of"]
+__all__ = ["Responder", "Response", "TabularResponder", "VectorResponder", "checked_tables", "responder_of", "soft_response"]
 
 RESPONSE_AXES = ("context", "state", "leader action")
 #: (game, x) -> the response: of a tabular game an array of shape ([K,] S, A, B), of a vector one a FollowerPolicy.
@@ -67,11 +67,7 @@ class TabularResponder(Responder):
 
     def _checked(self, answer: Any) -> Array:
         """Return running sums, shape (Z, A, B)."""
-        game = self.game
-        policy = as_float(answer, "response", ArgumentError)
-        require_shape(policy, [game.array_shape], "response", ArgumentError)
-        policy = require_rows_sum_to_one(policy, "response", ArgumentError, RESPONSE_AXES)
-        return cumulative(policy.reshape(-1, *game.shape[1:]))
+        return checked_tables(self.game, answer)
 
     def draw(self, answer: Array, session: Session, rng: np.random.Generator) -> list[int | None]:
         """Draw each action by one uniform number."""
@@ -80,6 +76,20 @@ class TabularResponder(Responder):
             None if finished else int(np.searchsorted(answer[base + state, shown or 0], rng.random(), side="right"))
             for state, shown, finished in zip(session.states, session.leader_actions, session.finished, strict=True)
         ]
+
+
+def checked_tables(game: TabularGame, answer: Any) -> Array:
+    """Return a response of a tabular game as running sums, shape (Z, A, B).
+
+    Raises
+    ------
+    ArgumentError
+        Another shape, or rows that do not sum to one.
+    """
+    policy = as_float(answer, "response", ArgumentError)
+    require_shape(policy, [game.array_shape], "response", ArgumentError)
+    policy = require_rows_sum_to_one(policy, "response", ArgumentError, RESPONSE_AXES)
+    return cumulative(policy.reshape(-1, *game.shape[1:]))
 
 
 class VectorResponder(Responder):

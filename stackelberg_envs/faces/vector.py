@@ -24,6 +24,7 @@ def follower_vector_env(
     commitment: ArrayLike | None = None,
     observe_commitment: str = "all",
     copy: bool = True,
+    autoreset: str = "next_step",
     max_episode_steps: int | None = None,
     renderer: str = GENERIC_RENDERER,
     name: str | None = None,

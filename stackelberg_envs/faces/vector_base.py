@@ -1,7 +1,7 @@
 """Many copies of the follower's environment as one native Gymnasium vector environment.
 
-All copies are under one commitment and step in one pass. Autoreset is Gymnasium's "next step": the step
-after an episode's end ignores the action, begins the next episode and pays nothing.
+All copies are under one commitment and step in one pass. Copy i plays the episodes of the single environment that is
+reset with its seed.
 """
 
 from __future__ import annotations
@@ -16,29 +16,39 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.arrays import Array, require_count, require_flag
-from stackelberg_envs.errors import PhaseError
+from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.faces import common
 from stackelberg_envs.faces.followers import given_commitment
-from stackelberg_envs.faces.observations import Observer
+from stackelberg_envs.faces.observations import Observer, is_one_of
 from stackelberg_envs.games.tabular import Game
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
 from stackelberg_envs.play.resets import require_seeds
 from stackelberg_envs.play.session import Session, neutral_commitment
 
-__all__ = ["FollowerVectorEnv", "Step", "masked"]
+__all__ = ["FollowerVectorEnv", "Step", "autoreset_mode", "masked", "require_autoreset"]
 
 
 #: Observations, rewards, terminations, truncations, infos.
 Step = tuple[NDArray[np.float32], Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
 
 
-def _next_step_autoreset() -> Any:
+AUTORESET = {"next_step": "NextStep", "same_step": "SameStep"}
+
+
+def require_autoreset(autoreset: Any) -> str:
+    """Return when an episode that is over begins anew: "next_step" or "same_step"."""
+    if not is_one_of(autoreset, tuple(AUTORESET)):
+        raise ArgumentError(f"autoreset: expected 'next_step' or 'same_step', got {autoreset!r}")
+    return str(autoreset)
+
+
+def autoreset_mode(autoreset: str) -> Any:
     """Return Gymnasium's constant, or its name before 1.1."""
     try:
         from gymnasium.vector import AutoresetMode
     except ImportError:
-        return "NextStep"
-    return AutoresetMode.NEXT_STEP
+        return AUTORESET[autoreset]
+    return AutoresetMode(AUTORESET[autoreset])
 
 
 class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
@@ -58,6 +68,11 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
     copy
         Whether each step returns new observations, or the same array overwritten (faster; for learners that
         copy them anyway).
+    autoreset
+        When the next episode of a copy begins, in Gymnasium's words. "next_step": the step after an episode's end
+        ignores the action, begins the next episode and pays nothing. "same_step": the step that ends an episode
+        returns the first observation of the next one; ``infos["final_obs"]`` and ``infos["final_info"]`` have the last
+        of the one that is over.
     max_episode_steps
         Steps after which an episode is truncated if the game's horizon does not end it before, as Gymnasium's
         ``TimeLimit`` does for one environment; the time in observations stays a share of the horizon.
@@ -67,9 +82,10 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
     Notes
     -----
     Observations, rewards and infos are those of :class:`FollowerEnv`, stacked; each info key has its mask of
-    copies that report it (all). The random stream is its own: seeds do not reproduce the single environment's
-    episodes, and a list of seeds, one per copy, makes one stream out of all. A commitment given at reset stays in
-    force across autoresets until the next reset.
+    copies that report it (all). Each copy has a random stream of its own: with ``reset(seed=s)`` copy i plays the
+    episodes of a :class:`FollowerEnv` that is reset with ``seed=s + i``. They are the same bit for bit in games of
+    tables; in games of vectors where the game's functions treat each row by itself, and else up to rounding. A
+    commitment given at reset stays in force across autoresets until the next reset.
     """
 
     def __init__(
@@ -80,6 +96,7 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         commitment: ArrayLike | None = None,
         observe_commitment: str = "all",
         copy: bool = True,
+        autoreset: str = "next_step",
         max_episode_steps: int | None = None,
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
@@ -91,10 +108,11 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         self._last_step = min(game.horizon, limit)
         self.commitment = neutral_commitment(game) if commitment is None else game.commitment.check(commitment)
         self.copy = require_flag(copy, "copy")
+        self._same_step = require_autoreset(autoreset) == "same_step"
         self.metadata = {
             **common.metadata(name, game, is_parallelizable=False),
             "render_modes": [],
-            "autoreset_mode": _next_step_autoreset(),
+            "autoreset_mode": autoreset_mode(autoreset),
         }
         session = Session(game, num_followers=1)
         self._observer = Observer(session, observe_commitment)
@@ -113,7 +131,8 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         Parameters
         ----------
         seed
-            Starts a new random stream, also as one integer per copy; None goes on with the present one.
+            Starts new random streams: those of seed, seed + 1, ..., or one seed per copy. None goes on with the
+            present one.
         options
             ``{"commitment": x}`` puts x in force until the next reset.
 
@@ -127,14 +146,10 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         """
         x = given_commitment(self.game, self.commitment, options)
         seeds = require_seeds(seed, self.num_envs)
-        if isinstance(seeds, list):
-            self.np_random = np.random.default_rng(seeds)
-        elif seeds is not None:
-            super().reset(seed=seeds)
-        self._write_commitment(x)
-        self._commit(x)
+        super().reset(seed=seeds[0])
+        self._begin(x, seeds)
         self._started = True
-        observations, _, _, _, infos = self._advance(self._restart())
+        observations, _, _, _, infos = self._advance(None)
         return observations, infos
 
     def step(self, actions: Any) -> Step:
@@ -149,39 +164,21 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         """
         if not self._started:
             raise PhaseError("step: expected reset() first")
-        return self._advance(self._checked(actions))
-
-    def _write_commitment(self, x: Array) -> None:
-        """Write the parts of the observations that the commitment fixes, and zeros elsewhere."""
-        layout = self.observation_layout
-        width = self._observer.space.shape[0]
-        self._observations: NDArray[np.float32] = np.zeros((self.num_envs, width), np.float32)
-        self._observations[:, layout["phase"]] = (0.0, 1.0)
-        if self._observer.observes == "all":
-            self._observations[:, layout["commitment"]] = x.ravel()
+        return self._advance(actions)
 
     @abstractmethod
-    def _commit(self, x: Array) -> None:
-        """Put x in force."""
+    def _begin(self, x: Array, seeds: Sequence[int | None]) -> None:
+        """Put x in force, start the streams, and let every copy begin an episode at the next advance."""
 
     @abstractmethod
-    def _restart(self) -> NDArray[Any]:
-        """Let every copy begin an episode at the next advance, and return actions for it that are ignored."""
-
-    @abstractmethod
-    def _checked(self, actions: Any) -> NDArray[Any]:
-        """Return legal actions, or raise ActionError."""
-
-    @abstractmethod
-    def _advance(self, actions: NDArray[Any]) -> Step:
-        """Move every copy, or begin its next episode where the last one is over."""
-
-    def _seen(self) -> NDArray[np.float32]:
-        """Return the observations to hand out."""
-        return self._observations.copy() if self.copy else self._observations
+    def _advance(self, actions: Any) -> Step:
+        """Move every copy, or begin its next episode where the last one is over; None where all begin."""
 
 
-def masked(infos: dict[str, Any]) -> dict[str, Any]:
-    """Return infos with Gymnasium's masks: every copy reports every key."""
-    everywhere = np.ones(len(next(iter(infos.values()))), dtype=np.bool_)
-    return infos | {f"_{key}": everywhere for key in infos}
+def masked(infos: dict[str, Any], reports: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return infos with Gymnasium's masks: the copies that report each key."""
+    made = {}
+    for key, value in infos.items():
+        made[key] = value
+        made[f"_{key}"] = reports
+    return made

@@ -33,14 +33,13 @@ def require_seed(seed: Any, name: str = "seed") -> int | None:
     return int(seed)
 
 
-def require_seeds(seed: Any, num_envs: int) -> int | list[int] | None:
-    """Return the seed of a vector environment: None, an int, or a list of one int per copy.
+def require_seeds(seed: Any, num_envs: int) -> list[int | None]:
+    """Return the seed of each copy of a vector environment; None goes on with its present stream.
 
     Parameters
     ----------
     seed
-        None, an integer, or a list, tuple or array of `num_envs` integers; as in Gymnasium, a list of nothing but None
-        is None.
+        None; an integer s, which stands for s, s + 1, ...; or a list, tuple or array of one integer or None per copy.
     num_envs
         Number of copies.
 
@@ -52,16 +51,14 @@ def require_seeds(seed: Any, num_envs: int) -> int | list[int] | None:
     if isinstance(seed, np.ndarray) and seed.ndim > 0:
         seed = list(seed)
     if not isinstance(seed, list | tuple):
-        return require_seed(seed)
+        first = require_seed(seed)
+        return [None] * num_envs if first is None else [first + i for i in range(num_envs)]
     if len(seed) != num_envs:
         raise ArgumentError(f"seed: expected an integer or {num_envs} integers, one per copy, got {len(seed)}")
-    if all(entry is None for entry in seed):
-        return None
     for i, entry in enumerate(seed):
-        if not _is_seed(entry):
-            # The copies share one stream, so one of them cannot go on with its own.
-            raise ArgumentError(f"seed: expected an integer of at least 0 for copy {i}, got {_shown(entry)}")
-    return [int(entry) for entry in seed]
+        if entry is not None and not _is_seed(entry):
+            raise ArgumentError(f"seed: expected None or an integer of at least 0 for copy {i}, got {_shown(entry)}")
+    return [None if entry is None else int(entry) for entry in seed]
 
 
 def require_options(options: Any, known: tuple[str, ...] = (), *, advice: str = "", official: bool = False) -> Any:
