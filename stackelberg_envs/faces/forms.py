@@ -26,7 +26,7 @@ from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.session import neutral_commitment, simulator_of
 from stackelberg_envs.play.simulators import Simulator
 
-__all__ = ["ActionForm", "Forms", "Sizes", "formed_simulator", "leader_form", "typical_sizes"]
+__all__ = ["ActionForm", "Forms", "Sizes", "follower_form", "formed_simulator", "leader_form", "typical_sizes"]
 
 #: Joint actions that one Discrete space may number.
 MOST_ACTIONS = 10**6
@@ -91,6 +91,11 @@ class ActionForm:
         """Return the game's action that an action means."""
         return action
 
+    def meant_by_all(self, actions: Any, n: int) -> Any:
+        """Return the game's actions that those of n copies mean, one row each."""
+        del n
+        return actions
+
 
 class ScaledBox(ActionForm):
     """Actions in [-1, 1], for a game that takes others.
@@ -114,8 +119,15 @@ class ScaledBox(ActionForm):
 
     def meant(self, action: Any) -> Array:
         """Return the action in the game's own units."""
-        share = (self._read(action) + 1.0) * 0.5
-        meant: Array = self._low + share * (self._high - self._low)
+        return self._in_units(self._read(action))
+
+    def meant_by_all(self, actions: Any, n: int) -> Array:
+        """Return the actions of n copies in the game's own units."""
+        bounds = np.full(self._low.shape, -1.0), np.full(self._low.shape, 1.0)
+        return self._in_units(checked_actions(actions, n, bounds, "actions"))
+
+    def _in_units(self, action: Array) -> Array:
+        meant: Array = self._low + (action + 1.0) * 0.5 * (self._high - self._low)
         return meant
 
 
@@ -147,6 +159,11 @@ class NumberedActions(ActionForm):
         """Return the combination that a number stands for."""
         row: NDArray[np.int64] = self._rows[int(checked_actions([action], 1, self._bounds, self._name)[0, 0])]
         return row.copy()
+
+    def meant_by_all(self, actions: Any, n: int) -> NDArray[np.int64]:
+        """Return the combinations that the numbers of n copies stand for."""
+        rows: NDArray[np.int64] = self._rows[checked_actions(actions, n, self._bounds, "actions")[:, 0]]
+        return rows
 
 
 def _form(space: Space[Any], forms: Forms, read: Callable[[Any], Array], whose: str) -> ActionForm:
@@ -238,10 +255,20 @@ def formed_simulator(game: Game, forms: Forms) -> Simulator:
         Boxes without finite bounds, or too many combinations.
     """
     simulator = simulator_of(game)
-    space = simulator.follower_action_space
-    form = _form(space, forms, functools.partial(_read_action, space.shape or (), "follower_0"), "follower_0")
+    form = follower_form(simulator.follower_action_space, forms)
     made: Any = _FormedSimulator(simulator, form)
-    return simulator if form.space is space else made
+    return simulator if form.space is simulator.follower_action_space else made
+
+
+def follower_form(space: Space[Any], forms: Forms) -> ActionForm:
+    """Return the form of a follower's actions, which the game takes from `space`.
+
+    Raises
+    ------
+    ArgumentError
+        Boxes without finite bounds, or too many combinations.
+    """
+    return _form(space, forms, functools.partial(_read_action, space.shape or (), "follower_0"), "follower_0")
 
 
 # --- sizes -----------------------------------------------------------------------------------------------

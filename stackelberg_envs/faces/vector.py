@@ -23,8 +23,13 @@ def follower_vector_env(
     *,
     commitment: ArrayLike | None = None,
     observe_commitment: str = "all",
+    normalize: bool = False,
+    flatten_actions: bool = False,
+    scale_rewards: bool = False,
+    scale_observations: bool = False,
     copy: bool = True,
     autoreset: str = "next_step",
+    shared_stream: bool = False,
     max_episode_steps: int | None = None,
     renderer: str = GENERIC_RENDERER,
     name: str | None = None,
@@ -34,9 +39,14 @@ def follower_vector_env(
 
 
 @follower_vector_env.register(TabularGame)
-def _(game: TabularGame, num_envs: int = 1, **options: Any) -> FollowerVectorEnv:
+def _(game: TabularGame, num_envs: int = 1, *, shared_stream: bool = False, **options: Any) -> FollowerVectorEnv:
     from stackelberg_envs.faces.vector_tabular import TabularVectorEnv  # brings Numba
 
+    if shared_stream is not False:
+        raise ArgumentError(
+            f"shared_stream: expected no such argument for {game.name!r}, a game of tables: its copies are as fast with "
+            f"streams of their own; got {shared_stream!r}"
+        )
     return TabularVectorEnv(game, num_envs, **options)
 
 

@@ -19,6 +19,7 @@ from stackelberg_envs.arrays import Array, require_count, require_flag
 from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.faces import common
 from stackelberg_envs.faces.followers import given_commitment
+from stackelberg_envs.faces.forms import Forms, follower_form
 from stackelberg_envs.faces.observations import Observer, is_one_of
 from stackelberg_envs.games.tabular import Game
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
@@ -63,8 +64,8 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
     commitment
         In force from a reset that does not bring another in ``options={"commitment": x}``; default the one
         nearest to zero.
-    observe_commitment
-        How much of the commitment observations show: "all", "local" or "none".
+    observe_commitment, normalize, flatten_actions, scale_rewards, scale_observations
+        See :class:`stackelberg_envs.faces.parallel.ParallelFace`.
     copy
         Whether each step returns new observations, or the same array overwritten (faster; for learners that
         copy them anyway).
@@ -73,6 +74,10 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         ignores the action, begins the next episode and pays nothing. "same_step": the step that ends an episode
         returns the first observation of the next one; ``infos["final_obs"]`` and ``infos["final_info"]`` have the last
         of the one that is over.
+    shared_stream
+        Only in games of vectors: all copies draw from one stream, that of the first seed, so that the game's functions
+        are called once for all copies. That is many times faster, and the episodes are not those of single
+        environments.
     max_episode_steps
         Steps after which an episode is truncated if the game's horizon does not end it before, as Gymnasium's
         ``TimeLimit`` does for one environment; the time in observations stays a share of the horizon.
@@ -83,9 +88,8 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
     -----
     Observations, rewards and infos are those of :class:`FollowerEnv`, stacked; each info key has its mask of
     copies that report it (all). Each copy has a random stream of its own: with ``reset(seed=s)`` copy i plays the
-    episodes of a :class:`FollowerEnv` that is reset with ``seed=s + i``. They are the same bit for bit in games of
-    tables; in games of vectors where the game's functions treat each row by itself, and else up to rounding. A
-    commitment given at reset stays in force across autoresets until the next reset.
+    episodes of a :class:`FollowerEnv` that is reset with ``seed=s + i``, bit for bit. A commitment given at reset stays
+    in force across autoresets until the next reset.
     """
 
     def __init__(
@@ -95,6 +99,10 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         *,
         commitment: ArrayLike | None = None,
         observe_commitment: str = "all",
+        normalize: bool = False,
+        flatten_actions: bool = False,
+        scale_rewards: bool = False,
+        scale_observations: bool = False,
         copy: bool = True,
         autoreset: str = "next_step",
         max_episode_steps: int | None = None,
@@ -115,10 +123,13 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
             "autoreset_mode": autoreset_mode(autoreset),
         }
         session = Session(game, num_followers=1)
-        self._observer = Observer(session, observe_commitment)
+        forms = Forms(normalize, flatten_actions, scale_rewards, scale_observations)
+        self._observer = Observer(session, observe_commitment, forms.observed_sizes(game))
+        self._form = follower_form(session.simulator.follower_action_space, forms)
+        self._follower_share = 1.0 / forms.reward_units(game)[1]
         self.observation_layout = dict(self._observer.layout)
         self.single_observation_space = common.copy_of(self._observer.space)
-        self.single_action_space = common.copy_of(session.simulator.follower_action_space)
+        self.single_action_space = common.copy_of(self._form.space)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._started = False
@@ -165,6 +176,13 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         if not self._started:
             raise PhaseError("step: expected reset() first")
         return self._advance(actions)
+
+    def _seen(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return observations to hand out."""
+        factors = self._observer.factors
+        if factors is not None:
+            return rows * factors
+        return rows.copy() if self.copy else rows
 
     @abstractmethod
     def _begin(self, x: Array, seeds: Sequence[int | None]) -> None:

@@ -36,21 +36,20 @@ class TabularVectorEnv(FollowerVectorEnv):
         copies = self._copies
         made = copies.advance(self._none if actions is None else integers_of(actions, (self.num_envs,)))
         # What the step paid is kept apart from what infos show: a learner may change one and not the other.
-        rewards, infos = made.floats[1].copy(), masked(copies.seen(made), self._everywhere.copy())
+        rewards, infos = made.floats[1] * self._follower_share, masked(copies.seen(made), self._everywhere.copy())
         terminated, truncated = made.flags
         if self._same_step:
             over = terminated | truncated
             if over.any():
                 infos = self._begin_anew(made, over)
-        seen = copies.observations
-        return seen.copy() if self.copy else seen, rewards, terminated, truncated, infos
+        return self._seen(copies.observations), rewards, terminated, truncated, infos
 
     def _begin_anew(self, made: Round, over: NDArray[np.bool_]) -> dict[str, Any]:
         """Begin the episodes that a step ended; return infos with the last of those that are over."""
         copies = self._copies
         last: NDArray[Any] = np.full(self.num_envs, None, dtype=object)
         for i in np.flatnonzero(over):
-            last[i] = copies.observations[i].copy()
+            last[i] = self._seen(copies.observations[i : i + 1])[0].copy()
         former = Round(made.observations, made.integers.copy(), made.floats.copy(), made.leader_rewards, made.flags)
         final = {key: np.where(over, value, 0) for key, value in copies.seen(former).items()}
         copies.advance(self._none, made)
