@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from stackelberg_envs.faces.registration import followers_aec_env as followers_aec_env
     from stackelberg_envs.faces.registration import followers_env as followers_env
     from stackelberg_envs.faces.registration import leader_env as leader_env
+    from stackelberg_envs.faces.registration import leader_vector_env as leader_vector_env
     from stackelberg_envs.faces.registration import make_game as make_game
     from stackelberg_envs.faces.registration import parallel_env as parallel_env
+    from stackelberg_envs.faces.registration import parallel_vector_env as parallel_vector_env
     from stackelberg_envs.faces.registration import raw_env as raw_env
     from stackelberg_envs.faces.registration import register as register
     from stackelberg_envs.faces.registration import registered_ids as registered_ids
@@ -128,6 +130,8 @@ _EXPORTS = {
     "env": "faces.registration",
     "follower_env": "faces.registration",
     "followers_aec_env": "faces.registration",
+    "leader_vector_env": "faces.registration",
+    "parallel_vector_env": "faces.registration",
     "followers_env": "faces.registration",
     "from_gymnasium": "games.transition_tables",
     "from_transition_table": "games.transition_tables",

@@ -115,4 +115,5 @@ FACES = declare(
     make_game, renderer="stackelberg_envs.envs.bilevel_lqr.picture:plane", earlier={0: {"action_bound": 100.0}}
 )
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
-followers_aec_env = FACES.followers_aec_env
+followers_aec_env, leader_vector_env = FACES.followers_aec_env, FACES.leader_vector_env
+parallel_vector_env = FACES.parallel_vector_env

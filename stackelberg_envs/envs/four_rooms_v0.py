@@ -212,4 +212,5 @@ def _step(cell: np.ndarray, move: tuple[int, int]) -> int:
 
 FACES = declare(make_game, renderer="stackelberg_envs.envs.four_rooms.picture:four_rooms")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
-followers_aec_env = FACES.followers_aec_env
+followers_aec_env, leader_vector_env = FACES.followers_aec_env, FACES.leader_vector_env
+parallel_vector_env = FACES.parallel_vector_env

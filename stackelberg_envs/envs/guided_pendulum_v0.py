@@ -166,4 +166,5 @@ def make_game(
 
 FACES = declare(make_game, renderer="stackelberg_envs.envs.guided_pendulum.picture:pendulum")
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
-followers_aec_env = FACES.followers_aec_env
+followers_aec_env, leader_vector_env = FACES.followers_aec_env, FACES.leader_vector_env
+parallel_vector_env = FACES.parallel_vector_env

@@ -148,4 +148,5 @@ def _random_commitment(rng: np.random.Generator, kind: str, shape: tuple[int, ..
 
 FACES = declare(make_game)
 raw_env, env, parallel_env, followers_env, follower_env, leader_env, vector_env = FACES
-followers_aec_env = FACES.followers_aec_env
+followers_aec_env, leader_vector_env = FACES.followers_aec_env, FACES.leader_vector_env
+parallel_vector_env = FACES.parallel_vector_env

@@ -29,7 +29,7 @@ def enter_registries(spec_id: str, faces: Mapping[str, Any]) -> None:
             if spec_id not in registry:
                 pettingzoo.register(kind, spec_id, entry_point=faces[face])
     base, _, version = spec_id.rpartition("-")
-    views = (("Follower", "follower_env", faces["vector_env"]), ("Leader", "leader_env", None))
+    views = (("Follower", "follower_env", faces["vector_env"]), ("Leader", "leader_env", faces["leader_vector_env"]))
     for suffix, face, vector in views:
         name = f"{base}{suffix}-{version}"
         if name not in gymnasium.registry:

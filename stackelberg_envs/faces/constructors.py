@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
     from pettingzoo import AECEnv, ParallelEnv
 
+    from stackelberg_envs.faces.vector_agents import ParallelVectorEnv
+
 __all__ = ["FACE_ENTRY_POINTS", "Faces", "load", "options_of"]
 
 
@@ -39,6 +41,8 @@ class Faces:
     leader_env: Callable[..., Env[Any, Any]]
     vector_env: Callable[..., VectorEnv[Any, Any, Any]]
     followers_aec_env: Callable[..., AECEnv[str, Any, Any]]
+    leader_vector_env: Callable[..., VectorEnv[Any, Any, Any]]
+    parallel_vector_env: Callable[..., ParallelVectorEnv]
 
     def __iter__(self) -> Iterator[Callable[..., Any]]:
         """Return the faces that modules of environments take apart."""
@@ -57,6 +61,8 @@ FACE_ENTRY_POINTS = {
     "leader_env": "stackelberg_envs.faces.gymnasium_views:LeaderEnv",
     "vector_env": "stackelberg_envs.faces.vector:follower_vector_env",
     "followers_aec_env": "stackelberg_envs.faces.aec:followers_aec_env",
+    "leader_vector_env": "stackelberg_envs.faces.vector_leaders:leader_vector_env",
+    "parallel_vector_env": "stackelberg_envs.faces.vector_agents:parallel_vector_env",
 }
 
 

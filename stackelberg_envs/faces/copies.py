@@ -22,7 +22,7 @@ from stackelberg_envs.play.simulators import NOTHING, cumulative, record
 from stackelberg_envs.play.streams import UniformStreams
 from stackelberg_envs.play.tabular import MAX_ONE_HOT, UNIFORMS_PER_DRAW
 
-__all__ = ["OVER", "COMMITTING", "PLAYING", "Round", "TabularCopies", "respond"]
+__all__ = ["COMMITTING", "OVER", "PLAYING", "Round", "TabularCopies", "respond"]
 
 #: Phases of a copy. An episode that is over begins anew in the next round.
 OVER, COMMITTING, PLAYING = 0, 1, 2
@@ -183,9 +183,7 @@ class TabularCopies:
         observation shows, shape (4, n m).
     """
 
-    def __init__(
-        self, game: TabularGame, n: int, m: int, observer: Observer, *, commits: bool, last_step: int
-    ) -> None:
+    def __init__(self, game: TabularGame, n: int, m: int, observer: Observer, *, commits: bool, last_step: int) -> None:
         self.game, self.n, self.m = game, n, m
         S, A, B = game.shape
         K, Z = game.num_contexts, game.num_contexts * game.shape[0]
@@ -279,11 +277,11 @@ class TabularCopies:
 
     def committing(self) -> NDArray[np.bool_]:
         """Return which copies wait for a commitment, shape (n,)."""
-        return self.phase == COMMITTING
+        return np.equal(self.phase, COMMITTING)
 
     def playing(self) -> NDArray[np.bool_]:
         """Return which copies are at play, shape (n,)."""
-        return self.phase == PLAYING
+        return np.equal(self.phase, PLAYING)
 
     # --- rounds --------------------------------------------------------------------------------------
 
@@ -292,9 +290,7 @@ class TabularCopies:
         self.streams.seed(seeds)
         self.phase[:] = OVER
 
-    def advance(
-        self, actions: NDArray[np.int64], former: Round | None = None, *, only_play: bool = False
-    ) -> Round:
+    def advance(self, actions: NDArray[np.int64], former: Round | None = None, *, only_play: bool = False) -> Round:
         """Make a round in every copy: begin what is over, show what was committed, play the rest.
 
         Parameters
@@ -359,7 +355,7 @@ class TabularCopies:
             raise self._refusal(actions, illegal)
         return made
 
-    def _refusal(self, actions: IntArray, column: int) -> ActionError:
+    def _refusal(self, actions: NDArray[np.int64], column: int) -> ActionError:
         copy, follower = divmod(column, self.m)
         whose = f"follower_{follower} at index {copy}" if self.m > 1 else f"index {copy}"
         return ActionError(
@@ -469,7 +465,18 @@ def _advance(
         first_context,
         first_state,
     )
-    view = _View(sizes[2] == 1, first_state.shape[1] - 1, sizes[3], sizes[4], sizes[5], sizes[6], sizes[7], sizes[8], sizes[9], tick)
+    view = _View(
+        sizes[2] == 1,
+        first_state.shape[1] - 1,
+        sizes[3],
+        sizes[4],
+        sizes[5],
+        sizes[6],
+        sizes[7],
+        sizes[8],
+        sizes[9],
+        tick,
+    )
     out = Round(observations, integers, floats, leader_rewards, flags)
     m = now.shape[1] // phase.shape[0]
     if not only_begin:
@@ -521,9 +528,7 @@ def _clear(m: int, at: _Places, only_begin: bool, out: Round) -> None:
 
 
 @compiled
-def _play(
-    m: int, at: _Places, tables: _Lookup, actions: NDArray[np.int64], last_step: int, out: Round
-) -> None:
+def _play(m: int, at: _Places, tables: _Lookup, actions: NDArray[np.int64], last_step: int, out: Round) -> None:
     """Let every follower that is not finished move once: pay for the visit and send it on."""
     for i in range(at.before.shape[0]):
         if at.before[i] != PLAYING:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from gymnasium.vector import VectorEnv
     from pettingzoo import AECEnv, ParallelEnv
 
+    from stackelberg_envs.faces.vector_agents import ParallelVectorEnv
     from stackelberg_envs.games.vector import AnyGame
 
 __all__ = [
@@ -60,8 +61,10 @@ __all__ = [
     "followers_env",
     "import_module",
     "leader_env",
+    "leader_vector_env",
     "make_game",
     "parallel_env",
+    "parallel_vector_env",
     "raw_env",
     "register",
     "register_with_clients",
@@ -392,6 +395,18 @@ def followers_env(id: str | None = None, **kwargs: Any) -> ParallelEnv[str, Any,
 def followers_aec_env(id: str | None = None, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002
     """Return the followers of an id or a game, taking turns under a given commitment; see :func:`raw_env`."""
     made: AECEnv[str, Any, Any] = _face("followers_aec_env", id, **kwargs)
+    return made
+
+
+def leader_vector_env(id: str | None = None, **kwargs: Any) -> VectorEnv[Any, Any, Any]:  # noqa: A002
+    """Return many copies of the leader's problem as one Gymnasium vector environment; see :func:`raw_env`."""
+    made: VectorEnv[Any, Any, Any] = _face("leader_vector_env", id, **kwargs)
+    return made
+
+
+def parallel_vector_env(id: str | None = None, **kwargs: Any) -> ParallelVectorEnv:  # noqa: A002
+    """Return many copies of leader and followers, with a dict of arrays for one of numbers; see :func:`raw_env`."""
+    made: ParallelVectorEnv = _face("parallel_vector_env", id, **kwargs)
     return made
 
 

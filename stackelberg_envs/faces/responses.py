@@ -21,7 +21,15 @@ from stackelberg_envs.games.vector import FollowerPolicy, VectorGame
 from stackelberg_envs.play.session import Session
 from stackelberg_envs.play.simulators import cumulative
 
-__all__ = ["Responder", "Response", "TabularResponder", "VectorResponder", "checked_tables", "responder_of", "soft_response"]
+__all__ = [
+    "Responder",
+    "Response",
+    "TabularResponder",
+    "VectorResponder",
+    "checked_tables",
+    "responder_of",
+    "soft_response",
+]
 
 RESPONSE_AXES = ("context", "state", "leader action")
 #: (game, x) -> the response: of a tabular game an array of shape ([K,] S, A, B), of a vector one a FollowerPolicy.

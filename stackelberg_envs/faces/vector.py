@@ -44,8 +44,8 @@ def _(game: TabularGame, num_envs: int = 1, *, shared_stream: bool = False, **op
 
     if shared_stream is not False:
         raise ArgumentError(
-            f"shared_stream: expected no such argument for {game.name!r}, a game of tables: its copies are as fast with "
-            f"streams of their own; got {shared_stream!r}"
+            f"shared_stream: expected no such argument for {game.name!r}, a game of tables: its copies are as "
+            f"fast with streams of their own; got {shared_stream!r}"
         )
     return TabularVectorEnv(game, num_envs, **options)
 

@@ -8,7 +8,7 @@ its own leader made.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -17,7 +17,7 @@ from gymnasium import Space
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, as_float, require_count, require_flag
+from stackelberg_envs.arrays import Array, as_float, require_count
 from stackelberg_envs.errors import ArgumentError, CommitmentError, PhaseError
 from stackelberg_envs.faces import common
 from stackelberg_envs.faces.observations import Observer
@@ -49,7 +49,8 @@ class ParallelVectorEnv(ABC):
     autoreset
         "next_step": the step after an episode's end ignores the actions, begins the next episode (its commitment
         phase) and pays nothing. "same_step": the step that ends an episode returns the first observations of the next
-        one; ``infos[agent]["final_obs"]``, shape (n, L), has the last ones in the rows of ``infos[agent]["_final_obs"]``.
+        one; ``infos[agent]["final_obs"]``, shape (n, L), has the last ones, in the rows of
+        ``infos[agent]["_final_obs"]``.
     renderer, name
         As for the other faces; a vector environment draws nothing.
 
@@ -141,7 +142,7 @@ class ParallelVectorEnv(ABC):
         self._started = True
         return observations, infos
 
-    def step(self, actions: Mapping[str, Any]) -> Batches:
+    def step(self, actions: dict[str, Any]) -> Batches:
         """Make a round in every copy.
 
         Raises
@@ -157,14 +158,15 @@ class ParallelVectorEnv(ABC):
         return self._step(actions)
 
     def close(self) -> None:
-        """Do nothing: there is no window and no process."""
+        """End the copies: the next step needs a reset."""
+        self._started = False
 
     @abstractmethod
     def _reset(self, seeds: list[int | None]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         """Begin an episode in every copy."""
 
     @abstractmethod
-    def _step(self, actions: Mapping[str, Any]) -> Batches:
+    def _step(self, actions: dict[str, Any]) -> Batches:
         """Make a round in every copy, whose actions' agents exist."""
 
 
@@ -186,7 +188,7 @@ class TabularParallelVectorEnv(ParallelVectorEnv):
         made = self._copies.advance(self._none)
         return self._seen(), self._infos(made)
 
-    def _step(self, actions: Mapping[str, Any]) -> Batches:
+    def _step(self, actions: dict[str, Any]) -> Batches:
         copies = self._copies
         commits, played = copies.committing(), self._played(actions)
         if commits.any():
@@ -207,7 +209,7 @@ class TabularParallelVectorEnv(ParallelVectorEnv):
             infos[agent] |= {"final_obs": last[agent], "_final_obs": over.copy()}
         return self._seen(), rewards, terminated, truncated, infos
 
-    def _played(self, actions: Mapping[str, Any]) -> NDArray[np.int64]:
+    def _played(self, actions: dict[str, Any]) -> NDArray[np.int64]:
         """Return the followers' actions, shape (n m,); they may be missing where no follower plays."""
         from stackelberg_envs.faces.vector_tabular import integers_of
 
@@ -256,7 +258,7 @@ class StackedParallelVectorEnv(ParallelVectorEnv):
         made = [env.reset(seed=seed) for env, seed in zip(self._envs, seeds, strict=True)]
         return self._stacked([each[0] for each in made]), self._stacked_infos([each[1] for each in made])
 
-    def _step(self, actions: Mapping[str, Any]) -> Batches:
+    def _step(self, actions: dict[str, Any]) -> Batches:
         for agent, given in actions.items():
             if len(given) != self.num_envs:
                 raise ArgumentError(f"step: expected {self.num_envs} actions of {agent!r}, got {len(given)}")
@@ -281,7 +283,13 @@ class StackedParallelVectorEnv(ParallelVectorEnv):
         """Begin the next episode of a copy: nobody is paid for it."""
         observations, infos = env.reset()
         agents = self.agents
-        return observations, dict.fromkeys(agents, 0.0), dict.fromkeys(agents, False), dict.fromkeys(agents, False), infos
+        return (
+            observations,
+            dict.fromkeys(agents, 0.0),
+            dict.fromkeys(agents, False),
+            dict.fromkeys(agents, False),
+            infos,
+        )
 
     def _stacked(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
         return {agent: np.array([part[agent] for part in parts]) for agent in self.agents}

@@ -133,6 +133,8 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._started = False
+        #: Stands for actions where every copy begins an episode; the kind of game sets it.
+        self._nothing: NDArray[Any]
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -160,7 +162,7 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         super().reset(seed=seeds[0])
         self._begin(x, seeds)
         self._started = True
-        observations, _, _, _, infos = self._advance(None)
+        observations, _, _, _, infos = self._advance(self._nothing)
         return observations, infos
 
     def step(self, actions: Any) -> Step:
@@ -175,7 +177,7 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         """
         if not self._started:
             raise PhaseError("step: expected reset() first")
-        return self._advance(actions)
+        return self._advance(self._checked(actions))
 
     def _seen(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return observations to hand out."""
@@ -189,8 +191,12 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         """Put x in force, start the streams, and let every copy begin an episode at the next advance."""
 
     @abstractmethod
-    def _advance(self, actions: Any) -> Step:
-        """Move every copy, or begin its next episode where the last one is over; None where all begin."""
+    def _checked(self, actions: Any) -> NDArray[Any]:
+        """Return legal actions of every copy, or raise ActionError."""
+
+    @abstractmethod
+    def _advance(self, actions: NDArray[Any]) -> Step:
+        """Move every copy, or begin its next episode where the last one is over, whatever its action is."""
 
 
 def masked(infos: dict[str, Any], reports: NDArray[np.bool_]) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array, require_flag
+from stackelberg_envs.errors import PhaseError
 from stackelberg_envs.faces.vector_base import FollowerVectorEnv, Step, masked
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions
 from stackelberg_envs.games.vector import BatchStep, call_game
@@ -54,15 +55,15 @@ class VectorGameVectorEnv(FollowerVectorEnv):
         if self._observer.observes == "all":
             self._observations[:, layout["commitment"]] = x.ravel()
 
-    def _advance(self, actions: Any) -> Step:
-        made = self._nothing
-        if actions is not None:
-            meant = self._form.meant_by_all(actions, self.num_envs)
-            made = checked_actions(meant, self.num_envs, self._bounds, "actions")
+    def _checked(self, actions: Any) -> NDArray[Any]:
+        meant = self._form.meant_by_all(actions, self.num_envs)
+        return checked_actions(meant, self.num_envs, self._bounds, "actions")
+
+    def _advance(self, actions: NDArray[Any]) -> Step:
         began, before, shown = self._over, self._states, self._leader_actions
         # New arrays each step, since infos hand the old ones out.
         self._states = before.copy()
-        leader_rewards, follower_rewards, terminated = self._move(made, ~began, shown)
+        leader_rewards, follower_rewards, terminated = self._move(actions, ~began, shown)
         self._draw_episodes(began)
         self._played = np.where(began, 0, self._played + 1)
         truncated = ~began & ~terminated & (self._played >= self._last_step)
@@ -74,7 +75,7 @@ class VectorGameVectorEnv(FollowerVectorEnv):
             (~began).astype(np.int64),
             _hidden(before, began),
             _hidden(shown, began),
-            np.where(began[:, None], self._nothing, made)[:, 0 if self._scalar else slice(None)],
+            np.where(began[:, None], self._nothing, actions)[:, 0 if self._scalar else slice(None)],
             terminated,
             leader_rewards,
             follower_rewards,
@@ -174,7 +175,8 @@ class VectorGameVectorEnv(FollowerVectorEnv):
 
     def _stream(self, i: int) -> np.random.Generator:
         stream = self._streams[i]
-        assert stream is not None  # reset has made it
+        if stream is None:
+            raise PhaseError("step: expected reset() first")
         return stream
 
     def _observe(self) -> None:

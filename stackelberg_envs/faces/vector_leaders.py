@@ -1,6 +1,7 @@
-"""Many copies of the leader's problem as one Gymnasium vector environment: commit, a response plays, the leader is paid.
+"""Many copies of the leader's problem as one Gymnasium vector environment.
 
-Copy i plays the episodes of a :class:`~stackelberg_envs.faces.gymnasium_views.LeaderEnv` that is reset with its seed.
+The leaders commit, a response plays, the leaders are paid. Copy i plays the episodes of a
+:class:`~stackelberg_envs.faces.gymnasium_views.LeaderEnv` that is reset with its seed.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
         n.
     response
         Maps (game, x) to the followers' policy, an array of shape ([K,] S, A, B); default the exact soft best response.
-        It is asked once for each commitment of a step.
+        It is asked once for each commitment, and not for those of the step before.
     discounted
         Whether the leader is paid its discounted return over the episode, or the plain sum.
     observe_commitment
@@ -98,6 +99,8 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
         self._streams = UniformStreams(n, ACTIONS_PER_DRAW, backwards=False)
         self._none = np.zeros(n * m, np.int64)
         self._phase = READY
+        #: Of the commitments of the last step, which a leader may make again.
+        self._answered: dict[bytes, Array] = {}
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -124,7 +127,9 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
         self._streams.seed(seeds)
         return self._open()
 
-    def step(self, actions: Any) -> tuple[NDArray[np.float32], Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+    def step(
+        self, actions: Any
+    ) -> tuple[NDArray[np.float32], Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Commit in every copy, let the responses play whole episodes, and pay the leaders.
 
         Raises
@@ -171,11 +176,14 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
         rows = as_float(actions, "commitment", CommitmentError, booleans=False)
         if rows.shape not in ((n, game.commitment.low.size), (n, *game.commitment.shape)):
             raise CommitmentError(f"commitment: expected shape {(n, game.commitment.low.size)}, got {rows.shape}")
-        answers: dict[bytes, Array] = {}
         projected = [game.commitment.project(row.reshape(game.commitment.shape)) for row in rows]
+        answers: dict[bytes, Array] = {}
         for x in projected:
-            if x.tobytes() not in answers:
-                answers[x.tobytes()] = checked_tables(game, self.response(game, x))
+            key = x.tobytes()
+            if key not in answers:
+                known = self._answered.get(key)
+                answers[key] = checked_tables(game, self.response(game, x)) if known is None else known
+        self._answered = answers
         for i, x in enumerate(projected):
             self._copies.commit(i, x)
         return [answers[x.tobytes()] for x in projected]
@@ -193,7 +201,14 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
         while (playing := copies.playing()).any():
             self._streams.need(m)
             chosen = respond(
-                self._streams.numbers, self._streams.place, playing, copies.contexts, copies.now, slot, responses, game.shape[0]
+                self._streams.numbers,
+                self._streams.place,
+                playing,
+                copies.contexts,
+                copies.now,
+                slot,
+                responses,
+                game.shape[0],
             )
             made = copies.advance(chosen, only_play=True)
             paid = np.where(playing, made.leader_rewards, 0.0)

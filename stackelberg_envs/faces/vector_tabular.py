@@ -24,7 +24,7 @@ class TabularVectorEnv(FollowerVectorEnv):
         self._copies = TabularCopies(
             self.game, self.num_envs, 1, self._observer, commits=False, last_step=self._last_step
         )
-        self._none = np.zeros(self.num_envs, np.int64)
+        self._nothing = np.zeros(self.num_envs, np.int64)
         self._everywhere = np.ones(self.num_envs, np.bool_)
 
     def _begin(self, x: Array, seeds: Sequence[int | None]) -> None:
@@ -32,9 +32,12 @@ class TabularVectorEnv(FollowerVectorEnv):
             self._copies.commit(i, x)
         self._copies.restart(seeds)
 
-    def _advance(self, actions: Any) -> Step:
+    def _checked(self, actions: Any) -> NDArray[np.int64]:
+        return integers_of(actions, (self.num_envs,))  # which of them exist the copies say
+
+    def _advance(self, actions: NDArray[Any]) -> Step:
         copies = self._copies
-        made = copies.advance(self._none if actions is None else integers_of(actions, (self.num_envs,)))
+        made = copies.advance(actions)
         # What the step paid is kept apart from what infos show: a learner may change one and not the other.
         rewards, infos = made.floats[1] * self._follower_share, masked(copies.seen(made), self._everywhere.copy())
         terminated, truncated = made.flags
@@ -52,7 +55,7 @@ class TabularVectorEnv(FollowerVectorEnv):
             last[i] = self._seen(copies.observations[i : i + 1])[0].copy()
         former = Round(made.observations, made.integers.copy(), made.floats.copy(), made.leader_rewards, made.flags)
         final = {key: np.where(over, value, 0) for key, value in copies.seen(former).items()}
-        copies.advance(self._none, made)
+        copies.advance(self._nothing, made)
         infos = masked(copies.seen(made), self._everywhere.copy())
         return infos | {
             "final_obs": last,
@@ -67,5 +70,7 @@ def integers_of(actions: Any, shape: tuple[int, ...]) -> NDArray[np.int64]:
     array = actions if type(actions) is np.ndarray else as_integers(actions, "actions", ActionError)
     if array.shape != shape or array.dtype.kind not in "iu":
         counted = " x ".join(map(str, shape))
-        raise ActionError(f"actions: expected {counted} integers, got an array of {array.dtype} and shape {array.shape}")
+        raise ActionError(
+            f"actions: expected {counted} integers, got an array of {array.dtype} and shape {array.shape}"
+        )
     return array.astype(np.int64, copy=False)

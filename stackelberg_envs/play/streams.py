@@ -58,7 +58,7 @@ class UniformStreams:
     def _draw(self, count: int) -> None:
         left = self._drawn - self.place
         for i in np.flatnonzero(left < count):
-            self._draw_for(i, count, int(left[i]))
+            self._draw_for(int(i), count, int(left[i]))
         self._sure = int((self._drawn - self.place).min()) - count
 
     def _draw_for(self, i: int, count: int, left: int) -> None:

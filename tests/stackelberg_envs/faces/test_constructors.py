@@ -11,7 +11,7 @@ def test_seven_are_taken_apart_and_all_are_there_by_name():
     faces = Faces(**{name: name for name in FACE_ENTRY_POINTS})
     seven = ["raw_env", "env", "parallel_env", "followers_env", "follower_env", "leader_env", "vector_env"]
     assert list(faces) == seven
-    assert set(vars(faces)) == {*seven, "followers_aec_env"}
+    assert set(vars(faces)) == {*seven, "followers_aec_env", "leader_vector_env", "parallel_vector_env"}
 
 
 @pytest.mark.parametrize("face", FACE_ENTRY_POINTS)

@@ -1,0 +1,72 @@
+"""Many copies of the leader's problem: the same seeds play the same episodes as single ones, bit for bit."""
+
+import gymnasium
+import numpy as np
+import pytest
+
+import stackelberg_envs as se
+from stackelberg_envs.errors import ArgumentError, CommitmentError, PhaseError
+from tests.stackelberg_envs.faces.same import assert_same
+
+TOY = se.make_game("stackelberg/DiscreteToy-v1", horizon=20)
+ROOMS = se.make_game("stackelberg/FourRooms-v0", goals=((1, 9), (11, 11)), horizon=300)
+
+
+@pytest.mark.skipif(not hasattr(gymnasium.vector, "AutoresetMode"), reason="needs Gymnasium 1.1 for its own modes")
+@pytest.mark.parametrize("mode", ["next_step", "same_step"])
+@pytest.mark.parametrize("game", [TOY, TOY.replace(num_followers=3), ROOMS, ROOMS.replace(num_followers=2)])
+@pytest.mark.parametrize("options", [{}, {"discounted": False}, {"observe_commitment": "local"}])
+def test_copies_play_the_episodes_of_single_environments(game, mode, options):
+    native = se.leader_vector_env(game=game, num_envs=3, autoreset=mode, **options)
+    modes = {"autoreset_mode": native.metadata["autoreset_mode"]}
+    single = gymnasium.vector.SyncVectorEnv([lambda: se.leader_env(game=game, **options)] * 3, **modes)
+    assert_same(native.reset(seed=7), single.reset(seed=7), "reset")
+    native.action_space.seed(0)
+    for t in range(5):
+        actions = native.action_space.sample()
+        if t == 2:
+            actions[1] = actions[0]  # one response for two copies
+        assert_same(native.step(actions), single.step(actions), f"step {t}")
+    assert_same(native.reset(), single.reset(), "reset again")
+
+
+def test_a_response_of_ones_own_is_asked_once_for_each_commitment():
+    asked = []
+
+    def uniform(game, x):
+        asked.append(x)
+        return np.full(game.array_shape, 1 / game.shape[2])
+
+    envs = se.leader_vector_env(game=TOY, num_envs=4, response=uniform)
+    envs.reset(seed=0)
+    x = np.full((4, 6), 0.5)
+    x[3, 0] = 0.25
+    envs.step(x)
+    assert len(asked) == 2
+
+
+def test_what_is_no_commitment_is_refused_before_anything_changes():
+    envs = se.leader_vector_env(game=TOY, num_envs=2)
+    with pytest.raises(PhaseError, match=r"expected reset\(\) first"):
+        envs.step(np.zeros((2, 6)))
+    envs.reset(seed=0)
+    for bad in (np.zeros(6), np.zeros((3, 6)), np.full((2, 6), np.nan), "ab", None):
+        with pytest.raises(CommitmentError, match="commitment"):
+            envs.step(bad)
+    assert envs.step(np.zeros((2, 6)))[4]["steps"].tolist() == [20, 20]
+    with pytest.raises(ArgumentError, match="response: expected a function"):
+        se.leader_vector_env(game=TOY, response=3)
+    with pytest.raises(ArgumentError, match="reset: expected no options"):
+        envs.reset(options={"commitment": np.zeros(6)})
+
+
+def test_games_of_vectors_have_one_environment_after_the_other():
+    envs = se.leader_vector_env("stackelberg/BilevelLqr-v1", num_envs=2, horizon=5)
+    one = se.leader_env("stackelberg/BilevelLqr-v1", horizon=5)
+    envs.reset(seed=3)
+    one.reset(seed=4)
+    x = np.stack([envs.single_action_space.sample()] * 2)
+    assert envs.step(x)[1][1] == one.step(x[1])[1]
+    assert isinstance(
+        gymnasium.make_vec("stackelberg/DiscreteToyLeader-v1", num_envs=2), type(se.leader_vector_env(game=TOY))
+    )
