@@ -32,7 +32,6 @@ WITHOUT = {
     "stackelberg_envs/faces/common.py": "what both interfaces share: faces/test_parallel.py, faces/test_aec.py",
     "stackelberg_envs/faces/followers.py": "the followers' side alone: faces/test_official.py and play/test_resets.py",
     "stackelberg_envs/faces/vector.py": "it chooses by the game: faces/test_registration.py",
-    "stackelberg_envs/faces/vector_base.py": "shared: faces/test_vector_tabular.py and faces/test_vector_games.py",
     "stackelberg_envs/games/cotangents.py": "sums of derivatives: solvers/soft/test_hypergradient.py",
     "stackelberg_envs/games/matrices.py": "symmetry and definiteness: games/test_linear_forms.py",
     "stackelberg_envs/games/observed.py": "what leaders see: games/test_environments.py and play/",

@@ -12,136 +12,35 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, IntArray
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ActionError
 from stackelberg_envs.faces.observations import Observer, local_rows
+from stackelberg_envs.faces.rounds import (
+    COMMITTING,
+    CONTEXT,
+    FOLLOWER_ACTION,
+    LEADER_ACTION,
+    NEXT_STATE,
+    OVER,
+    PLAYED,
+    PLAYING,
+    STATE,
+    STEP,
+    TERMINAL,
+    Round,
+    advance,
+)
+from stackelberg_envs.faces.slots import Slots
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular import TabularGame
-from stackelberg_envs.jit import compiled
 from stackelberg_envs.play.simulators import NOTHING, cumulative, record
 from stackelberg_envs.play.streams import UniformStreams
 from stackelberg_envs.play.tabular import MAX_ONE_HOT, UNIFORMS_PER_DRAW
 
-__all__ = ["COMMITTING", "OVER", "PLAYING", "Round", "TabularCopies", "respond"]
+__all__ = ["TabularCopies"]
 
-#: Phases of a copy. An episode that is over begins anew in the next round.
-OVER, COMMITTING, PLAYING = 0, 1, 2
-#: Of a copy that a round leaves as it is.
-LEFT_ALONE = 3
-#: Rows of `Round.integers`, which are entries of infos.
-PLAYED, STEP, CONTEXT, STATE, LEADER_ACTION, FOLLOWER_ACTION, NEXT_STATE, TERMINAL = range(8)
 #: Commitments whose arrays are kept for the next copy that is under one of them.
 KEPT = 64
-
-
-class Round(NamedTuple):
-    """What a round gave: n copies with m followers each; column i m + j is follower j of copy i.
-
-    Attributes
-    ----------
-    observations
-        Of the followers, shape (n m, L).
-    integers
-        Entries of infos, shape (8, n m).
-    floats
-        The leader's and the followers' rewards, shape (2, n m).
-    leader_rewards
-        The mean over a copy's followers, shape (n,).
-    flags
-        Whether the copies' episodes have terminated, and whether they were truncated, shape (2, n).
-    """
-
-    observations: NDArray[np.float32]
-    integers: NDArray[np.int64]
-    floats: Array
-    leader_rewards: Array
-    flags: NDArray[np.bool_]
-
-
-class _Places(NamedTuple):
-    """Where the copies are, as the loop takes it; see :class:`TabularCopies`."""
-
-    numbers: Array
-    place: NDArray[np.int64]
-    phase: NDArray[np.int64]
-    before: NDArray[np.int64]
-    steps: NDArray[np.int64]
-    contexts: NDArray[np.int64]
-    states: NDArray[np.int64]
-    leader_actions: NDArray[np.int64]
-    finished: NDArray[np.int64]
-    shown_states: NDArray[np.int64]
-
-
-class _Lookup(NamedTuple):
-    """Tables that copies look things up in, with each copy's slot; all but rewards are running sums."""
-
-    reward_slot: NDArray[np.int64]
-    rewards: Array
-    policy_slot: NDArray[np.int64]
-    policies: Array
-    move_slot: NDArray[np.int64]
-    successors: IntArray
-    probabilities: Array
-    terminal: NDArray[np.bool_]
-    first_context: Array
-    first_state: Array
-
-
-class _View(NamedTuple):
-    """How observations are laid out: where parts begin, and the size of those that some games do not have."""
-
-    one_hot: bool
-    last_state: int
-    action: int
-    num_actions: int
-    context: int
-    num_contexts: int
-    commitment: int
-    phase: int
-    time: int
-    tick: float
-
-
-class _Slots:
-    """Arrays of one shape in which copies look things up, one slot each; copies with the same object share a slot."""
-
-    def __init__(self, n: int, shape: tuple[int, ...], dtype: Any) -> None:
-        self.arrays = np.zeros((1, *shape), dtype)
-        self.of = np.zeros(n, np.int64)
-        self._held: list[Any] = [None]
-        self._users = [n]
-        self._free: list[int] = []
-        self._slot_of: dict[int, int] = {}
-
-    def put(self, i: int, thing: Any, array: NDArray[Any]) -> None:
-        """Let copy i look things up in `array`, which stands for `thing`."""
-        mine = int(self.of[i])
-        if self._held[mine] is thing:
-            return
-        self._leave(mine)
-        slot = self._slot_of.get(id(thing))
-        if slot is None:
-            slot = self._free.pop() if self._free else self._room()
-            self.arrays[slot], self._held[slot], self._slot_of[id(thing)] = array, thing, slot
-        self.of[i] = slot
-        self._users[slot] += 1
-
-    def _leave(self, slot: int) -> None:
-        self._users[slot] -= 1
-        if not self._users[slot]:
-            self._slot_of.pop(id(self._held[slot]), None)
-            self._held[slot] = None
-            self._free.append(slot)
-
-    def _room(self) -> int:
-        if len(self._held) == len(self.arrays):
-            grown = np.zeros((2 * len(self.arrays), *self.arrays.shape[1:]), self.arrays.dtype)
-            grown[: len(self.arrays)] = self.arrays
-            self.arrays = grown
-        self._held.append(None)
-        self._users.append(0)
-        return len(self._held) - 1
 
 
 class _Tables(NamedTuple):
@@ -199,12 +98,12 @@ class TabularCopies:
         width = layout["commitment"].stop - layout["commitment"].start if "commitment" in layout else 0
         self._observes = observer.observes
         self._shown = np.zeros((n, width if self._observes == "all" else 0), np.float32)
-        self._rewards = _Slots(n, (2, Z, A, B), np.float64)
-        self._policies = _Slots(n, (Z, A), np.float64)
+        self._rewards = Slots(n, (2, Z, A, B), np.float64)
+        self._policies = Slots(n, (Z, A), np.float64)
         successors = base.transition.successors.shape
-        self._successors = _Slots(n, successors, np.int32)
-        self._probabilities = _Slots(n, successors, np.float64)
-        self._locals = _Slots(n, (S, width) if self._observes == "local" else (0, 0), np.float32)
+        self._successors = Slots(n, successors, np.int32)
+        self._probabilities = Slots(n, successors, np.float64)
+        self._locals = Slots(n, (S, width) if self._observes == "local" else (0, 0), np.float32)
         self._terminal = base.continuing == 0.0
         initial = game.joint_initial.reshape(-1, S)
         self._first_context = cumulative(initial.sum(axis=1))
@@ -320,7 +219,7 @@ class TabularCopies:
             if former is None
             else former
         )
-        illegal = _advance(
+        illegal = advance(
             self.streams.numbers,
             self.streams.place,
             self.phase,
@@ -386,273 +285,3 @@ class TabularCopies:
             made.floats[0],
             made.floats[1].copy() if self.game.observe_rewards else None,
         )
-
-
-@compiled
-def respond(
-    numbers: Array,
-    place: NDArray[np.int64],
-    playing: NDArray[np.bool_],
-    contexts: NDArray[np.int64],
-    now: NDArray[np.int64],
-    slots: NDArray[np.int64],
-    responses: Array,
-    num_states: int,
-) -> NDArray[np.int64]:
-    """Draw the actions of the followers that play and are not finished, shape (n m,), one number each.
-
-    `responses` are running sums, (slots, Z, A, B); `slots` says which is each copy's.
-    """
-    n, columns = playing.shape[0], now.shape[1]
-    m = columns // n
-    actions = np.zeros(columns, np.int64)
-    for j in range(columns):
-        i = j // m
-        if playing[i] and now[2, j] == 0:
-            z, a = contexts[i] * num_states + now[0, j], max(now[1, j], 0)
-            actions[j] = np.searchsorted(responses[slots[i], z, a], numbers[i, place[i]], side="right")
-            place[i] += 1
-    return actions
-
-
-@compiled
-def _advance(
-    numbers: Array,
-    place: NDArray[np.int64],
-    phase: NDArray[np.int64],
-    steps: NDArray[np.int64],
-    contexts: NDArray[np.int64],
-    now: NDArray[np.int64],
-    actions: NDArray[np.int64],
-    reward_slot: NDArray[np.int64],
-    rewards: Array,
-    policy_slot: NDArray[np.int64],
-    policies: Array,
-    move_slot: NDArray[np.int64],
-    successors: IntArray,
-    probabilities: Array,
-    terminal: NDArray[np.bool_],
-    first_context: Array,
-    first_state: Array,
-    shown: NDArray[np.float32],
-    local_slot: NDArray[np.int64],
-    local: NDArray[np.float32],
-    sizes: NDArray[np.int64],
-    tick: float,
-    only_play: bool,
-    only_begin: bool,
-    observations: NDArray[np.float32],
-    integers: NDArray[np.int64],
-    floats: Array,
-    leader_rewards: Array,
-    flags: NDArray[np.bool_],
-) -> int:
-    """Make a round in every copy; return the column of the first illegal action, in which case nothing has moved.
-
-    Arguments come one by one, because Numba is slow to take tuples from Python.
-    """
-    before = np.empty_like(phase)
-    at = _Places(numbers, place, phase, before, steps, contexts, now[0], now[1], now[2], now[3])
-    tables = _Lookup(
-        reward_slot,
-        rewards,
-        policy_slot,
-        policies,
-        move_slot,
-        successors,
-        probabilities,
-        terminal,
-        first_context,
-        first_state,
-    )
-    view = _View(
-        sizes[2] == 1,
-        first_state.shape[1] - 1,
-        sizes[3],
-        sizes[4],
-        sizes[5],
-        sizes[6],
-        sizes[7],
-        sizes[8],
-        sizes[9],
-        tick,
-    )
-    out = Round(observations, integers, floats, leader_rewards, flags)
-    m = now.shape[1] // phase.shape[0]
-    if not only_begin:
-        illegal = _first_illegal(at, actions, m, rewards.shape[4])
-        if illegal >= 0:
-            return illegal
-    for i in range(phase.shape[0]):
-        left = (only_play and phase[i] != PLAYING) or (only_begin and phase[i] != OVER)
-        before[i] = LEFT_ALONE if left else phase[i]
-    _clear(m, at, only_begin, out)
-    if not only_begin:  # a copy that waits for its next episode plays no more
-        _play(m, at, tables, actions, sizes[1], out)
-    if sizes[0] == 1:
-        _open(m, at, view, out)
-    _begin(m, at, tables, view, shown, out)
-    _lead(m, at, tables)
-    _show(m, at, view, local_slot, local, out)
-    return -1
-
-
-@compiled
-def _first_illegal(at: _Places, actions: NDArray[np.int64], m: int, num_actions: int) -> int:
-    """Return the first column whose follower plays and whose action does not exist, or -1."""
-    for column in range(actions.shape[0]):
-        plays = at.phase[column // m] == PLAYING and at.finished[column] == 0
-        if plays and not 0 <= actions[column] < num_actions:
-            return column
-    return -1
-
-
-@compiled
-def _clear(m: int, at: _Places, only_begin: bool, out: Round) -> None:
-    """Write what stands where nobody moved."""
-    for i in range(at.before.shape[0]):
-        if at.before[i] == LEFT_ALONE:
-            continue
-        if not only_begin:
-            out.flags[0, i] = False
-            out.flags[1, i] = False
-            out.leader_rewards[i] = 0.0
-        for j in range(i * m, i * m + m):
-            out.integers[PLAYED, j] = 0
-            out.integers[STATE, j] = NOTHING
-            out.integers[LEADER_ACTION, j] = NOTHING
-            out.integers[FOLLOWER_ACTION, j] = NOTHING
-            out.integers[TERMINAL, j] = 0
-            out.floats[0, j] = 0.0
-            out.floats[1, j] = 0.0
-
-
-@compiled
-def _play(m: int, at: _Places, tables: _Lookup, actions: NDArray[np.int64], last_step: int, out: Round) -> None:
-    """Let every follower that is not finished move once: pay for the visit and send it on."""
-    for i in range(at.before.shape[0]):
-        if at.before[i] != PLAYING:
-            continue
-        at.steps[i] += 1
-        base = at.contexts[i] * tables.first_state.shape[1]
-        total = 0.0
-        finished = m
-        for j in range(i * m, i * m + m):
-            if at.finished[j] == 1:
-                continue
-            s, b = at.states[j], actions[j]
-            z, a = base + s, max(at.leader_actions[j], 0)
-            out.integers[PLAYED, j] = 1
-            out.integers[STATE, j] = s
-            out.integers[LEADER_ACTION, j] = at.leader_actions[j]
-            out.integers[FOLLOWER_ACTION, j] = b
-            out.floats[0, j] = tables.rewards[tables.reward_slot[i], 0, z, a, b]
-            out.floats[1, j] = tables.rewards[tables.reward_slot[i], 1, z, a, b]
-            total += out.floats[0, j]
-            if tables.terminal[z]:
-                at.finished[j] = 1
-                out.integers[TERMINAL, j] = 1
-                continue
-            finished -= 1
-            slot, k = tables.move_slot[i], 0
-            u = at.numbers[i, at.place[i]]
-            at.place[i] += 1
-            while u >= tables.probabilities[slot, z, a, b, k]:
-                k += 1
-            at.states[j] = tables.successors[slot, z, a, b, k] - base
-        out.leader_rewards[i] = total * (1.0 / m)
-        out.flags[0, i] = finished == m
-        out.flags[1, i] = finished < m and at.steps[i] >= last_step
-        if out.flags[0, i] or out.flags[1, i]:
-            at.phase[i] = OVER
-
-
-@compiled
-def _open(m: int, at: _Places, view: _View, out: Round) -> None:
-    """Let the copies whose episode is over wait for the leader's commitment."""
-    for i in range(at.before.shape[0]):
-        if at.before[i] != OVER:
-            continue
-        at.before[i] = LEFT_ALONE
-        at.phase[i] = COMMITTING
-        at.steps[i] = 0
-        for j in range(i * m, i * m + m):
-            at.finished[j] = 0
-            out.integers[STEP, j] = 0
-            out.integers[CONTEXT, j] = NOTHING
-            out.integers[NEXT_STATE, j] = NOTHING
-            out.observations[j, :] = 0.0
-            out.observations[j, view.phase] = 1.0
-
-
-@compiled
-def _begin(m: int, at: _Places, tables: _Lookup, view: _View, shown: NDArray[np.float32], out: Round) -> None:
-    """Draw the context and the first states of the copies whose play begins."""
-    for i in range(at.before.shape[0]):
-        if at.before[i] != OVER and at.before[i] != COMMITTING:
-            continue
-        at.phase[i] = PLAYING
-        at.steps[i] = 0
-        k = np.searchsorted(tables.first_context, at.numbers[i, at.place[i]], side="right")
-        at.contexts[i] = k
-        for j in range(i * m, i * m + m):
-            u = at.numbers[i, at.place[i] + 1 + j - i * m]
-            at.states[j] = np.searchsorted(tables.first_state[k], u, side="right")
-            at.finished[j] = 0
-            row = out.observations[j]
-            row[:] = 0.0
-            row[view.phase + 1] = 1.0
-            if view.num_contexts > 0:
-                row[view.context + k] = 1.0
-            row[view.commitment : view.commitment + shown.shape[1]] = shown[i]
-        at.place[i] += 1 + m
-
-
-@compiled
-def _lead(m: int, at: _Places, tables: _Lookup) -> None:
-    """Draw the leader's next actions, also after the last step: who bootstraps needs a whole observation."""
-    S, A = tables.first_state.shape[1], tables.policies.shape[2]
-    for i in range(at.before.shape[0]):
-        if at.before[i] == LEFT_ALONE or A == 1:
-            continue
-        slot = tables.policy_slot[i]
-        for j in range(i * m, i * m + m):
-            at.leader_actions[j] = NOTHING
-            if at.finished[j] == 0:
-                z, a = at.contexts[i] * S + at.states[j], 0
-                u = at.numbers[i, at.place[i]]
-                at.place[i] += 1
-                while u >= tables.policies[slot, z, a]:
-                    a += 1
-                at.leader_actions[j] = a
-
-
-@compiled
-def _show(
-    m: int,
-    at: _Places,
-    view: _View,
-    local_slot: NDArray[np.int64],
-    local: NDArray[np.float32],
-    out: Round,
-) -> None:
-    """Bring the observations and infos up to date."""
-    for j in range(at.states.shape[0]):
-        i = j // m
-        if at.before[i] == LEFT_ALONE:
-            continue
-        row, s = out.observations[j], at.states[j]
-        out.integers[STEP, j] = at.steps[i]
-        out.integers[CONTEXT, j] = at.contexts[i]
-        out.integers[NEXT_STATE, j] = s
-        for a in range(view.num_actions):
-            row[view.action + a] = 1.0 if a == at.leader_actions[j] else 0.0
-        if view.one_hot:
-            row[at.shown_states[j]] = 0.0
-            row[s] = 1.0
-            at.shown_states[j] = s
-        else:
-            row[0] = s / view.last_state
-        row[view.time] = at.steps[i] * view.tick
-        for k in range(local.shape[2]):
-            row[view.commitment + k] = local[local_slot[i], s, k]

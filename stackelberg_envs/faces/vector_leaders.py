@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array, as_float, require_count, require_flag
 from stackelberg_envs.errors import ArgumentError, CommitmentError, PhaseError
 from stackelberg_envs.faces import common
-from stackelberg_envs.faces.copies import TabularCopies, respond
+from stackelberg_envs.faces.copies import TabularCopies
 from stackelberg_envs.faces.gymnasium_views import LeaderEnv, Response
 from stackelberg_envs.faces.observations import Observer
 from stackelberg_envs.faces.responses import checked_tables, soft_response
+from stackelberg_envs.faces.rounds import respond
 from stackelberg_envs.faces.vector_base import autoreset_mode, masked, require_autoreset
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import VectorGame

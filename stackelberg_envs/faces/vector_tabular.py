@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array, as_integers
 from stackelberg_envs.errors import ActionError
-from stackelberg_envs.faces.copies import Round, TabularCopies
+from stackelberg_envs.faces.copies import TabularCopies
+from stackelberg_envs.faces.rounds import Round
 from stackelberg_envs.faces.vector_base import FollowerVectorEnv, Step, masked
 
 __all__ = ["TabularVectorEnv", "integers_of"]

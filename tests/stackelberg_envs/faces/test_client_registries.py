@@ -13,7 +13,7 @@ def test_every_id_is_in_the_registries(spec_id):
     for name in (spec_id, *earlier_ids(spec_id)):
         follower, leader = (name.replace("-v", f"{role}-v") for role in ("Follower", "Leader"))
         assert gymnasium.registry[follower].vector_entry_point is not None
-        assert gymnasium.registry[leader].vector_entry_point is None
+        assert gymnasium.registry[leader].vector_entry_point is not None
         pettingzoo = pytest.importorskip("pettingzoo.env_registry.registration")
         assert name in pettingzoo.aec_registry
         assert name in pettingzoo.parallel_registry
@@ -24,6 +24,7 @@ def test_a_name_that_is_taken_is_left_alone():
     before = gymnasium.registry[name]
     enter_registries(
         "stackelberg/FourRooms-v0",
-        dict.fromkeys(("env", "parallel_env", "follower_env", "leader_env"), 0) | {"vector_env": 0},
+        dict.fromkeys(("env", "parallel_env", "follower_env", "leader_env"), 0)
+        | {"vector_env": 0, "leader_vector_env": 0},
     )
     assert gymnasium.registry[name] is before

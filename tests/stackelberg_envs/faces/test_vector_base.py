@@ -6,6 +6,7 @@ import pytest
 
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.faces.vector_base import autoreset_mode
 from tests.stackelberg_envs.faces.ladder import ladder
 from tests.stackelberg_envs.faces.same import assert_same
 
@@ -14,10 +15,8 @@ GAMES = [*se.registered_ids()]
 
 
 def sync(game, n, mode, **options):
-    modes = {"next_step": "NEXT_STEP", "same_step": "SAME_STEP"}
-    mode = gymnasium.vector.AutoresetMode[modes[mode]]
     make = [lambda: se.follower_env(game=game, **options)] * n
-    return gymnasium.vector.SyncVectorEnv(make, autoreset_mode=mode)
+    return gymnasium.vector.SyncVectorEnv(make, autoreset_mode=autoreset_mode(mode))
 
 
 def play(game, mode, steps=50, **options):
