@@ -11,7 +11,7 @@ ONE_THREAD := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 
 PYTEST := -m pytest -q -m "not deep"
 LOWEST := .venv-lowest
 
-.PHONY: help figures docs-check demo test test-deep test-torch test-engines test-browser test-blas test-lowest lint types check dist matrix docs newcomer imports trip benchmarks benchmark-small leaderboard clean
+.PHONY: help figures docs-check demo test test-deep test-torch test-engines test-browser test-blas test-lowest lint types check dist matrix docs newcomer imports trip clients benchmarks benchmark-small leaderboard clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -93,6 +93,13 @@ newcomer:  ## time a newcomer's path, from an empty folder to a leader that has 
 
 imports:  ## print the graph of imports: files and lines per folder, arrows, the longest chain, circles
 	@$(PYTHON) tests/house.py
+
+client-%:  # train in one library, installed into an environment of its own: `make client-NAME` for a folder of `clients`
+	@$(PYTHON) -m venv --clear runs/clients/$*
+	@runs/clients/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --editable . -r clients/$*/requirements.txt
+	@$(ONE_THREAD) runs/clients/$*/bin/python clients/$*/train.py
+
+clients: $(patsubst clients/%/train.py,client-%,$(wildcard clients/*/train.py))  ## train in every library that `clients` has a folder for
 
 trip: $(STAMP)  ## count the functions and files that one leader update enters
 	@$(BIN)/python benchmarks/trip.py
