@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 #: The rooms of each package in order: a room imports from those before it. Files at the top are the ground.
 ROOMS = {
-    "stackelberg_envs": ("ground", "games", "solvers", "play", "pictures", "faces", "envs", "conformity"),
+    "stackelberg_envs": ("ground", "games", "solvers", "play", "pictures", "faces", "envs", "conformity", "clients"),
     "agents": (
         "ground",
         "state",
