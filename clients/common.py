@@ -34,6 +34,8 @@ BETTER = 5.0
 #: The exact response is that of a temperature so much lower than the game's; "soft" keeps the game's own.
 HARDNESS = {"hard": 1e-2, "soft": 1.0}
 GLUE = "# --- glue", "# --- end of glue"
+#: Under the commitment nearest to zero the building runs away, and what is exact ignores that its states are clipped.
+COMMITMENTS = {"stackelberg/BuildingThermal-v1": np.full(8, 0.5)}
 KEY = ("client", "game", "view", "role")
 
 
@@ -61,6 +63,11 @@ def neutral(id: str) -> np.ndarray:  # noqa: A002
     return np.asarray(se.vector_env(id).commitment)
 
 
+def commitment_of(id: str) -> np.ndarray:  # noqa: A002
+    """Return the commitment under which followers are trained and measured: the neutral one, but in BuildingThermal."""
+    return COMMITMENTS[id] if id in COMMITMENTS else neutral(id)
+
+
 def exact_return(id: str, commitment: Any = None, *, response: str = "hard") -> float | None:  # noqa: A002
     """Return what the follower's exact best response earns in an episode, discounted; None where none is known.
 
@@ -69,12 +76,12 @@ def exact_return(id: str, commitment: Any = None, *, response: str = "hard") -> 
     id
         Of the game, with its default arguments.
     commitment
-        In force; default the neutral one.
+        In force; default that of :func:`commitment_of`.
     response
         "hard", or "soft" for learners with an entropy bonus at the game's temperature.
     """
     game = se.make_game(id)
-    x = neutral(id) if commitment is None else commitment
+    x = commitment_of(id) if commitment is None else commitment
     if not getattr(game, "has_solution", True):
         return None
     colder = se.make_game(id, temperature=game.temperature * HARDNESS[response])
@@ -102,9 +109,10 @@ def played_return(
     seed
         Of the copies.
     face
-        Arguments of ``vector_env``, the same that the policy was trained with.
+        Arguments of ``vector_env``, the same that the policy was trained with; the commitment is that of
+        :func:`commitment_of`.
     """
-    envs = se.vector_env(id, num_envs=episodes, **face)
+    envs = se.vector_env(id, num_envs=episodes, **{"commitment": commitment_of(id), **face})
     discount = se.make_game(id).follower_discount
     observations, _ = envs.reset(seed=seed)
     envs.action_space.seed(seed)
@@ -137,7 +145,7 @@ def follower_result(
     response: str = "hard",
     **face: Any,
 ) -> Result:
-    """Play what a follower has learned under the neutral commitment, and compare it with the exact best response.
+    """Play what a follower has learned under the commitment of :func:`commitment_of`, and compare it with the exact best response.
 
     Parameters
     ----------
