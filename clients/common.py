@@ -92,7 +92,7 @@ def played_return(
     id: str,  # noqa: A002
     act: Callable[[np.ndarray], Any] | None = None,
     *,
-    episodes: int = 512,
+    episodes: int = 2048,
     seed: int = 10_000,
     **face: Any,
 ) -> tuple[float, float]:
@@ -145,7 +145,7 @@ def follower_result(
     response: str = "hard",
     **face: Any,
 ) -> Result:
-    """Play what a follower has learned under the commitment of :func:`commitment_of`, and compare it with the exact best response.
+    """Play what a follower has learned, and compare it with the exact best response under the same commitment.
 
     Parameters
     ----------
