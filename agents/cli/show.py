@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from stackelberg_envs.errors import UnknownNameError
+
 from .parser import add_command, add_id
 
 if TYPE_CHECKING:
@@ -37,5 +39,18 @@ def act(options: argparse.Namespace, console: Console) -> int:
     else:
         from .show_game import show_game
 
+        _require_role(options.id)
         show_game(options.id, dict(options.set), console)
     return 0
+
+
+def _require_role(name: str) -> None:
+    """Refuse the bare name of a leader or follower: a name may be that of both."""
+    from ..followers import follower_names
+    from ..leaders import leader_names
+
+    roles = [role for role, names in (("leader", leader_names()), ("follower", follower_names())) if name in names]
+    if roles:
+        raise UnknownNameError(
+            f"unknown environment {name!r}; did you mean {' or '.join(f'{role}:{name}' for role in roles)}?"
+        )

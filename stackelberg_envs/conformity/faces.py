@@ -111,7 +111,13 @@ def _faces_of(spec_id: str) -> list[tuple[str, dict[str, Any]]]:
     with attempt("make_game makes the game"):
         response = _any_response(registration.make_game(spec_id))
     plain_faces: list[tuple[str, dict[str, Any]]] = [(face, {}) for face in PLAIN_FACES]
-    return [*plain_faces, ("leader_env", response), ("vector_env", {"num_envs": VECTOR_COPIES})]
+    copies: dict[str, Any] = {"num_envs": VECTOR_COPIES}
+    return [
+        *plain_faces,
+        ("leader_env", response),
+        ("vector_env", copies),
+        ("leader_vector_env", {"num_envs": 2, **response}),
+    ]
 
 
 def _any_response(game: Game) -> dict[str, Any]:

@@ -10,11 +10,15 @@ import numpy as np
 
 from stackelberg_envs.conformity.clauses import attempt
 from stackelberg_envs.conformity.clauses import require_clause as _require
+from stackelberg_envs.faces.vector_base import autoreset_mode
 
 __all__ = ["check_vector", "is_number", "plain"]
 
-#: Steps in which it is tried.
-STEPS = 250
+#: Steps in which copies of a follower are tried, and those of a leader, of which every other one plays an episode.
+STEPS, LEADER_STEPS = 250, 3
+#: Infos of the episode that is over, where the next one begins in the same step.
+LAST = ("final_obs", "final_info")
+NEXT_STEP = "the step after an end begins the next episode"
 
 
 def _vector_steps(env: Any, seed: int) -> Iterator[tuple[Any, ...]]:
@@ -23,7 +27,7 @@ def _vector_steps(env: Any, seed: int) -> Iterator[tuple[Any, ...]]:
     space.seed(1000 * seed)
     observations, infos = env.reset(seed=seed)
     yield observations, np.zeros(n), np.zeros(n, np.bool_), np.zeros(n, np.bool_), infos
-    for _ in range(STEPS):
+    for _ in range(STEPS if _counter(infos) == "played" else LEADER_STEPS):
         yield env.step(space.sample())
 
 
@@ -37,18 +41,35 @@ def check_vector(env: Any, seed: int) -> None:
 
 
 def _check_steps(env: Any, seed: int) -> None:
-    over, keys = np.ones(env.num_envs, np.bool_), None
+    n = env.num_envs
+    same_step = env.metadata.get("autoreset_mode") == autoreset_mode("same_step")
+    over, keys = np.ones(n, np.bool_), None
     for number, (observations, rewards, terminated, truncated, infos) in enumerate(_vector_steps(env, seed)):
         where = f"step {number}"
+        present = {key: value for key, value in infos.items() if key.lstrip("_") not in LAST}
         _require(env.observation_space.contains(observations), "observations lie in their space", where)
-        _check_outcome(env.num_envs, rewards, terminated, truncated, where)
-        keys = sorted(infos) if keys is None else keys
-        _require(sorted(infos) == keys, "info keys are the same at reset and every step", where)
-        _check_vector_infos(env.num_envs, infos, where)
-        _require(np.array_equal(infos["played"] == 0, over), "the step after an end begins the next episode", where)
-        begins = not (rewards[over].any() or terminated[over].any())
-        _require(begins, "a step that begins an episode pays nothing", where)
-        over = terminated | truncated
+        _check_outcome(n, rewards, terminated, truncated, where)
+        keys = sorted(present) if keys is None else keys
+        _require(sorted(present) == keys, "info keys are the same at reset and every step", where)
+        _check_vector_infos(n, present, where)
+        ended = terminated | truncated
+        begun = (ended if number else over) if same_step else over
+        _check_next(present, begun, same_step, where)
+        if not same_step:
+            pays = rewards[over].any() or terminated[over].any()
+            _require(not pays, "a step that begins an episode pays nothing", where)
+        over = ended
+
+
+def _check_next(infos: dict[str, Any], begun: Any, same_step: bool, where: str) -> None:
+    """Check that episodes begin where they should: who has played, or the leader's steps, is 0 there."""
+    clause = "an episode that is over is followed by the next one at once" if same_step else NEXT_STEP
+    _require(np.array_equal(infos[_counter(infos)] == 0, begun), clause, where)
+
+
+def _counter(infos: dict[str, Any]) -> str:
+    """Return the info that is zero until something is played: the followers' or the leader's."""
+    return "played" if "played" in infos else "steps"
 
 
 def _check_outcome(n: int, rewards: Any, terminated: Any, truncated: Any, where: str) -> None:
@@ -60,7 +81,7 @@ def _check_outcome(n: int, rewards: Any, terminated: Any, truncated: Any, where:
 
 
 def _check_vector_infos(n: int, infos: dict[str, Any], where: str) -> None:
-    _require("played" in infos, "infos say who played", where)
+    _require(_counter(infos) in infos, "infos say who played", where)
     for key, value in infos.items():
         sound = is_number(value) and np.shape(value)[:1] == (n,)
         # A value is written out only where it is odd.

@@ -7,7 +7,7 @@ The leaders commit, a response plays, the leaders are paid. Copy i plays the epi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Any
 
 import gymnasium
@@ -262,4 +262,4 @@ def _(game: VectorGame, num_envs: int = 1, *, autoreset: str = "next_step", **op
     copies = require_count(num_envs, "num_envs")
     # Before 1.1 Gymnasium knows no modes.
     modes = {} if isinstance(mode, str) else {"autoreset_mode": mode}
-    return gymnasium.vector.SyncVectorEnv([lambda: LeaderEnv(game, **options)] * copies, **modes)
+    return gymnasium.vector.SyncVectorEnv([partial(LeaderEnv, game, **options)] * copies, **modes)

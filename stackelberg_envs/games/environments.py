@@ -57,8 +57,9 @@ class EnvironmentGame:
         :class:`EnvironmentStep` -> number; None for the environment's own reward.
     seen
         What leaders see of states and actions.
-    num_agents
-        Followers in the environment.
+    spaces
+        Agent -> its spaces of observations and actions, the same under every x; a Gymnasium environment's one agent
+        has the name "".
     evaluation_episodes
         Episodes by which a commitment is judged for the record of a run.
     leader_discount, follower_discount, temperature, horizon, observe_rewards, publish_temperature, name, facts
@@ -70,7 +71,7 @@ class EnvironmentGame:
     commitment: Commitment
     leader_reward: Callable[[EnvironmentStep], float] | None
     seen: Numbers | Vectors
-    num_agents: int
+    spaces: dict[str, tuple[Any, Any]]
     suggested_follower: str
     leader_discount: float
     follower_discount: float
@@ -97,6 +98,11 @@ class EnvironmentGame:
             object.__setattr__(self, name, value)
         count = require_count(self.evaluation_episodes, "evaluation_episodes", error=GameError)
         object.__setattr__(self, "evaluation_episodes", count)
+
+    @property
+    def num_agents(self) -> int:
+        """Followers in the environment."""
+        return len(self.spaces)
 
     @property
     def seen_as(self) -> str:
@@ -132,16 +138,24 @@ class CommittedEnvironment(Committed):
         return _bonus_wrapper(env, self.bonus)
 
     def bare(self) -> Any:
-        """Return a new environment under the commitment, without the bonuses of a commitment whose effect is known."""
+        """Return a new environment under the commitment, without the bonuses of a commitment whose effect is known.
+
+        Raises
+        ------
+        GameError
+            An environment with other agents or spaces than those of the game.
+        """
         game = self.game
-        env = _environment(game.make_env(), "make_env")
+        env = _made(game.make_env)
         if game.apply is None:
             return env
         try:
             made = game.apply(env, self.commitment.copy())
         except MISTAKES as exc:
             raise GameError(f"{game.name}: its apply raised {type(exc).__name__}: {exc}") from exc
-        return _environment(made, "apply")
+        made = _environment(made, "apply")
+        _require_same_spaces(made, game.spaces)
+        return made
 
     @cached_property
     def bonus(self) -> Bonus:
@@ -216,9 +230,9 @@ def wrap_commitment(
         raise ArgumentError(f"apply: expected a function of an environment and x, or None, got {type(apply).__name__}")
     if leader_reward is not None and not callable(leader_reward):
         raise ArgumentError(f"leader_reward: expected a function of a step, got {type(leader_reward).__name__}")
-    env = _environment(make_env(), "make_env")
-    agents = list(getattr(env, "possible_agents", ("",)))
-    spaces = [_spaces(env, agent) for agent in agents]
+    env = _made(make_env)
+    agent_spaces = _all_spaces(env)
+    spaces = list(agent_spaces.values())
     commitment = _commitment(space, apply, names)
     seen = _seen(spaces, commitment)
     limit, known_as = _limit_and_name(env)
@@ -229,7 +243,7 @@ def wrap_commitment(
         commitment=seen.shown(commitment) if commitment.changes else commitment,
         leader_reward=leader_reward,
         seen=seen,
-        num_agents=len(agents),
+        spaces=agent_spaces,
         suggested_follower="soft_q_learning" if all(map(_is_counted, spaces)) else "sb3",
         leader_discount=leader_discount,
         follower_discount=follower_discount,
@@ -238,7 +252,7 @@ def wrap_commitment(
         evaluation_episodes=evaluation_episodes,
         name=known_as if name is None else name,
     )
-    _try_once(game, agents, spaces)
+    _try_once(game)
     return game
 
 
@@ -256,11 +270,29 @@ def _environment(env: Any, source: str) -> Any:
     return env
 
 
-def _spaces(env: Any, agent: str) -> tuple[Any, Any]:
-    """Return the spaces of observations and actions of an agent."""
-    if agent == "":
-        return env.observation_space, env.action_space
-    return env.observation_space(agent), env.action_space(agent)
+def _made(make_env: Callable[[], Any]) -> Any:
+    """Return a new environment as nobody has touched it."""
+    try:
+        env = make_env()
+    except MISTAKES as exc:
+        raise GameError(f"make_env: it raised {type(exc).__name__}: {exc}") from exc
+    return _environment(env, "make_env")
+
+
+def _all_spaces(env: Any) -> dict[str, tuple[Any, Any]]:
+    """Return the spaces of observations and actions of each agent."""
+    if not hasattr(env, "possible_agents"):
+        return {"": (env.observation_space, env.action_space)}
+    return {agent: (env.observation_space(agent), env.action_space(agent)) for agent in env.possible_agents}
+
+
+def _require_same_spaces(env: Any, expected: dict[str, tuple[Any, Any]]) -> None:
+    spaces = _all_spaces(env)
+    if list(spaces) != list(expected):
+        raise GameError(f"apply: expected an environment with the agents {list(expected)}, got others")
+    for agent, pair in spaces.items():
+        if pair != expected[agent]:
+            raise GameError(f"apply: expected the same spaces under every x, got {pair}, not {expected[agent]}")
 
 
 def _is_counted(spaces: tuple[Any, Any]) -> bool:
@@ -330,17 +362,11 @@ def _limit_and_name(env: Any) -> tuple[int, str]:
     return DEFAULT_HORIZON if limit is None else int(limit), str(name)
 
 
-def _try_once(game: EnvironmentGame, agents: list[str], spaces: list[tuple[Any, Any]]) -> None:
+def _try_once(game: EnvironmentGame) -> None:
     """Apply a commitment once: its environment has to have the same spaces, and its effect has to fit them."""
     commitment = game.commitment
     committed = game.under(commitment.project(0.5 * (commitment.low + commitment.high)))
-    env = committed.bare()
-    if list(getattr(env, "possible_agents", ("",))) != agents:
-        raise GameError(f"apply: expected an environment with the agents {agents}, got others")
-    for agent, expected in zip(agents, spaces, strict=True):
-        if _spaces(env, agent) != expected:
-            raise GameError(f"apply: expected the same spaces under every x, got {_spaces(env, agent)}, not {expected}")
-    env.close()
+    committed.bare().close()
     commitment.effect(committed.commitment)
 
 

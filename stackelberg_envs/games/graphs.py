@@ -71,8 +71,8 @@ def toll_game(
     Raises
     ------
     GameError
-        No graph, nodes or edges that it does not have, no way to the destination, or an edge without a time; the
-        message names it.
+        No graph, nodes or edges that it does not have, no way to the destination, or an edge without a time of at
+        least 0; the message names it.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def toll_game(
     start, goal = (_place(places, node, what) for node, what in ((origin, "origin"), (destination, "destination")))
     roads = _roads(graph, places)
     _require_way(roads, start, goal, destination)
-    times = {edge: _attribute(graph, edge, time, None) for edge in graph.edges}
+    times = {edge: _time(graph, edge, time) for edge in graph.edges}
     harms = {edge: _attribute(graph, edge, harm, 0.0) for edge in graph.edges}
     numbers = _numbered(graph, graph.edges if tolled is None else tolled)
     S, B, D = len(places), max(len(ways) for s, ways in enumerate(roads) if s != goal), len(numbers)
@@ -303,3 +303,11 @@ def _attribute(graph: Any, edge: Edge, name: str, default: float | None) -> floa
     if value is None:
         raise GameError(f"graph: expected an attribute {name!r} of every edge, got none of {edge!r}")
     return float(as_float(value, f"graph: {name} of {edge!r}"))
+
+
+def _time(graph: Any, edge: Edge, name: str) -> float:
+    """Return how long a road takes: who gained by driving would drive in circles."""
+    value = _attribute(graph, edge, name, None)
+    if value < 0.0:
+        raise GameError(f"graph: {name} of {edge!r}: expected a number of at least 0, got {value!r}")
+    return value

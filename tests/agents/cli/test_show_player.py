@@ -58,3 +58,8 @@ def test_unknown_players_are_refused_in_one_line(capsys):
     assert "unknown leader 'bcgh'; did you mean 'bchg'" in refused(capsys, "show", "leader:bcgh")
     assert "unknown follower 'sofa'" in refused(capsys, "show", "follower:sofa")
     assert "import: expected a module that can be imported" in refused(capsys, "show", "leader:mine/Game-v0")
+
+
+def test_a_bare_name_is_told_whose_it_is(capsys):
+    assert "did you mean leader:bchg?" in refused(capsys, "show", "bchg")
+    assert "did you mean leader:exact or follower:exact?" in refused(capsys, "show", "exact")

@@ -37,6 +37,19 @@ def vector_pay(step):
     return step[0], step[1] + 1.0, *step[2:]
 
 
+@pytest.mark.parametrize("make", [se.vector_env, se.leader_vector_env])
+@pytest.mark.parametrize("autoreset", ["next_step", "same_step"])
+def test_copies_of_followers_and_of_leaders_pass_in_both_modes(make, autoreset):
+    se.check_env(make("stackelberg/DiscreteToy-v1", num_envs=2, horizon=10, autoreset=autoreset))
+
+
+def test_an_episode_that_does_not_follow_at_once_is_noticed():
+    vector = se.vector_env("stackelberg/DiscreteToy-v1", num_envs=2, horizon=10)
+    vector.metadata = se.vector_env("stackelberg/DiscreteToy-v1", autoreset="same_step").metadata
+    with pytest.raises(ConformityError, match="followed by the next one at once"):
+        se.check_env(vector)
+
+
 @pytest.mark.parametrize(
     ("spoil", "clause"),
     [

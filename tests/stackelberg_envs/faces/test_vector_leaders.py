@@ -1,5 +1,7 @@
 """Many copies of the leader's problem: the same seeds play the same episodes as single ones, bit for bit."""
 
+import pickle
+
 import gymnasium
 import numpy as np
 import pytest
@@ -70,3 +72,12 @@ def test_games_of_vectors_have_one_environment_after_the_other():
     assert isinstance(
         gymnasium.make_vec("stackelberg/DiscreteToyLeader-v1", num_envs=2), type(se.leader_vector_env(game=TOY))
     )
+
+
+@pytest.mark.parametrize("made", [{"game": TOY}, {"id": "stackelberg/BilevelLqr-v1", "horizon": 5}])
+def test_copies_can_be_pickled_and_go_on_as_they_are(made):
+    envs = se.leader_vector_env(num_envs=2, **made)
+    envs.reset(seed=1)
+    again = pickle.loads(pickle.dumps(envs))
+    x = envs.action_space.sample()
+    assert_same(envs.step(x), again.step(x))

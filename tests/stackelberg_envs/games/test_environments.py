@@ -113,6 +113,21 @@ def test_what_does_not_fit_is_refused_before_any_play(arguments, error, words):
         se.wrap_commitment(*arguments)
 
 
+def test_an_environment_that_cannot_be_made_is_an_error_that_says_so():
+    def no():
+        raise ValueError("no screen")
+
+    with pytest.raises(GameError, match="make_env: it raised ValueError: no screen"):
+        se.wrap_commitment(no, unchanged, UNIT)
+
+
+def test_spaces_that_only_some_commitments_change_are_refused_when_they_come():
+    game = se.wrap_commitment(Ladder, lambda env, x: Slide() if x[0] > 0.9 else env, UNIT)
+    game.under([0.8]).make().close()
+    with pytest.raises(GameError, match="apply: expected the same spaces under every x"):
+        game.under([1.0]).make()
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
