@@ -78,6 +78,6 @@ def test_games_of_vectors_have_one_environment_after_the_other():
 def test_copies_can_be_pickled_and_go_on_as_they_are(made):
     envs = se.leader_vector_env(num_envs=2, **made)
     envs.reset(seed=1)
-    again = pickle.loads(pickle.dumps(envs))
+    again = pickle.loads(pickle.dumps(envs))  # noqa: S301 - our own bytes
     x = envs.action_space.sample()
     assert_same(envs.step(x), again.step(x))
