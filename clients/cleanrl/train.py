@@ -1,0 +1,155 @@
+"""Proximal policy optimisation in a single file, on the package's own vectors."""
+
+import sys
+import time
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from torch import nn
+from torch.distributions import Categorical, Independent, Normal
+
+import stackelberg_envs as se
+from clients.common import finish, follower_result
+
+SCALED = {"normalize": True, "scale_rewards": True, "scale_observations": True}
+#: Id -> arguments of the vector environment, and of the algorithm.
+GAMES = {
+    "stackelberg/DiscreteToy-v1": ({}, {"steps": 60_000}),
+    "stackelberg/RandomTabular-v1": ({}, {"steps": 100_000, "rate": 3e-3, "batch": 512, "bonus": 0.03}),
+    "stackelberg/FourRooms-v0": ({}, {"steps": 200_000}),
+    "stackelberg/BilevelLqr-v1": (SCALED, {"steps": 200_000, "noise": 0.1}),
+}
+
+
+class Agent(nn.Module):
+    """Two networks: one for the distribution over actions, one for values."""
+
+    def __init__(self, observed, space, noise, hidden=64):
+        super().__init__()
+        self.is_box = isinstance(space, Box)
+        out = space.shape[0] if self.is_box else int(space.n)
+        self.actor, self.critic = self.network(observed, hidden, out, 0.01), self.network(observed, hidden, 1, 1.0)
+        self.log_std = nn.Parameter(torch.full((out,), float(np.log(noise))))
+
+    @staticmethod
+    def network(observed, hidden, out, gain):
+        """Return a network with orthogonal weights, the last layer's of size `gain`."""
+        layers = [nn.Linear(observed, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, out)]
+        for layer, size in zip(layers, (np.sqrt(2), np.sqrt(2), gain), strict=True):
+            nn.init.orthogonal_(layer.weight, size)
+            nn.init.zeros_(layer.bias)
+        return nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Tanh(), layers[2])
+
+    def distribution(self, observations):
+        """Return the distribution over actions."""
+        numbers = self.actor(observations)
+        if self.is_box:
+            return Independent(Normal(numbers, self.log_std.exp()), 1)
+        return Categorical(logits=numbers)
+
+    def act(self, observations):
+        """Return the likeliest actions, for NumPy."""
+        with torch.no_grad():
+            numbers = self.actor(torch.as_tensor(observations))
+        return numbers.clamp(-1, 1).numpy() if self.is_box else numbers.argmax(dim=1).numpy()
+
+
+def advantages_of(rewards, values, last_values, ended, discount, trace):
+    """Return generalised advantages, shape (T, n); an episode that ends leaves no value behind it."""
+    advantages, carried = torch.zeros_like(rewards), torch.zeros_like(last_values)
+    following = torch.cat([values[1:], last_values[None]])
+    for t in reversed(range(len(rewards))):
+        going = 1.0 - ended[t]
+        error = rewards[t] + discount * following[t] * going - values[t]
+        carried = error + discount * trace * going * carried
+        advantages[t] = carried
+    return advantages
+
+
+def collect(envs, agent, observations, length, discount):
+    """Play `length` steps in all copies; an episode cut by time pays the value of where it was cut."""
+    played = {name: [] for name in ("seen", "actions", "logs", "rewards", "ended", "values")}
+    for _ in range(length):
+        with torch.no_grad():
+            seen = torch.as_tensor(observations)
+            distribution = agent.distribution(seen)
+            actions = distribution.sample()
+            played["logs"].append(distribution.log_prob(actions))
+            played["values"].append(agent.critic(seen)[:, 0])
+        moves = actions.clamp(-1, 1).numpy() if agent.is_box else actions.numpy()
+        observations, rewards, terminated, truncated, infos = envs.step(moves)
+        rewards = torch.as_tensor(rewards, dtype=torch.float32)
+        if truncated.any():
+            with torch.no_grad():
+                last = torch.as_tensor(np.stack(infos["final_obs"][truncated]))
+                rewards[torch.as_tensor(truncated)] += discount * agent.critic(last)[:, 0]
+        played["seen"].append(seen)
+        played["actions"].append(actions)
+        played["rewards"].append(rewards)
+        played["ended"].append(torch.as_tensor(terminated | truncated, dtype=torch.float32))
+    return observations, {name: torch.stack(values) for name, values in played.items()}
+
+
+def ppo(
+    envs,
+    discount,
+    *,
+    steps,
+    length=64,
+    epochs=8,
+    batch=1024,
+    rate=1e-3,
+    trace=0.95,
+    clip=0.2,
+    bonus=0.0,
+    noise=0.6,
+    seed=0,
+):
+    """Train an agent in a vector environment, and return it."""
+    torch.manual_seed(seed)
+    agent = Agent(envs.single_observation_space.shape[0], envs.single_action_space, noise)
+    optimiser = torch.optim.Adam(agent.parameters(), lr=rate, eps=1e-5)
+    observations, _ = envs.reset(seed=seed)
+    rounds = steps // (length * envs.num_envs)
+    for turn in range(rounds):
+        optimiser.param_groups[0]["lr"] = rate * (1 - turn / rounds)
+        observations, played = collect(envs, agent, observations, length, discount)
+        with torch.no_grad():
+            last_values = agent.critic(torch.as_tensor(observations))[:, 0]
+        values, ended = played["values"], played["ended"]
+        advantages = advantages_of(played["rewards"], values, last_values, ended, discount, trace)
+        flat = {name: value.flatten(0, 1) for name, value in played.items()}
+        gains, targets = advantages.flatten(), (advantages + values).flatten()
+        for _ in range(epochs):
+            for rows in torch.randperm(len(gains)).split(batch):
+                distribution = agent.distribution(flat["seen"][rows])
+                ratio = (distribution.log_prob(flat["actions"][rows]) - flat["logs"][rows]).exp()
+                gain = (gains[rows] - gains[rows].mean()) / (gains[rows].std() + 1e-8)
+                policy_loss = -torch.min(ratio * gain, ratio.clamp(1 - clip, 1 + clip) * gain).mean()
+                value_loss = (agent.critic(flat["seen"][rows])[:, 0] - targets[rows]).square().mean()
+                loss = policy_loss + 0.5 * value_loss - bonus * distribution.entropy().mean()
+                optimiser.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(agent.parameters(), 0.5)
+                optimiser.step()
+    return agent
+
+
+def main():
+    """Train the follower of each game, and say what it has learned."""
+    torch.set_num_threads(1)
+    results = []
+    for id, (face, options) in GAMES.items():  # noqa: A001
+        began = time.perf_counter()
+        # --- glue
+        envs = se.vector_env(id, num_envs=64, autoreset="same_step", **face)
+        # --- end of glue
+        agent = ppo(envs, se.make_game(id).follower_discount, **options)
+        seconds = time.perf_counter() - began
+        results.append(follower_result(id, "vector_env", agent.act, steps=options["steps"], seconds=seconds, **face))
+    return finish("cleanrl", "torch", results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""PPO of stable-baselines3: followers through three interfaces, and a leader."""
+
+import sys
+import time
+
+import numpy as np
+import supersuit
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.env_util import make_vec_env
+
+import stackelberg_envs as se
+from clients.common import commitment_of, finish, follower_result, leader_result, neutral
+from stackelberg_envs.clients.sb3 import VecEnv
+
+
+def falling(rate):
+    """Return a learning rate that falls to zero."""
+    return lambda share: rate * share
+
+
+SCALED = {"normalize": True, "scale_rewards": True, "scale_observations": True}
+LARGE = {"n_steps": 64, "batch_size": 1024, "n_epochs": 8}
+#: Actions near zero earn most: noise begins small.
+QUIET = {**LARGE, "policy_kwargs": {"log_std_init": -2.0}}
+#: Where responses are hard to tell apart.
+CURIOUS = {**LARGE, "batch_size": 512, "ent_coef": 0.03, "learning_rate": falling(3e-3)}
+FEW = {"n_steps": 128, "batch_size": 512, "n_epochs": 6}
+
+
+# --- glue
+
+
+def native(id, **face):  # noqa: A002
+    """Return 64 copies on the package's own vectors."""
+    return VecEnv(id, num_envs=64, **face)
+
+
+def gymnasium_view(id, **face):  # noqa: A002
+    """Return 16 Gymnasium environments."""
+    return make_vec_env(lambda: se.follower_env(id, **face), 16, seed=0)
+
+
+def through_supersuit(id, **face):  # noqa: A002
+    """Return 16 times the followers of a PettingZoo environment."""
+    vector = supersuit.pettingzoo_env_to_vec_env_v1(se.followers_env(id, **face))
+    return supersuit.concat_vec_envs_v1(vector, 16, num_cpus=0, base_class="stable_baselines3")
+
+
+# --- end of glue
+
+#: Id, what makes the environments, steps, arguments of the interface, arguments of PPO.
+RUNS = (
+    ("stackelberg/DiscreteToy-v1", native, 80_000, {}, LARGE),
+    ("stackelberg/DiscreteToy-v1", gymnasium_view, 60_000, {}, FEW),
+    ("stackelberg/DiscreteToy-v1", through_supersuit, 60_000, {}, FEW),
+    ("stackelberg/RandomTabular-v1", native, 100_000, {}, CURIOUS),
+    ("stackelberg/FourRooms-v0", native, 300_000, {}, LARGE),
+    ("stackelberg/BilevelLqr-v1", native, 200_000, SCALED, QUIET),
+    ("stackelberg/BuildingThermal-v1", native, 200_000, SCALED, LARGE),
+    ("stackelberg/TaxDesign-v0", native, 200_000, SCALED, LARGE),
+)
+NAMES = {native: "clients.sb3.VecEnv", gymnasium_view: "follower_env", through_supersuit: "followers_env, SuperSuit"}
+
+
+def follower(id, make, steps, face, options):  # noqa: A002
+    """Train the follower of a game, and compare it with the exact response."""
+    began, face = time.perf_counter(), {**face, "commitment": commitment_of(id)}
+    discount = se.make_game(id).follower_discount
+    model = PPO(
+        "MlpPolicy",
+        make(id, **face),
+        gamma=discount,
+        seed=0,
+        device="cpu",
+        **{"learning_rate": falling(1e-3), **options},
+    )
+    model.learn(steps)
+
+    def act(observations):
+        return model.predict(observations, deterministic=True)[0]
+
+    seconds = time.perf_counter() - began
+    return follower_result(id, NAMES[make], act, steps=model.num_timesteps, seconds=seconds, **face)
+
+
+def leader(id, steps):  # noqa: A002
+    """Train the leader of a game against the exact response."""
+    began = time.perf_counter()
+    envs = make_vec_env(lambda: se.leader_env(id, normalize=True), 8, seed=0)
+    options = {"n_steps": 16, "batch_size": 64, "n_epochs": 8, "gamma": 0.0}
+    model = PPO("MlpPolicy", envs, learning_rate=3e-3, seed=0, device="cpu", **options)
+    model.learn(steps)
+    env = se.leader_env(id, normalize=True)
+    observation, _ = env.reset(seed=0)
+    action, _ = model.predict(observation, deterministic=True)
+    box = se.make_game(id).commitment.space
+    x = box.low + (np.clip(action, -1, 1) + 1) / 2 * (box.high - box.low)
+    seconds = time.perf_counter() - began
+    return leader_result(id, "leader_env", neutral(id), x, steps=model.num_timesteps, seconds=seconds)
+
+
+def main():
+    """Run everything."""
+    torch.set_num_threads(1)
+    results = [follower(*run) for run in RUNS]
+    results.append(leader("stackelberg/RandomTabular-v1", 6_000))
+    return finish("stable-baselines3", "stable-baselines3", results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
