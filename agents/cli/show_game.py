@@ -63,7 +63,7 @@ def show_game(name: str, given: dict[str, Any], console: Console) -> None:
     if picture:
         console.print(Text("\nUnder the commitment nearest to zero", style="bold"))
         console.print(picture, soft_wrap=True)
-    command = command_of({"game": entry.id, "game_arguments": given})
+    command = command_of({"game": name, "game_arguments": given})  # with the module that registers it
     console.print(f"\nTry it: {command}", soft_wrap=True)
 
 

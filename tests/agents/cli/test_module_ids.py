@@ -74,6 +74,12 @@ def test_a_command_takes_an_id_with_its_module(command, capsys):
 
 
 @pytest.mark.usefixtures("module")
+def test_what_a_page_says_to_try_names_the_module_too(capsys):
+    assert main(["show", "toys:mine/Toy-v0"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("Try it: stackelberg run toys:mine/Toy-v0")
+
+
+@pytest.mark.usefixtures("module")
 @pytest.mark.parametrize(("name", "told"), [("Ladder", "S = 3, A = 0 (leader), B = 2"), ("Slide", "not known")])
 def test_environments_that_nobody_looks_into_are_shown(name, told, capsys):
     assert main(["show", f"wrapped:mine/{name}-v0"]) == 0
