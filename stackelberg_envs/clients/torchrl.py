@@ -68,10 +68,11 @@ class FollowerEnv(EnvBase):
         super().__init__(device=torch.device(device), batch_size=torch.Size([n]))
         self._seed: int | None = None
         self._waiting = np.zeros(n, np.bool_)
-        self._first = np.zeros(self.vector.observation_space.shape, np.float32)
-        seen, done = self.vector.observation_space, (n, 1)
+        self._first = np.empty((n, 0), np.float32)
+        seen: Any = self.vector.observation_space
+        done = (n, 1)
         self.observation_spec = Composite(observation=_bounded(seen, self.device), shape=(n,))
-        action = self.vector.single_action_space
+        action: Any = self.vector.single_action_space
         self.action_spec = (
             _bounded(self.vector.action_space, self.device)
             if isinstance(action, Box)
