@@ -12,6 +12,7 @@ from agents.benchmark.running import ATTEMPTS, run_jobs
 from agents.benchmark.store import Store
 from agents.benchmark.worker import Limits, Payload, do
 from stackelberg_envs.errors import ArgumentError, OutputError
+from stackelberg_envs.faces.ids import newest_id
 from tests import awkward_leaders
 from tests.made_records import made_job
 
@@ -193,7 +194,7 @@ def test_a_worker_measures_as_a_run_does():
 
     job = payload("bchg").job
     record = do(Payload(job)).record
-    run = agents.run(job.game, leader="bchg", updates=4, steps_per_update=500)
+    run = agents.run(newest_id(job.game), leader="bchg", updates=4, steps_per_update=500)
     result = record.result
     assert result.leader_value == run.leader_value
     assert result.commitment == run.commitment.tolist()

@@ -13,6 +13,7 @@ from agents.benchmark.plans import plan
 from agents.benchmark.suite_files import is_suite, load_suite, suite_names
 from agents.benchmark.suites import Suite
 from stackelberg_envs.errors import ArgumentError, OutputError, UnknownNameError
+from stackelberg_envs.faces.registration import stored_spec
 from stackelberg_envs.play.session import neutral_commitment
 from tests.games import TOY
 
@@ -203,7 +204,7 @@ def planned(name):
 @functools.cache
 def known(game_id, arguments):
     """Return what the neutral commitment is worth, and the best known value that the game itself tells."""
-    game = se.make_game(game_id, **json.loads(arguments))
+    game = stored_spec(game_id).make(**json.loads(arguments))  # suites keep the ids of their time
     return se.solve(game, neutral_commitment(game)).leader_value, game.facts.get("best_known")
 
 
