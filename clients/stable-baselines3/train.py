@@ -57,7 +57,7 @@ RUNS = (
     ("stackelberg/RandomTabular-v1", native, 100_000, {}, CURIOUS),
     ("stackelberg/FourRooms-v0", native, 300_000, {}, LARGE),
     ("stackelberg/BilevelLqr-v1", native, 200_000, SCALED, QUIET),
-    ("stackelberg/BuildingThermal-v1", native, 200_000, SCALED, LARGE),
+    ("stackelberg/BuildingThermal-v1", native, 260_000, SCALED, QUIET),
     ("stackelberg/TaxDesign-v0", native, 200_000, SCALED, LARGE),
 )
 NAMES = {native: "clients.sb3.VecEnv", gymnasium_view: "follower_env", through_supersuit: "followers_env, SuperSuit"}
