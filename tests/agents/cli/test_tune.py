@@ -4,6 +4,7 @@ import pytest
 
 from agents.cli.main import main
 from agents.runs.presets import Preset, read_presets
+from stackelberg_envs.faces.ids import newest_id
 from tests.agents.cli.words import TOY, refused
 
 QUICK = ["--trials", "2", "--seeds", "1", "--steps", "2000"]
@@ -31,7 +32,7 @@ def test_tune_writes_a_preset_of_a_task_of_a_suite(tmp_path, capsys):
     assert "trial 2 of 2: best J so far" in out
     assert f"Preset: {tmp_path / 'naive.toml'}" in out
     (preset,) = read_presets(tmp_path / "naive.toml").tuned
-    assert (preset.game, preset.follower, preset.steps_per_update) == (TOY, "soft_q_learning", 1_000)
+    assert (newest_id(preset.game), preset.follower, preset.steps_per_update) == (TOY, "soft_q_learning", 1_000)
     assert preset.options["prior_visits"] == 2.0
     assert "--force" in refused(capsys, *words)
 
