@@ -13,6 +13,7 @@ import numpy as np
 
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.best_known import FILE, BestKnown, as_entry, entries
+from stackelberg_envs.faces.ids import newest_id
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.solvers.best_commitment import EVALUATIONS, BestCommitment, best_commitment
@@ -96,7 +97,7 @@ def verify(
     """
     entry = spec(id)
     game: Any = entry.make(**arguments)
-    known = _known(entry.id, game.facts.get("setting"))
+    known = _known(newest_id(entry.id), game.facts.get("setting"))
     if not game.has_solution:
         raise ArgumentError(f"{entry.id}: expected a game with an exact solution; its best known value is one of play")
     solution = solve(game, known.commitment)

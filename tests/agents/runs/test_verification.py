@@ -32,6 +32,12 @@ def test_a_right_entry_agrees_exactly_by_play_and_with_the_yardstick():
     assert len(told) == made.found.starts
 
 
+def test_an_earlier_id_is_verified_as_the_game_that_it_is():
+    made = verify(TOY.replace("v1", "v0"), evaluations=50)
+    assert made.exact == pytest.approx(KNOWN.value, abs=1e-9)
+    assert made.disagreements == []
+
+
 def test_a_value_that_is_not_that_of_the_commitment_disagrees(monkeypatch):
     with_entry(monkeypatch, value=KNOWN.value - 1.0)
     made = verify(TOY)
