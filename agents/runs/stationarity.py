@@ -153,11 +153,15 @@ class Drift(Stateful):
     def note(self, commitment: Array, seen: Trajectories) -> dict[str, float]:
         """Return the columns about the change since its last play, and remember this one; NaN for what is new."""
         play = self.keep(seen)
-        number = next((i for i, each in enumerate(self._played) if np.array_equal(each[0], commitment)), None)
-        before = None if number is None else self._played.pop(number)[1]
-        self._played.append((commitment, play))
-        while sum(x.size + kept.size for x, kept in self._played) > KEPT_IN_ALL and len(self._played) > 1:
-            self._played.pop(0)
+        before, others, numbers = None, [], commitment.size + play.size
+        # The latest first, so that what is too much is what was announced longest ago.
+        for x, kept in reversed(self._played):
+            numbers += x.size + kept.size
+            if np.array_equal(x, commitment):
+                before, numbers = kept, numbers - x.size - kept.size
+            elif numbers <= KEPT_IN_ALL:
+                others.append((x, kept))
+        self._played = [*reversed(others), (commitment, play)]
         change, error = (np.nan, np.nan) if before is None else self.change(before, play)
         return {DRIFT: change, DRIFT_ERROR: error}
 
@@ -247,8 +251,11 @@ class VectorDrift(Drift):
             self._seen = Whitening.of(rows)
         columns = np.column_stack([np.ones(len(rows)), self._seen(rows), steps.follower_action])
         ends = np.flatnonzero(seen.whole)[:KEPT_EPISODES]
-        episodes = [columns[seen.offsets[end] : seen.offsets[end + 1]] for end in ends]
-        return np.array([episode.T @ episode for episode in episodes]).reshape(-1, self.columns, self.columns)
+        products = np.zeros((len(ends), self.columns, self.columns))
+        for product, end in zip(products, ends, strict=True):
+            episode = columns[seen.offsets[end] : seen.offsets[end + 1]]
+            product[:] = episode.T @ episode
+        return products
 
     def change(self, before: Array, after: Array) -> tuple[float, float]:
         """Return the squared change of the mean action, in units of its variance."""

@@ -5,8 +5,9 @@ import pytest
 from benchmarks.trip import TRIPS, counted, entered
 
 #: Row -> the most functions and files that one update enters with its exact values. Who makes a way shorter lowers it.
-#: They rose once since: a search over many commitments takes the place of one ascent at a given rate.
-MOST = {"toy": (109, 28), "thermal": (153, 31), "rooms-ce": (165, 32), "rooms": (120, 31)}
+#: They rose since: a search over many commitments takes the place of one ascent at a given rate; whether the follower
+#: has settled is measured on vectors, too ("thermal"); and leaders search the set that the yardstick does ("rooms-ce").
+MOST = {"toy": (109, 28), "thermal": (155, 32), "rooms-ce": (166, 33), "rooms": (120, 31)}
 
 
 @pytest.mark.parametrize("row", TRIPS)
