@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from stackelberg_envs.errors import UnknownNameError
-
 from .parser import add_command, add_id
 
 if TYPE_CHECKING:
@@ -46,6 +44,8 @@ def act(options: argparse.Namespace, console: Console) -> int:
 
 def _require_role(name: str) -> None:
     """Refuse the bare name of a leader or follower: a name may be that of both."""
+    from stackelberg_envs.errors import UnknownNameError
+
     from ..followers import follower_names
     from ..leaders import leader_names
 
