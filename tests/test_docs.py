@@ -332,7 +332,10 @@ def test_every_make_target_exists():
     assert named == existing
     for path in PAGES:
         text = path.read_text(encoding="utf-8")
-        assert set(re.findall(r"(?:`|\$ )make ([a-z-]+)", text)) <= {*existing, "help"}, name_of(path)
+        told = {name for name in re.findall(r"(?:`|\$ )make ([a-z-]+)", text) if not name.startswith("client-")}
+        assert told <= {*existing, "help"}, name_of(path)
+        for client in re.findall(r"make client-([a-z0-9-]+)", text):
+            assert (ROOT / "clients" / client / "train.py").is_file(), name_of(path)
 
 
 def test_every_script_named_exists():
