@@ -202,10 +202,12 @@ def advance(
 @compiled
 def _first_illegal(at: _Places, actions: NDArray[np.int64], m: int, num_actions: int) -> int:
     """Return the first column whose follower plays and whose action does not exist, or -1."""
-    for column in range(actions.shape[0]):
-        plays = at.phase[column // m] == PLAYING and at.finished[column] == 0
-        if plays and not 0 <= actions[column] < num_actions:
-            return column
+    for i in range(at.phase.shape[0]):
+        if at.phase[i] != PLAYING:
+            continue
+        for column in range(i * m, i * m + m):
+            if at.finished[column] == 0 and not 0 <= actions[column] < num_actions:
+                return column
     return -1
 
 
@@ -339,22 +341,22 @@ def _show(
     out: Round,
 ) -> None:
     """Bring the observations and infos up to date."""
-    for j in range(at.states.shape[0]):
-        i = j // m
+    for i in range(at.before.shape[0]):
         if at.before[i] == LEFT_ALONE:
             continue
-        row, s = out.observations[j], at.states[j]
-        out.integers[STEP, j] = at.steps[i]
-        out.integers[CONTEXT, j] = at.contexts[i]
-        out.integers[NEXT_STATE, j] = s
-        for a in range(view.num_actions):
-            row[view.action + a] = 1.0 if a == at.leader_actions[j] else 0.0
-        if view.one_hot:
-            row[at.shown_states[j]] = 0.0
-            row[s] = 1.0
-            at.shown_states[j] = s
-        else:
-            row[0] = s / view.last_state
-        row[view.time] = at.steps[i] * view.tick
-        for k in range(local.shape[2]):
-            row[view.commitment + k] = local[local_slot[i], s, k]
+        for j in range(i * m, i * m + m):
+            row, s = out.observations[j], at.states[j]
+            out.integers[STEP, j] = at.steps[i]
+            out.integers[CONTEXT, j] = at.contexts[i]
+            out.integers[NEXT_STATE, j] = s
+            for a in range(view.num_actions):
+                row[view.action + a] = 1.0 if a == at.leader_actions[j] else 0.0
+            if view.one_hot:
+                row[at.shown_states[j]] = 0.0
+                row[s] = 1.0
+                at.shown_states[j] = s
+            else:
+                row[0] = s / view.last_state
+            row[view.time] = at.steps[i] * view.tick
+            for k in range(local.shape[2]):
+                row[view.commitment + k] = local[local_slot[i], s, k]

@@ -11,6 +11,9 @@ from stackelberg_envs.arrays import Array
 
 __all__ = ["UniformStreams"]
 
+#: Numbers by which rows are wider than what they hold: a line of the cache.
+PADDING = 8
+
 
 class UniformStreams:
     """Uniform numbers in [0, 1) for n copies, drawn ahead so that compiled loops can take them.
@@ -35,7 +38,8 @@ class UniformStreams:
     def __init__(self, n: int, block: int, *, backwards: bool) -> None:
         self._block, self._order = block, -1 if backwards else 1
         self._generators: list[np.random.Generator | None] = [None] * n
-        self.numbers: Array = np.empty((n, block))
+        # A little wider than a block: rows a power of two apart would fall into the same lines of the cache.
+        self.numbers: Array = np.empty((n, block + PADDING))
         self.place: NDArray[np.int64] = np.zeros(n, np.int64)
         self._drawn: NDArray[np.int64] = np.zeros(n, np.int64)
         #: So many numbers every copy has left at least.
@@ -68,7 +72,7 @@ class UniformStreams:
             generator = self._generators[i] = np.random.default_rng()
         blocks = -(-(count - left) // self._block)
         if left + blocks * self._block > self.numbers.shape[1]:
-            wider = np.empty((len(self.numbers), count + self._block))
+            wider = np.empty((len(self.numbers), count + self._block + PADDING))
             wider[:, : self.numbers.shape[1]] = self.numbers
             self.numbers = wider
         row = self.numbers[i]
