@@ -139,6 +139,8 @@ class LearnedCertaintyEquivalent(Leader):
         model = LearnedModel(self.brief, self.memory, self.rng)
         known = self.rng.permutation(len(values))[:TRIED]
         imagined = self._imagined(model, self.search.points[known])
+        if np.ptp(imagined) == 0.0 or np.ptp(values[known]) == 0.0:
+            return float("nan")  # where everything is worth the same, nothing has a rank
         agreement = float(scipy.stats.spearmanr(imagined, values[known]).statistic)
         if agreement >= AGREEMENT:
             self._proposals = self._planned(model, values)

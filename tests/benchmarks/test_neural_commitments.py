@@ -5,7 +5,7 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from benchmarks.neural_commitments import random_game
+from benchmarks.neural_commitments import TASKS, random_game
 from stackelberg_envs.games.cotangents import Cotangents
 
 STEPS = 20_000
@@ -38,12 +38,12 @@ def test_gradient_leaders_climb_on_a_network_without_any_option(small, leader, s
 
 @pytest.mark.deep
 def test_a_network_guides_the_cart_pole():
-    """From 10.9, the value of no wind, with a fifth of the default budget."""
+    """From 11.07, the value of no wind, with the budget of the table."""
     record = agents.run(
         "stackelberg/GuidedCartPole-v0",
         game_arguments={"policy": "mlp", "hidden": (8,)},
         leader="bchg",
-        steps=STEPS,
+        steps=TASKS["GuidedCartPole"][1],
         evaluate_every=0,
     )
     assert record.leader_value > 30.0
