@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -112,6 +112,15 @@ class EnvSpec:
         """Names of the game's keyword arguments."""
         return tuple(inspect.signature(self.make_game).parameters)
 
+    def require_known(self, names: Iterable[str], advice: str = "") -> None:
+        """Raise ArgumentError for names that are no arguments of the game, with those that are."""
+        parameters = inspect.signature(self.make_game).parameters.values()
+        accepts_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+        unknown = [name for name in names if name not in self.arguments]
+        if unknown and not accepts_any:
+            known = ", ".join(self.arguments)
+            raise ArgumentError(f"{self.id}: expected arguments among {known}; got {', '.join(unknown)}{advice}")
+
     def make(self, **kwargs: Any) -> AnyGame:
         """Return the game.
 
@@ -126,12 +135,8 @@ class EnvSpec:
         # Importing the package registers ids and checks nothing.
         from stackelberg_envs.validation import checked, hints_of
 
+        self.require_known(kwargs)
         parameters = inspect.signature(self.make_game).parameters.values()
-        accepts_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-        unknown = [name for name in kwargs if name not in self.arguments]
-        if unknown and not accepts_any:
-            known = ", ".join(self.arguments)
-            raise ArgumentError(f"{self.id}: expected arguments among {known}; got {', '.join(unknown)}")
         variable = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
         needed = [each.name for each in parameters if each.default is each.empty and each.kind not in variable]
         missing = [name for name in needed if name not in kwargs]
@@ -331,6 +336,8 @@ def _face(face: str, spec_id: str | None, *, game: AnyGame | None = None, **kwar
     constructor = load(FACE_ENTRY_POINTS[face])
     options = {key: kwargs.pop(key) for key in list(kwargs) if key in options_of(constructor)}
     if game is None and entry is not None:
+        own = ", ".join(sorted(options_of(constructor)))
+        entry.require_known(kwargs, f"; {face} itself takes {own}")
         game = entry.make(**kwargs)
     elif kwargs:
         known = ", ".join(sorted(options_of(constructor)))

@@ -18,7 +18,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array, as_float, require_count
-from stackelberg_envs.errors import ArgumentError, CommitmentError, PhaseError
+from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, PhaseError
 from stackelberg_envs.faces import common
 from stackelberg_envs.faces.observations import Observer
 from stackelberg_envs.faces.parallel import ParallelFace
@@ -27,7 +27,7 @@ from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
 from stackelberg_envs.play.resets import require_options, require_seeds
-from stackelberg_envs.play.session import Session
+from stackelberg_envs.play.session import COMMITMENT, DONE, PLAY, Session
 
 __all__ = ["Batches", "ParallelVectorEnv", "parallel_vector_env"]
 
@@ -157,6 +157,14 @@ class ParallelVectorEnv(ABC):
         common.require_actions(actions, self.possible_agents)
         return self._step(actions)
 
+    def _commitments(self, given: Any) -> Array:
+        """Return what the leaders announce, one row for each copy, or raise CommitmentError."""
+        commitment, n = self.game.commitment, self.num_envs
+        rows = as_float(given, "commitment", CommitmentError, booleans=False)
+        if rows.shape not in ((n, commitment.low.size), (n, *commitment.shape)):
+            raise CommitmentError(f"commitment: expected shape {(n, commitment.low.size)}, got {rows.shape}")
+        return rows
+
     def close(self) -> None:
         """End the copies: the next step needs a reset."""
         self._started = False
@@ -220,10 +228,7 @@ class TabularParallelVectorEnv(ParallelVectorEnv):
 
     def _commit(self, given: Any, commits: NDArray[np.bool_]) -> None:
         """Put each leader's commitment in force; nothing has changed when one is refused."""
-        commitment, n = self.game.commitment, self.num_envs
-        rows = as_float(given, "commitment", CommitmentError, booleans=False)
-        if rows.shape not in ((n, commitment.low.size), (n, *commitment.shape)):
-            raise CommitmentError(f"commitment: expected shape {(n, commitment.low.size)}, got {rows.shape}")
+        commitment, rows = self.game.commitment, self._commitments(given)
         if (rows == rows[0]).all():
             rows = rows[:1]
         projected: list[Array] = [commitment.project(row.reshape(commitment.shape)) for row in rows]
@@ -259,12 +264,10 @@ class StackedParallelVectorEnv(ParallelVectorEnv):
         return self._stacked([each[0] for each in made]), self._stacked_infos([each[1] for each in made])
 
     def _step(self, actions: dict[str, Any]) -> Batches:
-        for agent, given in actions.items():
-            if len(given) != self.num_envs:
-                raise ArgumentError(f"step: expected {self.num_envs} actions of {agent!r}, got {len(given)}")
+        given = self._checked(actions)
         made, lasts = [], []
         for i, env in enumerate(self._envs):
-            mine = {agent: given[i] for agent, given in actions.items()}
+            mine = {agent: rows[i] for agent, rows in given.items()}
             results = env.step(mine) if env.agents else self._opened(env)
             lasts.append(results[0])
             if self._same_step and not env.agents:
@@ -278,6 +281,27 @@ class StackedParallelVectorEnv(ParallelVectorEnv):
             for agent in self.agents:
                 infos[agent] |= {"final_obs": last[agent], "_final_obs": terminated[agent] | truncated[agent]}
         return self._stacked([e[0] for e in made]), self._stacked([e[1] for e in made]), terminated, truncated, infos
+
+    def _checked(self, actions: dict[str, Any]) -> dict[str, Any]:
+        """Return the actions that copies need, or raise before any copy has moved."""
+        given: dict[str, Any] = {}
+        phases = [env.session.phase if env.agents else DONE for env in self._envs]
+        if COMMITMENT in phases:
+            given[common.LEADER] = self._commitments(common.action_of(actions, common.LEADER))
+        if PLAY not in phases:
+            return given
+        check = self._envs[0].session.simulator.check_follower_action
+        for j, agent in enumerate(self.followers):
+            rows = common.action_of(actions, agent)
+            listed = isinstance(rows, list | tuple) or (isinstance(rows, np.ndarray) and rows.ndim > 0)
+            if not listed or len(rows) != self.num_envs:
+                n = self.num_envs
+                raise ActionError(f"actions: expected {n} of {agent!r}, one for each copy, got {rows!r:.60}")
+            for phase, env, action in zip(phases, self._envs, rows, strict=True):
+                if phase == PLAY and not env.session.finished[j]:
+                    check(action)
+            given[agent] = rows
+        return given
 
     def _opened(self, env: ParallelFace) -> Any:
         """Begin the next episode of a copy: nobody is paid for it."""

@@ -211,3 +211,9 @@ def test_a_needed_argument_and_a_game_too_large_are_named(leave_no_trace):
         se.make_game("mine/Game-v0")
     with pytest.raises(ArgumentError, match="expected a game that fits into memory, got"):
         se.make_game("mine/Game-v0", size=1, large=True)
+
+
+@pytest.mark.parametrize("face", ["leader_vector_env", "parallel_vector_env"])
+def test_an_argument_that_neither_game_nor_face_knows_is_told_with_those_of_both(face):
+    with pytest.raises(ArgumentError, match=rf"among goals, .*; got normalize; {face} itself takes autoreset, "):
+        getattr(se, face)("stackelberg/FourRooms-v0", normalize=True)

@@ -94,6 +94,23 @@ def test_what_cannot_be_played_is_refused_before_anything_moves():
     envs.close()
 
 
+def test_copies_of_a_game_of_vectors_are_refused_before_any_of_them_moves():
+    envs = se.parallel_vector_env("stackelberg/BilevelLqr-v1", num_envs=2, horizon=4)
+    envs.reset(seed=0)
+    for bad in (None, 3, np.zeros((3, 2)), [[0.0, 0.0], [0.0, np.nan]]):
+        with pytest.raises(CommitmentError, match="commitment: expected"):
+            envs.step({"leader_0": bad})
+    with pytest.raises(PhaseError, match="expected an action of 'leader_0'"):
+        envs.step({})
+    envs.step({"leader_0": np.zeros((2, 2))})
+    for bad in (None, 3, [[0.0]], [[0.0], [np.nan]], [[0.0], [1e9]], [[0.0], [0.0, 0.0]], "ab", np.array(1.0)):
+        with pytest.raises(ActionError, match="expected"):
+            envs.step({"follower_0": bad})
+    with pytest.raises(PhaseError, match="expected an action of 'follower_0'"):
+        envs.step({})
+    assert envs.step({"follower_0": np.zeros((2, 1))})[4]["leader_0"]["step"].tolist() == [1, 1]
+
+
 def test_copies_may_be_in_different_phases():
     # Two cells from the start a random walk ends at different times.
     envs = se.parallel_vector_env("stackelberg/FourRooms-v0", num_envs=40, goals=((2, 1),), horizon=60)
