@@ -5,7 +5,8 @@ counts and not the clock. The loops take turns and the best of several rounds is
 does can only slow a loop down.
 
 "simulator" is the game alone: the leader's actions and the step. "vector_env" adds observations, infos and the
-beginning of new episodes. Both are compared with SyncVectorEnv over the Gymnasium view of the same game.
+beginning of new episodes, with a random stream for each copy or one for all (``shared_stream``). All are compared with
+SyncVectorEnv over the Gymnasium view of the same game.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ def measure(spec_id: str, n: int) -> dict[str, float]:
         {
             "simulator": simulator_loop(game, n),
             "vector_env": vector_loop(se.vector_env(spec_id, game=game, num_envs=n), game, n),
+            "shared": vector_loop(se.vector_env(spec_id, game=game, num_envs=n, shared_stream=True), game, n),
             "sync": vector_loop(sync, game, n),
         }
     )
@@ -110,8 +112,8 @@ def measure(spec_id: str, n: int) -> dict[str, float]:
 def row(spec_id: str, n: int) -> str:
     """Return a row of the table."""
     found = measure(spec_id, n)
-    ratios = [found[name] / found["sync"] for name in ("simulator", "vector_env")]
-    cells = [f"{found[name]:,.0f}" for name in ("simulator", "vector_env", "sync")]
+    ratios = [found[name] / found["sync"] for name in ("simulator", "shared", "vector_env")]
+    cells = [f"{found[name]:,.0f}" for name in ("simulator", "shared", "vector_env", "sync")]
     return f"| `{spec_id}` | {n:,} | {' | '.join(cells)} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} |"
 
 
@@ -121,9 +123,9 @@ def main() -> None:
     parser.add_argument("--ids", nargs="*", help="some ids only; the table is then printed and not written")
     chosen = parser.parse_args().ids
     lines = [
-        "| game | copies | simulator, steps/s | `vector_env` | `SyncVectorEnv` "
-        "| simulator, ratio | `vector_env`, ratio |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| game | copies | simulator, steps/s | `vector_env`, shared stream | `vector_env` | `SyncVectorEnv` "
+        "| simulator, ratio | shared stream, ratio | `vector_env`, ratio |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     print("\n".join(lines))
     for spec_id in chosen or vector_ids():

