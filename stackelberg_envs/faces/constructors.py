@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from stackelberg_envs.faces.vector_agents import ParallelVectorEnv
 
-__all__ = ["FACE_ENTRY_POINTS", "Faces", "load", "options_of"]
+__all__ = ["FACE_ENTRY_POINTS", "Faces", "load", "options_of", "taken_elsewhere"]
 
 
 @dataclass(frozen=True)
@@ -81,3 +81,11 @@ def options_of(constructor: Callable[..., Any]) -> frozenset[str]:
     """Return the keyword arguments of a face that users may give."""
     names = inspect.signature(constructor).parameters
     return frozenset(names) - {"game", "renderer", "name"}
+
+
+def taken_elsewhere(names: Iterable[str]) -> str:
+    """Return, for a message about unknown arguments, which faces take those that some face knows."""
+    takers = {
+        name: [face for face, where in FACE_ENTRY_POINTS.items() if name in options_of(load(where))] for name in names
+    }
+    return "".join(f"; {name} is taken by {', '.join(faces)}" for name, faces in takers.items() if faces)

@@ -67,6 +67,12 @@ class Forms:
         sizes = typical_sizes(game, "scale_rewards")
         return sizes.leader_reward, sizes.follower_reward
 
+    def share_of_episodes(self, game: Game, *, discounted: bool) -> float:
+        """Return what the leader's return is multiplied by: one over a typical step's pay, all along an episode."""
+        discount = game.leader_discount if discounted else 1.0
+        steps = float(np.sum(discount ** np.arange(game.horizon))) if self.scale_rewards else 1.0
+        return 1.0 / self.reward_units(game)[0] / steps
+
     def observed_sizes(self, game: Game) -> Sizes | None:
         """Return what observations are divided by."""
         return typical_sizes(game, "scale_observations") if self.scale_observations else None

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
-import numpy as np
 from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import Array, require_flag
@@ -177,9 +176,7 @@ class LeaderEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         self.discounted = require_flag(discounted, "discounted")
         forms = Forms(normalize=normalize, scale_rewards=scale_rewards, scale_observations=scale_observations)
         self._open(Session(game), forms, observe_commitment, render_mode, renderer)
-        # It is paid for an episode: a typical step's pay in every step of the longest one.
-        discount = game.leader_discount if self.discounted else 1.0
-        self._leader_share /= float(np.sum(discount ** np.arange(game.horizon))) if scale_rewards else 1.0
+        self._leader_share = forms.share_of_episodes(game, discounted=self.discounted)
         self.menu = None if menu is None else common.Menu(game, menu, menu_seed)
         self.metadata = common.metadata(name, game, is_parallelizable=False)
         self.observation_space = common.copy_of(self.observer.space)

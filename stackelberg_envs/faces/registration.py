@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from stackelberg_envs.docstrings import docstring_of
 from stackelberg_envs.errors import ArgumentError, GameError, unknown_name
 from stackelberg_envs.faces.client_registries import enter_registries
-from stackelberg_envs.faces.constructors import FACE_ENTRY_POINTS, Faces, load, options_of
+from stackelberg_envs.faces.constructors import FACE_ENTRY_POINTS, Faces, load, options_of, taken_elsewhere
 from stackelberg_envs.faces.ids import (
     ENVS,
     ID_PATTERN,
@@ -112,14 +112,16 @@ class EnvSpec:
         """Names of the game's keyword arguments."""
         return tuple(inspect.signature(self.make_game).parameters)
 
-    def require_known(self, names: Iterable[str], advice: str = "") -> None:
-        """Raise ArgumentError for names that are no arguments of the game, with those that are."""
+    def require_known(self, names: Iterable[str], advice: Callable[[list[str]], str] = lambda unknown: "") -> None:
+        """Raise ArgumentError for names that are no arguments of the game, with those that are and some advice."""
         parameters = inspect.signature(self.make_game).parameters.values()
         accepts_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
         unknown = [name for name in names if name not in self.arguments]
         if unknown and not accepts_any:
             known = ", ".join(self.arguments)
-            raise ArgumentError(f"{self.id}: expected arguments among {known}; got {', '.join(unknown)}{advice}")
+            raise ArgumentError(
+                f"{self.id}: expected arguments among {known}; got {', '.join(unknown)}{advice(unknown)}"
+            )
 
     def make(self, **kwargs: Any) -> AnyGame:
         """Return the game.
@@ -335,14 +337,14 @@ def _face(face: str, spec_id: str | None, *, game: AnyGame | None = None, **kwar
         warn_if_earlier(entry.id)
     constructor = load(FACE_ENTRY_POINTS[face])
     options = {key: kwargs.pop(key) for key in list(kwargs) if key in options_of(constructor)}
+    known = ", ".join(sorted(options_of(constructor)))
     if game is None and entry is not None:
-        own = ", ".join(sorted(options_of(constructor)))
-        entry.require_known(kwargs, f"; {face} itself takes {own}")
+        entry.require_known(kwargs, lambda unknown: f"; {face} itself takes {known}{taken_elsewhere(unknown)}")
         game = entry.make(**kwargs)
     elif kwargs:
-        known = ", ".join(sorted(options_of(constructor)))
         raise ArgumentError(
             f"{face}: expected arguments among {known}, and no game arguments beside game=, got {', '.join(kwargs)}"
+            f"{taken_elsewhere(kwargs)}"
         )
     _require_game(game)
     # The id of a game that was changed still says who draws it, and what it is called.

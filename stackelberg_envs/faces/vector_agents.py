@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array, as_float, require_count
 from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, PhaseError
 from stackelberg_envs.faces import common
+from stackelberg_envs.faces.forms import Forms, formed_simulator, leader_form
 from stackelberg_envs.faces.observations import Observer
 from stackelberg_envs.faces.parallel import ParallelFace
 from stackelberg_envs.faces.vector_base import require_autoreset
@@ -44,8 +45,8 @@ class ParallelVectorEnv(ABC):
         The game.
     num_envs
         n.
-    observe_commitment
-        How much of the commitment observations show: "all", "local" or "none".
+    observe_commitment, normalize, flatten_actions, scale_rewards, scale_observations
+        See :class:`stackelberg_envs.faces.parallel.ParallelFace`.
     autoreset
         "next_step": the step after an episode's end ignores the actions, begins the next episode (its commitment
         phase) and pays nothing. "same_step": the step that ends an episode returns the first observations of the next
@@ -74,6 +75,10 @@ class ParallelVectorEnv(ABC):
         num_envs: int = 1,
         *,
         observe_commitment: str = "all",
+        normalize: bool = False,
+        flatten_actions: bool = False,
+        scale_rewards: bool = False,
+        scale_observations: bool = False,
         autoreset: str = "next_step",
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
@@ -87,14 +92,19 @@ class ParallelVectorEnv(ABC):
             "render_modes": [],
             "autoreset_mode": autoreset,
         }
-        session = Session(game)
-        self._observer = Observer(session, observe_commitment)
+        self.forms = Forms(normalize, flatten_actions, scale_rewards, scale_observations)
+        #: What one unit of the leader's and of a follower's reward is, in the game's reward units.
+        self.reward_units = self.forms.reward_units(game)
+        self._leader_share, self._follower_share = (1.0 / unit for unit in self.reward_units)
+        self._leader_form = leader_form(game, None, self.forms)
+        session = Session(game, simulator=formed_simulator(game, self.forms))
+        self._observer = Observer(session, observe_commitment, self.forms.observed_sizes(game))
         self.observation_layout = dict(self._observer.layout)
         self.followers = common.follower_names(session.num_followers)
         self.possible_agents = [common.LEADER, *self.followers]
         self.agents = self.possible_agents[:]
         follower_space = session.simulator.follower_action_space
-        self._actions: dict[str, Space[Any]] = {common.LEADER: common.copy_of(game.commitment.space)}
+        self._actions: dict[str, Space[Any]] = {common.LEADER: common.copy_of(self._leader_form.space)}
         self._actions |= {agent: common.copy_of(follower_space) for agent in self.followers}
         self._batched = {agent: batch_space(space, self.num_envs) for agent, space in self._actions.items()}
         self._observations = {agent: common.copy_of(self._observer.space) for agent in self.agents}
@@ -202,9 +212,9 @@ class TabularParallelVectorEnv(ParallelVectorEnv):
         if commits.any():
             self._commit(common.action_of(actions, common.LEADER), commits)
         made = copies.advance(played)
-        rewards = {common.LEADER: made.leader_rewards}
+        rewards = {common.LEADER: made.leader_rewards * self._leader_share}
         paid = made.floats[1].reshape(self.num_envs, -1)
-        rewards |= {agent: paid[:, j].copy() for j, agent in enumerate(self.followers)}
+        rewards |= {agent: paid[:, j] * self._follower_share for j, agent in enumerate(self.followers)}
         terminated = {agent: made.flags[0].copy() for agent in self.agents}
         truncated = {agent: made.flags[1].copy() for agent in self.agents}
         over = made.flags[0] | made.flags[1]
@@ -231,7 +241,8 @@ class TabularParallelVectorEnv(ParallelVectorEnv):
         commitment, rows = self.game.commitment, self._commitments(given)
         if (rows == rows[0]).all():
             rows = rows[:1]
-        projected: list[Array] = [commitment.project(row.reshape(commitment.shape)) for row in rows]
+        meant = map(self._leader_form.meant, rows)
+        projected: list[Array] = [commitment.project(row.reshape(commitment.shape)) for row in meant]
         for i in np.flatnonzero(commits):
             self._copies.commit(int(i), projected[i if len(projected) > 1 else 0])
 
@@ -239,7 +250,9 @@ class TabularParallelVectorEnv(ParallelVectorEnv):
         copies = self._copies
         rows = copies.observations.reshape(self.num_envs, len(self.followers), -1)
         seen = {common.LEADER: copies.leader_observations()}
-        return seen | {agent: rows[:, j].copy() for j, agent in enumerate(self.followers)}
+        seen |= {agent: rows[:, j].copy() for j, agent in enumerate(self.followers)}
+        factors = self._observer.factors
+        return seen if factors is None else {agent: part * factors for agent, part in seen.items()}
 
     def _infos(self, made: Any) -> dict[str, dict[str, Any]]:
         n, m = self.num_envs, len(self.followers)
@@ -256,8 +269,8 @@ class StackedParallelVectorEnv(ParallelVectorEnv):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        observe = self._observer.observes
-        self._envs = [ParallelFace(self.game, observe_commitment=observe) for _ in range(self.num_envs)]
+        forms, observe = vars(self.forms), self._observer.observes
+        self._envs = [ParallelFace(self.game, observe_commitment=observe, **forms) for _ in range(self.num_envs)]
 
     def _reset(self, seeds: list[int | None]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         made = [env.reset(seed=seed) for env, seed in zip(self._envs, seeds, strict=True)]
@@ -331,6 +344,10 @@ def parallel_vector_env(
     num_envs: int = 1,
     *,
     observe_commitment: str = "all",
+    normalize: bool = False,
+    flatten_actions: bool = False,
+    scale_rewards: bool = False,
+    scale_observations: bool = False,
     autoreset: str = "next_step",
     renderer: str = GENERIC_RENDERER,
     name: str | None = None,

@@ -126,7 +126,9 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         forms = Forms(normalize, flatten_actions, scale_rewards, scale_observations)
         self._observer = Observer(session, observe_commitment, forms.observed_sizes(game))
         self._form = follower_form(session.simulator.follower_action_space, forms)
-        self._follower_share = 1.0 / forms.reward_units(game)[1]
+        #: What one unit of the leader's and of a follower's reward is, in the game's reward units.
+        self.reward_units = forms.reward_units(game)
+        self._follower_share = 1.0 / self.reward_units[1]
         self.observation_layout = dict(self._observer.layout)
         self.single_observation_space = common.copy_of(self._observer.space)
         self.single_action_space = common.copy_of(self._form.space)

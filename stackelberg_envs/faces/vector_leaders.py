@@ -20,6 +20,7 @@ from stackelberg_envs.arrays import Array, as_float, require_count, require_flag
 from stackelberg_envs.errors import ArgumentError, CommitmentError, PhaseError
 from stackelberg_envs.faces import common
 from stackelberg_envs.faces.copies import TabularCopies
+from stackelberg_envs.faces.forms import Forms, leader_form
 from stackelberg_envs.faces.gymnasium_views import LeaderEnv, Response
 from stackelberg_envs.faces.observations import Observer
 from stackelberg_envs.faces.responses import checked_tables, soft_response
@@ -50,8 +51,8 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
         It is asked once for each commitment, and not for those of the step before.
     discounted
         Whether the leader is paid its discounted return over the episode, or the plain sum.
-    observe_commitment
-        How much of the commitment observations show: "all", "local" or "none".
+    observe_commitment, normalize, scale_rewards, scale_observations
+        See :class:`stackelberg_envs.faces.gymnasium_views.LeaderEnv`.
     autoreset
         "next_step" or "same_step", as in :class:`stackelberg_envs.faces.vector_base.FollowerVectorEnv`. Every episode
         has one step, so that with the former every other step only begins episodes.
@@ -71,6 +72,9 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
         response: Response | None = None,
         discounted: bool = True,
         observe_commitment: str = "all",
+        normalize: bool = False,
+        scale_rewards: bool = False,
+        scale_observations: bool = False,
         autoreset: str = "next_step",
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
@@ -89,10 +93,14 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
             "autoreset_mode": autoreset_mode(autoreset),
         }
         session = Session(game)
-        observer = Observer(session, observe_commitment)
+        forms = Forms(normalize=normalize, scale_rewards=scale_rewards, scale_observations=scale_observations)
+        observer = Observer(session, observe_commitment, forms.observed_sizes(game))
+        self._factors, self._form = observer.factors, leader_form(game, None, forms)
+        self.reward_units = forms.reward_units(game)
+        self._leader_share = forms.share_of_episodes(game, discounted=self.discounted)
         self.observation_layout = dict(observer.layout)
         self.single_observation_space = common.copy_of(observer.space)
-        self.single_action_space = common.copy_of(game.commitment.space)
+        self.single_action_space = common.copy_of(self._form.space)
         self.observation_space = batch_space(self.single_observation_space, n)
         self.action_space = batch_space(self.single_action_space, n)
         m = session.num_followers
@@ -149,8 +157,8 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
             return observations, np.zeros(n), no, no.copy(), infos
         plain, discounted = self._play(self._commit(actions))
         self._phase = OVER
-        rewards = discounted.copy() if self.discounted else plain.copy()
-        observations, infos = self._copies.leader_observations(), self._infos(plain, discounted)
+        rewards = (discounted if self.discounted else plain) * self._leader_share
+        observations, infos = self._seen(), self._infos(plain, discounted)
         if self._same_step:
             last: NDArray[Any] = np.full(n, None, dtype=object)
             last[:] = list(observations)
@@ -169,7 +177,12 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
         self._phase = COMMITTING
         self._terminated = np.zeros(self.num_envs, np.int64)
         nothing = np.zeros(self.num_envs)
-        return copies.leader_observations(), self._infos(nothing, nothing)
+        return self._seen(), self._infos(nothing, nothing)
+
+    def _seen(self) -> NDArray[np.float32]:
+        """Return what the leaders observe, new arrays."""
+        rows = self._copies.leader_observations()
+        return rows if self._factors is None else rows * self._factors
 
     def _commit(self, actions: Any) -> list[Array]:
         """Put each copy's commitment in force; return each copy's response as running sums, (Z, A, B)."""
@@ -177,7 +190,7 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
         rows = as_float(actions, "commitment", CommitmentError, booleans=False)
         if rows.shape not in ((n, game.commitment.low.size), (n, *game.commitment.shape)):
             raise CommitmentError(f"commitment: expected shape {(n, game.commitment.low.size)}, got {rows.shape}")
-        projected = [game.commitment.project(row.reshape(game.commitment.shape)) for row in rows]
+        projected = [game.commitment.project(self._form.meant(row).reshape(game.commitment.shape)) for row in rows]
         answers: dict[bytes, Array] = {}
         for x in projected:
             key = x.tobytes()
@@ -244,6 +257,9 @@ def leader_vector_env(
     response: Response | None = None,
     discounted: bool = True,
     observe_commitment: str = "all",
+    normalize: bool = False,
+    scale_rewards: bool = False,
+    scale_observations: bool = False,
     autoreset: str = "next_step",
     renderer: str = GENERIC_RENDERER,
     name: str | None = None,

@@ -215,5 +215,11 @@ def test_a_needed_argument_and_a_game_too_large_are_named(leave_no_trace):
 
 @pytest.mark.parametrize("face", ["leader_vector_env", "parallel_vector_env"])
 def test_an_argument_that_neither_game_nor_face_knows_is_told_with_those_of_both(face):
-    with pytest.raises(ArgumentError, match=rf"among goals, .*; got normalize; {face} itself takes autoreset, "):
-        getattr(se, face)("stackelberg/FourRooms-v0", normalize=True)
+    faces = "raw_env, env, parallel_env, followers_env, follower_env, leader_env, followers_aec_env"
+    message = rf"among goals, .*; got render_mode; {face} itself takes autoreset, .*; render_mode is taken by {faces}$"
+    with pytest.raises(ArgumentError, match=message):
+        getattr(se, face)("stackelberg/FourRooms-v0", render_mode="ansi")
+    with pytest.raises(ArgumentError, match=rf"{face}: expected arguments among autoreset, .* taken by {faces}$"):
+        getattr(se, face)(game=se.make_game("stackelberg/FourRooms-v0"), render_mode="ansi")
+    with pytest.raises(ArgumentError, match=r"got nonsense; [^;]*$"):
+        getattr(se, face)("stackelberg/FourRooms-v0", nonsense=1)

@@ -10,9 +10,10 @@ from tests.stackelberg_envs.faces.same import assert_same
 
 TOY = se.make_game("stackelberg/DiscreteToy-v1", horizon=12)
 ROOMS = se.make_game("stackelberg/FourRooms-v0", goals=((1, 9), (11, 11)), horizon=15)
+FORMS = {"normalize": True, "flatten_actions": True, "scale_rewards": True, "scale_observations": True}
 
 
-@pytest.mark.parametrize("options", [{}, {"autoreset": "same_step"}, {"observe_commitment": "local"}])
+@pytest.mark.parametrize("options", [{}, {"autoreset": "same_step", **FORMS}, {"observe_commitment": "local"}])
 @pytest.mark.parametrize("game", [TOY, TOY.replace(num_followers=3), ROOMS, ROOMS.replace(num_followers=2)])
 def test_the_compiled_pass_is_one_environment_after_the_other(game, options):
     native, stacked = (
@@ -33,15 +34,17 @@ def test_the_compiled_pass_is_one_environment_after_the_other(game, options):
     assert_same(native.reset(), stacked.reset(), "reset again")
 
 
-@pytest.mark.parametrize(
-    "spec_id", ["stackelberg/FourRooms-v0", "stackelberg/BilevelLqr-v1", "stackelberg/TaxDesign-v0"]
-)
-def test_copies_are_parallel_environments(spec_id):
-    envs = se.parallel_vector_env(spec_id, num_envs=2, horizon=4)
-    one = se.parallel_env(spec_id, horizon=4)
+@pytest.mark.parametrize("forms", [{}, FORMS])
+@pytest.mark.parametrize("spec_id", se.registered_ids())
+def test_copies_are_parallel_environments(spec_id, forms):
+    envs = se.parallel_vector_env(spec_id, num_envs=2, horizon=4, **forms)
+    one = se.parallel_env(spec_id, horizon=4, **forms)
+    assert envs.reward_units == one.reward_units
     observations, _ = envs.reset(seed=4)
     alone, _ = one.reset(seed=5)
     for agent in envs.agents:
+        assert envs.single_action_space(agent) == one.action_space(agent)
+        assert envs.single_observation_space(agent) == one.observation_space(agent)
         one.action_space(agent).seed(1)
     while one.agents:
         for agent in one.agents:

@@ -27,6 +27,7 @@ def play(game, mode, steps=50, **options):
     single = sync(game, 3, mode, **options)
     assert native.single_action_space == single.single_action_space
     assert native.single_observation_space == single.single_observation_space
+    assert native.reward_units == single.envs[0].reward_units
     assert_same(native.reset(seed=7), single.reset(seed=7), "reset")
     native.action_space.seed(0)
     for t in range(steps):

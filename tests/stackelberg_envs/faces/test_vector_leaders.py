@@ -12,16 +12,20 @@ from tests.stackelberg_envs.faces.same import assert_same
 
 TOY = se.make_game("stackelberg/DiscreteToy-v1", horizon=20)
 ROOMS = se.make_game("stackelberg/FourRooms-v0", goals=((1, 9), (11, 11)), horizon=300)
+FORMS = {"normalize": True, "scale_rewards": True, "scale_observations": True}
 
 
 @pytest.mark.skipif(not hasattr(gymnasium.vector, "AutoresetMode"), reason="needs Gymnasium 1.1 for its own modes")
 @pytest.mark.parametrize("mode", ["next_step", "same_step"])
 @pytest.mark.parametrize("game", [TOY, TOY.replace(num_followers=3), ROOMS, ROOMS.replace(num_followers=2)])
-@pytest.mark.parametrize("options", [{}, {"discounted": False}, {"observe_commitment": "local"}])
+@pytest.mark.parametrize("options", [{}, {"discounted": False, **FORMS}, {"observe_commitment": "local"}, FORMS])
 def test_copies_play_the_episodes_of_single_environments(game, mode, options):
     native = se.leader_vector_env(game=game, num_envs=3, autoreset=mode, **options)
     modes = {"autoreset_mode": native.metadata["autoreset_mode"]}
     single = gymnasium.vector.SyncVectorEnv([lambda: se.leader_env(game=game, **options)] * 3, **modes)
+    assert native.single_action_space == single.single_action_space
+    assert native.single_observation_space == single.single_observation_space
+    assert native.reward_units == single.envs[0].reward_units
     assert_same(native.reset(seed=7), single.reset(seed=7), "reset")
     native.action_space.seed(0)
     for t in range(5):
@@ -63,12 +67,14 @@ def test_what_is_no_commitment_is_refused_before_anything_changes():
 
 
 def test_games_of_vectors_have_one_environment_after_the_other():
-    envs = se.leader_vector_env("stackelberg/BilevelLqr-v1", num_envs=2, horizon=5)
-    one = se.leader_env("stackelberg/BilevelLqr-v1", horizon=5)
-    envs.reset(seed=3)
-    one.reset(seed=4)
-    x = np.stack([envs.single_action_space.sample()] * 2)
-    assert envs.step(x)[1][1] == one.step(x[1])[1]
+    for forms in ({}, FORMS):
+        envs = se.leader_vector_env("stackelberg/BilevelLqr-v1", num_envs=2, horizon=5, **forms)
+        one = se.leader_env("stackelberg/BilevelLqr-v1", horizon=5, **forms)
+        envs.reset(seed=3)
+        one.reset(seed=4)
+        x = np.stack([envs.single_action_space.sample()] * 2)
+        assert envs.single_action_space == one.action_space
+        assert envs.step(x)[1][1] == one.step(x[1])[1]
     assert isinstance(
         gymnasium.make_vec("stackelberg/DiscreteToyLeader-v1", num_envs=2), type(se.leader_vector_env(game=TOY))
     )
