@@ -37,6 +37,8 @@ GLUE = "# --- glue", "# --- end of glue"
 #: Under the commitment nearest to zero the building runs away, and what is exact ignores that its states are clipped.
 COMMITMENTS = {"stackelberg/BuildingThermal-v1": np.full(8, 0.5)}
 KEY = ("client", "game", "view", "role")
+#: How episodes are played side by side in games of tables, and in games of vectors, where one stream for all is fast.
+TABLES_PLAYED, VECTORS_PLAYED = {"num_envs": 2_048}, {"num_envs": 16_384, "shared_stream": True}
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,6 @@ def played_return(
     id: str,  # noqa: A002
     act: Callable[[np.ndarray], Any] | None = None,
     *,
-    episodes: int = 2048,
     seed: int = 10_000,
     **face: Any,
 ) -> tuple[float, float]:
@@ -104,16 +105,16 @@ def played_return(
         Of the game.
     act
         Observations, shape (episodes, n) -> actions of the copies; default uniformly random ones.
-    episodes
-        Played side by side.
     seed
         Of the copies.
     face
         Arguments of ``vector_env``, the same that the policy was trained with; the commitment is that of
         :func:`commitment_of`.
     """
-    envs = se.vector_env(id, num_envs=episodes, **{"commitment": commitment_of(id), **face})
-    discount = se.make_game(id).follower_discount
+    game = se.make_game(id)
+    played = TABLES_PLAYED if isinstance(game, se.TabularGame) else VECTORS_PLAYED
+    envs = se.vector_env(id, **{"commitment": commitment_of(id), **played, **face})
+    episodes, discount = envs.num_envs, game.follower_discount
     observations, _ = envs.reset(seed=seed)
     envs.action_space.seed(seed)
     returns, factor, playing = np.zeros(episodes), 1.0, np.ones(episodes, dtype=bool)
