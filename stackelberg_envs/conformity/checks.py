@@ -14,15 +14,17 @@ from typing import Any
 import numpy as np
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.conformity.clauses import ROUNDING, agree, attempt
+from stackelberg_envs.conformity.clauses import attempt
 from stackelberg_envs.conformity.clauses import require_clause as _require
+from stackelberg_envs.conformity.derivatives import check_vjp
+from stackelberg_envs.conformity.environments import check_environments
 from stackelberg_envs.conformity.faces import check_env
 from stackelberg_envs.conformity.travel import require_travel
 from stackelberg_envs.conformity.values import check_tabular_values, tell_horizon
-from stackelberg_envs.conformity.vector_games import DIFFERENCE_STEPS, check_vector_game, few_steps
+from stackelberg_envs.conformity.vector_games import check_vector_game, few_steps
 from stackelberg_envs.errors import ArgumentError, ConformityError
-from stackelberg_envs.games.commitments.base import DIFFERENCE_STEP, Commitment, Effect, finite_difference_vjp
-from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.commitments.base import Effect
+from stackelberg_envs.games.environments import EnvironmentGame
 from stackelberg_envs.games.tabular import Game, Primitives, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.resets import require_seed
@@ -31,9 +33,8 @@ __all__ = ["check_env", "check_game"]
 
 #: Commitments a game is tried under.
 RANDOM_COMMITMENTS = 3
-#: Derivatives are compared up to these sizes: entries of x, and Z * A * B for the oracle.
-MAX_ENTRIES, MAX_SOLVED = 500, 20_000
-RELATIVE_TOLERANCE = 1e-5
+#: Gradients of the oracle are compared up to this Z * A * B.
+MAX_SOLVED = 20_000
 
 
 @singledispatch
@@ -43,7 +44,8 @@ def check_game(game: Game, *, seed: int = 0) -> None:
     Parameters
     ----------
     game
-        A tabular or a vector game; ``check_game.register(kind)`` adds kinds.
+        A tabular or a vector game, or one that :func:`stackelberg_envs.wrap_commitment` made;
+        ``check_game.register(kind)`` adds kinds.
     seed
         For everything random in the check: equal seeds make equal checks.
 
@@ -56,6 +58,10 @@ def check_game(game: Game, *, seed: int = 0) -> None:
 
     Notes
     -----
+    Of an environment that nobody looks into play is checked: that it can be made and stepped under every commitment,
+    that equal seeds play equal episodes, that no commitment leaves a trace in environments that are made later, and
+    that both sides are paid what the commitment says. Such a game need not travel.
+
     Where the horizon cuts off much of what endless play is worth, that is no fault; it is logged as a warning by the
     logger ``stackelberg_envs.check_game``.
 
@@ -68,7 +74,7 @@ def check_game(game: Game, *, seed: int = 0) -> None:
     >>> import stackelberg_envs as se
     >>> se.check_game(se.make_game("stackelberg/DiscreteToy-v1"))
     """
-    raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {type(game).__name__}")
+    raise ArgumentError(f"game: expected a TabularGame, a VectorGame or an EnvironmentGame, got {type(game).__name__}")
 
 
 @check_game.register(TabularGame)
@@ -106,6 +112,15 @@ def _(game: VectorGame, *, seed: int = 0) -> None:
     with attempt("a pickled or copied game is the same game"):
         played = [few_steps(each, commitments[0], np.random.default_rng(seed)) for each in (game, twin)]
     _require(_equal_arrays(*played), "a pickled or copied game is the same game")
+
+
+@check_game.register(EnvironmentGame)
+def _(game: EnvironmentGame, *, seed: int = 0) -> None:
+    rng = np.random.default_rng(require_seed(seed))
+    commitments = _random_commitments(game, rng, RANDOM_COMMITMENTS)
+    for x in commitments:
+        _check_admissible(game, x)
+    check_environments(game, commitments, rng)
 
 
 def _equal_arrays(one: Any, other: Any) -> bool:
@@ -180,41 +195,16 @@ def _check_primitives(game: TabularGame, primitives: Primitives) -> None:
 
 
 def _check_vjp(game: TabularGame, x: Array, rng: np.random.Generator) -> None:
-    """Compare the commitment's derivative with central differences, for random cotangents of one array at a time."""
-    if x.size > MAX_ENTRIES:
-        return
-    commitment, play = game.commitment, game.primitives(x)
-    shape, layout = game.array_shape, play.transition
-    last = game.shape[0] if layout.dense else layout.successors.shape[-1]
+    play, shape = game.primitives(x), game.array_shape
+    last = game.shape[0] if play.transition.dense else play.transition.successors.shape[-1]
     shapes = {
         "follower_reward": shape,
         "leader_reward": shape,
         "leader_policy": shape[:-1],
         "transition": (*shape, last),
     }
-    width = np.where(commitment.high > commitment.low, commitment.high - commitment.low, 1.0)
-    for name in sorted(commitment.changes & shapes.keys()):
-        given = {other: np.zeros(size) for other, size in shapes.items()} | {name: rng.standard_normal(shapes[name])}
-        exact = commitment.vjp(x, Cotangents(**given))
-        _require(np.shape(exact) == x.shape, "commitment.vjp returns the shape of x", np.shape(exact))
-        value = play.transition.probabilities if name == "transition" else getattr(play, name)
-        rounding, errors = 16 * ROUNDING * float(np.abs(value).sum()), []
-        for step in _other_steps(commitment):
-            differences = finite_difference_vjp(commitment, x, Cotangents(**given), step)
-            # In units of the widths, in which entries of x can be compared.
-            same, error = agree(exact * width, differences * width, RELATIVE_TOLERANCE, rounding / step)
-            errors.append(error)
-            if same:
-                break
-        else:
-            found = f"error {min(errors):.1e} of its {name}"
-            raise ConformityError(f"commitment.vjp agrees with finite differences: {found}")
-
-
-def _other_steps(commitment: Commitment) -> tuple[float, ...]:
-    """Return steps of differences; where the derivative is itself a difference, others than its own."""
-    inherited = type(commitment).vjp is Commitment.vjp
-    return tuple(step for step in DIFFERENCE_STEPS if not (inherited and step == DIFFERENCE_STEP))
+    values = {name: getattr(play, name) for name in shapes if name != "transition"}
+    check_vjp(game.commitment, x, shapes, {**values, "transition": play.transition.probabilities}, rng)
 
 
 def _check_gradient(game: TabularGame, start: Array, end: Array) -> None:

@@ -18,11 +18,11 @@ from stackelberg_envs.errors import ConformityError, InstabilityError, Stackelbe
 from stackelberg_envs.games.actions import action_bounds, checked_actions, no_actions, require_action_space
 from stackelberg_envs.games.commitments.base import MISTAKES
 from stackelberg_envs.games.cotangents import StepCotangents
-from stackelberg_envs.games.samples import SampledEffect, Samples, sampled_difference_vjp
+from stackelberg_envs.games.samples import SampledCommitment, SampledEffect, Samples, sampled_difference_vjp
 from stackelberg_envs.games.vector import BatchStep, SampledSolution, VectorGame, what_was_given
 from stackelberg_envs.play.vector import draw_contexts
 
-__all__ = ["UniformPolicy", "check_vector_game", "few_steps", "require_clause"]
+__all__ = ["UniformPolicy", "check_sampled_derivative", "check_vector_game", "few_steps", "require_clause"]
 
 #: Copies and steps a game is tried with.
 COPIES, STEPS = 7, 12
@@ -82,7 +82,7 @@ def check_vector_game(game: VectorGame, commitments: list[Array], rng: np.random
         with attempt("the game's functions take n copies and return arrays of n rows"):
             samples = few_steps(game, x, rng)
         with attempt("the commitment is known by what it changes at samples"):
-            _check_derivative(game, x, samples, rng)
+            check_sampled_derivative(game.commitment, x, samples, rng)
         check_effects(game, x, other, samples, rng)
     if game.has_solution:
         _check_solution(game, rng)
@@ -196,9 +196,11 @@ def _check_step(game: VectorGame, made: BatchStep, n: int) -> None:
 # ------------------------------------------------------------------------------------------- derivatives
 
 
-def _check_derivative(game: VectorGame, x: Array, samples: Samples, rng: np.random.Generator) -> None:
+def check_sampled_derivative(
+    commitment: SampledCommitment, x: Array, samples: Samples, rng: np.random.Generator
+) -> None:
     """Compare the commitment's derivative at the samples with central differences, for random cotangents."""
-    commitment, T = game.commitment, len(samples)
+    T = len(samples)
     effect = commitment.effect_at(x, samples)
     require_clause(
         isinstance(effect, SampledEffect), "commitment.effect_at returns a SampledEffect", type(effect).__name__
@@ -213,11 +215,13 @@ def _check_derivative(game: VectorGame, x: Array, samples: Samples, rng: np.rand
     for name, value in given.items():
         # One entry at a time, because their units have nothing to do with each other.
         weights = {other: np.zeros(T) for other in given} | {name: rng.standard_normal(T)}
-        _check_vjp(game, x, samples, StepCotangents(**weights), name, float(np.abs(value * weights[name]).sum()))
+        summed = float(np.abs(value * weights[name]).sum())
+        _check_vjp(commitment, x, samples, StepCotangents(**weights), name, summed)
 
 
-def _check_vjp(game: VectorGame, x: Array, samples: Samples, weights: StepCotangents, name: str, summed: float) -> None:
-    commitment = game.commitment
+def _check_vjp(
+    commitment: SampledCommitment, x: Array, samples: Samples, weights: StepCotangents, name: str, summed: float
+) -> None:
     exact = commitment.vjp_at(x, samples, weights)
     require_clause(np.shape(exact) == x.shape, "commitment.vjp_at returns the shape of x", np.shape(exact))
     width = np.where(commitment.high > commitment.low, commitment.high - commitment.low, 1.0)

@@ -58,7 +58,7 @@ FACE_ENTRY_POINTS = {
     "parallel_env": "stackelberg_envs.faces.parallel:ParallelFace",
     "followers_env": "stackelberg_envs.faces.followers:FollowersEnv",
     "follower_env": "stackelberg_envs.faces.gymnasium_views:FollowerEnv",
-    "leader_env": "stackelberg_envs.faces.gymnasium_views:LeaderEnv",
+    "leader_env": "stackelberg_envs.faces.gymnasium_views:leader_env",
     "vector_env": "stackelberg_envs.faces.vector:follower_vector_env",
     "followers_aec_env": "stackelberg_envs.faces.aec:followers_aec_env",
     "leader_vector_env": "stackelberg_envs.faces.vector_leaders:leader_vector_env",

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import singledispatch
 from typing import Any
 
 import gymnasium
 from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import Array, require_flag
-from stackelberg_envs.errors import PhaseError
+from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.faces import common
+from stackelberg_envs.faces.environment_leader import EnvironmentLeaderEnv
 from stackelberg_envs.faces.followers import given_commitment
 from stackelberg_envs.faces.forms import Forms, formed_simulator, leader_form
 from stackelberg_envs.faces.responses import Response, responder_of
-from stackelberg_envs.games.tabular import Game
+from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.tabular import Game, TabularGame
+from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
 from stackelberg_envs.play.resets import require_options, require_seed
 from stackelberg_envs.play.session import DONE, PLAY, READY, Session, neutral_commitment
 
-__all__ = ["FollowerEnv", "LeaderEnv", "Response"]
+__all__ = ["FollowerEnv", "LeaderEnv", "Response", "leader_env"]
 
 
 class FollowerEnv(common.SessionFace, gymnasium.Env[Any, Any]):
@@ -239,3 +243,28 @@ class LeaderEnv(common.SessionFace, gymnasium.Env[Any, Any]):
             "context": -1 if session.context is None else session.context,
             "terminated": int(session.terminated),
         }
+
+
+@singledispatch
+def leader_env(
+    game: Game,
+    *,
+    response: Response | None = None,
+    discounted: bool = True,
+    menu: int | Sequence[ArrayLike] | None = None,
+    menu_seed: int = 0,
+    observe_commitment: str = "all",
+    normalize: bool = False,
+    scale_rewards: bool = False,
+    scale_observations: bool = False,
+    render_mode: str | None = None,
+    renderer: str = GENERIC_RENDERER,
+    name: str | None = None,
+) -> gymnasium.Env[Any, Any]:
+    """Return the leader's environment of a kind of game; ``leader_env.register(kind)`` adds kinds."""
+    raise ArgumentError(f"game: expected a TabularGame, a VectorGame or an EnvironmentGame, got {type(game).__name__}")
+
+
+leader_env.register(TabularGame, LeaderEnv)
+leader_env.register(VectorGame, LeaderEnv)
+leader_env.register(EnvironmentGame, EnvironmentLeaderEnv)

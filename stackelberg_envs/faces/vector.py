@@ -12,6 +12,7 @@ from stackelberg_envs.faces.vector_base import FollowerVectorEnv
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
+from stackelberg_envs.play.session import simulator_of
 
 __all__ = ["FollowerVectorEnv", "follower_vector_env"]
 
@@ -35,6 +36,7 @@ def follower_vector_env(
     name: str | None = None,
 ) -> FollowerVectorEnv:
     """Return the :class:`FollowerVectorEnv` of a kind of game; ``follower_vector_env.register(kind)`` adds kinds."""
+    simulator_of(game)  # refuses with what there is instead, where there is something
     raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {type(game).__name__}")
 
 

@@ -28,7 +28,7 @@ from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
 from stackelberg_envs.play.resets import require_options, require_seeds
-from stackelberg_envs.play.session import COMMITMENT, DONE, PLAY, Session
+from stackelberg_envs.play.session import COMMITMENT, DONE, PLAY, Session, simulator_of
 
 __all__ = ["Batches", "ParallelVectorEnv", "parallel_vector_env"]
 
@@ -353,6 +353,7 @@ def parallel_vector_env(
     name: str | None = None,
 ) -> ParallelVectorEnv:
     """Return the :class:`ParallelVectorEnv` of a kind of game; ``parallel_vector_env.register(kind)`` adds kinds."""
+    simulator_of(game)  # refuses with what there is instead, where there is something
     raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {type(game).__name__}")
 
 

@@ -21,11 +21,12 @@ from stackelberg_envs.errors import ArgumentError, CommitmentError, PhaseError
 from stackelberg_envs.faces import common
 from stackelberg_envs.faces.copies import TabularCopies
 from stackelberg_envs.faces.forms import Forms, leader_form
-from stackelberg_envs.faces.gymnasium_views import LeaderEnv, Response
+from stackelberg_envs.faces.gymnasium_views import Response, leader_env
 from stackelberg_envs.faces.observations import Observer
 from stackelberg_envs.faces.responses import checked_tables, soft_response
 from stackelberg_envs.faces.rounds import respond
 from stackelberg_envs.faces.vector_base import autoreset_mode, masked, require_autoreset
+from stackelberg_envs.games.environments import EnvironmentGame
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
@@ -265,17 +266,18 @@ def leader_vector_env(
     name: str | None = None,
 ) -> VectorEnv[Any, Any, Any]:
     """Return the leader's environments of a kind of game; ``leader_vector_env.register(kind)`` adds kinds."""
-    raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {type(game).__name__}")
+    raise ArgumentError(f"game: expected a TabularGame, a VectorGame or an EnvironmentGame, got {type(game).__name__}")
 
 
 leader_vector_env.register(TabularGame, LeaderVectorEnv)
 
 
 @leader_vector_env.register(VectorGame)
-def _(game: VectorGame, num_envs: int = 1, *, autoreset: str = "next_step", **options: Any) -> VectorEnv[Any, Any, Any]:
+@leader_vector_env.register(EnvironmentGame)
+def _(game: Game, num_envs: int = 1, *, autoreset: str = "next_step", **options: Any) -> VectorEnv[Any, Any, Any]:
     """Return one environment after the other: the game's functions take one commitment at a time."""
     mode = autoreset_mode(require_autoreset(autoreset))
     copies = require_count(num_envs, "num_envs")
     # Before 1.1 Gymnasium knows no modes.
     modes = {} if isinstance(mode, str) else {"autoreset_mode": mode}
-    return gymnasium.vector.SyncVectorEnv([partial(LeaderEnv, game, **options)] * copies, **modes)
+    return gymnasium.vector.SyncVectorEnv([partial(leader_env, game, **options)] * copies, **modes)

@@ -1,7 +1,8 @@
 """Games out of environments that nobody looks into: any of Gymnasium's or PettingZoo's, under a leader.
 
 Nothing is known of such a game but what play shows: no dynamics, no rewards, no state to begin in. So it has no exact
-solution and no faces; there is play, followers that learn in it, and leaders that see trajectories.
+solution, and of the faces only those of the leader; there is play, followers that learn in it, and leaders that see
+trajectories.
 """
 
 from __future__ import annotations

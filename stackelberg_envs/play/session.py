@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
+from stackelberg_envs.games.environments import EnvironmentGame
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.resets import require_seed
@@ -47,6 +48,14 @@ def simulator_of(game: Game) -> Simulator:
         A game of a kind that has none.
     """
     raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {type(game).__name__}")
+
+
+@simulator_of.register(EnvironmentGame)
+def _(game: EnvironmentGame) -> Simulator:
+    raise ArgumentError(
+        f"game: expected a TabularGame or a VectorGame, got an EnvironmentGame; followers of {game.name!r} act in "
+        "game.under(x).make(), and its leader in leader_env(game=game, response=...)"
+    )
 
 
 simulator_of.register(TabularGame, TabularSimulator)

@@ -8,6 +8,7 @@ from gymnasium.spaces import Box
 
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, CommitmentError, GameError
+from stackelberg_envs.faces.constructors import FACE_ENTRY_POINTS
 from stackelberg_envs.games.commitments.base import finite_difference_vjp
 from stackelberg_envs.games.cotangents import Cotangents
 from tests.environments import Ladder, Pair, Slide
@@ -158,10 +159,8 @@ def test_an_aec_environment_is_refused_with_what_makes_it_parallel():
 
 def test_faces_and_solvers_say_that_nothing_is_known():
     game = se.wrap_commitment(Ladder, unchanged, UNIT)
-    for refused in (se.parallel_env, se.leader_env):
-        with pytest.raises(ArgumentError, match="game: expected a TabularGame or a VectorGame"):
-            refused(game=game)
+    for face in set(FACE_ENTRY_POINTS) - {"leader_env", "leader_vector_env"}:
+        with pytest.raises(ArgumentError, match=r"followers of 'Ladder' act in game.under\(x\)"):
+            getattr(se, face)(game=game)
     with pytest.raises(ArgumentError):
         se.solve(game, [0.5])
-    with pytest.raises(ArgumentError):
-        se.check_game(game)
