@@ -1,0 +1,94 @@
+"""What solvers and simulators read of a game with interacting followers: one commitment in force, plain arrays.
+
+Letters: n followers, S states, B_i actions of follower i, m their sum, M their product, N successors a row. A joint
+action is one number, b = ((b_1 B_2 + b_2) B_3 + b_3) ..., the order of a C array over (B_1, ..., B_n).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.games.transitions import Transition
+
+__all__ = ["MarkovPrimitives"]
+
+
+@dataclass(frozen=True, eq=False)
+class MarkovPrimitives:
+    """A game of n interacting followers under one commitment.
+
+    Attributes
+    ----------
+    follower_rewards
+        r_i(s, b) of each follower, shape (n, S, M), reward units per play step.
+    leader_reward
+        Shape (S, M).
+    transition
+        Lists of shape (S, 1, M, N).
+    initial
+        Shape (S,), sums to one.
+    continuing
+        0 at terminal states, else 1; shape (S,).
+    feasible
+        Which actions each follower has in each state: a boolean array of shape (S, B_i) for each follower.
+    leader_discount, follower_discount
+        In [0, 1), per play step.
+    temperature
+        Weight of each follower's entropy, reward units.
+    zero_sum
+        Whether each of two followers also loses what the entropy of the other is worth, so that one's gain is the
+        other's loss.
+    """
+
+    follower_rewards: Array
+    leader_reward: Array
+    transition: Transition
+    initial: Array
+    continuing: Array
+    feasible: tuple[NDArray[np.bool_], ...]
+    leader_discount: float
+    follower_discount: float
+    temperature: float
+    zero_sum: bool = False
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """(B_1, ..., B_n)."""
+        return tuple(mask.shape[1] for mask in self.feasible)
+
+    @property
+    def num_followers(self) -> int:
+        """The number n of followers."""
+        return len(self.feasible)
+
+    @property
+    def num_states(self) -> int:
+        """The number S of states."""
+        return len(self.initial)
+
+    @property
+    def num_joint(self) -> int:
+        """The number M of joint actions."""
+        return math.prod(self.sizes)
+
+    @cached_property
+    def kernel(self) -> Any:
+        """P(s' | s, b) where play goes on and nothing elsewhere, as a sparse matrix of shape (S M, S)."""
+        from scipy.sparse import csr_array
+
+        S, M = self.num_states, self.num_joint
+        lists = self.transition
+        N = lists.successors.shape[-1]
+        weights = (self.continuing[:, None, None] * lists.probabilities.reshape(S, M, N)).ravel()
+        # Lists may name a successor twice and pad with zeros: converting sums the ones and drops the others.
+        kernel = csr_array((weights, lists.successors.reshape(-1), np.arange(0, S * M * N + 1, N)), shape=(S * M, S))
+        kernel.sum_duplicates()
+        kernel.eliminate_zeros()
+        return kernel
