@@ -79,6 +79,8 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.vector import VectorGame as VectorGame
     from stackelberg_envs.solvers.best_commitment import BestCommitment as BestCommitment
     from stackelberg_envs.solvers.best_commitment import best_commitment as best_commitment
+    from stackelberg_envs.solvers.bimatrix.nash import nash_equilibria as nash_equilibria
+    from stackelberg_envs.solvers.bimatrix.stackelberg import stackelberg_strategies as stackelberg_strategies
     from stackelberg_envs.solvers.certificates.certificate import Certificate as Certificate
     from stackelberg_envs.solvers.certificates.certifying import certify as certify
     from stackelberg_envs.solvers.responses import hard_best_response as hard_best_response
@@ -138,6 +140,7 @@ _EXPORTS = {
     "hard_best_response": "solvers.responses",
     "leader_env": "faces.registration",
     "make_game": "faces.registration",
+    "nash_equilibria": "solvers.bimatrix.nash",
     "occupancy": "solvers.soft",
     "parallel_env": "faces.registration",
     "patrol_game": "games.graphs",
@@ -148,6 +151,7 @@ _EXPORTS = {
     "soft_best_response": "solvers.responses",
     "solve": "solvers.solving",
     "spec": "faces.registration",
+    "stackelberg_strategies": "solvers.bimatrix.stackelberg",
     "toll_game": "games.graphs",
     "vector_env": "faces.registration",
     "wrap_commitment": "games.environments",

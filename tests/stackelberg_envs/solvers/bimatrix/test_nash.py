@@ -1,0 +1,79 @@
+"""Extreme equilibria: known ones, no gain from changing alone, and supports one by one."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+
+import stackelberg_envs as se
+from stackelberg_envs.errors import GameError
+
+
+def drawn(seed, shape):
+    """Payoffs of both players, integers so that ties come up."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 6, shape).astype(float), rng.integers(0, 6, shape).astype(float)
+
+
+def by_supports(leader, follower):
+    """The best equilibrium value of the leader: for every pair of supports two linear programs."""
+    (A, B), best = leader.shape, -np.inf
+    subsets = [[list(s) for n in range(1, size + 1) for s in itertools.combinations(range(size), n)] for size in (A, B)]
+    for rows, columns in itertools.product(*subsets):
+        if strategy_on(rows, follower.T, columns, np.zeros(1 + A)) is not None:
+            found = strategy_on(columns, leader, rows, np.append(np.zeros(B), -1.0))
+            best = best if found is None else max(best, found[-1])
+    return best
+
+
+def strategy_on(support, payoff, answers, cost):
+    """A strategy with that support at most, to which all `answers` are best, and what they pay; None if none."""
+    M, N = payoff.shape
+    rows = np.hstack([payoff, -np.ones((M, 1))])
+    others = [m for m in range(M) if m not in answers]
+    equal, right = np.vstack([rows[answers], np.append(np.ones(N), 0.0)]), np.append(np.zeros(len(answers)), 1.0)
+    bounds = [(0, 1 if n in support else 0) for n in range(N)] + [(None, None)]
+    found = linprog(
+        cost, rows[others] if others else None, np.zeros(len(others)) if others else None, equal, right, bounds=bounds
+    )
+    return found.x
+
+
+def test_the_three_equilibria_of_a_battle_over_where_to_meet():
+    found = se.nash_equilibria([[3, 0], [0, 2]], [[2, 0], [0, 3]])
+    assert [(each.leader.tolist(), each.follower.tolist()) for each in found[:2]] == [
+        ([1, 0], [1, 0]),
+        ([0, 1], [0, 1]),
+    ]
+    np.testing.assert_allclose(found[2].leader, [0.6, 0.4])
+    np.testing.assert_allclose(found[2].follower, [0.4, 0.6])
+    assert found[2][2:] == pytest.approx((1.2, 1.2))
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nobody_gains_by_changing_alone_and_the_first_is_the_best_of_all(seed):
+    leader, follower = drawn(seed, (3, 3))
+    found = se.nash_equilibria(leader, follower)
+    for each in found:
+        assert (leader @ each.follower).max() == pytest.approx(each.leader_value, abs=1e-9)
+        assert (each.leader @ follower).max() == pytest.approx(each.follower_value, abs=1e-9)
+    assert found[0].leader_value == pytest.approx(by_supports(leader, follower), abs=1e-7)
+
+
+def test_a_game_without_stakes_is_all_equilibria_of_which_the_corners_are_told():
+    assert len(se.nash_equilibria(np.zeros((2, 3)), np.zeros((2, 3)))) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (([1], [[1]]), "leader_payoff: expected shape"),
+        (([[1]], [[1, 2]]), r"follower_payoff: expected shape \(1, 1\)"),
+        ((np.zeros((15, 15)), np.zeros((15, 15))), "at most 200,000 choices"),
+    ],
+)
+def test_what_is_no_small_game_is_refused(arguments, words):
+    with pytest.raises(GameError, match=words):
+        se.nash_equilibria(*arguments)
