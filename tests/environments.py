@@ -5,6 +5,8 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 from pettingzoo import ParallelEnv
 
+import agents
+
 
 class Ladder(gymnasium.Env):
     """Rungs 0, 1, 2: up or stay; the last step, from rung 2, ends the episode and pays 1. Rungs count from `start`."""
@@ -83,3 +85,19 @@ class Always:
             return self.action
         row = self.table[int(observation) - self.start, 0]
         return int(rng.choice(len(row), p=row))
+
+
+def resumes(folder, game, trust=False, **options):
+    """Check that a run that is stopped after two updates ends as one that is not."""
+
+    def stop(state):
+        if state.update == 2:
+            raise KeyboardInterrupt
+
+    whole = agents.run(game, **options)
+    assert agents.run(game, output=folder, progress=stop, **options).status == "interrupted"
+    rest = agents.run(game, resume=folder, trust=trust)
+    assert rest.status == whole.status == "finished"
+    np.testing.assert_array_equal(rest.commitment, whole.commitment)
+    assert rest.leader_value == whole.leader_value
+    assert rest.follower_steps == whole.follower_steps

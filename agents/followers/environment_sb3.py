@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.errors import ArgumentError, OutputError
 from stackelberg_envs.validation import shown
 
 from ..state import stateful
+from ..state.tree import Tree
 from .base import register_follower
 from .learners import Learner, LearnerConfig, LearningFollower
-from .sb3 import algorithm_named
+from .sb3 import algorithm_named, buffered, fill
 
 __all__ = ["EnvironmentSb3", "EnvironmentSb3Config"]
 
@@ -50,6 +51,7 @@ class EnvironmentSb3(LearningFollower):
     """
 
     Config = EnvironmentSb3Config
+    storable = needs_trust = True
     state_fields = stateful.fields()
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
@@ -94,6 +96,26 @@ class _Model:
         self.model.save(written)
         written.seek(0)
         return _Model(type(self.model).load(written, device="cpu"), copy.deepcopy(self.rng, memo))
+
+    def state_dict(self) -> dict[str, Tree]:
+        """Return the model as stable-baselines3 writes it, which holds pickles, and what is in its replay buffer."""
+        written = io.BytesIO()
+        self.model.save(written)
+        return {"model": written.getvalue(), "buffer": buffered(self.model)}
+
+    def load_state_dict(self, tree: Tree) -> None:
+        """Take over a model.
+
+        Raises
+        ------
+        OutputError
+            What came is no model, or another buffer than it has.
+        """
+        if not isinstance(tree, dict) or tree.keys() != {"model", "buffer"} or not isinstance(tree["model"], bytes):
+            raise OutputError("follower 'sb3': expected a model and its buffer, got another state")
+        self.model = type(self.model).load(io.BytesIO(tree["model"]), device="cpu")
+        if tree["buffer"] is not None:
+            fill(self.model.replay_buffer, tree["buffer"], "follower 'sb3'")
 
     def learn(self, env: Any, steps: int) -> None:
         """Train, from the first step of an episode on."""

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.errors import ArgumentError, OutputError
 from stackelberg_envs.play.environments import GymStep, Rounds
 
 from ..options import Probability, Share
 from ..state import stateful
+from ..state.stateful import Stateful
 from .base import gibbs, register_follower
 from .learners import Learner, LearnerConfig, LearningFollower
 from .soft_q_learning import soft_value
@@ -48,6 +49,7 @@ class EnvironmentSoftQLearning(LearningFollower):
     """
 
     Config = EnvironmentSoftQConfig
+    storable = True
     state_fields = stateful.fields()
 
     def make_learner(self, env: Any) -> Learner:
@@ -62,7 +64,7 @@ class EnvironmentSoftQLearning(LearningFollower):
         return SoftQTables(env, self.rng, self.config, game.follower_discount, game.temperature, game.horizon)
 
 
-class SoftQTables:
+class SoftQTables(Stateful):
     """A table Q(s, b) for each agent of an environment.
 
     Parameters
@@ -76,6 +78,8 @@ class SoftQTables:
     horizon
         Steps after which an episode is cut.
     """
+
+    state_fields = stateful.fields(q=stateful.Like())
 
     def __init__(
         self, env: Any, rng: np.random.Generator, config: EnvironmentSoftQConfig, discount: float, temperature: float,
@@ -94,6 +98,11 @@ class SoftQTables:
         shapes = {agent: (int(seen.n), int(acts.n)) for agent, (seen, acts) in self.spaces.items()}
         self.q = {agent: np.full(shape, float(config.initial_q)) for agent, shape in shapes.items()}
         self.visits: dict[str, Array] = {}
+
+    def check_state(self, loaded: dict[str, Any], where: str) -> None:
+        """Raise OutputError unless all values are finite."""
+        if not all(np.isfinite(table).all() for table in loaded["q"].values()):
+            raise OutputError(f"{where}.q: expected finite numbers, got others")
 
     def learn(self, env: Any, steps: int) -> None:
         """Learn by so many steps, all agents' counted."""

@@ -2,7 +2,8 @@
 
 A learner is an object with ``learn(env, steps)``, which learns for so many steps in a Gymnasium or parallel PettingZoo
 environment, and ``act(observation, rng)``, which returns an action; in a PettingZoo environment both are
-dicts by agent.
+dicts by agent. A learner that says what it holds, by ``state_dict()`` and ``load_state_dict(state)``, can be resumed:
+its environments are made anew for every commitment, so nothing of them has to be stored.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
-from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.errors import ArgumentError, OutputError
 
 from ..options import Count
 from ..state import stateful
+from ..state.stateful import Pending, pending_state, state_of
 from ..state.tree import Tree
 from .base import FollowerConfig, FollowerView, RestartingFollower, register_follower
 
@@ -56,10 +58,17 @@ class LearnerConfig(FollowerConfig):
 
 
 class LearningFollower(RestartingFollower):
-    """A follower whose learner is made once, and again with `restart`, and learns on under each commitment."""
+    """A follower whose learner is made once, and again with `restart`, and learns on under each commitment.
+
+    Attributes
+    ----------
+    storable
+        Whether its learners have ``state_dict()`` and ``load_state_dict(state)``, as a :class:`Stateful` has.
+    """
 
     Config: ClassVar[type[Any]] = LearnerConfig
     kinds = frozenset({"environment"})
+    storable: ClassVar[bool] = False
     state_fields = stateful.fields()
 
     @abstractmethod
@@ -94,16 +103,41 @@ class LearningFollower(RestartingFollower):
         return steps
 
     def state_dict(self) -> dict[str, Tree]:
-        """Refuse: nobody knows what a learner holds.
+        """Return what the next update depends on.
 
         Raises
         ------
         ArgumentError
-            Always; the run goes on without checkpoints.
+            Its learners do not say what they hold; the run goes on without checkpoints.
         """
-        raise ArgumentError(
-            f"follower {self.name!r}: expected a follower that can be stored, got a learner in an environment"
-        )
+        if not self.storable:
+            raise ArgumentError(
+                f"follower {self.name!r}: expected a follower that can be stored, got a learner without state_dict "
+                "and load_state_dict"
+            )
+        state = super().state_dict()
+        return state if self.policy is None else {**state, "learner": state_of(self.policy)}
+
+    def checked_state(self, tree: Tree, where: str) -> Pending:
+        """Return a state that was checked as far as the learner can."""
+        if not isinstance(tree, dict) or "learner" not in tree:
+            return super().checked_state(tree, where)
+        pending = super().checked_state({name: part for name, part in tree.items() if name != "learner"}, where)
+        if self.game is None or not tree["_announced"]:
+            raise OutputError(f"{where}: expected a learner in an environment that is known, got another state")
+        before = self.rng.bit_generator.state
+        env = environment_of(self.game.under(tree["_announced"][0]))
+        learner = self.make_learner(env)
+        env.close()
+        self.rng.bit_generator.state = before
+        learned = pending_state(learner, tree["learner"], f"{where}.learner")
+
+        def apply() -> None:
+            learned.apply()
+            pending.apply()
+            self.policy = learner
+
+        return Pending(apply)
 
 
 def environment_of(view: Any) -> Any:
@@ -123,7 +157,9 @@ def register_learner(name: str) -> Callable[[Made], Made]:
     -------
     Callable
         Takes a class, or a function, that makes a learner of an environment and a generator: an object with
-        ``learn(env, steps)`` and ``act(observation, rng)``. It is returned as it is.
+        ``learn(env, steps)`` and ``act(observation, rng)``. It is returned as it is. Runs with a class that also has
+        ``state_dict()`` and ``load_state_dict(state)`` can be resumed; a state is made of numbers, strings and arrays
+        in lists and dicts.
 
     Raises
     ------
@@ -142,6 +178,8 @@ def register_learner(name: str) -> Callable[[Made], Made]:
             "__module__": make.__module__,
             "__qualname__": f"{make.__qualname__}.follower",
             "__doc__": make.__doc__,
+            "state_fields": stateful.fields(),
+            "storable": all(callable(getattr(make, method, None)) for method in ("state_dict", "load_state_dict")),
         }
         register_follower(name)(type(make.__name__, (LearningFollower,), {**place, "make_learner": make_learner}))
         return make

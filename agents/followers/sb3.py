@@ -32,7 +32,7 @@ from ..state.tree import Tree, check_like
 from .base import FollowerView, RestartingFollower, TabularFollowerConfig, register_follower
 from .sb3_policies import policy_of
 
-__all__ = ["Sb3", "Sb3Config", "algorithm_named"]
+__all__ = ["Sb3", "Sb3Config", "algorithm_named", "buffered", "fill"]
 
 PACKAGE = "stable_baselines3"
 
@@ -137,7 +137,7 @@ class Sb3(RestartingFollower):
             return state
         written = io.BytesIO()
         self.model.save(written)
-        return {**state, "model": written.getvalue(), "buffer": _buffered(self.model)}
+        return {**state, "model": written.getvalue(), "buffer": buffered(self.model)}
 
     def checked_state(self, tree: Tree, where: str) -> Pending:
         """Return a state that was checked as far as it can be: the model itself may hold anything."""
@@ -156,7 +156,7 @@ class Sb3(RestartingFollower):
             try:
                 self.model = self._algorithm.load(io.BytesIO(written), env=self.model.get_env(), device="cpu")
                 if buffer is not None:
-                    _fill(self.model.replay_buffer, buffer, where)
+                    fill(self.model.replay_buffer, buffer, where)
             except OutputError:
                 raise
             except Exception as exc:  # a damaged model can fail in any way
@@ -170,7 +170,7 @@ class Sb3(RestartingFollower):
 BUFFERED = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
-def _buffered(model: Any) -> dict[str, Tree] | None:
+def buffered(model: Any) -> dict[str, Tree] | None:
     """Return the filled part of the replay buffer of a model, if it has one."""
     buffer = getattr(model, "replay_buffer", None)
     if buffer is None:
@@ -183,8 +183,8 @@ def _buffered(model: Any) -> dict[str, Tree] | None:
     return {"pos": int(buffer.pos), "full": bool(buffer.full), "steps": steps}
 
 
-def _fill(buffer: Any, tree: Tree, where: str) -> None:
-    """Put into a replay buffer what :func:`_buffered` returned."""
+def fill(buffer: Any, tree: Tree, where: str) -> None:
+    """Put into a replay buffer what :func:`buffered` returned."""
     own = {name: getattr(buffer, name)[:0] for name in BUFFERED if hasattr(buffer, name)}
     if not isinstance(tree, dict) or tree.keys() != {"pos", "full", "steps"} or not isinstance(tree["steps"], dict):
         raise OutputError(f"{where}: expected a replay buffer, got another state")

@@ -383,10 +383,22 @@ def _resumed(folder: Path, content: dict[str, Any], game: AnyGame | str | None, 
     if stored is not None and game is not None and not (isinstance(game, str) and spec(game).id == stored):
         raise ArgumentError(f"game: expected nothing or {stored!r}, the game of the run, got {shown(game)}")
     config = _config_of(content["config"], game if stored is None else stored, where)
-    if not trust:
-        _refuse_code(config, where)
     try:
-        experiment = Experiment(config)
+        if config.follower is not None:
+            follower_class(config.follower)
+    except UnknownNameError as exc:
+        raise OutputError(f"{where}: expected a follower that is registered, got none: {exc}") from exc
+    try:
+        lineup = line_up(config)
+        # Before any of its state or of the options that name code is looked at.
+        if lineup.follower.needs_trust and not trust:
+            raise OutputError(
+                f"{where}: the state of a follower {lineup.follower_name!r} may run any code; expected trust=True "
+                "(on the command line --trust) if you know who wrote it"
+            )
+        experiment = Experiment(config, lineup)
+    except OutputError:
+        raise
     except StackelbergError as exc:
         raise OutputError(f"{where}: expected the configuration of a run, got one that fails: {exc}") from exc
     try:
@@ -395,19 +407,6 @@ def _resumed(folder: Path, content: dict[str, Any], game: AnyGame | str | None, 
         experiment.shut()
         raise
     return experiment
-
-
-def _refuse_code(config: ExperimentConfig, where: str) -> None:
-    """Raise if the follower's state holds code, or its options name some, before any of it is looked at."""
-    try:
-        needs_trust = config.follower is not None and follower_class(config.follower).needs_trust
-    except UnknownNameError as exc:
-        raise OutputError(f"{where}: expected a follower that is registered, got none: {exc}") from exc
-    if needs_trust:
-        raise OutputError(
-            f"{where}: the state of a follower {config.follower!r} may run any code; expected trust=True "
-            "(on the command line --trust) if you know who wrote it"
-        )
 
 
 def stored_config(folder: str | Path) -> ExperimentConfig | None:

@@ -7,6 +7,7 @@ trajectories.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, singledispatch
@@ -232,7 +233,8 @@ def wrap_commitment(
     if leader_reward is not None and not callable(leader_reward):
         raise ArgumentError(f"leader_reward: expected a function of a step, got {type(leader_reward).__name__}")
     env = _made(make_env)
-    agent_spaces = _all_spaces(env)
+    # Of its own: what others draw from an environment's spaces must not change the game.
+    agent_spaces = copy.deepcopy(_all_spaces(env))
     spaces = list(agent_spaces.values())
     commitment = _commitment(space, apply, names)
     seen = _seen(spaces, commitment)

@@ -7,8 +7,8 @@ from gymnasium.spaces import Box
 
 import agents
 import stackelberg_envs as se
-from stackelberg_envs.errors import ArgumentError
-from tests.environments import Ladder, Pair, Slide
+from stackelberg_envs.errors import ArgumentError, OutputError
+from tests.environments import Ladder, Pair, Slide, resumes
 
 pytest.importorskip("stable_baselines3")
 UNIT = Box(0.0, 1.0, (1,), np.float64)
@@ -36,6 +36,43 @@ def test_boxes_are_played_by_the_best_action():
     options = {**SMALL, "algorithm": "A2C", "policy": "MlpPolicy", "model_options": {"n_steps": 8}}
     record = agents.run(game, leader="cma_es", updates=2, steps_per_update=20, follower_options=options)
     assert record.follower == "sb3" and np.isfinite(record.leader_value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {
+            "algorithm": "PPO",
+            "model_options": {"n_steps": 32, "batch_size": 32, "policy_kwargs": {"net_arch": [8]}},
+            "steps": 32,
+        },
+        {"algorithm": "DQN", "model_options": {"learning_starts": 10, "buffer_size": 60}, "steps": 40},
+    ],
+)
+def test_a_stopped_run_goes_on_where_its_checkpoint_is_trusted(tmp_path, options):
+    game = se.wrap_commitment(lambda: gymnasium.make("CartPole-v1"), unchanged, UNIT, evaluation_episodes=2)
+    resumes(
+        tmp_path, game, trust=True, leader="random_search", updates=4, steps_per_update=40, follower_options=options
+    )
+
+
+def test_a_checkpoint_with_a_model_is_not_read_unless_it_is_trusted(tmp_path):
+    game = se.wrap_commitment(Slide, unchanged, UNIT, horizon=10, evaluation_episodes=2)
+
+    def stop(state):
+        raise KeyboardInterrupt
+
+    agents.run(
+        game,
+        leader="random_search",
+        updates=3,
+        steps_per_update=20,
+        follower_options=SMALL,
+        output=tmp_path,
+        progress=stop,
+    )
+    with pytest.raises(OutputError, match="the state of a follower 'sb3' may run any code; expected trust=True"):
+        agents.run(game, resume=tmp_path)
 
 
 def test_what_an_algorithm_does_not_take_is_refused():

@@ -6,8 +6,8 @@ import pytest
 import agents
 import stackelberg_envs as se
 from agents.followers.environment_soft_q import EnvironmentSoftQConfig, EnvironmentSoftQLearning
-from stackelberg_envs.errors import ArgumentError
-from tests.environments import Ladder, Pair, Slide
+from stackelberg_envs.errors import ArgumentError, OutputError
+from tests.environments import Ladder, Pair, Slide, resumes
 
 BONUS = se.StateIncentive(0.0, 1.0, np.ones(3))
 OPTIONS = {"steps": 2_000, "least_step": 0.01, "exploration": 0.3, "initial_q": 0.5}
@@ -64,6 +64,28 @@ def test_a_leader_pays_for_waiting_where_it_earns():
     assert record.information == "ACTIONS_ONLY"
     assert record.leader_value > record.start_value + 2.0
     assert np.argmax(record.commitment) == 1
+
+
+@pytest.mark.parametrize("make_env", [Ladder, Pair])
+def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(tmp_path, make_env):
+    bonus = {Ladder: BONUS, Pair: se.Incentive(-1.0, 1.0, (1, 1, 2))}[make_env]
+    game = se.wrap_commitment(make_env, None, bonus, horizon=10, evaluation_episodes=2)
+    resumes(tmp_path, game, leader="bchg", updates=4, steps_per_update=30, follower_options={"steps": 50})
+
+
+def test_tables_of_another_environment_or_that_are_not_finite_are_refused():
+    game = se.wrap_commitment(Ladder, None, BONUS)
+    follower = EnvironmentSoftQLearning(EnvironmentSoftQConfig(steps=20), np.random.default_rng(0)).show(game)
+    follower.learn(game.under(np.zeros(3)))
+    state = follower.state_dict()
+    for tables, words in (
+        ({"": np.full((3, 2), np.nan)}, "expected finite numbers"),
+        ({"": np.zeros((4, 2))}, "expected"),
+        ({"a": np.zeros((3, 2))}, "expected"),
+    ):
+        with pytest.raises(OutputError, match=words):
+            follower.load_state_dict({**state, "learner": {"q": tables}})
+    follower.load_state_dict(state)
 
 
 def test_vectors_are_refused():

@@ -8,8 +8,8 @@ import agents
 import stackelberg_envs as se
 from agents.followers import FOLLOWERS
 from agents.leaders.base import LEADERS
-from stackelberg_envs.errors import ArgumentError, InformationError
-from tests.environments import Ladder, Slide
+from stackelberg_envs.errors import ArgumentError, InformationError, OutputError
+from tests.environments import Ladder, Slide, resumes
 from tests.games import TOY
 
 SHORT = {"updates": 4, "steps_per_update": 40}
@@ -106,6 +106,44 @@ def test_a_run_that_cannot_be_resumed_says_so_and_goes_on(climber, tmp_path):
     with pytest.warns(UserWarning, match="this run cannot be resumed: follower 'climber'"):
         record = agents.run(SLIP, leader="random_search", follower="climber", output=tmp_path / "run", **SHORT)
     assert agents.load_record(tmp_path / "run").status == record.status == "finished"
+    with pytest.raises(ArgumentError, match="expected a follower that can be stored, got a learner without state_dict"):
+        agents.run(
+            SLIP,
+            leader="random_search",
+            follower="climber",
+            output=tmp_path / "no",
+            checkpoint_every=1,
+            **SHORT,
+        )
+
+
+def test_a_learner_that_says_what_it_holds_is_resumed(own, tmp_path):
+    @agents.register_learner("counter")
+    class Counter:
+        """Climbs by a probability that it moves a little at each commitment."""
+
+        def __init__(self, env, rng):
+            self.rng, self.up = rng, np.array([float(rng.random())])
+
+        def learn(self, env, steps):
+            self.up += 0.1 * (self.rng.random() - self.up)
+
+        def act(self, observation, rng):
+            return int(rng.random() < self.up[0])
+
+        def state_dict(self):
+            return {"up": self.up}
+
+        def load_state_dict(self, state):
+            self.up = np.array(state["up"])
+
+    resumes(tmp_path, SLIP, leader="zero_order", follower="counter", follower_options={"delay": 1}, **SHORT)
+    counter = FOLLOWERS.serving("counter", SLIP)
+    mine = counter(counter.Config(), np.random.default_rng(0)).show(SLIP)
+    mine.learn(SLIP.under([0.5]))
+    for tree in ({"learner": {}}, {**mine.state_dict(), "learner": {}}, {**mine.state_dict(), "_announced": []}):
+        with pytest.raises(OutputError):
+            counter(counter.Config(), np.random.default_rng(0)).show(SLIP).load_state_dict(tree)
 
 
 @pytest.mark.parametrize("leader", ["bchg", "exact", "hpgd", "certainty_equivalent"])
