@@ -163,10 +163,11 @@ def require_rows_sum_to_one(
     return np.asarray(array / sums)
 
 
-def require_discount(value: float, name: str) -> float:
-    """Return a discount in [0, 1); one itself makes an endless sum and is refused."""
-    if not (_is_real(value) and 0.0 <= value < 1.0):
-        raise GameError(f"{name}: expected a number in [0, 1), per play step, got {_got(value)}")
+def require_discount(value: float, name: str, *, whole: bool = False) -> float:
+    """Return a discount in [0, 1); one itself makes an endless sum and is refused, unless `whole` allows it."""
+    if not (_is_real(value) and (0.0 <= value < 1.0 or (whole and value == 1.0))):
+        interval = "[0, 1]" if whole else "[0, 1)"
+        raise GameError(f"{name}: expected a number in {interval}, per play step, got {_got(value)}")
     return float(value)
 
 

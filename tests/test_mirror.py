@@ -57,6 +57,8 @@ ACROSS = {
     "stackelberg_envs/faces/test_official.py": "the checkers of PettingZoo, Gymnasium and SuperSuit",
     "stackelberg_envs/games/test_doors.py": "what games and commitments refuse alike",
     "stackelberg_envs/games/test_doors_fuzz.py": "odd arguments to every game and commitment",
+    "stackelberg_envs/solvers/soft/test_discount_one.py": "discount 1 in every solver",
+    "stackelberg_envs/solvers/soft/test_feasible_actions.py": "feasible actions in every solver",
     "stackelberg_envs/solvers/soft/test_loops.py": "each compiled loop of the solver against NumPy",
     "stackelberg_envs/test_public_names.py": "the front of the package",
 }

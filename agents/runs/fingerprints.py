@@ -121,7 +121,12 @@ class _Describer:
 def _attributes(value: Any) -> dict[str, Any]:
     """Return the declared fields of a dataclass, and the attributes of other objects without what is cached."""
     if is_dataclass(value):
-        return {item.name: getattr(value, item.name, None) for item in fields(value)}
+        # A field that came later and is left out says nothing: what was made before keeps its fingerprint.
+        return {
+            item.name: getattr(value, item.name, None)
+            for item in fields(value)
+            if not (item.metadata.get("may_be_left_out") and getattr(value, item.name, None) is None)
+        }
     kind = type(value)
     found = dict(getattr(value, "__dict__", {}))
     for base in kind.__mro__:

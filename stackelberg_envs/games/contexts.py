@@ -51,6 +51,8 @@ def combine(games: list[TabularGame], probabilities: ArrayLike, **changes: Any) 
     }
     for name in ("transition", "believed_transition"):
         arrays[name] = _stacked([getattr(game, name) for game in games], name)
+    if any(game.feasible is not None for game in games):
+        arrays["feasible"] = np.stack([_feasible(game) for game in games])
     return first.replace(context_probabilities=as_float(probabilities, "probabilities"), **arrays, **changes)
 
 
@@ -63,6 +65,10 @@ def _listed(games: Any) -> list[TabularGame]:
         if not isinstance(game, TabularGame):
             raise GameError(f"games[{k}]: expected a TabularGame, got {type(game).__name__}")
     return list(games)
+
+
+def _feasible(game: TabularGame) -> NDArray[np.bool_]:
+    return np.ones(game.shape, np.bool_) if game.feasible is None else game.feasible
 
 
 def _stacked(transitions: list[Transition | None], name: str) -> Transition | None:
@@ -126,6 +132,11 @@ class InContext(Commitment):
             transition=_transition_in(whole.transition, self.k),
         )
 
+    def possible_transitions(self) -> list[Transition] | None:
+        """Return those of the whole commitment, in this context."""
+        whole = self.commitment.possible_transitions()
+        return None if whole is None else [_in_context(one, self.k) for one in whole]
+
     def local(self, x: Array) -> Array | None:
         """Return the whole commitment's local view."""
         return self.commitment.local(x)
@@ -153,7 +164,10 @@ def one_context(game: TabularGame, k: int) -> TabularGame:
         return game
     arrays = {
         name: _slice(getattr(game, name), k, without=axes)
-        for name, axes in (("leader_reward", 3), ("follower_reward", 3), ("initial", 1), ("terminal", 1))
+        for name, axes in (
+            *(("leader_reward", 3), ("follower_reward", 3), ("feasible", 3)),
+            *(("initial", 1), ("terminal", 1)),
+        )
     }
     transitions = {name: _transition_in(getattr(game, name), k) for name in ("transition", "believed_transition")}
     return game.replace(
@@ -174,6 +188,10 @@ def _slice(array: Any, k: int, *, without: int) -> Any:
 
 
 def _transition_in(transition: Transition | None, k: int) -> Transition | None:
-    if transition is None or transition.num_contexts is None:
+    return None if transition is None else _in_context(transition, k)
+
+
+def _in_context(transition: Transition, k: int) -> Transition:
+    if transition.num_contexts is None:
         return transition
     return Transition(transition.successors[k], transition.probabilities[k], transition.dense)

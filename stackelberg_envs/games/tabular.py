@@ -12,19 +12,23 @@ from functools import cached_property
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.arrays import Array, frozen
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.committed import Committed
+from stackelberg_envs.games.ends import SureEnd, sure_end
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular_checks import (
     checked_arrays,
     checked_effect,
     checked_scalars,
+    possible_transitions,
     require_follower_scale,
+    require_room_to_end,
     require_scale,
+    require_scales,
 )
 from stackelberg_envs.games.transitions import Transition
 
@@ -44,7 +48,7 @@ class Game(Protocol):
     commitment
         What the leader announces; see :mod:`stackelberg_envs.games.commitments.base`.
     leader_discount, follower_discount
-        In [0, 1), per play step.
+        In [0, 1), per play step; 1 only where play surely ends.
     temperature
         Weight of the follower's entropy, in reward units.
     horizon
@@ -111,7 +115,8 @@ class TabularGame:
     initial
         Initial distribution, shape ([K,] S).
     leader_discount, follower_discount
-        In [0, 1), per play step.
+        In [0, 1], per play step. 1 is accepted where, from every state, reached or not, play ends in a terminal state
+        whatever the follower does and whatever is committed to.
     temperature
         Weight of the follower's entropy, greater than 0, in reward units.
     commitment
@@ -121,6 +126,10 @@ class TabularGame:
         commitment brings the transition.
     terminal
         1 or True where a visit pays and ends the episode, shape ([K,] S); default nowhere.
+    feasible
+        True where the follower can take an action, shape ([K,] S, B), or ([K,] S, A, B) where that depends on what the
+        leader did; at least one in each state. Default everywhere. What rewards and transition say about other actions
+        is never read.
     leader_policy
         f(a | s), shape (S, A): only for games with several leader actions whose commitment does not set it.
     believed_transition
@@ -128,7 +137,8 @@ class TabularGame:
     context_probabilities
         Shape (K,). Given, the game has contexts, and arrays may carry the axis K.
     horizon
-        Play steps after which an episode is truncated (no effect on values, which are over infinite play).
+        Play steps after which an episode is truncated (no effect on values, which are over infinite play). With
+        discount 1, where no episode can have more than so many steps, it must leave room for them.
     num_followers
         Followers that play at once, each in its own copy; the leader is paid their mean.
     observe_rewards, publish_temperature
@@ -139,8 +149,8 @@ class TabularGame:
     Raises
     ------
     GameError
-        Shapes that do not fit, rows that sum to something else than one, a discount of 1, a temperature
-        that is not positive; the message says where.
+        Shapes that do not fit, rows that sum to something else than one, a state without a feasible action, discount 1
+        where play need not end, a temperature that is not positive; the message says where.
 
     Examples
     --------
@@ -163,6 +173,7 @@ class TabularGame:
     commitment: Commitment
     transition: Transition | None = None
     terminal: Array | None = None
+    feasible: NDArray[np.bool_] | None = field(default=None, metadata={"may_be_left_out": True})
     leader_policy: Array | None = None
     believed_transition: Transition | None = None
     context_probabilities: Array | None = None
@@ -188,6 +199,8 @@ class TabularGame:
         for name, array in checked_arrays(self).items():
             object.__setattr__(self, name, array)
         self._check_commitment_fits()
+        require_scales(self)
+        require_room_to_end(self)
 
     @cached_property
     def num_contexts(self) -> int:
@@ -228,8 +241,8 @@ class TabularGame:
         policy = np.full((S, A), 1.0 / A) if self.leader_policy is None else self.leader_policy
         return Primitives(
             leader_policy=frozen(np.tile(policy, (K, 1))),
-            follower_reward=self._over_contexts(self.follower_reward, (S, A, B)),
-            leader_reward=self._over_contexts(self.leader_reward, (S, A, B)),
+            follower_reward=self._paid(self._over_contexts(self.follower_reward, (S, A, B))),
+            leader_reward=self._paid(self._over_contexts(self.leader_reward, (S, A, B))),
             transition=joint,
             believed_transition=joint if believed is transition else believed.joint(K),
             initial=frozen((weights[:, None] * np.broadcast_to(self.initial, (K, S))).ravel()),
@@ -238,9 +251,36 @@ class TabularGame:
             follower_discount=self.follower_discount,
             temperature=self.temperature,
             num_contexts=K,
+            feasible=self._joint_feasible,
+            ends=self.ends,
         )
 
-    def _over_contexts(self, array: Array, shape: tuple[int, ...]) -> Array:
+    @cached_property
+    def _joint_feasible(self) -> NDArray[np.bool_] | None:
+        """Feasible actions in joint states, shape (Z, A, B)."""
+        return None if self.feasible is None else self._over_contexts(self.feasible, self.shape)
+
+    def _paid(self, reward: Array) -> Array:
+        """Return a reward of joint states, shape (Z, A, B), with 0 for actions that cannot be taken."""
+        return reward if self._joint_feasible is None else frozen(np.where(self._joint_feasible, reward, 0.0))
+
+    @cached_property
+    def ends(self) -> SureEnd | None:
+        """How soon play surely ends, under every commitment; None where both discounts are below 1."""
+        if max(self.leader_discount, self.follower_discount) < 1.0:
+            return None
+        K, S = self.num_contexts, self.shape[0]
+        possible = np.repeat(
+            1.0 - self._over_contexts(np.asarray(self.terminal), (S,)) > 0, self.shape[1] * self.shape[2]
+        )
+        possible = possible.reshape(self.table_shape)
+        if self._joint_feasible is not None:
+            possible &= self._joint_feasible
+        if self.leader_policy is not None and "leader_policy" not in self.commitment.changes:
+            possible &= np.tile(self.leader_policy > 0, (K, 1))[:, :, None]
+        return sure_end([one.joint(K) for one in possible_transitions(self)], possible, S)
+
+    def _over_contexts(self, array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
         K = self.num_contexts
         return frozen(np.broadcast_to(array, (K, *shape)).reshape(K * shape[0], *shape[1:]))
 
@@ -317,12 +357,14 @@ class CommittedTabular(Committed):
             changed["leader_policy"] = np.tile(effect.leader_policy, (K, 1)) if K > 1 else effect.leader_policy
         if effect.follower_reward is not None:
             own = base.follower_reward.reshape(K, S, A, B) + effect.follower_reward
-            require_follower_scale(own, game, "commitment: the follower_reward under it")
-            changed["follower_reward"] = own.reshape(K * S, A, B)
+            own = game._paid(own.reshape(K * S, A, B))
+            require_follower_scale(own, base.follower_process, game, "commitment: the follower_reward under it")
+            changed["follower_reward"] = own
         if effect.leader_reward is not None:
             own = base.leader_reward.reshape(K, S, A, B) + effect.leader_reward
-            require_scale(own, game.leader_discount, game.temperature, "commitment: the leader_reward under it")
-            changed["leader_reward"] = own.reshape(K * S, A, B)
+            own = game._paid(own.reshape(K * S, A, B))
+            require_scale(own, base.leader_process, game.temperature, "commitment: the leader_reward under it")
+            changed["leader_reward"] = own
         if effect.transition is not None:
             changed["transition"] = effect.transition.joint(K)
             if game.believed_transition is None:

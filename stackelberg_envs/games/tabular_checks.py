@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import (
     LARGEST,
@@ -27,6 +28,7 @@ from stackelberg_envs.arrays import (
 )
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.commitments.base import ENTRIES, Commitment, Effect, as_effect
+from stackelberg_envs.games.primitives import DecisionProcess
 from stackelberg_envs.games.transitions import Transition
 
 if TYPE_CHECKING:
@@ -36,18 +38,21 @@ __all__ = [
     "checked_arrays",
     "checked_effect",
     "checked_scalars",
+    "possible_transitions",
     "require_commitment",
     "require_follower_scale",
+    "require_room_to_end",
     "require_scale",
+    "require_scales",
     "shared_scalars",
 ]
 
 
-def shared_scalars(game: Any) -> dict[str, Any]:
-    """Return the checked numbers, flags and names that games of every kind have."""
+def shared_scalars(game: Any, *, whole_discount: bool = False) -> dict[str, Any]:
+    """Return the checked numbers, flags and names that games of every kind have; a discount of 1 if it may be one."""
     return {
-        "leader_discount": require_discount(game.leader_discount, "leader_discount"),
-        "follower_discount": require_discount(game.follower_discount, "follower_discount"),
+        "leader_discount": require_discount(game.leader_discount, "leader_discount", whole=whole_discount),
+        "follower_discount": require_discount(game.follower_discount, "follower_discount", whole=whole_discount),
         "temperature": require_temperature(game.temperature),
         "horizon": require_count(game.horizon, "horizon", error=GameError),
         "num_followers": require_count(game.num_followers, "num_followers", error=GameError),
@@ -73,7 +78,7 @@ def require_commitment(commitment: object, kind: type[Commitment]) -> None:
 def checked_scalars(game: TabularGame) -> dict[str, Any]:
     """Return the checked numbers of a tabular game."""
     require_commitment(game.commitment, Commitment)  # type: ignore[type-abstract]
-    return shared_scalars(game)
+    return shared_scalars(game, whole_discount=True)
 
 
 def checked_arrays(game: TabularGame) -> dict[str, Any]:
@@ -103,25 +108,63 @@ def checked_arrays(game: TabularGame) -> dict[str, Any]:
         policy = as_float(game.leader_policy, "leader_policy")
         require_shape(policy, [(S, A)], "leader_policy")
         arrays["leader_policy"] = frozen(require_rows_sum_to_one(policy, "leader_policy"))
-    require_follower_scale(arrays["follower_reward"], game, "follower_reward")
-    require_scale(arrays["leader_reward"], game.leader_discount, game.temperature, "leader_reward")
+    arrays["feasible"] = _checked_feasible(game.feasible, (S, A, B), K)
     return arrays
 
 
-def require_follower_scale(reward: Array, game: TabularGame, name: str) -> None:
+def require_scales(game: TabularGame) -> None:
+    """Raise unless both players' values are numbers in units of the temperature."""
+    base = game.uncommitted
+    require_follower_scale(base.follower_reward, base.follower_process, game, "follower_reward")
+    require_scale(base.leader_reward, base.leader_process, game.temperature, "leader_reward")
+
+
+def require_follower_scale(reward: Array, process: DecisionProcess, game: TabularGame, name: str) -> None:
     """Raise unless the follower's values, the entropy's part included, are numbers in units of the temperature."""
     entropy = game.temperature * np.log(reward.shape[-1])
-    require_scale(np.append(np.abs(reward).max(), entropy), game.follower_discount, game.temperature, name)
+    require_scale(np.append(np.abs(reward).max(), entropy), process, game.temperature, name)
 
 
-def require_scale(reward: Array, discount: float, temperature: float, name: str) -> None:
+def require_scale(reward: Array, process: DecisionProcess, temperature: float, name: str) -> None:
     """Raise unless the sums of a reward over play, and what they are in units of the temperature, are numbers."""
-    most = LARGEST * (1.0 - discount) * min(1.0, temperature)
+    most = LARGEST * process.stopping_rate * min(1.0, temperature)
     greatest = float(np.abs(reward).max())
     if not greatest <= most:
         raise GameError(
-            f"{name}: expected numbers of at most {most:.3g} at discount {discount:g} and temperature {temperature:g}, "
-            f"so that values divided by the temperature stay numbers, got {greatest:g}"
+            f"{name}: expected numbers of at most {most:.3g} at discount {process.discount:g} and temperature "
+            f"{temperature:g}, so that values divided by the temperature stay numbers, got {greatest:g}"
+        )
+
+
+def possible_transitions(game: TabularGame) -> list[Transition]:
+    """Return transitions of which every row that play or the follower's plans can meet is a mixture.
+
+    Raises
+    ------
+    GameError
+        The commitment brings the transition, and nobody knows which ones it can bring.
+    """
+    made = [one for one in (game.transition, game.believed_transition) if one is not None]
+    if "transition" not in game.commitment.changes:
+        return made
+    brought = game.commitment.possible_transitions()
+    if brought is None:
+        raise GameError(
+            f"leader_discount, follower_discount: expected less than 1 with {type(game.commitment).__name__}, which "
+            f"brings the transition and does not say, by possible_transitions(), which ones it can bring"
+        )
+    return made + brought
+
+
+def require_room_to_end(game: TabularGame) -> None:
+    """Raise where an episode is cut that no play could make longer than some number of steps."""
+    if game.ends is None or game.ends.longest is None:
+        return
+    longest = int(game.ends.longest[game.joint_initial > 0].max())
+    if game.horizon < longest:
+        raise GameError(
+            f"horizon: expected at least {longest}, the steps of the longest episode, got {game.horizon}; with "
+            f"discount 1 what is cut would be a part of the value"
         )
 
 
@@ -170,6 +213,33 @@ def _checked_transition(value: Any, name: str, shape: tuple[int, int, int], K: i
         expected = f"{shape}" if K is None else f"{shape} or {(K, *shape)}"
         raise GameError(f"{name}: expected leading shape {expected}, got {got}")
     return transition
+
+
+def _checked_feasible(value: Any, shape: tuple[int, int, int], K: int | None) -> NDArray[np.bool_] | None:
+    """Return feasible actions, shape ([K,] S, A, B), or None where all are."""
+    if value is None:
+        return None
+    S, A, B = shape
+    array = as_float(value, "feasible")
+    shapes: list[tuple[int, ...]] = [(S, B), (S, A, B)]
+    if K is not None:
+        shapes += [(K, S, B), (K, S, A, B)]
+    if array.ndim == 3 and K is not None and (K, S) == (S, A):
+        raise GameError(f"feasible: expected shape {(K, S, A, B)} where {array.shape} can be read in two ways")
+    require_shape(array, shapes, "feasible")
+    odd = (array != 0) & (array != 1)
+    if odd.any():
+        where = first_index(odd)
+        raise GameError(f"feasible: expected True or False, got {array[where]} at index {where}")
+    none = np.asarray(~(array > 0).any(axis=-1))
+    if none.any():
+        raise GameError(f"feasible: expected at least one action in each state, got none at index {first_index(none)}")
+    if (array > 0).all():
+        return None
+    # Without the axis of leader actions: it comes before the last.
+    by_state = array.shape in ((S, B), (K, S, B)) and array.shape != (S, A, B)
+    array = np.repeat(array[..., None, :], A, axis=-2) if by_state else array
+    return frozen(array > 0)
 
 
 def _require_zero_or_one(terminal: Array) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, IntArray, as_float, require_rows_sum_to_one
+from stackelberg_envs.arrays import Array, IntArray, as_float, first_index, require_rows_sum_to_one
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.actions import checked_actions
 from stackelberg_envs.games.committed import Committed, CommittedVector
@@ -113,7 +113,7 @@ def _rollout_tables(
 ) -> Trajectories:
     _require_one(steps, episodes)
     game, play = committed.game, committed.primitives
-    response = checked_response(policy, play.leader_reward.shape)
+    response = checked_response(policy, play.leader_reward.shape, play.feasible)
     budget = (episodes or 0) * game.horizon if steps is None else steps
     tables = GameTables.of(play, game.horizon)
     z, a, b, u, offsets = tabular_rollout(rng, tables, response, budget, episodes or budget)
@@ -146,13 +146,13 @@ def _require_one(steps: int | None, episodes: int | None) -> None:
         raise ArgumentError(f"rollout: expected at least 1 of them, got steps={steps}, episodes={episodes}")
 
 
-def checked_response(policy: Any, shape: tuple[int, ...]) -> Array:
-    """Return a response as a table of the given shape, (Z, A, B), its rows distributions.
+def checked_response(policy: Any, shape: tuple[int, ...], feasible: NDArray[np.bool_] | None = None) -> Array:
+    """Return a response as a table of the given shape, (Z, A, B), its rows distributions over feasible actions.
 
     Raises
     ------
     ArgumentError
-        Another shape, or rows that do not sum to one; the message says where.
+        Another shape, rows that do not sum to one, or actions that cannot be taken; the message says where.
     """
     if isinstance(policy, np.ndarray) and policy.ndim == len(shape) + 1:
         policy = policy.reshape(-1, *policy.shape[2:])  # places in messages are joint states
@@ -162,6 +162,12 @@ def checked_response(policy: Any, shape: tuple[int, ...]) -> Array:
         raise ArgumentError(f"response: expected shape {shape}, got {table.shape}")
     # Checked only: normalising would change what equal seeds play in the last bit.
     require_rows_sum_to_one(table, "response", ArgumentError, axes=RESPONSE_AXES)
+    if feasible is not None and (table[~feasible] != 0).any():
+        z, a, b = first_index((table != 0) & ~feasible)
+        raise ArgumentError(
+            f"response: expected 0 for actions that are not feasible, got {table[z, a, b]:.3g} for action {b} at joint "
+            f"state {z}, leader action {a}, where {np.flatnonzero(feasible[z, a]).tolist()} are"
+        )
     return table
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import ActionError, PhaseError
+from stackelberg_envs.errors import ActionError, GameError, PhaseError
 from stackelberg_envs.games.tabular import Primitives, TabularGame
 from stackelberg_envs.play.simulators import NOTHING, Bounds, Nothing, cumulative
 
@@ -38,6 +38,10 @@ class TabularSimulator:
     def __init__(self, game: TabularGame) -> None:
         from gymnasium.spaces import Discrete
 
+        if game.feasible is not None:
+            raise GameError(
+                f"{game.name}: expected every action to be feasible in every state, which faces need so far"
+            )
         self.game = game
         self._S, self._A, self._B = game.shape
         self.follower_action_space: Space[Any] = Discrete(self._B)

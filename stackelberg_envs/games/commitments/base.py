@@ -253,6 +253,13 @@ class Commitment(ABC):
         """Return dJ/dx, the shape of x, from the derivatives of J by the entries of the effect."""
         return finite_difference_vjp(self, x, cotangents)
 
+    def possible_transitions(self) -> list[Transition] | None:
+        """Return transitions of which every row that it can bring is a mixture; None where nobody knows.
+
+        Games with discount 1 ask for them, where it brings the transition: play has to end under each.
+        """
+        return None
+
     def local(self, x: Array) -> Array | None:
         """Return the part of x that matters in each state, or None if there is no such part.
 

@@ -13,6 +13,7 @@ from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.commitments.base import Commitment, Effect
 from stackelberg_envs.games.commitments.incentives import IncentiveCost
 from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.transitions import Transition
 
 __all__ = ["Joint"]
 
@@ -99,6 +100,11 @@ class Joint(Commitment):
         for part in self.parts:
             out = out + part.vjp(x, cotangents)
         return out
+
+    def possible_transitions(self) -> list[Transition] | None:
+        """Return those of the part that brings the transition."""
+        bringing = [part for part in self.parts if "transition" in part.changes]
+        return bringing[0].possible_transitions() if bringing else None
 
     def local(self, x: Array) -> Array | None:
         """Return the first part's local view."""

@@ -43,6 +43,10 @@ class TransitionMixture(SimplexRows):
         weights = x[self.groups].T[:, :, None, None, None]
         return Effect(transition=Transition(self.successors, (weights * self.kernels).sum(axis=0), self._dense))
 
+    def possible_transitions(self) -> list[Transition]:
+        """Return what is mixed."""
+        return [Transition(self.successors, kernel, self._dense) for kernel in self.kernels]
+
     def vjp(self, x: Array, cotangents: Cotangents) -> Array:
         """Return the inner product of dJ/dP with each kernel, group by group."""
         template = Transition(self.successors, self.kernels[0], self._dense)

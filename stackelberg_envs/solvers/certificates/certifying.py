@@ -167,6 +167,10 @@ def _require_small(game: Any, method: str) -> None:
     if not isinstance(game, TabularGame):
         name = getattr(game, "name", type(game).__name__)
         raise ArgumentError(f"game: expected a tabular game, which certificates are for, got {name!r}")
+    if game.feasible is not None or game.ends is not None:
+        raise ArgumentError(
+            f"{game.name}: expected discounts below 1 and every action to be feasible in every state, which bounds need"
+        )
     require_affine(game)
     D = count_coordinates(game.commitment)
     if method == PROGRAMS:

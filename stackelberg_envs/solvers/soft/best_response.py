@@ -61,13 +61,13 @@ class BestResponse:
     Attributes
     ----------
     q
-        Q_F, shape (Z, A, B).
+        Q_F, shape (Z, A, B); minus infinity for actions that are not feasible.
     values
         V_F before the leader's action is averaged out, shape (Z, A).
     state_values
         Averaged over the leader's policy, shape (Z,); pass it as `start` to a later solve.
     policy
-        g(b | s, a), shape (Z, A, B); the last axis sums to one.
+        g(b | s, a), shape (Z, A, B); the last axis sums to one, and actions that are not feasible have exactly 0.
     error
         Bound on the largest error of `state_values`, reward units.
     policy_error
@@ -92,7 +92,7 @@ def operator_of(game: Primitives) -> Operator:
     """Return the soft Bellman operator of the follower, in the dynamics that it believes in."""
     lists = game.believed_transition
     return (
-        game.follower_reward,
+        game.barred_reward,
         lists.successors,
         lists.probabilities,
         game.leader_policy,
@@ -134,9 +134,10 @@ def soft_best_response(
     Notes
     -----
     With T the backup and V the present values, no value of an action is further from the true one than
-    discount / (1 - discount) * |T V - V|, rounding of T included. A probability changes by at most a quarter of what
-    the values of two actions move apart, over the temperature. Where rounding alone exceeds the tolerance, residuals
-    are taken in twice the precision (:mod:`stackelberg_envs.solvers.soft.precise`).
+    discount / (1 - discount) * |T V - V|, rounding of T included; with discount 1 than |T V - V| times the most steps
+    that play has in the mean. A probability changes by at most a quarter of what the values of two actions move apart,
+    over the temperature. Where rounding alone exceeds the tolerance, residuals are taken in twice the precision
+    (:mod:`stackelberg_envs.solvers.soft.precise`).
     """
     values, settle = _checked_start(game, tolerance, start), tolerance if settle is None else settle
     operator, system, temperature = operator_of(game), None, game.temperature
@@ -144,7 +145,7 @@ def soft_best_response(
     q, soft_values, out, policy = np.empty((Z, A, B)), np.empty((Z, A)), np.empty(Z), np.empty((Z, A, B))
     terms = game.believed_transition.probabilities.shape[3] + A + 4
     # A probability's error for a residual.
-    gain = game.follower_discount / (1.0 - game.follower_discount)
+    gain = game.follower_discount / game.follower_process.stopping_rate
     factor = 0.5 * gain / temperature
     best = last = np.inf
     for _ in range(MAX_NEWTON_STEPS):
@@ -182,7 +183,7 @@ def soft_best_response(
 def refined(game: Primitives, start: Array, tolerance: float) -> BestResponse:
     """Return the soft best response found in twice the precision from values near it, then rounded."""
     made = Reference(game, start)
-    known = made.left / (1.0 - game.follower_discount) + made.rounding * float(np.abs(made.q[0]).max())
+    known = made.value_error
     policy_error = ROUNDING + 0.5 * known / made.game.temperature
     if tolerance < policy_error:
         policy_error = ROUNDING + Bounds(made).policy
@@ -197,8 +198,7 @@ def refined(game: Primitives, start: Array, tolerance: float) -> BestResponse:
 def rounded_response(made: Reference) -> BestResponse:
     """Return the response of a solution in twice the precision, with a bound on the error of its values only."""
     unit, values = made.follower_unit, made.values[0]
-    known = made.left / (1.0 - made.game.follower_discount) + made.rounding * float(np.abs(made.q[0]).max())
-    error = unit * (known + ROUNDING * float(np.abs(values).max()))
+    error = unit * (made.value_error + ROUNDING * float(np.abs(values).max()))
     return BestResponse(unit * made.q[0], unit * made.soft_values[0], unit * values, made.policy[0], error)
 
 
@@ -211,7 +211,8 @@ def _checked_start(game: Primitives, tolerance: float, start: Array | None) -> A
         raise GameError(f"temperature: expected at least {LEAST_TEMPERATURE:g}, got {temperature:.3g}")
     size = max(float(reward.max()), -float(reward.min()))
     entropy = temperature * math.log(reward.shape[2])
-    reach = size / (1.0 - game.follower_discount) + entropy / (1.0 - game.follower_discount)
+    rate = game.follower_process.stopping_rate
+    reach = size / rate + entropy / rate
     if not reach < LARGEST:
         raise GameError(
             f"follower_reward, temperature: expected values that floats can hold, up to {LARGEST:g}, got rewards up to "

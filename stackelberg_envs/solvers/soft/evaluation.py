@@ -100,7 +100,8 @@ def episode_values(game: Primitives, response: Array, horizon: int) -> tuple[flo
     Notes
     -----
     Steps are added backwards, v <- r + discount P v, and only as many as still change a sum: with `change` the last
-    change, all later ones together are at most discount / (1 - discount) times `change`.
+    change, all later ones together are at most discount / (1 - discount) times `change`, or with discount 1 the most
+    steps that play has in the mean times it.
     """
     joint = game.joint_policy(response)
     matrix = policy_matrix(joint, game.transition, game.continuing)
@@ -108,7 +109,8 @@ def episode_values(game: Primitives, response: Array, horizon: int) -> tuple[flo
     bonus = game.temperature * (game.leader_policy * _entropy(response)).sum(axis=1)
     rewards = np.stack([leader, follower + bonus, follower], axis=1)
     discounts = np.array([game.leader_discount, game.follower_discount, game.follower_discount])
-    rounding = np.finfo(np.float64).eps * (1.0 - discounts)
+    own = game.follower_process.stopping_rate
+    rounding = np.finfo(np.float64).eps * np.array([game.leader_process.stopping_rate, own, own])
     values = rewards
     for _ in range(horizon - 1):
         longer = rewards + discounts * (matrix @ values)

@@ -65,8 +65,8 @@ def hard_best_response(
         raise ArgumentError(f"tie_margin: expected a number from 0 to below 1, got {tie_margin!r}")
     require_at_least(tolerance, 0.0, "tolerance")
     follower = _Player(game, game.follower_process)
-    everything = np.ones(game.follower_reward.shape, np.bool_)
-    solved = follower.best(everything, game.follower_reward.argmax(axis=2))
+    feasible = np.ones(game.follower_reward.shape, np.bool_) if game.feasible is None else game.feasible
+    solved = follower.best(feasible, game.barred_reward.argmax(axis=2))
     largest = float(np.abs(solved.values).max())
     if 0 < tolerance * largest < solved.error:
         raise ConvergenceError(
@@ -74,11 +74,11 @@ def hard_best_response(
             f"reached {solved.error / largest:.1e}"
         )
     sign = 1.0 if tie_break == "optimistic" else -1.0
-    tied = _tied(follower, solved, tie_margin)
+    tied = _tied(follower, solved, tie_margin) & feasible
     leader = _Player(game, game.leader_process._replace(reward=sign * game.leader_reward))
     choice = leader.best(tied, solved.choice).choice
-    values = solved.q.max(axis=2)
-    return BestResponse(solved.q, values, solved.values, _one_hot(choice, solved.q.shape[2]), solved.error)
+    q = np.where(feasible, solved.q, -np.inf)
+    return BestResponse(q, q.max(axis=2), solved.values, _one_hot(choice, solved.q.shape[2]), solved.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ class _Player:
         paid = np.where(policy > 0, process.reward, 0.0)
         unit = power_of_two(float(np.abs(paid).max()))
         system = resolvent(process, game.joint_policy(policy))
-        values, error = precise_values(game, policy, process.transition, paid / unit, process.discount, system)
+        values, error = precise_values(game, policy, process, paid / unit, system)
         q = action_values(process, unit * values)
         return _Solved(choice, unit * values, unit * error, q, system)
 
@@ -144,7 +144,8 @@ def _tied(player: _Player, solved: _Solved, margin: float) -> NDArray[np.bool_]:
     paid = (weight * np.take_along_axis(size, chosen, axis=2)[:, :, 0]).sum(axis=1)
     worth = player.terms(np.abs(solved.system.solve(paid, 1e-12 * float(paid.max()))))
     scale = np.take_along_axis(worth, chosen, axis=2)
-    top = np.maximum(solved.q.max(axis=2, keepdims=True), np.take_along_axis(solved.q, chosen, axis=2))
+    q = solved.q if player.game.feasible is None else np.where(player.game.feasible, solved.q, -np.inf)
+    top = np.maximum(q.max(axis=2, keepdims=True), np.take_along_axis(solved.q, chosen, axis=2))
     tied = solved.q >= top - margin * scale
     np.put_along_axis(tied, chosen, True, axis=2)
     return np.asarray(tied)

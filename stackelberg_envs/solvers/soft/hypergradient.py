@@ -89,7 +89,7 @@ def adjoint_flows(game: Primitives, best: BestResponse, leader: LeaderEvaluation
 def require_representable(game: Primitives) -> None:
     """Raise where flows, the leader's values over the temperature, leave the range of floats."""
     size = max(float(game.leader_reward.max()), -float(game.leader_reward.min()))
-    rate = (1.0 - game.leader_discount) ** 2 * (1.0 - game.follower_discount)
+    rate = game.leader_process.stopping_rate**2 * game.follower_process.stopping_rate
     if not size / LARGEST < game.temperature * rate:
         raise GameError(
             f"leader_reward, temperature: expected derivatives that floats can hold, got rewards up to {size:.3g} and "
@@ -186,10 +186,11 @@ def solve_primitives(
 
     Notes
     -----
-    Derivatives amplify errors of the response by up to 1 / (1 - discount). So iterations go on until what they leave is
-    too small to matter for them, and where what rounding leaves is not, all is solved in twice the precision.
+    Derivatives amplify errors of the response by up to 1 / (1 - discount), or with discount 1 the most steps that play
+    has in the mean. So iterations go on until what they leave is too small to matter for them, and where what rounding
+    leaves is not, all is solved in twice the precision.
     """
-    amplified = 1.0 / (1.0 - max(primitives.follower_discount, primitives.leader_discount))
+    amplified = 1.0 / min(primitives.follower_process.stopping_rate, primitives.leader_process.stopping_rate)
     settle = min(tolerance, 0.1 * GRADIENT_GOAL / amplified)
     best = soft_best_response(primitives, tolerance=tolerance, start=start, settle=settle)
     if best.reference is None and amplified * (best.unsettled + 8 * amplified * ROUNDING) > GRADIENT_GOAL:

@@ -1,7 +1,8 @@
 """Linear systems (I - discount P_pi) v = r and their transposes: band or dense LU if small, else Krylov.
 
 Errors are measured where the matrix contracts: values v by their largest entry, occupancies d by their sum.
-In these norms a residual of e means an error of at most e / (1 - discount).
+In these norms a residual of e means an error of at most e / (1 - discount). Where play never comes back to a state, one
+pass from the ends backwards solves the system, and one forwards its transpose, with no more than rounding.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ConvergenceError
@@ -63,7 +65,9 @@ def resolvent(process: DecisionProcess, joint_policy: Array) -> Resolvent:
     -----
     P_pi is block diagonal, with a block for each context. No tolerance is taken to be finer than rounding.
     """
-    _, transition, continuing, discount, num_contexts = process
+    _, transition, continuing, discount, num_contexts, ends = process
+    if ends is not None and ends.order is not None:
+        return _Ordered(joint_policy, transition, continuing, discount, ends.order)
     method = choose(transition, num_contexts)
     if method == "band":
         return _Banded(joint_policy, transition, continuing, discount)
@@ -103,6 +107,24 @@ def policy_matrix(joint_policy: Array, transition: Transition, continuing: Array
     indptr = np.concatenate([[0], np.cumsum(used.reshape(Z, -1).sum(axis=1))])
     # A successor that is listed twice stays two entries, which products add up.
     return scipy.sparse.csr_array((data[used], transition.successors.reshape(-1)[used], indptr), shape=(Z, Z))
+
+
+class _Ordered:
+    def __init__(
+        self, joint_policy: Array, transition: Transition, continuing: Array, discount: float, order: IntArray
+    ) -> None:
+        self._matrix: Any = policy_matrix(joint_policy, transition, continuing)
+        self._discount, self._order = discount, order
+
+    def solve(self, rhs: Array, tolerance: float) -> Array:
+        out, matrix = np.array(rhs, dtype=np.float64), self._matrix
+        _backwards(matrix.indptr, matrix.indices, matrix.data, self._discount, self._order, out)
+        return out
+
+    def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
+        out, matrix = np.array(rhs, dtype=np.float64), self._matrix
+        _forwards(matrix.indptr, matrix.indices, matrix.data, self._discount, self._order, out)
+        return out
 
 
 class _Dense:
@@ -253,6 +275,26 @@ def push_flow(flow: Array, transition: Transition, continuing: Array) -> Array:
     out = np.empty(len(continuing))
     _push_flow(flow, transition.successors, transition.probabilities, continuing, out)
     return out
+
+
+@compiled
+def _backwards(
+    indptr: NDArray[Any], indices: NDArray[Any], data: Array, discount: float, order: IntArray, out: Array
+) -> None:
+    """Add to each entry of `out` (Z,) the discounted mean of those that its state leads to, ends first."""
+    for s in order:
+        for i in range(indptr[s], indptr[s + 1]):
+            out[s] += discount * data[i] * out[indices[i]]
+
+
+@compiled
+def _forwards(
+    indptr: NDArray[Any], indices: NDArray[Any], data: Array, discount: float, order: IntArray, out: Array
+) -> None:
+    """Send each entry of `out` (Z,) on to where its state leads, discounted, ends last."""
+    for s in order[::-1]:
+        for i in range(indptr[s], indptr[s + 1]):
+            out[indices[i]] += discount * data[i] * out[s]
 
 
 @compiled

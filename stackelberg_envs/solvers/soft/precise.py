@@ -18,7 +18,7 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError
-from stackelberg_envs.games.primitives import Primitives
+from stackelberg_envs.games.primitives import DecisionProcess, Primitives
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft.linear import Resolvent, next_values, resolvent
 from stackelberg_envs.solvers.soft.precise_kernels import (
@@ -145,6 +145,17 @@ class Reference:
         self._solve_follower(start / self.follower_unit)
 
     @cached_property
+    def largest_q(self) -> float:
+        """The largest of |Q_F|, of feasible actions."""
+        feasible = self.game.feasible
+        return _largest(self.q[0] if feasible is None else self.q[0][feasible])
+
+    @property
+    def value_error(self) -> float:
+        """Bound on the error of the follower's values."""
+        return float(self.left / self.game.follower_process.stopping_rate + self.rounding * self.largest_q)
+
+    @cached_property
     def joint_policy(self) -> Array:
         """Pi = f g, rounded, shape (Z, A, B)."""
         return self.game.joint_policy(self.policy[0])
@@ -164,13 +175,13 @@ class Reference:
 
     def _solve_follower(self, start: Array) -> None:
         game, out = self.game, np.empty((2, len(start)))
-        believed = game.believed_transition
+        believed, barred = game.believed_transition, game.barred_reward
         entropy = game.temperature * math.log(game.follower_reward.shape[2])
         largest_reward = float(np.abs(game.follower_reward).max()) + entropy
 
         def residual(values: Array) -> Array:
             precise_backup(
-                game.follower_reward,
+                barred,
                 believed.successors,
                 believed.probabilities,
                 game.leader_policy,
@@ -192,7 +203,7 @@ class Reference:
             return resolvent(game.follower_process, game.joint_policy(self.policy[0])).solve
 
         self.values, self.left = _refined(residual, solver, _pair(start), _largest, floor)
-        error = self.left / (1.0 - game.follower_discount)
+        error = self.left / game.follower_process.stopping_rate
         if not error < 0.1 * game.temperature:
             raise ConvergenceError(
                 f"best response: expected values known to a tenth of the temperature {game.temperature:.3g}, "
@@ -278,7 +289,7 @@ class Reference:
 
 
 def precise_values(
-    game: Primitives, policy: Array, transition: Transition, reward: Array, discount: float, system: Resolvent
+    game: Primitives, policy: Array, process: DecisionProcess, reward: Array, system: Resolvent
 ) -> tuple[Array, float]:
     """Return a policy's values, shape (Z,), refined in twice the precision and rounded, and a bound on their error.
 
@@ -286,12 +297,17 @@ def precise_values(
     ----------
     game
         The game under a commitment; its own rewards and discounts are not read.
-    policy, transition, reward, discount
-        g, shape (Z, A, B); where it leads; what is paid, shape (Z, A, B), of about 1 in size; and the discount.
+    policy, process, reward
+        g, shape (Z, A, B); where it leads, and the discount; what is paid, shape (Z, A, B), of about 1 in size.
     system
         I - discount P_pi, with pi = f g.
     """
-    shape, out = reward.shape, np.empty((2, len(game.initial)))
+    shape, out, transition, discount = (
+        reward.shape,
+        np.empty((2, len(game.initial))),
+        process.transition,
+        process.discount,
+    )
     lists, pairs = (transition.successors, transition.probabilities), _pair(policy)
     rounding = UNIT * (32 + shape[1] * shape[2] * transition.probabilities.shape[3])
     size = _largest(reward)
@@ -305,7 +321,7 @@ def precise_values(
 
     start = system.solve((game.joint_policy(policy) * reward).sum(axis=(1, 2)), CORRECTION * size)
     values, left = _refined(residual, lambda: system.solve, _pair(start), _largest, floor)
-    return values[0], left / (1.0 - discount) + ROUNDING * _largest(values[0])
+    return values[0], left / process.stopping_rate + ROUNDING * _largest(values[0])
 
 
 def _refined(

@@ -1,7 +1,8 @@
 r"""Bounds on the errors of a solution in twice the precision, entry by entry.
 
 Write N for the inverse of I - discount P_pi: row i of it holds the discounted visits of all states from state i. N has
-no negative entries, and its rows add up to at most L = 1 / (1 - discount). Three facts carry all bounds.
+no negative entries, and its rows add up to at most L, which is 1 / (1 - discount), or with discount 1 the most steps
+that play has in the mean. Three facts carry all bounds.
 
 * A residual r means an error of N r: at most L times its largest entry for values, L times its sum for occupancies.
 * Where v adds up to zero, N^T v adds up to at most the sum of kappa_i |v_i|, where kappa_i bounds what rows i and z of
@@ -21,7 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.games.transitions import Transition
+from stackelberg_envs.games.primitives import DecisionProcess
 from stackelberg_envs.solvers.soft.linear import Resolvent, next_values
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference
 from stackelberg_envs.solvers.soft.precise_kernels import UNIT
@@ -44,9 +45,9 @@ class Bounds:
     def __init__(self, reference: Reference) -> None:
         self._made = reference
         game = reference.game
-        self._limits = (1.0 / (1.0 - game.follower_discount), 1.0 / (1.0 - game.leader_discount))
+        self._limits = (1.0 / game.follower_process.stopping_rate, 1.0 / game.leader_process.stopping_rate)
         #: One operation in twice the precision on the largest of the follower's values.
-        self._q_rounding = reference.rounding * float(np.abs(reference.q[0]).max())
+        self._q_rounding = reference.rounding * reference.largest_q
 
     @property
     def follower_value(self) -> float:
@@ -150,19 +151,19 @@ class Bounds:
     @cached_property
     def _leader_meeting(self) -> Array:
         game = self._made.game
-        return self._meeting_at(self._made.system, game.transition, game.leader_discount)
+        return self._meeting_at(self._made.system, game.leader_process)
 
     @cached_property
     def _follower_meeting(self) -> Array:
         made, game = self._made, self._made.game
         if made.follower_system is made.system:
             return self._leader_meeting
-        return self._meeting_at(made.follower_system, game.believed_transition, game.follower_discount)
+        return self._meeting_at(made.follower_system, game.follower_process)
 
-    def _meeting_at(self, system: Resolvent, transition: Transition, discount: float) -> Array:
+    def _meeting_at(self, system: Resolvent, process: DecisionProcess) -> Array:
         """Return discount (1 - terminal) P kappa, shape (Z, A, B)."""
-        game = self._made.game
-        limit = 1.0 / (1.0 - discount)
+        game, transition, discount = self._made.game, process.transition, process.discount
+        limit = 1.0 / process.stopping_rate
         kappa = meeting_times(system, game.initial, game.num_contexts, limit)
         # Policies between the found and the true one have nearly the same meeting times, if they are near enough.
         near = 2 * self._limits[0] * self._made.left / game.temperature
@@ -181,7 +182,7 @@ def meeting_times(system: Resolvent, initial: Array, num_contexts: int, limit: f
     initial
         The initial distribution; in each context the state that is visited most serves as meeting point.
     num_contexts, limit
-        K, and 1 / (1 - discount).
+        K, and L.
 
     Notes
     -----

@@ -150,6 +150,30 @@ def _ahead(successors: IntArray, probabilities: Array, values: Array) -> tuple[f
 
 
 @compiled
+def _paid_and_ahead(
+    reward: float, successors: IntArray, probabilities: Array, discount: float, values: Array
+) -> tuple[float, float]:
+    """Return reward + discount sum_n probabilities[n] values[successors[n]]."""
+    x, y = 0.0, 0.0
+    if discount != 0.0:
+        x, y = _ahead(successors, probabilities, values)
+        x, y = _scale(x, y, discount)
+    return _add(x, y, reward, 0.0)
+
+
+@compiled
+def _share(q: float, q_low: float, top: float, top_low: float, temperature: float) -> tuple[float, float]:
+    """Return exp((q - top) / temperature), and 0 for what is no normal float."""
+    if q == -math.inf:
+        return 0.0, 0.0
+    x, y = _add(q, q_low, -top, -top_low)
+    if x < LEAST_EXPONENT * temperature:
+        return 0.0, 0.0
+    x, y = _divide(x, y, temperature, 0.0)
+    return _exp(x, y)
+
+
+@compiled
 def precise_backup(
     reward: Array,
     successors: IntArray,
@@ -166,6 +190,7 @@ def precise_backup(
 ) -> None:
     """Soft Bellman backup; arguments after `temperature` have a first axis of length 2: high and low parts.
 
+    A reward of minus infinity is that of an action that cannot be taken.
     `q` and `policy` (2, Z, A, B), `soft_values` (2, Z, A) and `out` (2, Z) are overwritten.
     """
     _, Z, A, B = q.shape
@@ -174,23 +199,19 @@ def precise_backup(
         for a in range(A):
             best = 0
             for b in range(B):
-                x, y = 0.0, 0.0
-                if continuing[s] != 0.0:
-                    x, y = _ahead(successors[s, a, b], probabilities[s, a, b], values)
-                    x, y = _scale(x, y, discount)
-                q[0, s, a, b], q[1, s, a, b] = _add(x, y, reward[s, a, b], 0.0)
+                x, y = -math.inf, 0.0
+                if reward[s, a, b] > -math.inf:
+                    scale = discount * continuing[s]
+                    x, y = _paid_and_ahead(reward[s, a, b], successors[s, a, b], probabilities[s, a, b], scale, values)
+                q[0, s, a, b], q[1, s, a, b] = x, y
                 if _less(q[0, s, a, best], q[1, s, a, best], q[0, s, a, b], q[1, s, a, b]):
                     best = b
             top, top_low = q[0, s, a, best], q[1, s, a, best]
             mass, mass_low = 0.0, 0.0
             for b in range(B):
-                x, y = _add(q[0, s, a, b], q[1, s, a, b], -top, -top_low)
-                e, e_low = 0.0, 0.0
-                if b == best:
-                    e = 1.0
-                elif x >= LEAST_EXPONENT * temperature:
-                    x, y = _divide(x, y, temperature, 0.0)
-                    e, e_low = _exp(x, y)
+                e, e_low = 1.0, 0.0
+                if b != best:
+                    e, e_low = _share(q[0, s, a, b], q[1, s, a, b], top, top_low, temperature)
                 policy[0, s, a, b], policy[1, s, a, b] = e, e_low
                 mass, mass_low = _add(mass, mass_low, e, e_low)
             for b in range(B):

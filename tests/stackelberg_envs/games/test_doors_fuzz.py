@@ -92,6 +92,7 @@ TABULAR = {
     "temperature": 0.5,
     "commitment": se.PolicyTable(S, A),
     "leader_policy": UNIFORM,
+    "feasible": np.ones((S, A, B)) - np.eye(B),
     "believed_transition": KERNEL,
     "context_probabilities": None,
     "horizon": 5,
