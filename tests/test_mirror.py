@@ -28,6 +28,7 @@ WITHOUT = {
     "agents/runs/run_state.py": "what a checkpoint holds: runs/test_checkpoints.py",
     "agents/state/fields.py": "kinds of fields of a state: state/test_stateful.py",
     "agents/state/generators.py": "generators in a state: state/test_stateful.py",
+    "stackelberg_envs/envs/toll_routing/sioux_falls.py": "data: envs/toll_routing/test_networks.py",
     "stackelberg_envs/conformity/clauses.py": "the wording of clauses: the tests of each check",
     "stackelberg_envs/faces/common.py": "what both interfaces share: faces/test_parallel.py, faces/test_aec.py",
     "stackelberg_envs/faces/followers.py": "the followers' side alone: faces/test_official.py and play/test_resets.py",

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from stackelberg_envs.envs.toll_routing.networks import checked_network, named_network, towards_destinations
+from stackelberg_envs.errors import GameError
+from stackelberg_envs.solvers.equilibrium.congestion import traffic_equilibrium
+
+GIVEN = {
+    "tails": [0, 1, 0],
+    "heads": [1, 2, 2],
+    "base": [1.0, 1.0, 3.0],
+    "slope": [1.0, 0.0, 0.0],
+    "power": [1.0, 1.0, 1.0],
+    "demand": [[0.0, 0.0, 2.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]],
+}
+
+
+def test_sioux_falls_is_as_large_as_it_should_be():
+    network, names = named_network("sioux_falls", 1.0)
+    assert (len(network.tails), network.num_nodes, names[0]) == (76, 24, "1")
+    assert network.total == 360600.0
+    # A flow at capacity takes 15 percent longer.
+    at_capacity = network.latencies((0.15 * network.base / network.slope) ** 0.25)
+    np.testing.assert_allclose(at_capacity, 1.15 * network.base)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"demand": [[0.0, 1.0, 1.0]]}, r"demand: expected a square matrix, nodes by nodes, got shape \(1, 3\)"),
+        ({"demand": np.zeros((3, 3))}, "expected trips between two nodes, got none"),
+        ({"demand": -np.ones((3, 3))}, r"demand: expected numbers of at least 0, got -1.0 from 0 to 0"),
+        ({"base": [1.0, -1.0, 1.0]}, r"base: expected numbers of at least 0, got -1.0 of link 1 \(1 to 2\)"),
+        ({"slope": [1.0, 1.0]}, r"slope: expected one number for each link, shape \(3,\), got shape \(2,\)"),
+        ({"heads": [1, 5, 2]}, r"heads: expected nodes in 0..2, got 5 of link 1"),
+        ({"heads": [1, 1, 1]}, "expected a way for every trip, but none leads from node 0 to 2"),
+    ],
+)
+def test_networks_that_are_none_are_refused_by_place(changes, message):
+    with pytest.raises(GameError, match=message):
+        checked_network(GIVEN | changes)
+
+
+def test_entries_that_are_missing_are_named():
+    with pytest.raises(GameError, match="expected a dict with tails, heads, base, slope, power, demand, got tails"):
+        checked_network({"tails": [0]})
+    with pytest.raises(GameError, match="expected one of pigou, braess, sioux_falls"):
+        named_network("paris", 1.0)
+
+
+def test_a_network_without_circles_keeps_all_links_that_lead_somewhere():
+    network, _ = named_network("braess", 1.0)
+    assert towards_destinations(network, 0.1).usable.all()
+
+
+def test_towards_destinations_nobody_drives_in_circles_and_the_best_ways_are_kept():
+    network, _ = named_network("sioux_falls", 1.0)
+    bound = towards_destinations(network, 0.5)
+    for usable in bound.usable:
+        reach = np.zeros((24, 24))
+        reach[network.tails[usable], network.heads[usable]] = 1.0
+        assert not np.linalg.matrix_power(reach, 24).any()
+    free, kept = (traffic_equilibrium(each, np.zeros(76), 0.2).total_time for each in (network, bound))
+    assert kept == pytest.approx(free, rel=1e-5)
+    # Warm travellers cannot drive in circles there.
+    assert traffic_equilibrium(bound, np.zeros(76), 50.0).residual < 1e-12
