@@ -84,12 +84,21 @@ REFUSED = {
     "initial shape": ({"initial": [1.0]}, r"initial: expected shape \(3,\), got \(1,\)"),
     "terminal": ({"terminal": [0, 0.5, 1]}, r"terminal: expected 0 or 1, got 0\.5 at index \(1,\)"),
     "leader discount": (
-        {"leader_discount": 1.0},
-        r"leader_discount: expected a number in \[0, 1\), .* got 1\.0",
+        {"leader_discount": 1.5},
+        r"leader_discount: expected a number in \[0, 1\], .* got 1\.5",
     ),
     "follower discount": (
-        {"follower_discount": 1},
-        r"follower_discount: expected a number in \[0, 1\), .* got 1",
+        {"follower_discount": 1, "terminal": None},
+        r"expected less than 1, or play that ends .* from state 0 it can go on for ever, within 3 states",
+    ),
+    "feasible shape": ({"feasible": np.ones((S, B + 1))}, r"feasible: expected shape \(3, 2\) or \(3, 2, 2\), got"),
+    "feasible half": (
+        {"feasible": np.full((S, B), 0.5)},
+        r"feasible: expected True or False, got 0\.5 at index \(0, 0\)",
+    ),
+    "feasible nothing": (
+        {"feasible": [[True, True], [False, False], [True, True]]},
+        r"feasible: expected at least one action in each state, got none at index \(1,\)",
     ),
     "temperature": ({"temperature": 0.0}, r"temperature: expected a number greater than 0, got 0\.0"),
     "negative temperature": ({"temperature": -1}, "temperature: expected a number greater than 0, got -1"),
