@@ -192,6 +192,13 @@ def require_probability(value: float, name: str) -> float:
     return float(value)
 
 
+def require_share(value: float, name: str) -> float:
+    """Return a part of something, in [0, 1]."""
+    if not (_is_real(value) and 0.0 <= value <= 1.0):
+        raise GameError(f"{name}: expected a share in [0, 1], got {_got(value)}")
+    return float(value)
+
+
 def require_temperature(value: float) -> float:
     """Return a temperature: positive, and neither so small nor so large that quotients by it are no numbers."""
     temperature = require_positive(value, "temperature")

@@ -11,7 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from stackelberg_envs.arrays import Array, as_float, require_number, require_positive
+from stackelberg_envs.arrays import (
+    Array,
+    require_at_least,
+    require_number,
+    require_positive,
+    require_share,
+    require_text,
+)
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.commitments.base import Effect, SimplexRows
 from stackelberg_envs.games.commitments.transfer import Transfer
@@ -71,8 +78,8 @@ def toll_game(
     Raises
     ------
     GameError
-        No graph, nodes or edges that it does not have, no way to the destination, or an edge without a time of at
-        least 0; the message names it.
+        No graph, nodes or edges that it does not have, no way to the destination, an edge without a time of at
+        least 0, a negative cost of waiting, or a share outside [0, 1]; the message names it.
 
     Examples
     --------
@@ -87,6 +94,8 @@ def toll_game(
     >>> round(se.best_commitment(game).value, 2)
     0.75
     """
+    for given, what in ((time, "time"), (harm, "harm")):
+        require_text(given, what)
     places = _places(graph)
     start, goal = (_place(places, node, what) for node, what in ((origin, "origin"), (destination, "destination")))
     roads = _roads(graph, places)
@@ -95,7 +104,7 @@ def toll_game(
     harms = {edge: _attribute(graph, edge, harm, 0.0) for edge in graph.edges}
     numbers = _numbered(graph, graph.edges if tolled is None else tolled)
     S, B, D = len(places), max(len(ways) for s, ways in enumerate(roads) if s != goal), len(numbers)
-    cost = max(times.values()) if waiting is None else require_number(waiting, "waiting")
+    cost = max(times.values()) if waiting is None else require_at_least(waiting, 0.0, "waiting", GameError)
     landing, spent = np.tile(np.arange(S)[:, None], (1, B)), np.full((S, B), float(cost))
     hurt, features = np.zeros((S, B)), np.zeros((S, 1, B, D))
     spent[goal] = 0.0
@@ -196,7 +205,8 @@ def patrol_game(
     Raises
     ------
     GameError
-        No graph, nodes that it does not have, or no target that can be reached.
+        No graph, nodes that it does not have, a target that cannot be reached or is worth less than nothing, a
+        negative cost of a step, or a share outside [0, 1].
 
     Examples
     --------
@@ -211,11 +221,13 @@ def patrol_game(
     if not isinstance(given, Mapping) or not given:
         raise GameError(f"targets: expected a dict of nodes and what they are worth, got {targets!r:.60}")
     worth = {
-        _place(places, node, "targets"): require_number(value, f"targets[{node!r}]") for node, value in targets.items()
+        _place(places, node, "targets"): require_at_least(value, 0.0, f"targets[{node!r}]", GameError)
+        for node, value in targets.items()
     }
     roads = _roads(graph, places)
-    if not set(worth) & _reached(roads, start):
-        raise GameError(f"targets: expected one that can be reached from {entry!r}, got {list(targets)}")
+    lost = [places[s] for s in worth if s not in _reached(roads, start)]
+    if lost:
+        raise GameError(f"targets: expected nodes that can be reached from {entry!r}, got {lost[0]!r}")
     S, N, B = len(places) + 1, len(places), 1 + max(map(len, roads))
     landing, gain = np.tile(np.arange(S)[:, None], (1, B)), np.zeros((S, B))
     for s, ways in enumerate(roads):
@@ -226,7 +238,7 @@ def patrol_game(
     here = np.eye(S, N)
     features = require_positive(fine, "fine") * np.broadcast_to(here[:, None, None], (S, 1, B, N))
     gone = np.eye(S)[-1]
-    cost = require_number(step_cost, "step_cost") * (1.0 - gone)
+    cost = require_at_least(step_cost, 0.0, "step_cost", GameError) * (1.0 - gone)
     return TabularGame(
         transition=Transition.from_lists(landing[:, None, :, None], np.ones((S, 1, B, 1))),
         follower_reward=(gain - cost[:, None])[:, None],
@@ -236,7 +248,7 @@ def patrol_game(
         leader_discount=leader_discount,
         follower_discount=follower_discount,
         temperature=temperature,
-        commitment=Patrol(features, require_number(share, "share"), [str(node) for node in places]),
+        commitment=Patrol(features, require_share(share, "share"), [str(node) for node in places]),
         horizon=horizon,
         name=name,
         facts={"states": (*map(str, places), "gone")},
@@ -245,7 +257,8 @@ def patrol_game(
 
 def _places(graph: Any) -> list[Node]:
     """Return the nodes of a graph, or raise."""
-    if not all(hasattr(graph, part) for part in ("nodes", "edges", "adj", "is_directed", "is_multigraph")):
+    parts = ("nodes", "edges", "adj", "is_directed", "is_multigraph")
+    if isinstance(graph, type) or not all(hasattr(graph, part) for part in parts):
         raise GameError(f"graph: expected a graph of networkx, got {type(graph).__name__}")
     if graph.is_multigraph():
         raise GameError(
@@ -256,8 +269,9 @@ def _places(graph: Any) -> list[Node]:
     return list(graph.nodes)
 
 
-def _place(places: list[Node], node: Node, what: str) -> int:
-    if node not in places:
+def _place(places: list[Node], node: Any, what: str) -> int:
+    # Whatever can be a node can be hashed, and what cannot may not be comparable.
+    if not isinstance(node, Hashable) or node not in places:
         raise GameError(f"{what}: expected a node of the graph, got {node!r}")
     return places.index(node)
 
@@ -285,9 +299,14 @@ def _numbered(graph: Any, tolled: Iterable[Edge]) -> dict[Edge, int]:
     """Return the edges that have a toll, as the graph names them, and the number of each."""
     edges = set(graph.edges)
     numbers: dict[Edge, int] = {}
-    given: list[Any] = list(tolled)
+    listed: object = tolled
+    if isinstance(listed, str | bytes) or not isinstance(listed, Iterable):
+        raise GameError(f"tolled: expected a list of edges, got {tolled!r:.60}")
+    given: list[Any] = list(listed)
     for edge in given:
         named = tuple(edge) if isinstance(edge, list | tuple) else (edge,)
+        if not all(isinstance(end, Hashable) for end in named):
+            raise GameError(f"tolled: expected edges of the graph, got {edge!r}")
         if named not in edges and not graph.is_directed():
             named = named[::-1]
         if named not in edges:
@@ -302,7 +321,7 @@ def _attribute(graph: Any, edge: Edge, name: str, default: float | None) -> floa
     value = graph.edges[edge].get(name, default)
     if value is None:
         raise GameError(f"graph: expected an attribute {name!r} of every edge, got none of {edge!r}")
-    return float(as_float(value, f"graph: {name} of {edge!r}"))
+    return require_number(value, f"graph: {name} of {edge!r}")
 
 
 def _time(graph: Any, edge: Edge, name: str) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from stackelberg_envs.arrays import Array, require_number
+from stackelberg_envs.arrays import Array, require_share
 from stackelberg_envs.games.commitments.base import Commitment, Effect, need
 from stackelberg_envs.games.commitments.incentives import checked_features, over_features
 from stackelberg_envs.games.cotangents import Cotangents
@@ -30,6 +30,11 @@ class Transfer(Commitment):
         lost on the way.
     names
         A name for each price.
+
+    Raises
+    ------
+    GameError
+        Features, bounds or names that do not fit together, or a share outside [0, 1].
 
     Examples
     --------
@@ -57,7 +62,7 @@ class Transfer(Commitment):
         names: Sequence[str] | None = None,
     ) -> None:
         self.features = checked_features(features)
-        self.share = require_number(share, "share")
+        self.share = require_share(share, "share")
         super().__init__(low, high, self.features.shape[-1:], names)
 
     def effect(self, x: Array) -> Effect:

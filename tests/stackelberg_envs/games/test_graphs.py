@@ -96,9 +96,9 @@ def lacking():
     return graph
 
 
-def backwards():
+def timed(value):
     graph = roads()
-    graph.add_edge("A", "B", time=-1.0)
+    graph.add_edge("A", "B", time=value)
     return graph
 
 
@@ -113,7 +113,7 @@ def backwards():
         (lambda: se.toll_game(roads(), "D", "A"), "destination: expected a node that a way leads to from the origin"),
         (lambda: se.toll_game(roads(), "A", "A"), "destination: expected a node that a way leads to from the origin"),
         (lambda: se.toll_game(lacking(), "A", "D"), r"an attribute 'time' of every edge, got none of \('D', 'E'\)"),
-        (lambda: se.toll_game(backwards(), "A", "D"), r"of \('A', 'B'\): expected a number of at least 0, got -1"),
+        (lambda: se.toll_game(timed(-1.0), "A", "D"), r"of \('A', 'B'\): expected a number of at least 0, got -1"),
         (lambda: se.toll_game(roads(), "A", "D", tolled=[("B", "A")]), r"tolled: expected edges of the graph, got"),
         (lambda: se.toll_game(roads(), "A", "D", tolled=[3]), "tolled: expected edges of the graph, got 3"),
         (lambda: se.toll_game(roads(), "A", "D", tolled=[]), "tolled: expected at least one edge, got none"),
@@ -121,7 +121,25 @@ def backwards():
         (lambda: se.patrol_game(roads(), "X", {"D": 1.0}), "entry: expected a node of the graph, got 'X'"),
         (lambda: se.patrol_game(roads(), "A", ["D"]), "targets: expected a dict of nodes and what they are worth"),
         (lambda: se.patrol_game(roads(), "A", {"X": 1.0}), "targets: expected a node of the graph, got 'X'"),
-        (lambda: se.patrol_game(roads(), "B", {"A": 1.0}), "targets: expected one that can be reached from 'B'"),
+        (
+            lambda: se.patrol_game(roads(), "B", {"A": 1.0}),
+            "targets: expected nodes that can be reached from 'B', got 'A'",
+        ),
+        (lambda: se.patrol_game(roads(), "B", {"D": 1.0, "C": 1.0}), "that can be reached from 'B', got 'C'"),
+        (lambda: se.patrol_game(roads(), "A", {"D": -1.0}), r"targets\['D'\]: expected a finite number of at least 0"),
+        (lambda: se.patrol_game(roads(), "A", {"D": 1.0}, step_cost=-0.1), "step_cost: expected a finite number of at"),
+        (lambda: se.patrol_game(roads(), "A", {"D": 1.0}, share=1.5), r"share: expected a share in \[0, 1\], got 1.5"),
+        (lambda: se.patrol_game(nx.DiGraph, "A", {"D": 1.0}), "graph: expected a graph of networkx, got type"),
+        (lambda: se.patrol_game(roads(), np.zeros(2), {"D": 1.0}), "entry: expected a node of the graph"),
+        (lambda: se.toll_game(roads(), ["A"], "D"), "origin: expected a node of the graph"),
+        (lambda: se.toll_game(roads(), "A", "D", share=-0.5), r"share: expected a share in \[0, 1\], got -0.5"),
+        (lambda: se.toll_game(roads(), "A", "D", waiting=-1.0), "waiting: expected a finite number of at least 0"),
+        (lambda: se.toll_game(roads(), "A", "D", time=["time"]), "time: expected a string"),
+        (lambda: se.toll_game(roads(), "A", "D", tolled="AB"), "tolled: expected a list of edges, got 'AB'"),
+        (lambda: se.toll_game(roads(), "A", "D", tolled=3), "tolled: expected a list of edges, got 3"),
+        (lambda: se.toll_game(roads(), "A", "D", tolled=[(["A"], "B")]), "tolled: expected edges of the graph"),
+        (lambda: se.toll_game(timed([1.0, 2.0]), "A", "D"), r"graph: time of \('A', 'B'\): expected a finite number"),
+        (lambda: se.toll_game(timed(np.nan), "A", "D"), r"graph: time of \('A', 'B'\): expected a finite number, got"),
         (lambda: se.patrol_game(roads(), "A", {"D": "much"}), r"targets\['D'\]: expected a finite number"),
         (lambda: se.patrol_game(roads(), "A", {"D": 1.0}, fine=0.0), "fine: expected a number greater than 0"),
     ],

@@ -39,7 +39,10 @@ def test_it_is_features_for_the_follower_and_a_price_for_the_leader(share):
     [
         ((np.ones((2, 2)), 0.0, 1.0), r"features: expected shape \(\[K,\] S, A, B, D\)"),
         ((np.ones((2, 1, 2, 3)), 0.0, np.ones(2)), "low, high: expected arrays that broadcast"),
-        ((np.ones((2, 1, 2, 3)), 0.0, 1.0, "half"), "share: expected a finite number"),
+        ((np.ones((2, 1, 2, 3)), 0.0, 1.0, "half"), r"share: expected a share in \[0, 1\], got 'half'"),
+        ((np.ones((2, 1, 2, 3)), 0.0, 1.0, 1.5), r"share: expected a share in \[0, 1\], got 1.5"),
+        ((np.ones((2, 1, 2, 3)), 0.0, 1.0, -0.1), r"share: expected a share in \[0, 1\], got -0.1"),
+        ((np.ones((2, 1, 2, 3)), 0.0, 1.0, True), r"share: expected a share in \[0, 1\], got True"),
     ],
 )
 def test_odd_arguments_are_refused(arguments, words):
