@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.commitments.incentives import StateIncentive as StateIncentive
     from stackelberg_envs.games.commitments.joint import Joint as Joint
     from stackelberg_envs.games.commitments.policy_table import PolicyTable as PolicyTable
+    from stackelberg_envs.games.commitments.tied_policy import TiedPolicy as TiedPolicy
     from stackelberg_envs.games.commitments.transfer import Transfer as Transfer
     from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture as TransitionMixture
     from stackelberg_envs.games.contexts import combine as combine
@@ -118,6 +119,7 @@ _EXPORTS = {
     "Solution": "solvers.solution",
     "StateIncentive": "games.commitments.incentives",
     "TabularGame": "games.tabular",
+    "TiedPolicy": "games.commitments.tied_policy",
     "Transfer": "games.commitments.transfer",
     "Transition": "games.transitions",
     "TransitionMixture": "games.commitments.transition_mixture",

@@ -12,6 +12,7 @@ from .values import typed
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..runs.verification import Verification
     from .parser import Commands
 
 __all__ = ["act", "add"]
@@ -48,7 +49,8 @@ def act(options: argparse.Namespace, console: Console) -> int:
     made = verify(options.id, seed=options.seed, progress=told, **limit, **dict(options.set))
     known, found = made.known, made.found
     lines = [
-        f"Known: J = {known.value:.8g}, by {known.found_by}, {known.date}",
+        *_told_reference(made),
+        f"Known: J = {known.value:.8g}, by {known.found_by}, {known.date}; {known.status}",
         f"Exact: {made.exact:.8g}",
         f"By play: {made.played:.6g} in {EPISODES:,} episodes, where {made.episode:.6g} is exact; "
         f"up to {made.room:.2g} is chance, at {FALSE_ALARM:g} false alarms",
@@ -60,3 +62,13 @@ def act(options: argparse.Namespace, console: Console) -> int:
     for line in lines:
         console.print(line, soft_wrap=True)
     return FAILED if made.disagreements else 0
+
+
+def _told_reference(made: Verification) -> list[str]:
+    if made.reference is None:
+        return []
+    told = made.reference
+    return [
+        f"Reference: {told['value']:.8g} ({told['meaning']}), {told['status']}: {told['source']}",
+        f"By another way: {made.again:.8g}",
+    ]

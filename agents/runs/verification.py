@@ -13,8 +13,9 @@ import numpy as np
 
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.best_known import FILE, BestKnown, as_entry, entries
+from stackelberg_envs.faces.constructors import load
 from stackelberg_envs.faces.ids import newest_id
-from stackelberg_envs.faces.registration import spec
+from stackelberg_envs.faces.registration import EnvSpec, spec
 from stackelberg_envs.play.rollout import rollout
 from stackelberg_envs.solvers.best_commitment import EVALUATIONS, BestCommitment, best_commitment
 from stackelberg_envs.solvers.solving import solve
@@ -52,6 +53,9 @@ class Verification:
         Sentences, one for each thing that is not as the entry says. Empty: all agrees.
     better
         The entry to be put in its place, where the yardstick has found a better one; else None.
+    reference, again
+        The game's reference value with its status and source, a dict, and that value computed again by another way;
+        None where there is none.
     """
 
     known: BestKnown
@@ -62,6 +66,8 @@ class Verification:
     found: BestCommitment
     disagreements: list[str] = field(default_factory=list)
     better: BestKnown | None = None
+    reference: dict[str, Any] | None = None
+    again: float | None = None
 
 
 def verify(
@@ -74,8 +80,9 @@ def verify(
 ) -> Verification:
     """Compute a best known value again.
 
-    The commitment is solved exactly; it is played against the best response, and the mean return has to be that of the
-    exact solution, up to chance; and :func:`stackelberg_envs.best_commitment` searches without knowing it.
+    A value that is known from a formula or a certificate is computed by another way. The commitment is solved exactly;
+    it is played against the best response, and the mean return has to be that of the exact solution, up to chance; and
+    :func:`stackelberg_envs.best_commitment` searches without knowing it.
 
     Parameters
     ----------
@@ -114,11 +121,22 @@ def verify(
         faults.append(f"the yardstick finds a better one, worth {found.value:.10g}")
     elif found.value < known.value - near:
         faults.append(f"the yardstick does not find it: the best of its {found.starts} starts is {found.value:.10g}")
+    reference, again = _again(entry, game)
+    if reference is not None and again is not None and abs(again - reference["value"]) > SAME * max(1.0, abs(again)):
+        faults.append(f"the reference value is {again:.10g}, and not {reference['value']:.10g}")
     better = None
     if found.value > known.value + near:
         words = f"best_commitment, {found.hits} of {found.starts} starts"
         better = _entry(known.id, known.arguments, found.value, found.commitment, words)
-    return Verification(known, exact, episode, played, room, found, faults, better)
+    return Verification(known, exact, episode, played, room, found, faults, better, reference, again)
+
+
+def _again(entry: EnvSpec, game: Any) -> tuple[dict[str, Any] | None, float | None]:
+    """Return the reference value among a game's facts, and what the environment's own function computes for it."""
+    reference = game.facts.get("reference")
+    if reference is None or not entry.reference:
+        return None, None
+    return reference, float(load(entry.reference)(game))
 
 
 def as_played(game: Any, solution: Any, seed: int) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from stackelberg_envs.arrays import Array, frozen
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.faces.ids import newest_id
+from stackelberg_envs.faces.references import STATUSES
 
 __all__ = ["FILE", "BestKnown", "as_entry", "best_known", "entries", "known_facts", "read"]
 
@@ -44,6 +45,8 @@ class BestKnown:
         When, YYYY-MM-DD.
     standard_error
         Of a value that is a mean over play; None for an exact one.
+    status
+        How sure one may be that there is no better one, one of :data:`stackelberg_envs.faces.references.STATUSES`.
     """
 
     id: str
@@ -53,6 +56,7 @@ class BestKnown:
     found_by: str
     date: str
     standard_error: float | None = None
+    status: str = "best known"
 
 
 def read(path: Path) -> list[BestKnown]:
@@ -78,17 +82,20 @@ def _entry(item: Any, where: str) -> BestKnown:
         finite = bool(np.isfinite(made.commitment).all() and np.isfinite(made.value))
     except (TypeError, ValueError, KeyError, AttributeError) as exc:
         raise GameError(f"{where}: expected the fields of a best known commitment, got {exc}") from exc
-    words: tuple[Any, ...] = made.id, made.found_by, made.date
+    words: tuple[Any, ...] = made.id, made.found_by, made.date, made.status
     table: Any = made.arguments
     if not (finite and all(isinstance(each, str) for each in words) and isinstance(table, dict)):
         raise GameError(f"{where}: expected text, finite numbers and a table of arguments, got something else")
+    if made.status not in STATUSES:
+        raise GameError(f"{where}: expected a status among {', '.join(STATUSES)}, got {made.status!r}")
     return made
 
 
 def as_entry(found: BestKnown) -> dict[str, Any]:
     """Return an entry as it is written into the file."""
     told = {**asdict(found), "commitment": found.commitment.tolist()}
-    return {name: value for name, value in told.items() if value is not None}
+    plain = {each.name: each.default for each in fields(BestKnown) if each.default is not MISSING}
+    return {name: value for name, value in told.items() if name not in plain or value != plain[name]}
 
 
 @functools.cache

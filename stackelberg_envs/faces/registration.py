@@ -98,6 +98,8 @@ class EnvSpec:
         ``"module:name"`` of a :class:`stackelberg_envs.pictures.canvas.Renderer`.
     defaults
         Arguments of an earlier id that take other values than the newest one's, unless they are given.
+    reference
+        ``"module:name"`` of a function of the game that computes its reference value again; empty where there is none.
     """
 
     id: str
@@ -106,6 +108,7 @@ class EnvSpec:
     summary: str = ""
     renderer: str = GENERIC_RENDERER
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    reference: str = ""
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -159,6 +162,7 @@ def declare(
     *,
     renderer: str = GENERIC_RENDERER,
     earlier: Mapping[int, Mapping[str, Any]] | None = None,
+    reference: str = "",
 ) -> Faces:
     """Register the environment file that calls this, and return its faces.
 
@@ -170,13 +174,16 @@ def declare(
         ``"module:name"`` of a :class:`stackelberg_envs.pictures.canvas.Renderer`.
     earlier
         Number of an earlier id -> those of its defaults that were others.
+    reference
+        ``"module:name"`` of a function that takes the game and computes the value of its fact "reference" again, by
+        another way than the game knows it.
     """
     module = make_game.__module__
     spec_id = id_of(module.rpartition(".")[2])
     summary = docstring_of(inspect.getmodule(make_game)).partition("\n")[0]
     defaults = dict(earlier or {})
     for version, name in enumerate([*earlier_ids(spec_id), spec_id]):
-        _SPECS[name] = EnvSpec(name, make_game, module, summary, renderer, defaults.get(version, {}))
+        _SPECS[name] = EnvSpec(name, make_game, module, summary, renderer, defaults.get(version, {}), reference)
     return _faces_of(spec_id)
 
 

@@ -216,8 +216,8 @@ def require_affine(game: TabularGame) -> None:
     if not game.commitment.affine:
         raise ArgumentError(
             f"{game.name}: expected a commitment whose effect is affine in x, got {type(game.commitment).__name__}; "
-            "these are: PolicyTable, TransitionMixture, Incentive, StateIncentive, LinearFeatures, Transfer, "
-            "IncentiveCost, a Joint of them, and a FunctionCommitment made with affine=True"
+            "these are: PolicyTable, TiedPolicy, TransitionMixture, Incentive, StateIncentive, LinearFeatures, "
+            "Transfer, IncentiveCost, a Joint of them, and a FunctionCommitment made with affine=True"
         )
 
 

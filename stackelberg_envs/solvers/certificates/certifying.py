@@ -67,8 +67,8 @@ def certify(
     ----------
     game
         A tabular game with few states, whose commitment has few free entries and enters all arrays in an affine way:
-        a PolicyTable, TransitionMixture, Incentive, StateIncentive, LinearFeatures, Transfer, IncentiveCost, a Joint of
-        them, or a FunctionCommitment made with ``affine=True``.
+        a PolicyTable, TiedPolicy, TransitionMixture, Incentive, StateIncentive, LinearFeatures, Transfer,
+        IncentiveCost, a Joint of them, or a FunctionCommitment made with ``affine=True``.
     temperature
         None: that of the game. 0: the limit in which the follower takes the best action for certain, and of several
         that are best the one that the leader likes best.

@@ -13,6 +13,7 @@ from agents.runs.summary import in_words
 from agents.runs.verification import EPISODES, as_played, entry_in_words, entry_of, verify
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.best_known import BestKnown, best_known
+from stackelberg_envs.faces.references import Reference
 
 TOY = "stackelberg/DiscreteToy-v1"
 KNOWN = best_known(TOY, se.make_game(TOY).facts["setting"])
@@ -121,3 +122,20 @@ def test_the_best_known_value_itself_is_no_new_one():
     game = se.make_game(TOY)
     record = agents.run(TOY, leader="exact", updates=40, steps_per_update=10, best_known=34.9926)
     assert entry_of(record, game) is None
+
+
+def seven(game):
+    """What another way finds for a game that claims to be worth 7."""
+    return 7.0
+
+
+@pytest.mark.parametrize(("claimed", "faults"), [(7.0, 0), (7.1, 1)])
+def test_a_reference_value_is_computed_by_another_way(monkeypatch, claimed, faults):
+    spec, fact = se.spec(TOY), Reference(claimed, "closed form", "temperature 0", "by hand").as_fact()
+    game = spec.make().replace(facts={**spec.make().facts, "reference": fact})
+    entry = dataclasses.replace(spec, make_game=lambda: game, reference=f"{__name__}:seven")
+    monkeypatch.setattr(module, "spec", lambda _: entry)
+    monkeypatch.setattr(module, "load", lambda name: globals()[name.rpartition(":")[2]])
+    made = verify(TOY, evaluations=50)
+    assert (made.reference, made.again) == (fact, 7.0)
+    assert len([fault for fault in made.disagreements if "the reference value is 7, and not 7.1" in fault]) == faults

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,6 +76,8 @@ def test_an_entry_is_read_as_it_was_written(tmp_path):
     assert as_entry(found) == as_entry(made)
     assert found.standard_error == 0.1
     assert "standard_error" not in as_entry(ENTRIES[0])
+    assert found.status == "best known"
+    assert as_entry(replace(made, status="closed form"))["status"] == "closed form"
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,7 @@ def test_an_entry_is_read_as_it_was_written(tmp_path):
         (json.dumps([{**as_entry(ENTRIES[0]), "value": None}]), "entry 0"),
         (json.dumps([{**as_entry(ENTRIES[0]), "value": float("nan")}]), "entry 0"),
         (json.dumps([{**as_entry(ENTRIES[0]), "more": 1}]), "entry 0"),
+        (json.dumps([{**as_entry(ENTRIES[0]), "status": "sure"}]), "entry 0: expected a status among closed form"),
         (json.dumps([as_entry(ENTRIES[0]), {**as_entry(ENTRIES[0]), "arguments": 3}]), "entry 1"),
     ],
 )
