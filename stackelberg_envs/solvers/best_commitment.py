@@ -95,7 +95,8 @@ def best_commitment(
         Of the starts; equal seeds give equal results.
     unseen
         It stops when the share of starts that would end elsewhere than all so far is expected to be at most this
-        (Boender and Rinnooy Kan, 1987), and five starts have ended at the best value.
+        (Boender and Rinnooy Kan, 1987), and five starts have ended at the best value. The rule never says 0: with
+        that, only `evaluations` stop it.
     evaluations
         It stops as well when the game has been solved so often; the present start is made to its end.
     known

@@ -41,6 +41,9 @@ class Objective:
         How often it was called.
     low, high
         The least and the greatest finite value at the true temperature so far.
+    warmest
+        Multiple of the temperature at which the follower's rewards hardly matter beside its entropy; 1 where the game
+        does not say.
     """
 
     def __init__(self, game: Any) -> None:
@@ -48,6 +51,7 @@ class Objective:
         self.points: SearchSet = set_of(game.commitment)
         self.evaluations = 0
         self.low, self.high = np.inf, -np.inf
+        self.warmest = warmest_of(game)
         self._commitment = game.commitment
 
     @property
@@ -124,3 +128,15 @@ def _(game: VectorGame) -> Values:
         return solution.leader_value, np.asarray(solution.gradient) if gradient else None
 
     return values
+
+
+@singledispatch
+def warmest_of(game: Any) -> float:
+    """Return the multiple of the game's temperature at which the follower's rewards hardly matter."""
+    del game
+    return 1.0
+
+
+@warmest_of.register
+def _(game: TabularGame) -> float:
+    return float(game.uncommitted.follower_reward.std()) / game.temperature

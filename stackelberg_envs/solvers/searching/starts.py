@@ -22,6 +22,8 @@ DRAWS = 4
 VERTICES = 0.5
 #: The first member comes down a ladder of temperatures: from a multiple of the true one between these, in so many
 #: rungs, to the last multiple. Which ladder leads to the best differs from game to game, so it is drawn.
+#: Where the follower's rewards are further apart than the upper multiple, ladders may begin where they are not, and have
+#: as many rungs more: from below the leader's value is flat there, with steps, and no slope leads to the next one.
 HIGHEST, RUNGS, LOWEST = (2.0, 30.0), (3, 15), 1.1
 #: A population is done when so many crossings in a row have given nothing new that stays.
 PATIENCE = 8
@@ -78,8 +80,8 @@ def start(objective: Objective, rng: np.random.Generator) -> End:
     count = min(MEMBERS, objective.points.free + MORE)
     population = Population(objective, count)
     for number, point in enumerate(_beginnings(objective, count, rng)):
-        if number == 0:
-            for scale in _ladder(rng):
+        if number == 0 or (number % 2 == 0 and objective.warmest > HIGHEST[1]):
+            for scale in _ladder(objective.warmest, rng):
                 point = climb(objective, point, iterations=RUNG, scale=scale, gain=RUNG_GAIN)[1]  # noqa: PLW2901
         population.add(climb(objective, point, iterations=ITERATIONS, gain=COARSE))
     population.breed(rng)
@@ -101,10 +103,11 @@ def look_around(objective: Objective, end: End) -> End:
             return best
 
 
-def _ladder(rng: np.random.Generator) -> Array:
+def _ladder(warmest: float, rng: np.random.Generator) -> Array:
     """Return multiples of the temperature, from the highest down."""
-    least, most = np.log(HIGHEST)
-    return np.geomspace(np.exp(rng.uniform(least, most)), LOWEST, int(rng.integers(*RUNGS)))
+    least, most = np.log(HIGHEST[0]), np.log(max(HIGHEST[1], warmest))
+    rungs = int(rng.integers(*RUNGS) * most / np.log(HIGHEST[1]))
+    return np.geomspace(np.exp(rng.uniform(least, most)), LOWEST, rungs)
 
 
 def _beginnings(objective: Objective, count: int, rng: np.random.Generator) -> list[Array]:

@@ -53,6 +53,19 @@ def test_a_smaller_unseen_share_takes_more_starts():
     assert se.best_commitment(se.make_game(TOY), unseen=0.05).starts == 7
 
 
+def test_at_a_low_temperature_it_looks_beyond_the_steps_of_the_leaders_value():
+    setting = {"S": 3, "A": 2, "B": 2, "D": 2, "branching": 2, "leader_discount": 0.8, "seed": 1001}
+    certified = 0.35809656  # by `certify(game, temperature=0)`; ascents at the true temperature all end at -0.01269
+    for seed in (0, 1):
+        found = se.best_commitment(se.random_tabular(**setting, temperature=2e-4), seed=seed)
+        assert found.value == pytest.approx(certified, abs=1e-3)
+
+
+def test_without_an_unseen_share_only_its_evaluations_stop_it():
+    found = se.best_commitment(se.make_game(TOY), unseen=0, evaluations=1_000)
+    assert found.stopped_because == "its evaluations are used up"
+
+
 def test_known_commitments_are_ascended_from_and_are_no_starts():
     game = se.random_tabular(S=8, commitment="policy", seed=1001)
     best = se.best_commitment(game)
