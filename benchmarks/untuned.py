@@ -27,7 +27,7 @@ from agents.benchmark.records import JobRecord
 from agents.benchmark.store import Store
 from agents.benchmark.suites import Suite, Task
 from agents.learning.parametrisations import make_parametrisation
-from stackelberg_envs.faces.registration import stored_spec
+from stackelberg_envs.faces.registration import spec
 
 #: Modules that suites may name games of.
 MODULES = ("benchmarks.games",)
@@ -60,7 +60,7 @@ class Row(NamedTuple):
 
 def default_start(task: Task) -> float:
     """Return J of the commitment that leaders begin with by default."""
-    game = stored_spec(task.game).make(**task.arguments)
+    game = spec(task.game).make(**task.arguments)
     parametrisation = make_parametrisation(game.commitment, task.parametrisation)
     return float(se.solve(game, parametrisation(np.zeros(parametrisation.size))).leader_value)
 
@@ -69,7 +69,7 @@ def best_known(task: Task) -> float:
     """Return the value that counts as the whole way: the suite's, else that which the game says itself."""
     if task.best_known is not None:
         return task.best_known
-    return float(stored_spec(task.game).make(**task.arguments).facts["best_known"])
+    return float(spec(task.game).make(**task.arguments).facts["best_known"])
 
 
 def chosen(options: argparse.Namespace) -> Suite:

@@ -399,6 +399,7 @@ class VectorCertaintyEquivalent(Leader):
     off_policy: ClassVar[bool] = True
     state_fields = stateful.fields(
         x=stateful.Array(),
+        _first=stateful.Array(like="x"),
         _best=stateful.Array(like="x", optional=True),
         _played=stateful.Array(like="x"),
         _records=stateful.List(_Remembered()),
@@ -427,7 +428,7 @@ class VectorCertaintyEquivalent(Leader):
         parametrisation = brief.parametrisation
         self.x = parametrisation(starting_point(config.start, parametrisation.size, rng, unit_of(parametrisation)))
         self._best: Array | None = None
-        self._played = self.x
+        self._first = self._played = self.x
         self._records: list[Any] = []
         self._updates, self._steps, self._planned_at = 0, 0, 0.0
         #: The search that goes on in the next update.
@@ -477,8 +478,8 @@ class VectorCertaintyEquivalent(Leader):
         return {"exploring": float(exploring), **diagnostics}
 
     def recommend(self) -> Array:
-        """Return the best commitment known; while there is none, the present one."""
-        return self.x if self._best is None else self._best
+        """Return the best commitment known; while there is none, the first one: those that follow are drawn."""
+        return self._first if self._best is None else self._best
 
     def shorten(self, share: float = 0.5) -> bool:
         """Move back towards the last commitment that was played."""

@@ -22,8 +22,8 @@ DRAWS = 4
 VERTICES = 0.5
 #: The first member comes down a ladder of temperatures: from a multiple of the true one between these, in so many
 #: rungs, to the last multiple. Which ladder leads to the best differs from game to game, so it is drawn.
-#: Where the follower's rewards are further apart than the upper multiple, ladders may begin where they are not, and have
-#: as many rungs more: from below the leader's value is flat there, with steps, and no slope leads to the next one.
+#: Where the follower's rewards are further apart than the upper multiple, ladders may begin where they are not, and
+#: have as many rungs more: below, the leader's value is flat there, with steps, and no slope leads to the next one.
 HIGHEST, RUNGS, LOWEST = (2.0, 30.0), (3, 15), 1.1
 #: A population is done when so many crossings in a row have given nothing new that stays.
 PATIENCE = 8

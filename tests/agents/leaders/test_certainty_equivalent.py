@@ -368,4 +368,9 @@ def test_a_model_without_a_stable_commitment_is_reported_and_looking_goes_on() -
         assert ((leader.x >= 0) & (leader.x <= 1)).all()
     assert told["model_unstable"] > 0
     assert told["exploring"] == 1.0
-    np.testing.assert_array_equal(leader.recommend(), leader.x)
+    np.testing.assert_array_equal(leader.recommend(), np.full(8, 0.5))  # where it began, not what it has drawn
+
+
+def test_before_there_is_a_model_of_vectors_it_recommends_what_it_began_with():
+    record = agents.run("stackelberg/TaxDesign-v0", leader="certainty_equivalent", updates=1, seed=3)
+    assert record.leader_value == record.start_value
