@@ -54,6 +54,7 @@ ACROSS = {
     "agents/runs/test_recorded_numbers.py": "numbers of every leader and follower, as once recorded",
     "agents/runs/test_units.py": "rewards in other units, in every leader",
     "agents/test_slices.py": "compiled loops in slices, wherever they are",
+    "stackelberg_envs/faces/test_action_masks.py": "feasible actions on every interface",
     "stackelberg_envs/faces/test_fuzz_faces.py": "odd calls to every interface",
     "stackelberg_envs/faces/test_official.py": "the checkers of PettingZoo, Gymnasium and SuperSuit",
     "stackelberg_envs/games/test_doors.py": "what games and commitments refuse alike",

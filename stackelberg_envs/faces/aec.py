@@ -80,7 +80,7 @@ class _Turns(AECEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships n
         # An action is checked when it is chosen, so that the error meets the agent that chose it.
         i = len(self._chosen)
         session = self.session
-        checked = action if session.finished[i] else session.simulator.check_follower_action(action)
+        checked = action if session.finished[i] else session.checked_action(i, action)
         self._cumulative_rewards[agent] = 0.0
         self._chosen.append(checked)
         if i + 1 < len(self.followers):

@@ -147,6 +147,13 @@ class SessionFace:
         self.session.commit(x)
         self.observer.begin_play()
 
+    def _follower_infos(self) -> list[dict[str, Any]]:
+        """Return a new info for each follower: its record, and its mask in games that have them."""
+        records, masks = self.session.records, self.session.action_masks()
+        if masks is None:
+            return [record.copy() for record in records]
+        return [{**record, "action_mask": mask} for record, mask in zip(records, masks, strict=True)]
+
     def _shown(self) -> None:
         """Show the picture of mode "human", which is due after each step."""
         if self.render_mode == "human":
@@ -331,6 +338,10 @@ class TwoSides(AgentFace):
         """Return the followers' records; the leader gets a copy of the only one, or all of them stacked."""
         records = self.session.records
         # The session makes new records every round, so these can be handed out as they are.
+        if self.session.masked:
+            # No part of the leader's actions is ever forbidden, so it gets no mask.
+            leader = records[0].copy() if len(records) == 1 else _stacked(records)
+            return {LEADER: leader, **dict(zip(self.followers, self._follower_infos(), strict=True))}
         if len(records) == 1:
             return {LEADER: records[0].copy(), self.followers[0]: records[0]}
         return {LEADER: _stacked(records), **dict(zip(self.followers, records, strict=True))}

@@ -105,6 +105,8 @@ class TabularCopies:
         self._probabilities = Slots(n, successors, np.float64)
         self._locals = Slots(n, (S, width) if self._observes == "local" else (0, 0), np.float32)
         self._terminal = base.continuing == 0.0
+        #: Of shape (Z, A, B), or without entries where every action can always be taken.
+        self._feasible = np.ones((0, 0, 0), np.bool_) if base.feasible is None else base.feasible
         initial = game.joint_initial.reshape(-1, S)
         self._first_context = cumulative(initial.sum(axis=1))
         self._first_state = cumulative(initial / initial.sum(axis=1, keepdims=True))
@@ -235,6 +237,7 @@ class TabularCopies:
             self._successors.arrays,
             self._probabilities.arrays,
             self._terminal,
+            self._feasible,
             self._first_context,
             self._first_state,
             self._shown,
@@ -257,9 +260,31 @@ class TabularCopies:
     def _refusal(self, actions: NDArray[np.int64], column: int) -> ActionError:
         copy, follower = divmod(column, self.m)
         whose = f"follower_{follower} at index {copy}" if self.m > 1 else f"index {copy}"
+        if 0 <= actions[column] < self.game.shape[2]:
+            able = np.flatnonzero(self._feasible[self._place(copy, column)]).tolist()
+            return ActionError(
+                f"actions: expected one that is feasible in state {self.now[0, column]}, one of {able}, "
+                f"got {actions[column]} at {whose}"
+            )
         return ActionError(
             f"actions: expected integers in 0..{self.game.shape[2] - 1}, got {actions[column]} at {whose}"
         )
+
+    def _place(self, copy: int, column: int) -> tuple[int, int]:
+        """Return the joint state of a follower and the leader's action shown to it."""
+        return int(self.contexts[copy] * self.game.shape[0] + self.now[0, column]), max(int(self.now[1, column]), 0)
+
+    def action_masks(self) -> NDArray[np.int8] | None:
+        """Return which actions each follower can take next, shape (n m, B), ones and zeros; None where it can take all.
+
+        It is all ones while a follower has nothing to choose.
+        """
+        if not self._feasible.size:
+            return None
+        contexts = np.repeat(np.maximum(self.contexts, 0), self.m)
+        rows = self._feasible[contexts * self.game.shape[0] + self.now[0], np.maximum(self.now[1], 0)]
+        plays = np.repeat(self.playing(), self.m) & (self.now[2] == 0)
+        return np.where(plays[:, None], rows, True).astype(np.int8)
 
     def leader_observations(self) -> NDArray[np.float32]:
         """Return what the leaders observe, shape (n, L): a follower's own, or the mean over several."""

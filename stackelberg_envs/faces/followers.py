@@ -73,7 +73,7 @@ class FollowersFace(common.AgentFace):
         return {agent: paid * share for agent, paid in zip(self.followers, self.session.follower_rewards, strict=True)}
 
     def _infos(self) -> dict[str, dict[str, Any]]:
-        return {agent: dict(record) for agent, record in zip(self.followers, self.session.records, strict=True)}
+        return dict(zip(self.followers, self._follower_infos(), strict=True))
 
 
 class FollowersEnv(FollowersFace, ParallelEnv[str, Any, Any]):  # type: ignore[misc]  # PettingZoo ships no types

@@ -245,6 +245,7 @@ OWN_METHODS = (
     "commit",
     "reset",
     "leader_action",
+    "action_mask",
     "check_leader_action",
     "step",
     "write_state",

@@ -7,7 +7,8 @@ from functools import singledispatch
 from typing import Any
 
 import gymnasium
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.arrays import Array, require_flag
 from stackelberg_envs.errors import ArgumentError, PhaseError
@@ -103,7 +104,7 @@ class FollowerEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         self._restart(seed)
         self._commit(x)
         self._shown()
-        return self.observer.follower(0), dict(self.session.records[0])
+        return self.observer.follower(0), self._follower_infos()[0]
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Play one step.
@@ -124,8 +125,21 @@ class FollowerEnv(common.SessionFace, gymnasium.Env[Any, Any]):
             session.follower_rewards[0] * self._follower_share,
             session.terminated,
             session.truncated,
-            dict(session.records[0]),
+            self._follower_infos()[0],
         )
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Return True for the actions that can be taken now, shape (B,): what sb3-contrib's MaskablePPO asks for.
+
+        Raises
+        ------
+        ArgumentError
+            A game in which every action can always be taken: it has no masks.
+        """
+        masks = self.session.action_masks()
+        if masks is None:
+            raise ArgumentError(f"action_masks: expected a game with feasible actions, got {self.game.name!r} without")
+        return masks[0].astype(np.bool_)
 
 
 class LeaderEnv(common.SessionFace, gymnasium.Env[Any, Any]):

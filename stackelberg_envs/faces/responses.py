@@ -18,6 +18,7 @@ from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.games.actions import checked_actions
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import FollowerPolicy, VectorGame
+from stackelberg_envs.play.rollout import require_feasible
 from stackelberg_envs.play.session import Session
 from stackelberg_envs.play.simulators import cumulative
 
@@ -92,11 +93,12 @@ def checked_tables(game: TabularGame, answer: Any) -> Array:
     Raises
     ------
     ArgumentError
-        Another shape, or rows that do not sum to one.
+        Another shape, rows that do not sum to one, or actions that are not feasible.
     """
     policy = as_float(answer, "response", ArgumentError)
     require_shape(policy, [game.array_shape], "response", ArgumentError)
     policy = require_rows_sum_to_one(policy, "response", ArgumentError, RESPONSE_AXES)
+    require_feasible(policy.reshape(game.table_shape), game.uncommitted.feasible)
     return cumulative(policy.reshape(-1, *game.shape[1:]))
 
 

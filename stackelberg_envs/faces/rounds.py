@@ -134,6 +134,7 @@ def advance(
     successors: IntArray,
     probabilities: Array,
     terminal: NDArray[np.bool_],
+    feasible: NDArray[np.bool_],
     first_context: Array,
     first_state: Array,
     shown: NDArray[np.float32],
@@ -151,7 +152,8 @@ def advance(
 ) -> int:
     """Make a round in every copy; return the column of the first illegal action, in which case nothing has moved.
 
-    Arguments come one by one, because Numba is slow to take tuples from Python.
+    Arguments come one by one, because Numba is slow to take tuples from Python. `feasible` has no entries in games
+    where every action can always be taken.
     """
     before = np.empty_like(phase)
     at = _Places(numbers, place, phase, before, steps, contexts, now[0], now[1], now[2], now[3])
@@ -182,7 +184,7 @@ def advance(
     out = Round(observations, integers, floats, leader_rewards, flags)
     m = now.shape[1] // phase.shape[0]
     if not only_begin:
-        illegal = _first_illegal(at, actions, m, rewards.shape[4])
+        illegal = _first_illegal(at, actions, m, rewards.shape[4], feasible, first_state.shape[1])
         if illegal >= 0:
             return illegal
     for i in range(phase.shape[0]):
@@ -200,14 +202,22 @@ def advance(
 
 
 @compiled
-def _first_illegal(at: _Places, actions: NDArray[np.int64], m: int, num_actions: int) -> int:
-    """Return the first column whose follower plays and whose action does not exist, or -1."""
+def _first_illegal(
+    at: _Places, actions: NDArray[np.int64], m: int, num_actions: int, feasible: NDArray[np.bool_], num_states: int
+) -> int:
+    """Return the first column whose follower plays and whose action does not exist or is not feasible, or -1."""
     for i in range(at.phase.shape[0]):
         if at.phase[i] != PLAYING:
             continue
         for column in range(i * m, i * m + m):
-            if at.finished[column] == 0 and not 0 <= actions[column] < num_actions:
+            if at.finished[column] == 1:
+                continue
+            if not 0 <= actions[column] < num_actions:
                 return column
+            if feasible.size > 0:
+                z = at.contexts[i] * num_states + at.states[column]
+                if not feasible[z, max(at.leader_actions[column], 0), actions[column]]:
+                    return column
     return -1
 
 

@@ -258,6 +258,8 @@ class TabularParallelVectorEnv(ParallelVectorEnv):
         n, m = self.num_envs, len(self.followers)
         entries = {key: value.reshape(n, m) for key, value in self._copies.seen(made).items()}
         leader = {key: value[:, 0].copy() if m == 1 else value.copy() for key, value in entries.items()}
+        if (masks := self._copies.action_masks()) is not None:
+            entries["action_mask"] = masks.reshape(n, m, -1)
         infos = {common.LEADER: leader}
         return infos | {
             agent: {key: value[:, j].copy() for key, value in entries.items()} for j, agent in enumerate(self.followers)

@@ -40,13 +40,17 @@ class TabularVectorEnv(FollowerVectorEnv):
         copies = self._copies
         made = copies.advance(actions)
         # What the step paid is kept apart from what infos show: a learner may change one and not the other.
-        rewards, infos = made.floats[1] * self._follower_share, masked(copies.seen(made), self._everywhere.copy())
+        rewards, infos = made.floats[1] * self._follower_share, self._infos(made)
         terminated, truncated = made.flags
         if self._same_step:
             over = terminated | truncated
             if over.any():
                 infos = self._begin_anew(made, over)
         return self._seen(copies.observations), rewards, terminated, truncated, infos
+
+    def _infos(self, made: Round) -> dict[str, Any]:
+        infos, masks = self._copies.seen(made), self._copies.action_masks()
+        return masked(infos if masks is None else {**infos, "action_mask": masks}, self._everywhere.copy())
 
     def _begin_anew(self, made: Round, over: NDArray[np.bool_]) -> dict[str, Any]:
         """Begin the episodes that a step ended; return infos with the last of those that are over."""
@@ -57,7 +61,7 @@ class TabularVectorEnv(FollowerVectorEnv):
         former = Round(made.observations, made.integers.copy(), made.floats.copy(), made.leader_rewards, made.flags)
         final = {key: np.where(over, value, 0) for key, value in copies.seen(former).items()}
         copies.advance(self._nothing, made)
-        infos = masked(copies.seen(made), self._everywhere.copy())
+        infos = self._infos(made)
         return infos | {
             "final_obs": last,
             "_final_obs": over,

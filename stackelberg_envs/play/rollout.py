@@ -31,6 +31,7 @@ __all__ = [
     "checked_response",
     "draw",
     "first_state",
+    "require_feasible",
     "rollout",
     "rollout_of",
     "sampling_policy",
@@ -162,13 +163,18 @@ def checked_response(policy: Any, shape: tuple[int, ...], feasible: NDArray[np.b
         raise ArgumentError(f"response: expected shape {shape}, got {table.shape}")
     # Checked only: normalising would change what equal seeds play in the last bit.
     require_rows_sum_to_one(table, "response", ArgumentError, axes=RESPONSE_AXES)
-    if feasible is not None and (table[~feasible] != 0).any():
-        z, a, b = first_index((table != 0) & ~feasible)
-        raise ArgumentError(
-            f"response: expected 0 for actions that are not feasible, got {table[z, a, b]:.3g} for action {b} at joint "
-            f"state {z}, leader action {a}, where {np.flatnonzero(feasible[z, a]).tolist()} are"
-        )
+    require_feasible(table, feasible)
     return table
+
+
+def require_feasible(response: Array, feasible: NDArray[np.bool_] | None) -> None:
+    """Raise unless a response takes feasible actions only; both of shape (Z, A, B), the latter None where all are."""
+    if feasible is not None and (response[~feasible] != 0).any():
+        z, a, b = first_index((response != 0) & ~feasible)
+        raise ArgumentError(
+            f"response: expected 0 for actions that are not feasible, got {response[z, a, b]:.3g} for action {b} at "
+            f"joint state {z}, leader action {a}, where {np.flatnonzero(feasible[z, a]).tolist()} are"
+        )
 
 
 class GameTables(NamedTuple):

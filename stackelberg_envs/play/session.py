@@ -17,7 +17,7 @@ from functools import singledispatch
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
@@ -104,6 +104,8 @@ class Session:
         Of the last round.
     leader_return, follower_returns
         Undiscounted sums over the episode so far.
+    masked
+        Whether there are actions that a follower cannot take in some states.
     records
         What an observer sees of the last round, one dict of numbers per follower; see :meth:`play`.
     """
@@ -122,6 +124,7 @@ class Session:
         self._no_leader_action = self.simulator.nothing().leader_action
         self.num_followers = game.num_followers if num_followers is None else num_followers
         self.per_step = per_step
+        self.masked = self.simulator.action_mask(None, None) is not None
         self.has_leader_actions = self.simulator.leader_action_space is not None
         if per_step and not self.has_leader_actions:
             raise ArgumentError(
@@ -272,6 +275,36 @@ class Session:
         self.leader_return += self.leader_reward
         self._end_round()
 
+    def action_masks(self) -> list[NDArray[np.int8]] | None:
+        """Return which actions each follower can take next, ones and zeros, new arrays; None where it can take all.
+
+        It is all ones while a follower has nothing to choose: before play, and when it is finished.
+        """
+        return [self._action_mask(i) for i in range(self.num_followers)] if self.masked else None
+
+    def _action_mask(self, i: int) -> NDArray[np.int8]:
+        idle = self.finished[i] or self.phase != PLAY
+        mask = self.simulator.action_mask(None if idle else self.states[i], self.leader_actions[i])
+        assert mask is not None  # noqa: S101 - asked only where there are masks
+        return mask
+
+    def checked_action(self, i: int, action: Any) -> Any:
+        """Return a legal action of follower i, which is to act.
+
+        Raises
+        ------
+        ActionError
+            An action that does not exist, or that is not feasible in its state.
+        """
+        checked = self.simulator.check_follower_action(action)
+        if self.masked and not (mask := self._action_mask(i))[checked]:
+            shown = "" if self.leader_actions[i] is None else f" after the leader's action {self.leader_actions[i]}"
+            raise ActionError(
+                f"follower action: expected one that is feasible in state {self.states[i]}{shown}, one of "
+                f"{np.flatnonzero(mask).tolist()}, got {checked}"
+            )
+        return checked
+
     def _move(self, i: int, action: Any) -> float:
         """Make follower i's transition, write its record and return what it earns the leader."""
         states, shown = self.states, self.leader_actions[i]
@@ -321,11 +354,12 @@ class Session:
         """Return legal actions, None for finished followers; nothing has moved when one is refused."""
         if len(actions) != self.num_followers:
             raise ActionError(f"play: expected {self.num_followers} actions, got {len(actions)}")
-        check, finished = self.simulator.check_follower_action, self.finished
+        exists, finished, masked = self.simulator.check_follower_action, self.finished, self.masked
         checked: list[Any] = []
         try:
             for action in actions:
-                checked.append(None if finished[len(checked)] else check(action))
+                i = len(checked)
+                checked.append(None if finished[i] else self.checked_action(i, action) if masked else exists(action))
         except ActionError as error:
             # How many were legal is whose turn it was.
             raise ActionError(f"follower_{len(checked)}: {error}") from None

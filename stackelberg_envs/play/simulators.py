@@ -69,6 +69,12 @@ class Simulator(Protocol):
     def check_follower_action(self, action: Any) -> Any:
         """Return a legal follower action, or raise ActionError."""
 
+    def action_mask(self, state: Any, leader_action: Any) -> NDArray[np.int8] | None:
+        """Return ones for the actions that a follower can take, a new array; None in games where it can take all.
+
+        A leader's action that is None is not known yet, and neither is a state.
+        """
+
     def check_leader_action(self, action: Any) -> Any:
         """Return a legal play action of the leader, or raise ActionError."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
-from stackelberg_envs.errors import ActionError, GameError, PhaseError
+from stackelberg_envs.errors import ActionError, PhaseError
 from stackelberg_envs.games.tabular import Primitives, TabularGame
 from stackelberg_envs.play.simulators import NOTHING, Bounds, Nothing, cumulative
 
@@ -38,10 +38,6 @@ class TabularSimulator:
     def __init__(self, game: TabularGame) -> None:
         from gymnasium.spaces import Discrete
 
-        if game.feasible is not None:
-            raise GameError(
-                f"{game.name}: expected every action to be feasible in every state, which faces need so far"
-            )
         self.game = game
         self._S, self._A, self._B = game.shape
         self.follower_action_space: Space[Any] = Discrete(self._B)
@@ -53,6 +49,9 @@ class TabularSimulator:
         initial = game.joint_initial.reshape(-1, self._S)
         self._contexts = cumulative(initial.sum(axis=1))
         self._initial = cumulative(initial / initial.sum(axis=1, keepdims=True))
+        feasible = game.uncommitted.feasible
+        #: Ones for feasible actions, shape (Z, A, B).
+        self._masks = None if feasible is None else feasible.astype(np.int8)
         self._base = 0
         self._rng: np.random.Generator | None = None
         self._uniforms: list[float] = []
@@ -121,6 +120,18 @@ class TabularSimulator:
         if type(action) is int and 0 <= action < self._B:
             return action
         return _checked_index(action, self._B, "follower action")
+
+    def action_mask(self, state: int | None, leader_action: int | None) -> NDArray[np.int8] | None:
+        """Return ones for feasible actions, shape (B,); before the leader has acted, for what may be feasible then."""
+        if self._masks is None:
+            return None
+        if state is None:
+            return np.ones(self._B, np.int8)
+        rows = self._masks[self._base + state]
+        if leader_action is None and self._A > 1:
+            return np.asarray(rows.max(axis=0))
+        mask: NDArray[np.int8] = rows[leader_action or 0].copy()
+        return mask
 
     def check_leader_action(self, action: Any) -> int:
         """Return the action as an integer in 0..A-1."""

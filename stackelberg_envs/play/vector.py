@@ -93,6 +93,9 @@ class VectorSimulator:
         checked = checked_actions([action], 1, self._follower, "follower action")[0]
         return int(checked[0]) if self._scalar else _read_only(checked)
 
+    def action_mask(self, state: Any, leader_action: Any) -> None:
+        """Return None: every action can be taken."""
+
     def check_leader_action(self, action: Any) -> Array:
         """Return the action as a read-only array of shape (A,)."""
         return _read_only(checked_actions([action], 1, self._leader, "leader action")[0])
