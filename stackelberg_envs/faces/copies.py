@@ -15,21 +15,7 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ActionError
 from stackelberg_envs.faces.observations import Observer, local_rows
-from stackelberg_envs.faces.rounds import (
-    COMMITTING,
-    CONTEXT,
-    FOLLOWER_ACTION,
-    LEADER_ACTION,
-    NEXT_STATE,
-    OVER,
-    PLAYED,
-    PLAYING,
-    STATE,
-    STEP,
-    TERMINAL,
-    Round,
-    advance,
-)
+from stackelberg_envs.faces.rounds import COMMITTING, OVER, PLAYING, Round, advance
 from stackelberg_envs.faces.slots import Slots
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular import TabularGame
@@ -70,6 +56,8 @@ class TabularCopies:
         Whether an episode begins with a round in which the leader commits.
     last_step
         Play steps after which an episode is truncated.
+    share
+        What the followers' rewards are multiplied by on their way out.
 
     Attributes
     ----------
@@ -82,7 +70,17 @@ class TabularCopies:
         observation shows, shape (4, n m).
     """
 
-    def __init__(self, game: TabularGame, n: int, m: int, observer: Observer, *, commits: bool, last_step: int) -> None:
+    def __init__(
+        self,
+        game: TabularGame,
+        n: int,
+        m: int,
+        observer: Observer,
+        *,
+        commits: bool,
+        last_step: int,
+        share: float = 1.0,
+    ) -> None:
         self.game, self.n, self.m = game, n, m
         S, A, B = game.shape
         K, Z = game.num_contexts, game.num_contexts * game.shape[0]
@@ -126,14 +124,19 @@ class TabularCopies:
             ],
             np.int64,
         )
-        self._tick = 1.0 / game.horizon
+        self._tick, self._share = 1.0 / game.horizon, share
+        self._leader_rewards = np.zeros(n)
+        #: Names of the entries of infos, in the order of the rows of a round.
+        self.keys = tuple(self.seen(_unplayed(self.observations, self._leader_rewards, n, n * m)))
+        #: What a round is given, but for what changes from one to the next.
+        self._given: Any = None
         self._known: dict[bytes, _Tables] = {}
 
     # --- commitments ---------------------------------------------------------------------------------
 
     def commit(self, i: int, x: Array) -> None:
         """Put an admissible commitment in force in copy i."""
-        tables = self._tables(x)
+        tables, self._given = self._tables(x), None
         primitives = tables.primitives
         self._rewards.put(i, primitives, tables.rewards)
         self._policies.put(i, primitives.leader_policy, tables.leader_policy)
@@ -210,25 +213,27 @@ class TabularCopies:
         """
         columns = self.n * self.m
         self.streams.need(self._reserve)
-        made = (
-            Round(
-                self.observations,
-                np.empty((8, columns), np.int64),
-                np.empty((2, columns)),
-                np.empty(self.n),
-                np.empty((2, self.n), np.bool_),
-            )
-            if former is None
-            else former
-        )
-        illegal = advance(
+        given = self._given
+        if given is None or given[0] is not self.streams.numbers:
+            given = self._given = self._arguments()
+        made = former
+        if made is None:
+            made = _unplayed(self.observations, self._leader_rewards, self.n, columns)
+        changing = actions, made.integers, made.floats, made.flags, only_play, former is not None
+        illegal = advance(*given, *changing)  # type: ignore[call-arg]  # it counts each tuple as long as can be
+        if illegal >= 0:
+            raise self._refusal(actions, illegal)
+        return made
+
+    def _arguments(self) -> tuple[Any, ...]:
+        """Return what :func:`advance` takes first."""
+        return (
             self.streams.numbers,
             self.streams.place,
             self.phase,
             self.steps,
             self.contexts,
             self.now,
-            actions,
             self._rewards.of,
             self._rewards.arrays,
             self._policies.of,
@@ -245,17 +250,10 @@ class TabularCopies:
             self._locals.arrays,
             self._sizes,
             self._tick,
-            only_play,
-            former is not None,
+            self._share,
             self.observations,
-            made.integers,
-            made.floats,
-            made.leader_rewards,
-            made.flags,
+            self._leader_rewards,
         )
-        if illegal >= 0:
-            raise self._refusal(actions, illegal)
-        return made
 
     def _refusal(self, actions: NDArray[np.int64], column: int) -> ActionError:
         copy, follower = divmod(column, self.m)
@@ -297,16 +295,13 @@ class TabularCopies:
 
     def seen(self, made: Round) -> dict[str, Any]:
         """Return the entries of infos, each of shape (n m,)."""
-        rows = made.integers
-        return record(
-            rows[PLAYED],
-            rows[STEP],
-            rows[CONTEXT],
-            rows[STATE],
-            rows[LEADER_ACTION],
-            rows[FOLLOWER_ACTION],
-            rows[NEXT_STATE],
-            rows[TERMINAL],
-            made.floats[0],
-            made.floats[1].copy() if self.game.observe_rewards else None,
-        )
+        # One by one, which takes half as long as to unpack the arrays.
+        i, f = made.integers, made.floats
+        paid = f[1] if self.game.observe_rewards else None
+        return record(i[0], i[1], i[2], i[3], i[4], i[5], i[6], i[7], f[0], paid)  # the rows are in this order
+
+
+def _unplayed(observations: NDArray[np.float32], leader_rewards: Array, n: int, columns: int) -> Round:
+    """Return room for what a round gives."""
+    integers, floats = np.empty((8, columns), np.int64), np.empty((3, columns))
+    return Round(observations, integers, floats, leader_rewards, np.empty((2, n), np.bool_))

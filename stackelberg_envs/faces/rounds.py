@@ -31,9 +31,9 @@ class Round(NamedTuple):
     integers
         Entries of infos, shape (8, n m).
     floats
-        The leader's and the followers' rewards, shape (2, n m).
+        The leader's and the followers' rewards, and the latter in the units of the face, shape (3, n m).
     leader_rewards
-        The mean over a copy's followers, shape (n,).
+        The mean over a copy's followers, shape (n,); the next round overwrites them.
     flags
         Whether the copies' episodes have terminated, and whether they were truncated, shape (2, n).
     """
@@ -125,7 +125,6 @@ def advance(
     steps: NDArray[np.int64],
     contexts: NDArray[np.int64],
     now: NDArray[np.int64],
-    actions: NDArray[np.int64],
     reward_slot: NDArray[np.int64],
     rewards: Array,
     policy_slot: NDArray[np.int64],
@@ -142,18 +141,21 @@ def advance(
     local: NDArray[np.float32],
     sizes: NDArray[np.int64],
     tick: float,
-    only_play: bool,
-    only_begin: bool,
+    share: float,
     observations: NDArray[np.float32],
+    leader_rewards: Array,
+    actions: NDArray[np.int64],
     integers: NDArray[np.int64],
     floats: Array,
-    leader_rewards: Array,
     flags: NDArray[np.bool_],
+    only_play: bool,
+    only_begin: bool,
 ) -> int:
     """Make a round in every copy; return the column of the first illegal action, in which case nothing has moved.
 
-    Arguments come one by one, because Numba is slow to take tuples from Python. `feasible` has no entries in games
-    where every action can always be taken.
+    Arguments come one by one, because Numba is slow to take tuples from Python; those that stay the same from round to
+    round come first. `share` is what the followers' rewards are multiplied by for `Round.floats`. `feasible` has no
+    entries in games where every action can always be taken.
     """
     before = np.empty_like(phase)
     at = _Places(numbers, place, phase, before, steps, contexts, now[0], now[1], now[2], now[3])
@@ -187,16 +189,20 @@ def advance(
         illegal = _first_illegal(at, actions, m, rewards.shape[4], feasible, first_state.shape[1])
         if illegal >= 0:
             return illegal
+    begins = False
     for i in range(phase.shape[0]):
         left = (only_play and phase[i] != PLAYING) or (only_begin and phase[i] != OVER)
         before[i] = LEFT_ALONE if left else phase[i]
+        begins |= not left and phase[i] != PLAYING
     _clear(m, at, only_begin, out)
     if not only_begin:  # a copy that waits for its next episode plays no more
-        _play(m, at, tables, actions, sizes[1], out)
-    if sizes[0] == 1:
+        _play(m, at, tables, actions, sizes[1], share, out)
+    if begins and sizes[0] == 1:
         _open(m, at, view, out)
-    _begin(m, at, tables, view, shown, out)
-    _lead(m, at, tables)
+    if begins:  # rare, and slow to ask each copy where there are few
+        _begin(m, at, tables, view, shown, out)
+    if policies.shape[2] > 1:
+        _lead(m, at, tables)
     _show(m, at, view, local_slot, local, out)
     return -1
 
@@ -239,10 +245,14 @@ def _clear(m: int, at: _Places, only_begin: bool, out: Round) -> None:
             out.integers[TERMINAL, j] = 0
             out.floats[0, j] = 0.0
             out.floats[1, j] = 0.0
+            if not only_begin:  # what the last step of an episode paid is still to be told
+                out.floats[2, j] = 0.0
 
 
 @compiled
-def _play(m: int, at: _Places, tables: _Lookup, actions: NDArray[np.int64], last_step: int, out: Round) -> None:
+def _play(
+    m: int, at: _Places, tables: _Lookup, actions: NDArray[np.int64], last_step: int, share: float, out: Round
+) -> None:
     """Let every follower that is not finished move once: pay for the visit and send it on."""
     for i in range(at.before.shape[0]):
         if at.before[i] != PLAYING:
@@ -262,6 +272,7 @@ def _play(m: int, at: _Places, tables: _Lookup, actions: NDArray[np.int64], last
             out.integers[FOLLOWER_ACTION, j] = b
             out.floats[0, j] = tables.rewards[tables.reward_slot[i], 0, z, a, b]
             out.floats[1, j] = tables.rewards[tables.reward_slot[i], 1, z, a, b]
+            out.floats[2, j] = out.floats[1, j] * share
             total += out.floats[0, j]
             if tables.terminal[z]:
                 at.finished[j] = 1
@@ -325,9 +336,9 @@ def _begin(m: int, at: _Places, tables: _Lookup, view: _View, shown: NDArray[np.
 @compiled
 def _lead(m: int, at: _Places, tables: _Lookup) -> None:
     """Draw the leader's next actions, also after the last step: who bootstraps needs a whole observation."""
-    S, A = tables.first_state.shape[1], tables.policies.shape[2]
+    S = tables.first_state.shape[1]
     for i in range(at.before.shape[0]):
-        if at.before[i] == LEFT_ALONE or A == 1:
+        if at.before[i] == LEFT_ALONE:
             continue
         slot = tables.policy_slot[i]
         for j in range(i * m, i * m + m):

@@ -197,7 +197,13 @@ class TabularParallelVectorEnv(ParallelVectorEnv):
         super().__init__(*args, **options)
         m = len(self.followers)
         self._copies = TabularCopies(
-            self.game, self.num_envs, m, self._observer, commits=True, last_step=self.game.horizon
+            self.game,
+            self.num_envs,
+            m,
+            self._observer,
+            commits=True,
+            last_step=self.game.horizon,
+            share=self._follower_share,
         )
         self._none = np.zeros(self.num_envs * m, np.int64)
 
@@ -213,8 +219,8 @@ class TabularParallelVectorEnv(ParallelVectorEnv):
             self._commit(common.action_of(actions, common.LEADER), commits)
         made = copies.advance(played)
         rewards = {common.LEADER: made.leader_rewards * self._leader_share}
-        paid = made.floats[1].reshape(self.num_envs, -1)
-        rewards |= {agent: paid[:, j] * self._follower_share for j, agent in enumerate(self.followers)}
+        paid = made.floats[2].reshape(self.num_envs, -1)
+        rewards |= {agent: paid[:, j].copy() for j, agent in enumerate(self.followers)}
         terminated = {agent: made.flags[0].copy() for agent in self.agents}
         truncated = {agent: made.flags[1].copy() for agent in self.agents}
         over = made.flags[0] | made.flags[1]

@@ -23,10 +23,19 @@ class TabularVectorEnv(FollowerVectorEnv):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._copies = TabularCopies(
-            self.game, self.num_envs, 1, self._observer, commits=False, last_step=self._last_step
+            self.game,
+            self.num_envs,
+            1,
+            self._observer,
+            commits=False,
+            last_step=self._last_step,
+            share=self._follower_share,
         )
         self._nothing = np.zeros(self.num_envs, np.int64)
-        self._everywhere = np.ones(self.num_envs, np.bool_)
+        everywhere: NDArray[np.bool_] = np.ones(self.num_envs, np.bool_)
+        everywhere.flags.writeable = False  # all infos show this one
+        #: Infos without their entries.
+        self._masks = masked(dict.fromkeys(self._copies.keys), everywhere)
 
     def _begin(self, x: Array, seeds: Sequence[int | None]) -> None:
         for i in range(self.num_envs):
@@ -39,18 +48,18 @@ class TabularVectorEnv(FollowerVectorEnv):
     def _advance(self, actions: NDArray[Any]) -> Step:
         copies = self._copies
         made = copies.advance(actions)
-        # What the step paid is kept apart from what infos show: a learner may change one and not the other.
-        rewards, infos = made.floats[1] * self._follower_share, self._infos(made)
+        infos = self._infos(made)
         terminated, truncated = made.flags
         if self._same_step:
             over = terminated | truncated
             if over.any():
                 infos = self._begin_anew(made, over)
-        return self._seen(copies.observations), rewards, terminated, truncated, infos
+        # What the step paid is kept apart from what infos show: a learner may change one and not the other.
+        return self._seen(copies.observations), made.floats[2], terminated, truncated, infos
 
     def _infos(self, made: Round) -> dict[str, Any]:
-        infos, masks = self._copies.seen(made), self._copies.action_masks()
-        return masked(infos if masks is None else {**infos, "action_mask": masks}, self._everywhere.copy())
+        infos, masks = self._masks | self._copies.seen(made), self._copies.action_masks()
+        return infos if masks is None else {**infos, "action_mask": masks, "_action_mask": infos["_played"]}
 
     def _begin_anew(self, made: Round, over: NDArray[np.bool_]) -> dict[str, Any]:
         """Begin the episodes that a step ended; return infos with the last of those that are over."""
@@ -58,11 +67,10 @@ class TabularVectorEnv(FollowerVectorEnv):
         last: NDArray[Any] = np.full(self.num_envs, None, dtype=object)
         for i in np.flatnonzero(over):
             last[i] = self._seen(copies.observations[i : i + 1])[0].copy()
-        former = Round(made.observations, made.integers.copy(), made.floats.copy(), made.leader_rewards, made.flags)
+        former = made._replace(integers=made.integers.copy(), floats=made.floats.copy())
         final = {key: np.where(over, value, 0) for key, value in copies.seen(former).items()}
         copies.advance(self._nothing, made)
-        infos = self._infos(made)
-        return infos | {
+        return self._infos(made) | {
             "final_obs": last,
             "_final_obs": over,
             "final_info": masked(final, over.copy()),
