@@ -12,17 +12,58 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
-__all__ = ["Compiled", "compiled", "slice_of"]
+__all__ = ["Compiled", "compiled", "in_parts", "slice_of", "sum_of_parts"]
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 #: Simple steps that a loop makes before it returns to Python, which looks up whether a signal has come: some 20 ms.
 SLICE = 1 << 18
+#: Parts of a loop that may run side by side, and the numbers that it has to pass for this to be worth while.
+PARTS, WORTH_PARTS = 8, 1 << 20
 
 
 def slice_of(work: int) -> int:
     """Return how many steps make a slice, where each passes so many numbers."""
     return max(1, SLICE // max(1, work // 8))
+
+
+def in_parts(loop: Callable[[slice], Result], length: int, work: int) -> list[Result]:
+    """Return what a loop returns for each part of a range, in order.
+
+    Parameters
+    ----------
+    loop
+        Takes a part as a slice. Parts run side by side while they are in machine code.
+    length
+        Of the range.
+    work
+        How many numbers the whole loop passes; a short loop is left in one part.
+
+    Notes
+    -----
+    The parts do not depend on the number of threads, and so no digit of what is added up from them does. There are as
+    many threads as the process has cores, or as the environment variable NUMBA_NUM_THREADS says.
+    """
+    if work < WORTH_PARTS:
+        return [loop(slice(0, length))]
+    from concurrent.futures import ThreadPoolExecutor
+
+    from numba import config
+
+    parts = [slice(length * i // PARTS, length * (i + 1) // PARTS) for i in range(PARTS)]
+    threads = min(PARTS, config.NUMBA_NUM_THREADS)
+    if threads == 1:
+        return [loop(part) for part in parts]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(loop, parts))
+
+
+def sum_of_parts(loop: Callable[[slice], Any], length: int, work: int) -> Any:
+    """Return the sum of what a loop returns for each part of a range, in order; see :func:`in_parts`."""
+    total, *others = in_parts(loop, length, work)
+    for other in others:
+        total += other
+    return total
 
 
 class Compiled(functools.partial[Result]):

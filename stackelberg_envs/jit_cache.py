@@ -32,7 +32,7 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 
 def dispatcher_of(function: Callable[..., Any]) -> Any:
     """Return what compiles a function for the types of its arguments, and looks on disk before it does."""
-    dispatcher: Any = njit(function)
+    dispatcher: Any = njit(function, nogil=True)
     with suppress(RuntimeError):  # neither beside the source nor in the user's own cache can anything be written
         dispatcher._cache = _CheckedCache(function)
     return dispatcher

@@ -133,6 +133,11 @@ class Transition:
         jump = np.where(self.probabilities > 0, self.successors - own, 0)
         return max(0, -int(jump.min())), max(0, int(jump.max()))
 
+    @cached_property
+    def fullness(self) -> float:
+        """Which part of the lists' entries is no padding."""
+        return np.count_nonzero(self.probabilities) / self.probabilities.size
+
     def joint(self, K: int) -> Transition:
         """Return the lists over joint states ``k * S + s``, shape (K*S, A, B, N).
 

@@ -25,7 +25,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array, IntArray, require_at_least
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, GameError
 from stackelberg_envs.games.primitives import Primitives
-from stackelberg_envs.jit import compiled
+from stackelberg_envs.jit import compiled, in_parts
 from stackelberg_envs.solvers.soft.linear import resolvent
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference
 from stackelberg_envs.solvers.soft.precise_bounds import Bounds
@@ -43,6 +43,8 @@ DEFAULT_TOLERANCE = 1e-10
 MAX_NEWTON_STEPS = 200
 #: A step that leaves less than this part of the residual is followed by one with the same matrix.
 CHORD_PROGRESS = 0.05
+#: Part of a step's residual that its linear solve may leave, and that it aims at where steps gain much.
+SOLVED, LEAST_SOLVED = 1e-3, 1e-5
 #: Temperatures below this leave no room for the digits of what is divided by them.
 LEAST_TEMPERATURE = 1e-290
 #: Values and their ratio to the temperature stay below this, so that nothing overflows on the way.
@@ -149,7 +151,7 @@ def soft_best_response(
     factor = 0.5 * gain / temperature
     best = last = np.inf
     for _ in range(MAX_NEWTON_STEPS):
-        residual, largest = soft_bellman_backup(*operator, values, q, soft_values, out)
+        residual, largest = _backed_up(operator, values, q, soft_values, out)
         # Bounds on the rounding of the backup, of its sums and the logarithm, and on what that, exp and the division
         # do to a probability.
         floor = ROUNDING * (terms * largest + 4 * temperature * math.log(B))
@@ -160,12 +162,15 @@ def soft_best_response(
         # At rounding the residual stalls; another Newton step would not lower it.
         if settled or (residual <= 8 * floor and residual >= 0.5 * best):
             break
-        # While the last factorisation still gains much it is kept: a solve costs a tenth of a new one.
-        if system is None or residual > CHORD_PROGRESS * last:
-            gibbs_policy(q, soft_values, temperature, policy)
+        gained = 1.0 if system is None else residual / last
+        # While the last factorisation still gains much it is kept, where a solve costs a tenth of a new one.
+        if system is None or gained > CHORD_PROGRESS or not system.costly:
+            _answer(q, soft_values, temperature, policy)
             system = resolvent(game.follower_process, game.joint_policy(policy))
+        # A Newton step squares what the last one gained: more than that a solve need not gain.
+        solved = SOLVED if system.costly else min(SOLVED, max(gained**2, LEAST_SOLVED))
         best, last = min(best, residual), residual
-        values = values + system.solve(out - values, max(1e-3 * residual, floor))
+        values = values + system.solve(out - values, max(solved * residual, floor))
     else:
         raise ConvergenceError(
             f"soft best response: expected an error of at most {tolerance:.1e} of every probability, reached "
@@ -175,7 +180,7 @@ def soft_best_response(
     policy_error = 0.5 * gain * (residual + floor) / temperature + exponent
     if policy_error > tolerance:
         return refined(game, out, tolerance)
-    gibbs_policy(q, soft_values, temperature, policy)
+    _answer(q, soft_values, temperature, policy)
     unsettled = (0.5 * gain * max(residual - floor, 0.0) + floor) / temperature
     return BestResponse(q, soft_values, out, policy, error, policy_error, unsettled)
 
@@ -228,6 +233,23 @@ def _checked_start(game: Primitives, tolerance: float, start: Array | None) -> A
     if not np.isfinite(values).all():
         raise ArgumentError(f"start: expected finite numbers, got {values[~np.isfinite(values)][0]}")
     return values
+
+
+def _backed_up(operator: Operator, values: Array, q: Array, soft_values: Array, out: Array) -> tuple[float, float]:
+    """Make a soft Bellman backup, of many states in parts; see :func:`soft_bellman_backup`."""
+    *lists, discount, temperature = operator
+
+    def loop(part: slice) -> None:
+        own = [one[part] for one in lists]
+        soft_bellman_backup(*own, discount, temperature, values, q[part], soft_values[part], out[part])
+
+    in_parts(loop, len(out), lists[1].size)
+    return float(np.abs(out - values).max()), float(np.abs(out).max())
+
+
+def _answer(q: Array, soft_values: Array, temperature: float, policy: Array) -> None:
+    """Write the Gibbs policy, of many states in parts; see :func:`gibbs_policy`."""
+    in_parts(lambda part: gibbs_policy(q[part], soft_values[part], temperature, policy[part]), len(q), q.size)
 
 
 @compiled

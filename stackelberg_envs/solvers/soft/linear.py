@@ -8,6 +8,7 @@ pass from the ends backwards solves the system, and one forwards its transpose, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
@@ -19,7 +20,8 @@ from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ConvergenceError
 from stackelberg_envs.games.primitives import DecisionProcess
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.jit import compiled
+from stackelberg_envs.jit import compiled, in_parts, sum_of_parts
+from stackelberg_envs.solvers.soft.streaming import Products, minimal_residual
 
 __all__ = ["Resolvent", "action_values", "choose", "next_values", "policy_matrix", "push_flow", "resolvent"]
 
@@ -34,6 +36,10 @@ LEAST_NARROWNESS, BAND_WORK, BAND_STATES = 4, 400_000_000, 100_000
 #: Up to this many states a block, dense LU takes less time than looking for the band.
 SMALL = 16
 KRYLOV_ITERATIONS = 2_000
+#: From so many entries of the successor lists on, no matrix is written down, unless less than this part of them is used.
+STREAMED, LEAST_FULLNESS = 1 << 20, 0.5
+#: How much better than asked a step is to be: its norm is another.
+SPARE = 0.3
 #: A run of the Krylov solver that lowers the residual by less than this factor is its last.
 LEAST_PROGRESS = 0.1
 #: Units of rounding in a residual: no tolerance finer than the first is aimed at, none coarser than the
@@ -42,7 +48,15 @@ AIMED_AT, ACCEPTED = 4.0, 64.0
 
 
 class Resolvent(Protocol):
-    """Solves with one policy's matrix for any number of right-hand sides, each of shape (Z,)."""
+    """Solves with one policy's matrix for any number of right-hand sides, each of shape (Z,).
+
+    Attributes
+    ----------
+    costly
+        Whether to prepare it for another policy costs more than a solve.
+    """
+
+    costly: bool
 
     def solve(self, rhs: Array, tolerance: float) -> Array:
         """Return v with (I - discount P_pi) v = rhs; the largest residual is at most `tolerance`."""
@@ -78,8 +92,7 @@ def resolvent(process: DecisionProcess, joint_policy: Array) -> Resolvent:
 
 def action_values(process: DecisionProcess, state_values: Array) -> Array:
     """Return q = r + discount (1 - terminal) P v, shape (Z, A, B), for values of shape (Z,)."""
-    q, lists = np.empty(process.reward.shape), process.transition
-    _next_values(lists.successors, lists.probabilities, state_values, q)
+    q = next_values(process.transition, state_values)
     q *= (process.discount * process.continuing)[:, None, None]
     q += process.reward
     return q
@@ -128,6 +141,8 @@ class _Ordered:
 
 
 class _Dense:
+    costly = True
+
     def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float, K: int) -> None:
         S = len(continuing) // K
         matrix = np.empty((K, S, S))
@@ -150,6 +165,8 @@ class _Dense:
 
 
 class _Banded:
+    costly = True
+
     def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float) -> None:
         upper, lower = transition.band[1], transition.band[0]
         self._widths = (lower, upper)
@@ -176,54 +193,95 @@ class _Banded:
 
 
 class _Krylov:
+    """GMRES in single precision where lists are many, BiCGSTAB where that stalls or they are few, sparse LU at last."""
+
     def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float) -> None:
-        self._matrix: Any = discount * policy_matrix(joint_policy, transition, continuing)
+        self._given, self._discount = (joint_policy, transition, continuing), discount
+        # What is left of lists that are mostly padding is passed sooner than the lists are.
+        large = transition.successors.size >= STREAMED and transition.fullness >= LEAST_FULLNESS
+        self._products = Products(*self._given, discount) if large else None
+        self._single, self.costly = large, not large
+
+    @cached_property
+    def _matrix(self) -> Any:
+        """Discount P_pi, where it is small enough to be written down."""
+        matrix = policy_matrix(*self._given)
+        matrix.data *= self._discount
+        return matrix
 
     def solve(self, rhs: Array, tolerance: float) -> Array:
-        return self._scaled(self._matrix, rhs, _largest, tolerance, 1.0)
+        return self._scaled(rhs, tolerance, transposed=False)
 
     def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
-        # BiCGSTAB stops by the Euclidean norm, which is at least the sum over the root of the length.
-        return self._scaled(self._matrix.T, rhs, _sum, tolerance, 1.0 / np.sqrt(len(rhs)))
+        return self._scaled(rhs, tolerance, transposed=True)
 
-    def _scaled(self, matrix: Any, rhs: Array, norm: Any, tolerance: float, euclidean: float) -> Array:
+    def _product(self, transposed: bool) -> Callable[[Array], Array]:
+        """Return the product with discount P_pi, or its transpose."""
+        if self._products is not None:
+            return self._products.back if transposed else self._products.ahead
+        matrix = self._matrix.T if transposed else self._matrix
+        return lambda vector: np.asarray(matrix @ vector)
+
+    def _scaled(self, rhs: Array, tolerance: float, transposed: bool) -> Array:
         """Solve in units in which the right-hand side is about 1: BiCGSTAB gives up by absolute numbers."""
-        size = norm(rhs)
+        size = _norm(rhs, transposed)
         if size == 0.0:
             return np.zeros_like(rhs)
         unit = math.ldexp(1.0, math.frexp(size)[1])
-        absolute = tolerance / unit
-        return unit * self._solve(matrix, rhs / unit, norm, absolute, absolute * euclidean)
+        return unit * self._solve(rhs / unit, tolerance / unit, transposed)
 
-    def _solve(self, matrix: Any, rhs: Array, norm: Any, tolerance: float, euclidean: float) -> Array:
-        """Solve by BiCGSTAB, restarted on the true residual; where that stalls once, by direct solves from then on."""
+    def _solve(self, rhs: Array, tolerance: float, transposed: bool) -> Array:
+        """Solve by steps from the true residual; where they stall once, in another way from then on."""
         if "_factor" in self.__dict__:
-            return self._solve_directly(matrix, rhs, norm, tolerance)
-        operator = scipy.sparse.linalg.LinearOperator(matrix.shape, matvec=lambda v: v - matrix @ v, dtype=np.float64)
-        out, residual = np.zeros_like(rhs), rhs
-        while norm(residual) > max(tolerance, AIMED_AT * _rounding(matrix, rhs, out, norm)):
-            unit = math.ldexp(1.0, math.frexp(norm(residual))[1])
-            step, _ = scipy.sparse.linalg.bicgstab(
-                operator, residual / unit, rtol=1e-10, atol=euclidean / unit, maxiter=KRYLOV_ITERATIONS
-            )
-            step = unit * step
-            left = rhs - operator.matvec(out + step)
-            stalled = not norm(left) < LEAST_PROGRESS * norm(residual)
+            return self._solve_directly(rhs, tolerance, transposed)
+        out, residual, product = np.zeros_like(rhs), rhs, self._product(transposed)
+        size = _norm(residual, transposed)
+        while size > max(tolerance, AIMED_AT * self._rounding(rhs, out, transposed)):
+            tried = out + self._step(product, residual, tolerance, transposed)
+            left = rhs - (tried - product(tried))
+            last, reached = size, _norm(left, transposed)
             # A little progress may be all that was missing.
-            if norm(left) < norm(residual):
-                out, residual = out + step, left
-            if stalled:
-                break
-        if norm(residual) <= max(tolerance, ACCEPTED * _rounding(matrix, rhs, out, norm)):
+            if reached < last:
+                out, residual, size = tried, left, reached
+            if not reached < LEAST_PROGRESS * last:
+                if not self._single:
+                    break
+                self._single = False
+        if size <= max(tolerance, ACCEPTED * self._rounding(rhs, out, transposed)):
             return out
-        return self._solve_directly(matrix, rhs, norm, tolerance)
+        return self._solve_directly(rhs, tolerance, transposed)
 
-    def _solve_directly(self, matrix: Any, rhs: Array, norm: Any, tolerance: float) -> Array:
-        trans = "N" if matrix is self._matrix else "T"
+    def _step(
+        self, product: Callable[[Array], Array], residual: Array, tolerance: float, transposed: bool
+    ) -> Array:
+        """Return what lowers a residual by much."""
+        if self._single:
+            return minimal_residual(product, residual, SPARE * tolerance / _norm(residual, transposed))
+        unit = math.ldexp(1.0, math.frexp(_norm(residual, transposed))[1])
+        operator = scipy.sparse.linalg.LinearOperator(
+            (len(residual), len(residual)), matvec=lambda v: v - product(v), dtype=np.float64
+        )
+        # BiCGSTAB stops by the Euclidean norm, which is at least the sum over the root of the length.
+        euclidean = tolerance * (1.0 / np.sqrt(len(residual)) if transposed else 1.0)
+        step, _ = scipy.sparse.linalg.bicgstab(
+            operator, residual / unit, rtol=1e-10, atol=euclidean / unit, maxiter=KRYLOV_ITERATIONS
+        )
+        return np.asarray(unit * step)
+
+    def _rounding(self, rhs: Array, out: Array, transposed: bool) -> float:
+        """Return one unit of rounding of the terms in the residual rhs - (out - discount P_pi out), or a bound on it."""
+        if self._products is not None:
+            # Rows of P_pi, and columns of its transpose, add up to one at most.
+            return float(np.finfo(float).eps * (_norm(rhs, transposed) + 2.0 * _norm(out, transposed)))
+        size = np.abs(out)
+        return float(np.finfo(float).eps * _norm(np.abs(rhs) + size + self._product(transposed)(size), transposed))
+
+    def _solve_directly(self, rhs: Array, tolerance: float, transposed: bool) -> Array:
+        trans, product = "T" if transposed else "N", self._product(transposed)
         out = self._factor.solve(rhs, trans=trans)
-        out += self._factor.solve(rhs - (out - matrix @ out), trans=trans)
-        reached = norm(rhs - (out - matrix @ out))
-        if not reached <= max(tolerance, ACCEPTED * _rounding(matrix, rhs, out, norm)):
+        out += self._factor.solve(rhs - (out - product(out)), trans=trans)
+        reached = _norm(rhs - (out - product(out)), transposed)
+        if not reached <= max(tolerance, ACCEPTED * self._rounding(rhs, out, transposed)):
             raise ConvergenceError(
                 f"linear solve: expected a residual of at most {tolerance:.1e}, reached {reached:.1e}"
             )
@@ -236,24 +294,16 @@ class _Krylov:
         return scipy.sparse.linalg.splu(scipy.sparse.csc_array(identity - self._matrix.tocsc()))
 
 
-def _largest(array: Array) -> float:
-    return float(np.abs(array).max())
-
-
-def _sum(array: Array) -> float:
-    return float(np.abs(array).sum())
-
-
-def _rounding(matrix: Any, rhs: Array, out: Array, norm: Any) -> float:
-    """Return one unit of rounding of the terms in the residual rhs - (out - matrix @ out)."""
-    size = np.abs(out)
-    return float(np.finfo(float).eps * norm(np.abs(rhs) + size + matrix @ size))
+def _norm(array: Array, transposed: bool) -> float:
+    """Return the largest entry of values, or the sum of occupancies."""
+    size = np.abs(array)
+    return float(size.sum() if transposed else size.max())
 
 
 def next_values(transition: Transition, values: Array) -> Array:
     """Return sum_t P(t | s, a, b) values[t], shape (Z, A, B), for values of shape (Z,)."""
-    out = np.empty(transition.probabilities.shape[:3])
-    _next_values(transition.successors, transition.probabilities, values, out)
+    out, lists = np.empty(transition.probabilities.shape[:3]), (transition.successors, transition.probabilities)
+    in_parts(lambda part: _next_values(*(one[part] for one in lists), values, out[part]), len(out), lists[0].size)
     return out
 
 
@@ -272,9 +322,14 @@ def _next_values(successors: IntArray, probabilities: Array, values: Array, out:
 
 def push_flow(flow: Array, transition: Transition, continuing: Array) -> Array:
     """Return sum_{s,a,b} continuing flow P(t | s, a, b), shape (Z,), for a flow of shape (Z, A, B)."""
-    out = np.empty(len(continuing))
-    _push_flow(flow, transition.successors, transition.probabilities, continuing, out)
-    return out
+    given = flow, transition.successors, transition.probabilities, continuing
+
+    def loop(part: slice) -> Array:
+        out = np.zeros(len(continuing))
+        _push_flow(*(one[part] for one in given), out)
+        return out
+
+    return np.asarray(sum_of_parts(loop, len(continuing), transition.successors.size))
 
 
 @compiled
@@ -299,9 +354,8 @@ def _forwards(
 
 @compiled
 def _push_flow(flow: Array, successors: IntArray, probabilities: Array, continuing: Array, out: Array) -> None:
-    """Write sum_{s,a,b} continuing flow P(t | s, a, b) into `out` (Z,)."""
+    """Add sum_{s,a,b} continuing flow P(t | s, a, b) to `out` (Z,), for the states whose lists these are."""
     Z, A, B, N = probabilities.shape
-    out[:] = 0.0
     for s in range(Z):
         if continuing[s] == 0.0:
             continue
