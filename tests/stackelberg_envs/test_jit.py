@@ -5,7 +5,8 @@ import pickle
 import subprocess
 import sys
 
-from stackelberg_envs.jit import compiled
+from stackelberg_envs import jit
+from stackelberg_envs.jit import compiled, in_parts, sum_of_parts
 
 
 @compiled
@@ -46,3 +47,30 @@ def test_numba_is_imported_by_the_first_call_only():
         "assert 'numba' not in sys.modules; loop.dispatcher; assert 'numba' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_short_loop_is_left_in_one_part():
+    assert in_parts(lambda part: part, 5, jit.WORTH_PARTS - 1) == [slice(0, 5)]
+
+
+def test_parts_cover_a_range_in_order_whatever_the_number_of_threads(monkeypatch):
+    import numba
+
+    found = []
+    for threads in (1, 2, 100):
+        monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", threads)
+        found.append(in_parts(lambda part: list(range(21))[part], 21, jit.WORTH_PARTS))
+        assert sum_of_parts(lambda part: list(range(21))[part], 21, jit.WORTH_PARTS) == list(range(21))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == jit.PARTS
+    assert [number for part in found[0] for number in part] == list(range(21))
+
+
+def test_parts_run_side_by_side(monkeypatch):
+    import threading
+
+    import numba
+
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", jit.PARTS)
+    all_at_once = threading.Barrier(jit.PARTS, timeout=60)
+    in_parts(lambda part: all_at_once.wait(), jit.PARTS, jit.WORTH_PARTS)

@@ -36,7 +36,7 @@ LEAST_NARROWNESS, BAND_WORK, BAND_STATES = 4, 400_000_000, 100_000
 #: Up to this many states a block, dense LU takes less time than looking for the band.
 SMALL = 16
 KRYLOV_ITERATIONS = 2_000
-#: From so many entries of the successor lists on, no matrix is written down, unless less than this part of them is used.
+#: From so many entries of the successor lists on, no matrix is written down, unless less than this part is used.
 STREAMED, LEAST_FULLNESS = 1 << 20, 0.5
 #: How much better than asked a step is to be: its norm is another.
 SPARE = 0.3
@@ -123,6 +123,8 @@ def policy_matrix(joint_policy: Array, transition: Transition, continuing: Array
 
 
 class _Ordered:
+    costly = True
+
     def __init__(
         self, joint_policy: Array, transition: Transition, continuing: Array, discount: float, order: IntArray
     ) -> None:
@@ -251,9 +253,7 @@ class _Krylov:
             return out
         return self._solve_directly(rhs, tolerance, transposed)
 
-    def _step(
-        self, product: Callable[[Array], Array], residual: Array, tolerance: float, transposed: bool
-    ) -> Array:
+    def _step(self, product: Callable[[Array], Array], residual: Array, tolerance: float, transposed: bool) -> Array:
         """Return what lowers a residual by much."""
         if self._single:
             return minimal_residual(product, residual, SPARE * tolerance / _norm(residual, transposed))
@@ -269,7 +269,7 @@ class _Krylov:
         return np.asarray(unit * step)
 
     def _rounding(self, rhs: Array, out: Array, transposed: bool) -> float:
-        """Return one unit of rounding of the terms in the residual rhs - (out - discount P_pi out), or a bound on it."""
+        """Return one unit of rounding of the terms in the residual rhs - (out - discount P_pi out), or a bound."""
         if self._products is not None:
             # Rows of P_pi, and columns of its transpose, add up to one at most.
             return float(np.finfo(float).eps * (_norm(rhs, transposed) + 2.0 * _norm(out, transposed)))

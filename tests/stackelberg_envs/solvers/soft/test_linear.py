@@ -20,9 +20,12 @@ def system(seed=0, K=2, discount=0.95, terminal=1, S=9):
     return (parts.leader_process._replace(discount=discount), joint), matrix, rng.standard_normal(K * S)
 
 
-@pytest.fixture(params=["krylov", "dense", "band"])
+@pytest.fixture(params=["krylov", "streamed", "dense", "band"])
 def resolvent(request, monkeypatch):
-    monkeypatch.setattr(linear, "choose", lambda *_: request.param)
+    method = "krylov" if request.param == "streamed" else request.param
+    monkeypatch.setattr(linear, "choose", lambda *_: method)
+    if request.param == "streamed":
+        monkeypatch.setattr(linear, "STREAMED", 0)
     return linear.resolvent
 
 
