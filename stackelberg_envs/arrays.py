@@ -50,12 +50,18 @@ def as_float(value: ArrayLike, name: str, error: type[StackelbergError] = GameEr
         array = np.array(value, order="C")
     else:
         array = _converted(value, name, error, booleans)
-    fine = np.abs(array) <= LARGEST
-    if not fine.all():
-        where = first_index(~fine)
-        kind = f"numbers of at most {LARGEST:g}" if np.isfinite(array[where]) else "finite numbers"
-        raise error(f"{name}: expected {kind}, got {array[where]} at index {where}")
+    require_finite(array, name, error)
     return array
+
+
+def require_finite(array: Array, name: str, error: type[StackelbergError] = GameError) -> None:
+    """Raise unless all entries are finite numbers, and none too large."""
+    # Not entry by entry at first: that would take another array. A nan is neither above nor below.
+    if not array.size or (array.max() <= LARGEST and array.min() >= -LARGEST):
+        return
+    where = first_index(~(np.abs(array) <= LARGEST))
+    kind = f"numbers of at most {LARGEST:g}" if np.isfinite(array[where]) else "finite numbers"
+    raise error(f"{name}: expected {kind}, got {array[where]} at index {where}")
 
 
 def _converted(value: ArrayLike, name: str, error: type[StackelbergError], booleans: bool) -> Array:
@@ -148,11 +154,20 @@ def require_rows_sum_to_one(
 
     `axes` names the axes before the last, for the message; the last of them count if there are more.
     """
-    negative = array < 0
-    if negative.any():
-        where = first_index(negative)
+    return np.asarray(array / require_distributions(array, name, error, axes))
+
+
+def require_distributions(
+    array: Array,
+    name: str,
+    error: type[StackelbergError] = GameError,
+    axes: tuple[str, ...] = ("state",),
+) -> Array:
+    """Return the sums of the last axis, which stays as an axis of length 1, or raise unless they are about one."""
+    if array.min(initial=0.0) < 0:
+        where = first_index(array < 0)
         raise error(f"{name}: expected probabilities, got {array[where]} at index {where}")
-    sums = array.sum(axis=-1, keepdims=True)
+    sums = np.asarray(array.sum(axis=-1, keepdims=True))
     off = np.abs(sums[..., 0] - 1.0) > ROW_SUM_TOLERANCE
     if off.any():
         where = first_index(off)
@@ -160,7 +175,7 @@ def require_rows_sum_to_one(
         place = ", ".join(f"{axis} {i}" for axis, i in zip(names, where, strict=True))
         first = f" (first at {place})" if place else ""
         raise error(f"{name}: expected rows that sum to one, got a sum of {sums[where][0]:.9g}{first}")
-    return np.asarray(array / sums)
+    return sums
 
 
 def require_discount(value: float, name: str, *, whole: bool = False) -> float:

@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy as np
 
-from stackelberg_envs.arrays import require_count, require_room, require_text
+from stackelberg_envs.arrays import frozen, require_count, require_room, require_text
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.best_known import known_facts
 from stackelberg_envs.faces.registration import declare
@@ -136,7 +136,10 @@ def make_game(
 def _random_lists(rng: np.random.Generator, S: int, A: int, B: int, branching: int) -> Transition:
     successors = rng.integers(S, size=(S, A, B, branching), dtype=np.int32)
     weights = rng.standard_exponential(successors.shape)
-    return Transition.from_lists(successors, weights / weights.sum(axis=-1, keepdims=True))
+    # In place: there may be a hundred million. The second time removes what rounding left of the first.
+    for _ in range(2):
+        weights /= weights.sum(axis=-1, keepdims=True)
+    return Transition(frozen(successors), frozen(weights))
 
 
 def _random_commitment(rng: np.random.Generator, kind: str, shape: tuple[int, ...], D: int) -> Commitment:

@@ -122,13 +122,13 @@ def require_scales(game: TabularGame) -> None:
 def require_follower_scale(reward: Array, process: DecisionProcess, game: TabularGame, name: str) -> None:
     """Raise unless the follower's values, the entropy's part included, are numbers in units of the temperature."""
     entropy = game.temperature * np.log(reward.shape[-1])
-    require_scale(np.append(np.abs(reward).max(), entropy), process, game.temperature, name)
+    require_scale(np.array([reward.max(), -reward.min(), entropy]), process, game.temperature, name)
 
 
 def require_scale(reward: Array, process: DecisionProcess, temperature: float, name: str) -> None:
     """Raise unless the sums of a reward over play, and what they are in units of the temperature, are numbers."""
     most = LARGEST * process.stopping_rate * min(1.0, temperature)
-    greatest = float(np.abs(reward).max())
+    greatest = float(max(reward.max(), -reward.min()))
     if not greatest <= most:
         raise GameError(
             f"{name}: expected numbers of at most {most:.3g} at discount {process.discount:g} and temperature "

@@ -21,6 +21,8 @@ from stackelberg_envs.arrays import (
     first_index,
     frozen,
     own,
+    require_distributions,
+    require_finite,
     require_flag,
     require_rows_sum_to_one,
 )
@@ -28,6 +30,8 @@ from stackelberg_envs.errors import GameError
 
 __all__ = ["Transition"]
 
+#: What normalising moves rows by that have been normalised.
+ROUNDING = 1e-14
 AXES = ("context", "state", "leader action", "follower action")
 
 
@@ -77,11 +81,14 @@ class Transition:
         GameError
             Shapes that differ, a successor outside 0..S-1, or a row that is no distribution.
         """
-        states = as_integers(successors, f"{name}.successors")
+        if type(successors) is np.ndarray and successors.dtype == np.int32:
+            states: NDArray[Any] = np.array(successors, order="C")
+        else:
+            states = as_integers(successors, f"{name}.successors")
         array = as_float(probabilities, f"{name}.probabilities")
         _require_lists(states, array, name)
-        array = require_rows_sum_to_one(array, f"{name}.probabilities", axes=AXES)
-        return cls(frozen(states.astype(np.int32)), frozen(array))
+        array /= require_distributions(array, f"{name}.probabilities", axes=AXES)
+        return cls(frozen(states.astype(np.int32, copy=False)), frozen(array))
 
     def check(self, name: str = "transition") -> None:
         """Raise unless the lists are what :meth:`from_lists` accepts: whoever builds one by hand may err.
@@ -105,12 +112,15 @@ class Transition:
         if not _have_types(self.successors, self.probabilities):
             made = Transition.from_lists(self.successors, self.probabilities, name)
             return Transition(made.successors, made.probabilities, dense)
-        as_float(self.probabilities, f"{name}.probabilities")
+        require_finite(self.probabilities, f"{name}.probabilities")
         _require_lists(self.successors, self.probabilities, name)
-        normal = require_rows_sum_to_one(self.probabilities, f"{name}.probabilities", axes=AXES)
+        sums = require_distributions(self.probabilities, f"{name}.probabilities", axes=AXES)
+        probabilities = self.probabilities
         # Rows that were normalised before move by a rounding at most, and stay as they are.
-        moved = bool(np.abs(normal - self.probabilities).max() > 1e-14)
-        lists = own(self.successors), frozen(normal) if moved else own(self.probabilities)
+        if np.abs(sums - 1.0).max() > ROUNDING:
+            normal = probabilities / sums
+            probabilities = frozen(normal) if np.abs(normal - probabilities).max() > ROUNDING else probabilities
+        lists = own(self.successors), own(probabilities)
         if lists[0] is self.successors and lists[1] is self.probabilities:
             return self
         return Transition(*lists, dense)
@@ -180,7 +190,6 @@ def _require_lists(successors: NDArray[Any], probabilities: Array, name: str) ->
     if 0 in successors.shape:
         raise GameError(f"{name}: expected at least one of each, got shape {successors.shape}")
     S = successors.shape[-4]
-    outside = (successors < 0) | (successors >= S)
-    if outside.any():
-        where = first_index(outside)
+    if successors.min() < 0 or successors.max() >= S:
+        where = first_index((successors < 0) | (successors >= S))
         raise GameError(f"{name}.successors: expected states in 0..{S - 1}, got {successors[where]} at index {where}")
