@@ -48,9 +48,10 @@ def in_parts(loop: Callable[[slice], Result], length: int, work: int) -> list[Re
         return [loop(slice(0, length))]
     from concurrent.futures import ThreadPoolExecutor
 
-    from numba import config
+    import numba
 
     parts = [slice(length * i // PARTS, length * (i + 1) // PARTS) for i in range(PARTS)]
+    config: Any = numba.config
     threads = min(PARTS, config.NUMBA_NUM_THREADS)
     if threads == 1:
         return [loop(part) for part in parts]

@@ -237,13 +237,14 @@ def _checked_start(game: Primitives, tolerance: float, start: Array | None) -> A
 
 def _backed_up(operator: Operator, values: Array, q: Array, soft_values: Array, out: Array) -> tuple[float, float]:
     """Make a soft Bellman backup, of many states in parts; see :func:`soft_bellman_backup`."""
-    *lists, discount, temperature = operator
+    reward, successors, probabilities, leader_policy, continuing, discount, temperature = operator
 
     def loop(part: slice) -> None:
-        own = [one[part] for one in lists]
-        soft_bellman_backup(*own, discount, temperature, values, q[part], soft_values[part], out[part])
+        lists, found = (successors[part], probabilities[part]), (q[part], soft_values[part], out[part])
+        leader, alive = leader_policy[part], continuing[part]
+        soft_bellman_backup(reward[part], *lists, leader, alive, discount, temperature, values, *found)
 
-    in_parts(loop, len(out), lists[1].size)
+    in_parts(loop, len(out), successors.size)
     return float(np.abs(out - values).max()), float(np.abs(out).max())
 
 

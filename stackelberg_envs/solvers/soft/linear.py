@@ -48,15 +48,7 @@ AIMED_AT, ACCEPTED = 4.0, 64.0
 
 
 class Resolvent(Protocol):
-    """Solves with one policy's matrix for any number of right-hand sides, each of shape (Z,).
-
-    Attributes
-    ----------
-    costly
-        Whether to prepare it for another policy costs more than a solve.
-    """
-
-    costly: bool
+    """Solves with one policy's matrix for any number of right-hand sides, each of shape (Z,)."""
 
     def solve(self, rhs: Array, tolerance: float) -> Array:
         """Return v with (I - discount P_pi) v = rhs; the largest residual is at most `tolerance`."""
@@ -65,7 +57,19 @@ class Resolvent(Protocol):
         """Return d with (I - discount P_pi^T) d = rhs; the residuals' sum is at most `tolerance`."""
 
 
-def resolvent(process: DecisionProcess, joint_policy: Array) -> Resolvent:
+class Prepared(Resolvent, Protocol):
+    """Such solves, after what had to be prepared for them.
+
+    Attributes
+    ----------
+    costly
+        Whether to prepare them for another policy costs more than a solve.
+    """
+
+    costly: bool
+
+
+def resolvent(process: DecisionProcess, joint_policy: Array) -> Prepared:
     """Prepare solves with I - discount P_pi of what one player reckons with.
 
     Parameters
@@ -302,8 +306,11 @@ def _norm(array: Array, transposed: bool) -> float:
 
 def next_values(transition: Transition, values: Array) -> Array:
     """Return sum_t P(t | s, a, b) values[t], shape (Z, A, B), for values of shape (Z,)."""
-    out, lists = np.empty(transition.probabilities.shape[:3]), (transition.successors, transition.probabilities)
-    in_parts(lambda part: _next_values(*(one[part] for one in lists), values, out[part]), len(out), lists[0].size)
+    out = np.empty(transition.probabilities.shape[:3])
+    successors, probabilities = transition.successors, transition.probabilities
+    in_parts(
+        lambda part: _next_values(successors[part], probabilities[part], values, out[part]), len(out), successors.size
+    )
     return out
 
 
@@ -322,14 +329,14 @@ def _next_values(successors: IntArray, probabilities: Array, values: Array, out:
 
 def push_flow(flow: Array, transition: Transition, continuing: Array) -> Array:
     """Return sum_{s,a,b} continuing flow P(t | s, a, b), shape (Z,), for a flow of shape (Z, A, B)."""
-    given = flow, transition.successors, transition.probabilities, continuing
+    successors, probabilities = transition.successors, transition.probabilities
 
     def loop(part: slice) -> Array:
         out = np.zeros(len(continuing))
-        _push_flow(*(one[part] for one in given), out)
+        _push_flow(flow[part], successors[part], probabilities[part], continuing[part], out)
         return out
 
-    return np.asarray(sum_of_parts(loop, len(continuing), transition.successors.size))
+    return np.asarray(sum_of_parts(loop, len(continuing), successors.size))
 
 
 @compiled

@@ -41,39 +41,40 @@ class Products:
         Z = len(continuing)
         # Without a sign, so that no loop has to look whether an index counts from the end.
         self._successors = transition.successors.view(np.uint32).reshape(Z, -1)
-        self._given = joint_policy.reshape(Z, -1), transition.probabilities.reshape(Z, -1)
-        self._scale, self._work = discount * continuing, transition.successors.size
-        self._moves = np.empty(self._successors.shape, dtype=np.float32)
-        self._in_parts(_write_moves, *self._given, self._moves)
+        self._joint, self._probabilities = joint_policy.reshape(Z, -1), transition.probabilities.reshape(Z, -1)
+        self._scale, self._moves = discount * continuing, np.empty(self._successors.shape, dtype=np.float32)
+        self._in_parts(lambda part: _write_moves(self._joint[part], self._probabilities[part], self._moves[part]))
 
     def ahead(self, vector: Vector) -> Vector:
         """Return discount P_pi v, of the type of v, shape (Z,)."""
         out = np.empty_like(vector)
-        if vector.dtype == np.float32:
-            self._in_parts(lambda *given: _ahead(*given, vector), self._moves, self._successors, self._scale, out)
-        else:
-            given = *self._given, self._successors, self._scale, out
-            self._in_parts(lambda *given: _ahead_precisely(*given, vector), *given)
+
+        def loop(part: slice) -> None:
+            to = self._successors[part], self._scale[part], out[part], vector
+            if vector.dtype == np.float32:
+                _ahead(self._moves[part], *to)
+            else:
+                _ahead_precisely(self._joint[part], self._probabilities[part], *to)
+
+        self._in_parts(loop)
         return out
 
     def back(self, vector: Vector) -> Vector:
         """Return discount P_pi^T d, of the type of d, shape (Z,)."""
-        flow = self._scale * vector
-        if vector.dtype == np.float32:
-            given: tuple[Vector, ...] = self._moves, self._successors, flow.astype(np.float32)
-            loop: Callable[..., None] = _back
-        else:
-            given, loop = (*self._given, self._successors, flow), _back_precisely
+        flow = (self._scale * vector).astype(vector.dtype)
 
-        def into_zeros(part: slice) -> Vector:
-            out = np.zeros_like(vector)
-            loop(*(one[part] for one in given), out)
-            return out
+        def loop(part: slice) -> Vector:
+            to = self._successors[part], flow[part], np.zeros_like(vector)
+            if vector.dtype == np.float32:
+                _back(self._moves[part], *to)
+            else:
+                _back_precisely(self._joint[part], self._probabilities[part], *to)
+            return to[-1]
 
-        return np.asarray(sum_of_parts(into_zeros, len(vector), self._work))
+        return np.asarray(sum_of_parts(loop, len(vector), self._successors.size))
 
-    def _in_parts(self, loop: Callable[..., None], *given: Vector) -> None:
-        in_parts(lambda part: loop(*(one[part] for one in given)), len(self._scale), self._work)
+    def _in_parts(self, loop: Callable[[slice], None]) -> None:
+        in_parts(loop, len(self._scale), self._successors.size)
 
 
 def minimal_residual(product: Callable[[Vector], Vector], rhs: Array, reduction: float) -> Array:
