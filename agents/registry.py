@@ -27,6 +27,7 @@ class Named(Protocol):
 
     name: ClassVar[str]
     kinds: ClassVar[frozenset[str]]
+    serves: ClassVar[frozenset[str]]
     Config: ClassVar[type[Any]]
 
 
@@ -153,6 +154,7 @@ class Registry(Generic[Player]):
         kind = self.kind_of(game)
         found = self.find(name, kind)
         if kind in found.kinds:
+            self._require_served(name, found, game, kind)
             return found
         kinds = sorted(frozenset[str]().union(*(each.kinds for each in self.named(name))))
         fit = ", ".join(other for other in self.names() if kind in self.find(other, kind).kinds)
@@ -161,6 +163,18 @@ class Registry(Generic[Player]):
             f"{self.role} {name!r}: works on {' and '.join(kinds)} games, but {game.name!r} is {article} {kind} one; "
             f"expected one of {fit}"
         )
+
+    def _require_served(self, name: str, found: type[Player], game: Any, kind: str) -> None:
+        """Raise where a game of tables has what a class is not made for."""
+        demands: frozenset[str] = getattr(game, "demands", frozenset())
+        missing = demands - found.serves
+        if missing:
+            classes = ((other, self.find(other, kind)) for other in self.names())
+            fit = ", ".join(other for other, each in classes if kind in each.kinds and demands <= each.serves)
+            raise ArgumentError(
+                f"{self.role} {name!r}: is not made for {' and '.join(sorted(missing))}, which {game.name!r} has; "
+                f"expected one of {fit}"
+            )
 
     def configure(self, name: str, kind: type[Player], options: Mapping[str, Any]) -> Any:
         """Return the options of one class of a name, all of them checked.

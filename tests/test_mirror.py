@@ -53,6 +53,7 @@ ACROSS = {
     "agents/runs/test_hostile_checkpoints.py": "checkpoints that want to do harm, in every file that reads them",
     "agents/runs/test_recorded_numbers.py": "numbers of every leader and follower, as once recorded",
     "agents/runs/test_units.py": "rewards in other units, in every leader",
+    "agents/test_feasible_actions.py": "feasible actions and discount 1, in every player",
     "agents/test_slices.py": "compiled loops in slices, wherever they are",
     "stackelberg_envs/faces/test_action_masks.py": "feasible actions on every interface",
     "stackelberg_envs/faces/test_fuzz_faces.py": "odd calls to every interface",

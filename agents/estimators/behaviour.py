@@ -14,13 +14,14 @@ of n visits is about 1 / n, and what a first-order step of size d leaves out is 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
 
 from ..observing.trajectories import Trajectories
 from ..state import stateful
 from ..state.stateful import Stateful
-from .counts import count_actions
+from .counts import count_actions, even_policy
 
 __all__ = ["CarriedBehaviour"]
 
@@ -38,6 +39,8 @@ class CarriedBehaviour(Stateful):
     ----------
     shape
         (Z, A, B).
+    feasible
+        Which actions can be taken, shape (Z, A, B); default all.
 
     Attributes
     ----------
@@ -49,15 +52,18 @@ class CarriedBehaviour(Stateful):
 
     state_fields = stateful.fields(policy=stateful.Array(low=0.0, high=1.0), weight=stateful.Array(low=0.0))
 
-    def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.policy = np.full(shape, 1.0 / shape[2])
+    def __init__(self, shape: tuple[int, int, int], feasible: NDArray[np.bool_] | None = None) -> None:
+        self.policy = even_policy(shape, feasible)
+        self._feasible = feasible
         self.weight = np.zeros(shape[:2])
 
     @property
     def smoothed(self) -> Array:
-        """The estimate with every action possible, shape (Z, A, B): what was not seen may still come."""
-        least = UNSEEN / (self.weight[:, :, None] + 1.0) / self.policy.shape[2]
-        policy = np.maximum(self.policy, least)
+        """The estimate with every feasible action possible, shape (Z, A, B): what was not seen may still come."""
+        able = self._feasible
+        count = self.policy.shape[2] if able is None else able.sum(axis=2, keepdims=True)
+        least = UNSEEN / (self.weight[:, :, None] + 1.0) / count
+        policy = np.maximum(self.policy, least if able is None else np.where(able, least, 0.0))
         return np.asarray(policy / policy.sum(axis=2, keepdims=True))
 
     def carry(self, shift: Array) -> None:
@@ -68,7 +74,8 @@ class CarriedBehaviour(Stateful):
         shift
             The change of Q_F over the temperature, shape (Z, A, B), less its mean under :attr:`smoothed`.
         """
-        logits = np.log(self.smoothed) + shift
+        smoothed = self.smoothed
+        logits = np.log(smoothed, out=np.full_like(smoothed, -np.inf), where=smoothed > 0) + shift
         policy = np.exp(logits - logits.max(axis=2, keepdims=True))
         self.policy = policy / policy.sum(axis=2, keepdims=True)
         step = np.abs(shift).max(axis=2)

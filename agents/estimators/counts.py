@@ -22,6 +22,7 @@ from stackelberg_envs.solvers.soft.linear import action_values, resolvent
 from ..observing.trajectories import Trajectories
 from ..state import stateful
 from ..state.stateful import Stateful
+from .counted_ends import counted_end
 
 __all__ = [
     "Announced",
@@ -33,6 +34,7 @@ __all__ = [
     "TabularCounts",
     "count_actions",
     "count_successors",
+    "even_policy",
     "rewards_of",
     "scatter_add",
 ]
@@ -200,7 +202,9 @@ class TabularCounts(Stateful):
         # Relative frequencies; rows never seen lead nowhere.
         totals = self.counts.sum(axis=-1, keepdims=True)
         model = Transition(self.successors, self.counts / np.maximum(totals, 1.0))
-        process = DecisionProcess(reward, model, np.ones(len(reward)), discount, self.num_contexts)
+        going = np.ones(len(reward))
+        ends, most = counted_end(discount, model, going, float(self.visits.sum()))
+        process = DecisionProcess(reward, model, going, min(discount, most), self.num_contexts, ends)
         joint_policy = leader_policy[:, :, None] * behaviour
         system = resolvent(process, joint_policy)
         earned = reward if entropy_bonus is None else reward + entropy_bonus
@@ -288,6 +292,8 @@ class BehaviourEstimate(Stateful):
     prior_visits
         Weight of the last commitment's estimate, in visits: it decides where the present one was never seen,
         and steadies rows seen a few times.
+    feasible
+        Which actions can be taken, shape (Z, A, B); default all.
 
     Attributes
     ----------
@@ -297,8 +303,10 @@ class BehaviourEstimate(Stateful):
 
     state_fields = stateful.fields(policy=stateful.Array(low=0.0, high=1.0), _seen=stateful.Array())
 
-    def __init__(self, shape: tuple[int, int, int], prior_visits: float = 1.0) -> None:
-        self.policy = np.full(shape, 1.0 / shape[2])
+    def __init__(
+        self, shape: tuple[int, int, int], prior_visits: float = 1.0, feasible: NDArray[np.bool_] | None = None
+    ) -> None:
+        self.policy = even_policy(shape, feasible)
         self.prior_visits = require_at_least(prior_visits, 0.0, "prior_visits")
         self._seen = np.zeros((*shape[:2], 1), dtype=np.bool_)
 
@@ -310,6 +318,13 @@ class BehaviourEstimate(Stateful):
         self.policy = np.divide(counts, totals, out=self.policy.copy(), where=totals > 0)
         self._seen |= totals > 0
         return self.policy
+
+
+def even_policy(shape: tuple[int, int, int], feasible: NDArray[np.bool_] | None) -> Array:
+    """Return the policy that takes all feasible actions alike, shape (Z, A, B)."""
+    if feasible is None:
+        return np.full(shape, 1.0 / shape[2])
+    return np.asarray(feasible / feasible.sum(axis=2, keepdims=True))
 
 
 def rewards_of(trajectories: Trajectories, player: Player) -> Array:

@@ -23,6 +23,7 @@ from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft.linear import Resolvent, action_values, resolvent
 
 from ..observing.brief import JointEffect, TabularBrief
+from .counted_ends import counted_end
 from .counts import TabularCounts
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ __all__ = ["counted_primitives", "counted_solution", "known_part", "response_shi
 
 #: Bound on the error of the follower's values, relative to the largest reward with its entropy.
 EVALUATION_TOLERANCE = 1e-9
+#: Where play that was seen ends, or is seen on, with less than this chance, nothing is known of what it is worth.
+UNKNOWN = 1e-9
 
 
 def solution_with(primitives: Primitives, response: Array) -> SoftSolution:
@@ -88,6 +91,8 @@ def counted_primitives(
     else:
         totals = counts.counts.sum(axis=-1, keepdims=True)
         transition = Transition(counts.successors, counts.counts / np.maximum(totals, 1.0))
+    continuing = np.where(counts.ends > 0, 0.0, 1.0)  # steps in terminal states lead nowhere
+    ends, most = counted_end(brief.longest_discount, transition, continuing, float(counts.visits.sum()))
     return Primitives(
         effect.leader_policy,
         follower,
@@ -95,11 +100,13 @@ def counted_primitives(
         transition,
         transition,
         counts.starts / counts.starts.sum(),
-        np.where(counts.ends > 0, 0.0, 1.0),  # steps in terminal states lead nowhere
-        brief.leader_discount,
-        brief.follower_discount,
+        continuing,
+        min(brief.leader_discount, most),
+        min(brief.follower_discount, most),
         temperature,
         brief.num_contexts,
+        brief.feasible,
+        ends,
     )
 
 
@@ -189,6 +196,8 @@ def _counted_values(
         states.append(system.solve(earned, EVALUATION_TOLERANCE * float(np.abs(earned).max())))
         q.append(action_values(process._replace(reward=reward), states[-1]))
     weights = counts.visits / counts.visits.sum()
-    worth = float((weights * q[0]).sum() / (1.0 - (weights * q[1]).sum()))
+    # With discount 1 all that was seen may lead to what was not: then nothing is known.
+    known = float(1.0 - (weights * q[1]).sum())
+    worth = float((weights * q[0]).sum() / known) if known > UNKNOWN else 0.0
     action = q[0] + worth * q[1]
     return _Values(action, np.einsum("zab,zab->za", g, action + bonus), states[0] + worth * states[1])

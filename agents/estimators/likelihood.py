@@ -191,6 +191,7 @@ def _believed(own: Array, tremble: float) -> tuple[Array, Array]:
     """Return the believed probabilities, shape (Z, A, B, W), and what they were divided by, (Z, A, B, 1)."""
     raw = np.maximum((1.0 - tremble) * own + tremble * own.mean(axis=2, keepdims=True), 0.0)
     total = raw.sum(axis=-1, keepdims=True)
+    total = np.where(total > 0, total, 1.0)  # rows that lead nowhere
     return raw / total, total
 
 
@@ -217,10 +218,19 @@ class PlayLikelihood:
         the choice among those, others do not count.
     seen
         Counted transitions with pseudo-counts, shape (Z, A, B, W), every row with a positive sum.
+    leads
+        1, or 0 for rows of which nothing was seen, if these are to lead nowhere instead, shape (Z, A, B).
     """
 
-    def __init__(self, games: list[Primitives], counts: list[Array], choices: NDArray[np.bool_], seen: Array) -> None:
-        self.games, self.choices, self.seen = games, choices, seen
+    def __init__(
+        self,
+        games: list[Primitives],
+        counts: list[Array],
+        choices: NDArray[np.bool_],
+        seen: Array,
+        leads: Array | None = None,
+    ) -> None:
+        self.games, self.choices, self.seen, self.leads = games, choices, seen, leads
         self.counts = [np.where(choices, n, 0.0) for n in counts]
         self.evaluations = 0
         self._warm: list[Array | None] = [None] * len(games)
@@ -239,7 +249,8 @@ class PlayLikelihood:
         believed, total = _believed(probabilities, behaviour.tremble)
         value, by_temperature, by_belief = 0.0, 0.0, np.zeros_like(probabilities)
         for i, game in enumerate(self.games):
-            dynamics = Transition(game.transition.successors, believed)
+            moves = believed if self.leads is None else believed * self.leads[..., None]
+            dynamics = Transition(game.transition.successors, moves)
             changed = replace(
                 game, transition=dynamics, believed_transition=dynamics, temperature=behaviour.temperature
             )
@@ -247,6 +258,7 @@ class PlayLikelihood:
             self._warm[i] = state_values
             value, by_temperature = value + one, by_temperature + by_log
             arriving = game.follower_discount * game.continuing[:, None, None] * flow
+            arriving = arriving if self.leads is None else arriving * self.leads
             by_belief += arriving[..., None] * state_values[dynamics.successors]
         by_own, by_tremble = _through_belief(probabilities, behaviour.tremble, believed, total, by_belief)
         return value, by_own, by_temperature, by_tremble
@@ -333,7 +345,8 @@ def action_likelihood(
     arriving = system.solve_transposed(inflow, TOLERANCE * float(np.abs(inflow).sum()))
     flow = w + arriving[:, None, None] * joint
     # By log temperature: -(Q - V) / temperature in the logits, the entropy (V - Q) in the values.
-    by_temperature = -float((flow * advantage).sum())
+    taken = advantage if game.feasible is None else np.where(game.feasible, advantage, 0.0)
+    by_temperature = -float((flow * taken).sum())
     return value, flow, best.state_values, by_temperature
 
 

@@ -157,7 +157,7 @@ def _passes(per_visit: Array, trajectories: Trajectories, discount: float) -> tu
     Z = len(per_visit)
     visits = np.bincount(trajectories.joint_state, minlength=Z)
     arriving, leftover = np.zeros((2, Z))
-    limit, steps = None, RecordedSteps.of(trajectories)
+    limit, steps, before = None, RecordedSteps.of(trajectories), np.inf
     while True:
         visit_trace(
             steps,
@@ -170,11 +170,12 @@ def _passes(per_visit: Array, trajectories: Trajectories, discount: float) -> tu
             trace,
             leftover,
         )
-        # Each pass shrinks these traces by the discount at least, so this ends.
+        # Each pass shrinks these traces by the discount at least, so this ends; with discount 1 it may not shrink them.
         total = float(np.abs(leftover).sum())
         limit = max(LEFTOVER * total, NOTHING) if limit is None else limit
-        if not total > limit:  # it is not, either, where it is no number
+        if not limit < total < before:  # it is not, either, where it is no number
             return np.ldexp(carried, exponent), np.ldexp(trace, exponent)
+        before = total
         arriving = np.where(visits > 0, leftover / np.maximum(visits, 1), 0.0)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, CommitmentError, OutputError
@@ -33,6 +34,7 @@ __all__ = [
     "FollowerView",
     "RestartingFollower",
     "TableFollower",
+    "barred",
     "gibbs",
     "register_follower",
     "require_tabular",
@@ -67,6 +69,8 @@ class Follower(Stateful, ABC):
         Everything exact about the commitment responded to, where the follower plays the solution of a game's solver.
     kinds
         The kinds of game it works on: "tabular", "vector".
+    serves
+        What it is made for besides plain games of tables: "feasible actions" (it plays only these), "discount 1".
     state_fields
         What a checkpoint holds of it besides what its bases say; see :mod:`agents.state.stateful`.
     needs_trust
@@ -78,6 +82,7 @@ class Follower(Stateful, ABC):
     name: ClassVar[str] = "follower"
     Config: ClassVar[type[Any]]
     kinds: ClassVar[frozenset[str]] = frozenset({"tabular"})
+    serves: ClassVar[frozenset[str]] = frozenset()
     needs_trust: ClassVar[bool] = False
     state_fields = stateful.fields(rng=stateful.Rng(), policy=stateful.Policy(lambda self: self.table_shape))
     policy: Any = None
@@ -286,6 +291,11 @@ def require_tabular(game: AnyGame) -> TabularGame:
     if not isinstance(game, TabularGame):
         raise ArgumentError(f"follower: expected a tabular game, got {game.name!r}")
     return game
+
+
+def barred(q: Array, feasible: NDArray[np.bool_] | None) -> Array:
+    """Return a table with minus infinity for actions that are not feasible; the table itself where all are."""
+    return q if feasible is None else np.where(feasible, q, -np.inf)
 
 
 def gibbs(q: Array, temperature: float) -> Array:

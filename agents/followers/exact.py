@@ -40,6 +40,7 @@ class Exact(RestartingFollower):
 
     solver_options: Mapping[str, Any] = MappingProxyType({})
     kinds = frozenset({"tabular", "vector"})
+    serves = frozenset({"feasible actions", "discount 1"})
     # The response follows from the next commitment.
     state_fields = stateful.fields()
 

@@ -21,7 +21,8 @@ class ExpectedSarsa(TabularLearner):
     r"""Learns a table of what its own play is worth.
 
     This is tabular expected SARSA with the follower's entropy. It is on-policy: it learns the value of the policy that
-    it plays in training, :math:`\mu = (1 - \epsilon) \mathrm{Gibbs}(Q) + \epsilon / B`. Its fixed point is
+    it plays in training, :math:`\mu = (1 - \epsilon) \mathrm{Gibbs}(Q) + \epsilon / B`, with B the number of feasible
+    actions. Its fixed point is
 
     .. math::
         Q = r_F + \gamma_F (1 - \text{terminal}) P \sum_a f \sum_b \mu (Q - \lambda \log \mu) .
@@ -97,9 +98,13 @@ def _mixed_gibbs(q: Array, temperature: float, exploration: float, out: Array) -
     """Write the Gibbs policy of `q` (B,) mixed with an even draw into `out`; return its entropy-regularised value."""
     B = q.shape[0]
     gibbs_row(q, temperature, out)
-    value = 0.0
+    value, able = 0.0, 0
     for b in range(B):
-        out[b] = (1.0 - exploration) * out[b] + exploration / B
+        if q[b] > -np.inf:
+            able += 1
+    for b in range(B):
+        if q[b] > -np.inf:
+            out[b] = (1.0 - exploration) * out[b] + exploration / able
         if out[b] > 0.0:
             value += out[b] * (q[b] - temperature * np.log(out[b]))
     return value

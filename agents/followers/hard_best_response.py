@@ -43,6 +43,7 @@ class HardBestResponse(RestartingFollower):
     """
 
     Config = HardBestResponseConfig
+    serves = frozenset({"feasible actions", "discount 1"})
     state_fields = stateful.fields()
 
     def begin(self, view: FollowerView) -> None:

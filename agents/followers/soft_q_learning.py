@@ -13,8 +13,8 @@ from stackelberg_envs.jit import compiled
 from stackelberg_envs.play.rollout import GameTables, draw, first_state
 
 from ..state import stateful
-from .base import gibbs, register_follower
-from .tabular import LearningTask, TabularLearner, gibbs_row, learn_in_slices
+from .base import barred, gibbs, register_follower
+from .tabular import LearningTask, TabularLearner, even_draw, gibbs_row, learn_in_slices
 
 __all__ = ["SoftQLearning", "soft_q_learning", "soft_value"]
 
@@ -64,6 +64,8 @@ class SoftQLearning(TabularLearner):
             S, A, B = game.shape
             self.q = np.full((game.num_contexts * S, A, B), self.config.initial_q, dtype=np.float64)
         self.visits = np.zeros_like(self.q)
+        feasible = game.uncommitted.feasible
+        self.q = barred(self.q, feasible)
         place = self._reset(env)
         for _ in range(steps):
             b = self._draw(self.q[place], game.temperature)
@@ -75,6 +77,8 @@ class SoftQLearning(TabularLearner):
             self._update((*place, b), target)
             place = self._reset(env) if terminated or truncated else following
         self.policy = gibbs(self.q, game.temperature)
+        if feasible is not None:
+            self.q = np.where(feasible, self.q, self.config.initial_q)
         return steps
 
     def _reset(self, env: Any) -> tuple[int, int]:
@@ -93,7 +97,8 @@ class SoftQLearning(TabularLearner):
 
     def _draw(self, row: Array, temperature: float) -> int:
         if self.rng.random() < self.config.exploration:
-            return int(self.rng.integers(len(row)))
+            able = np.flatnonzero(row > -np.inf)
+            return int(able[self.rng.integers(len(able))])
         return int(self.rng.choice(len(row), p=gibbs(row, temperature)))
 
     def _update(self, visited: tuple[int, int, int], target: float) -> None:
@@ -138,7 +143,7 @@ def _soft_q_learning(
     place: NDArray[np.int64],
 ) -> None:
     """Go on for so many steps; see :func:`agents.followers.tabular.learn_in_slices`."""
-    A, B = q.shape[1], q.shape[2]
+    A = q.shape[1]
     s, a, left, episodes = place[0], place[1], place[2], place[3]
     for _ in range(steps):
         if left == 0:
@@ -148,7 +153,7 @@ def _soft_q_learning(
             episodes += 1
             gibbs_row(q[s, a], task.temperature, policy)
         explores = rng.random() < task.exploration
-        b = min(int(rng.random() * B), B - 1) if explores else draw(policy, rng.random())
+        b = even_draw(q[s, a], rng.random()) if explores else draw(policy, rng.random())
         target = task.reward[s, a, b]
         ended = game.continuing[s] == 0.0
         u, v = s, a

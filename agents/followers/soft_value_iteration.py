@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from stackelberg_envs.arrays import Array
+from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.solvers.soft import soft_best_response
 from stackelberg_envs.solvers.soft.best_response import operator_of, soft_bellman_backup
 
 from ..options import Count, Positive
 from ..state import stateful
-from .base import FollowerView, TableFollower, TabularFollowerConfig, gibbs, register_follower
+from .base import FollowerView, TableFollower, TabularFollowerConfig, barred, gibbs, register_follower
 
 __all__ = ["SoftValueIteration", "SoftValueIterationConfig"]
 
@@ -46,6 +47,7 @@ class SoftValueIteration(TableFollower):
     """
 
     Config = SoftValueIterationConfig
+    serves = frozenset({"feasible actions", "discount 1"})
     state_fields = stateful.fields(_state_values=stateful.Array(lambda self: self.table_shape[:1], optional=True))
 
     def __init__(self, config: Any, rng: np.random.Generator) -> None:
@@ -63,19 +65,26 @@ class SoftValueIteration(TableFollower):
             self.iterate(view, self.config.sweeps)
             return 0
         best = soft_best_response(view.primitives, tolerance=self.config.tolerance, start=self._state_values)
-        self._state_values, self.q, self.policy = best.state_values, best.q, best.policy
+        self._state_values, self.policy = best.state_values, best.policy
+        self.q = _finite(best.q, view.primitives)
         return 0
 
     def iterate(self, view: FollowerView, iterations: int) -> None:
         """Make soft Bellman sweeps: Q <- r_F + discount (1 - terminal) P sum_a f lambda logsumexp(Q / lambda)."""
         game = view.primitives
-        operator, ahead = operator_of(game), _state_values(self.q, game.leader_policy, game.temperature)
+        operator, own = operator_of(game), barred(self.q, game.feasible)
+        ahead = _state_values(own, game.leader_policy, game.temperature)
         q, soft_values = np.empty(game.follower_reward.shape), np.empty(game.leader_policy.shape)
         for _ in range(iterations):
             out = np.empty(len(ahead))
             soft_bellman_backup(*operator, ahead, q, soft_values, out)
             ahead = out
-        self.q, self.policy = q, gibbs(q, game.temperature)
+        self.q, self.policy = _finite(q, game), gibbs(q, game.temperature)
+
+
+def _finite(q: Array, game: Primitives) -> Array:
+    """Return a table with zeros for actions that are not feasible: they have no value."""
+    return q if game.feasible is None else np.where(game.feasible, q, 0.0)
 
 
 def _state_values(q: Array, leader_policy: Array, temperature: float) -> Array:

@@ -15,9 +15,9 @@ from stackelberg_envs.play.rollout import GameTables
 
 from ..options import Count, Probability, Share
 from ..state import stateful
-from .base import FollowerView, TableFollower, TabularFollowerConfig, gibbs
+from .base import FollowerView, TableFollower, TabularFollowerConfig, barred, gibbs
 
-__all__ = ["LearningTask", "TabularLearner", "TabularLearnerConfig", "gibbs_row", "learn_in_slices"]
+__all__ = ["LearningTask", "TabularLearner", "TabularLearnerConfig", "even_draw", "gibbs_row", "learn_in_slices"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TabularLearnerConfig(TabularFollowerConfig):
     least_step
         The step size is 1 / (visits since the last commitment), but at least this.
     exploration
-        Probability that an action is drawn evenly from all, instead of by the Gibbs policy.
+        Probability that an action is drawn evenly from all that are feasible, instead of by the Gibbs policy.
     initial_q
         What an action that was never tried is taken to be worth, in reward units. High values make the follower
         explore.
@@ -73,6 +73,7 @@ class TabularLearner(TableFollower):
     """
 
     Config = TabularLearnerConfig
+    serves = frozenset({"feasible actions", "discount 1"})
     state_fields = stateful.fields(visits=stateful.Array(lambda self: self.table_shape, low=0.0, optional=True))
 
     def begin(self, view: FollowerView) -> None:
@@ -95,8 +96,12 @@ class TabularLearner(TableFollower):
         task = LearningTask(
             reward, game.follower_discount, game.temperature, float(config.least_step), float(config.exploration)
         )
+        # Loops know actions that are not feasible by their values; what is kept of them is as if never tried.
+        self.q = np.ascontiguousarray(barred(self.q, game.feasible))
         self.learn_tables(GameTables.of(game, view.game.horizon), task, iterations)
         self.policy: Array = gibbs(self.q, game.temperature)
+        if game.feasible is not None:
+            self.q = np.where(game.feasible, self.q, config.initial_q)
 
     @abstractmethod
     def learn_tables(self, game: GameTables, task: LearningTask, steps: int) -> None:
@@ -131,6 +136,23 @@ def learn_in_slices(
     for done in range(0, steps, most):
         loop(rng, game, task, min(most, steps - done), visits, q, policy, place)
     return int(place[3])
+
+
+@compiled
+def even_draw(q: Array, u: float) -> int:
+    """Return the action that a number in [0, 1) stands for, all alike; those worth minus infinity cannot be taken."""
+    B = q.shape[0]
+    able = 0
+    for b in range(B):
+        if q[b] > -np.inf:
+            able += 1
+    left = min(int(u * able), able - 1)
+    for b in range(B):
+        if q[b] > -np.inf:
+            if left == 0:
+                return int(b)
+            left -= 1
+    return int(B) - 1
 
 
 @compiled

@@ -81,6 +81,8 @@ class Leader(Stateful, ABC):
     kinds
         The kinds of game it works on: "tabular", "vector" (states are vectors), "environment" (nothing is known but
         what its own commitments earn).
+    serves
+        What it is made for besides plain games of tables: "feasible actions", "discount 1".
     needs_response
         Whether it takes the play that it sees for the follower's response, so that a follower which still learns
         misleads it; a run then notes if the follower plays otherwise when a commitment comes again.
@@ -97,6 +99,7 @@ class Leader(Stateful, ABC):
     Config: ClassVar[type[Any]]
     off_policy: ClassVar[bool] = False
     kinds: ClassVar[frozenset[str]] = frozenset({"tabular"})
+    serves: ClassVar[frozenset[str]] = frozenset()
     needs_response: ClassVar[bool] = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
 

@@ -129,6 +129,7 @@ class TabularBchg(TabularGradientLeader):
 
     information = Information.REWARDS_OBSERVED
     Config: ClassVar[type[Any]] = TabularBchgConfig
+    serves: ClassVar[frozenset[str]] = frozenset({"feasible actions", "discount 1"})
     presets: ClassVar[dict[str, dict[str, Any]]] = {"published": {**ONE_ASCENT, "critic": "lstd", "prior_visits": 1.0}}
     with_response: ClassVar[bool] = True
     state_fields = stateful.fields(
@@ -142,7 +143,8 @@ class TabularBchg(TabularGradientLeader):
         super().__init__(brief, config, rng)
         shape, carried = brief.table_shape, config.prior_visits is None and self.with_response
         prior = 1.0 if config.prior_visits is None else config.prior_visits
-        self.behaviour = CarriedBehaviour(shape) if carried else BehaviourEstimate(shape, prior)
+        able = brief.feasible
+        self.behaviour = CarriedBehaviour(shape, able) if carried else BehaviourEstimate(shape, prior, able)
         self.critic = self.make_critic(brief.leader_discount)
         #: None where the temperature is public.
         self.temperature_estimate: TemperatureEstimate | None = None

@@ -34,6 +34,7 @@ class BlackBoxLeader(PointLeader):
     information = Information.ACTIONS_ONLY
     needs_response = False
     kinds = frozenset({"tabular", "vector", "environment"})
+    serves = frozenset({"feasible actions", "discount 1"})
     state_fields = stateful.fields(best_theta=stateful.Array(), best_value=stateful.Number())
 
     def __init__(self, brief: Brief, config: Any, rng: np.random.Generator) -> None:

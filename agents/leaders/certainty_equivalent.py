@@ -137,6 +137,7 @@ class TabularCertaintyEquivalent(Leader):
     brief: TabularBrief
     information = Information.REWARDS_OBSERVED
     Config = TabularCertaintyEquivalentConfig
+    serves = frozenset({"feasible actions", "discount 1"})
     off_policy: ClassVar[bool] = True
     state_fields = stateful.fields(
         model=stateful.Part(),

@@ -143,6 +143,7 @@ class TabularExact(Exact):
 
     brief: TabularBrief
     Config = TabularExactConfig
+    serves = frozenset({"feasible actions", "discount 1"})
     state_fields = stateful.fields()
 
     def ascent(self, start: Array) -> list[Array]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
@@ -57,7 +58,7 @@ class Brief:
     num_contexts
         K.
     leader_discount, follower_discount
-        In [0, 1), per play step.
+        In [0, 1], per play step; 1 only where play surely ends.
     temperature
         Weight of the follower's entropy, reward units, or None where the game keeps it private.
     horizon
@@ -136,6 +137,9 @@ class TabularBrief(Brief):
         S, A, B.
     leader_policy
         The leader's own policy f(a | s), shape (S, A), in force where the commitment does not set it.
+    feasible
+        Which actions the follower can take in each joint state, shape (Z, A, B): a part of its action space, which is
+        public. None where it can take all.
     uniform_play
         At level CONTROLS_TRAINING and above, in a run: a number of steps -> play of so many follower steps under
         the last commitment and the follower's present policy, from uniformly drawn states. None below.
@@ -150,6 +154,7 @@ class TabularBrief(Brief):
     num_leader_actions: int
     num_follower_actions: int
     leader_policy: Array
+    feasible: NDArray[np.bool_] | None = None
     uniform_play: Callable[[int], Trajectories] | None = None
     train: TrainFollower | None = None
 
@@ -163,6 +168,11 @@ class TabularBrief(Brief):
             return None
         reward: Array = self.model.primitives(x).leader_reward
         return reward
+
+    @property
+    def longest_discount(self) -> float:
+        """The larger of both discounts."""
+        return max(self.leader_discount, self.follower_discount)
 
     @property
     def num_joint_states(self) -> int:

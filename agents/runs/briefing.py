@@ -47,6 +47,7 @@ def _(
         num_leader_actions=A,
         num_follower_actions=B,
         leader_policy=np.full((S, A), 1.0 / A) if game.leader_policy is None else game.leader_policy,
+        feasible=game.uncommitted.feasible,
     )
 
 

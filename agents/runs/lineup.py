@@ -66,10 +66,6 @@ def line_up(config: ExperimentConfig) -> Lineup:
         Whatever is wrong with names, options or the game's arguments, or with their fit to each other.
     """
     game, name = _game_of(config)
-    if isinstance(game, TabularGame) and (game.feasible is not None or game.ends is not None):
-        raise ArgumentError(
-            f"{name}: expected discounts below 1 and every action to be feasible in every state, which runs need so far"
-        )
     leader = LEADERS.serving(config.leader, game)
     follower_name = game.suggested_follower if config.follower is None else config.follower
     follower = FOLLOWERS.serving(follower_name, game)

@@ -225,6 +225,12 @@ class TabularGame:
         return self.shape if self.context_probabilities is None else (self.num_contexts, *self.shape)
 
     @property
+    def demands(self) -> frozenset[str]:
+        """What players have to be made for, besides games of tables: "feasible actions", "discount 1", or both."""
+        found = {"feasible actions": self.feasible is not None, "discount 1": self.ends is not None}
+        return frozenset(name for name, needed in found.items() if needed)
+
+    @property
     def joint_initial(self) -> Array:
         """Initial distribution over joint states, shape (Z,)."""
         return self.uncommitted.initial

@@ -18,6 +18,7 @@ from ...observing.trajectories import Trajectories
 from ...state import stateful
 from ...state.stateful import Pending, Stateful
 from ...state.tree import Tree
+from ..counted_ends import CountedEnd, counted_end
 from ..counts import TabularCounts
 from ..likelihood import (
     BehaviourModel,
@@ -55,6 +56,8 @@ class CountedModel:
         1 where play was seen to go on, shape (Z,).
     transition
         The dynamics, corrected by the last fit; lists name the same successors for every action of (z, a).
+    end
+        How soon play ends in it, where a discount is 1.
     """
 
     leader_reward: Array
@@ -64,6 +67,7 @@ class CountedModel:
     initial: Array
     continuing: Array
     transition: Transition
+    end: CountedEnd
 
 
 class ObservedModel(Stateful):
@@ -197,19 +201,46 @@ class ObservedModel(Stateful):
         transition, believed = self._dynamics(effect.transition, behaviour.tremble)
         leader = counted.leader_reward
         follower = counted.follower_reward - behaviour.temperature * self.untried_penalty
+        follower = follower if effect.follower_reward is None else follower + effect.follower_reward
+        leader = leader if effect.leader_reward is None else leader + effect.leader_reward
+        if brief.feasible is not None:
+            follower, leader = (np.where(brief.feasible, reward, 0.0) for reward in (follower, leader))
+        ends, most = counted.end if effect.transition is None else self._end(transition, counted.continuing)
         return Primitives(
             leader_policy=effect.leader_policy,
-            follower_reward=follower if effect.follower_reward is None else follower + effect.follower_reward,
-            leader_reward=leader if effect.leader_reward is None else leader + effect.leader_reward,
+            follower_reward=follower,
+            leader_reward=leader,
             transition=transition,
             believed_transition=believed,
             initial=counted.initial,
             continuing=counted.continuing,
-            leader_discount=brief.leader_discount,
-            follower_discount=brief.follower_discount,
+            leader_discount=min(brief.leader_discount, most),
+            follower_discount=min(brief.follower_discount, most),
             temperature=behaviour.temperature,
             num_contexts=brief.num_contexts,
+            feasible=brief.feasible,
+            ends=ends,
         )
+
+    @property
+    def able(self) -> NDArray[np.bool_]:
+        """Which actions can be taken, shape (Z, A, B)."""
+        feasible = self.brief.feasible
+        return np.ones(self.brief.table_shape, dtype=np.bool_) if feasible is None else feasible
+
+    def _end(self, transition: Transition, continuing: Array) -> CountedEnd:
+        return counted_end(self.brief.longest_discount, transition, continuing, float(self.counts.visits.sum()))
+
+    @property
+    def _leads(self) -> Array | None:
+        """1 where something was seen of (z, a), else 0, shape (Z, A, B); None where what was never seen stays in place.
+
+        With discount 1 it leads nowhere: to stay would be to play for ever.
+        """
+        if self.brief.longest_discount < 1.0:
+            return None
+        seen = self.counts.counts.sum(axis=(2, 3)) > 0
+        return np.repeat(seen[:, :, None], self.brief.table_shape[2], axis=2).astype(np.float64)
 
     @property
     def untried_penalty(self) -> Array:
@@ -234,7 +265,7 @@ class ObservedModel(Stateful):
         untried = self.counted.untried
         if self.behaviour is None or not untried.any():
             return
-        missed, every = np.zeros(untried.shape), np.ones(untried.shape, dtype=np.bool_)
+        missed, every = np.zeros(untried.shape), self.able
         for x, counts in seen:
             missed -= action_likelihood(self.primitives(x), counts, every, None)[1]
         change = np.log(np.maximum(self.behaviour.temperature * missed, 1e-300))
@@ -282,16 +313,20 @@ class ObservedModel(Stateful):
     def _averages(self) -> CountedModel:
         visits = self.counts.visits
         successors, counts, correction = self._lists()
-        weights = np.maximum(counts + correction, 0.0)
+        weights, leads = np.maximum(counts + correction, 0.0), self._leads
+        probabilities = weights / weights.sum(axis=-1, keepdims=True)
+        transition = Transition(successors, probabilities if leads is None else probabilities * leads[..., None])
+        # A state only seen as the last of a cut episode: nothing is known of what follows, so nothing does.
+        continuing = ((visits.sum(axis=(1, 2)) > 0) & (self._ends == 0)).astype(np.float64)
         return CountedModel(
             leader_reward=self._shrunk(self.counts.leader_reward),
             follower_reward=self._shrunk(self.counts.follower_reward),
-            untried=(visits == 0) & (visits.sum(axis=2, keepdims=True) > 0),
+            untried=(visits == 0) & (visits.sum(axis=2, keepdims=True) > 0) & self.able,
             known=visits / (1.0 + visits),
             initial=self._starts / self._starts.sum(),
-            # A state only seen as the last of a cut episode: nothing is known of what follows, so nothing does.
-            continuing=((visits.sum(axis=(1, 2)) > 0) & (self._ends == 0)).astype(np.float64),
-            transition=Transition(successors, weights / weights.sum(axis=-1, keepdims=True)),
+            continuing=continuing,
+            transition=transition,
+            end=self._end(transition, continuing),
         )
 
     def _shrunk(self, totals: Array) -> Array:
@@ -356,7 +391,7 @@ class ObservedModel(Stateful):
         successors, seen, correction = self._lists()
         corrected = np.maximum(seen + correction, 0.0)
         first = corrected / corrected.sum(axis=-1, keepdims=True)
-        likelihood = PlayLikelihood(games, counts, choices, seen)
+        likelihood = PlayLikelihood(games, counts, choices, seen, self._leads)
         fit = likelihood.fit(start, first, free=(private, start.tremble != 0.0), iterations=iterations)
         if belief and start.tremble == 0.0:
             wider = likelihood.fit(fit.behaviour, fit.probabilities, free=(private, True), iterations=iterations)
