@@ -190,6 +190,8 @@ class AgentFace(SessionFace):
         # One object per agent: seeding one agent's space must not change what another samples.
         self.possible_agents = list(action_spaces)
         self.agents: list[str] = []
+        #: The flags of a round that ends nothing; copied, which is faster than to be made.
+        self._goes_on = dict.fromkeys(self.possible_agents, False)
         self.action_spaces = action_spaces
         self.observation_spaces: dict[str, Space[Any]] = {
             agent: copy_of(self.observer.space) for agent in self.possible_agents

@@ -108,12 +108,12 @@ class ParallelFace(TwoSides, ParallelEnv[str, Any, Any]):  # type: ignore[misc] 
             # A missing action becomes None, which the session refuses unless that follower is finished.
             session.play([*map(actions.get, self.followers)])
             self.observer.update()
-        terminations = dict.fromkeys(agents, session.terminated)
         if session.phase == DONE:
+            terminations = dict.fromkeys(agents, session.terminated)
             truncations = dict.fromkeys(agents, session.truncated)
             self.agents = []
         else:
-            truncations = terminations.copy()
+            terminations, truncations = self._goes_on.copy(), self._goes_on.copy()
         results = self._observations(), self._rewards(), terminations, truncations, self._infos()
         if self.render_mode == "human":
             self.render()
