@@ -152,6 +152,11 @@ def _samplers(env: Any, agents: list[str], seed: int | None) -> dict[str, Any]:
     return spaces
 
 
+def _drawn(space: Any, info: Any) -> Any:
+    """Return a random action, of those that an info says can be taken."""
+    return space.sample(info["action_mask"]) if "action_mask" in info else space.sample()
+
+
 def _play_parallel(env: Any, seed: int | None) -> Iterator[_Turn]:
     spaces = _samplers(env, env.possible_agents, seed)
     observations, infos = env.reset(seed=seed)
@@ -160,8 +165,9 @@ def _play_parallel(env: Any, seed: int | None) -> Iterator[_Turn]:
     for number in range(MAX_ROUNDS):
         if not env.agents:
             return
-        actions = {agent: spaces[agent].sample() for agent in env.agents}
+        actions = {agent: _drawn(spaces[agent], infos[agent]) for agent in env.agents}
         results = env.step(actions)
+        infos = results[-1]
         for agent in actions:
             _require(all(agent in part for part in results), "every agent is in all five dicts", agent)
             observation, reward, terminated, truncated, info = (part[agent] for part in results)
@@ -174,7 +180,7 @@ def _play_aec(env: Any, seed: int | None) -> Iterator[_Turn]:
     env.reset(seed=seed)
     for number, agent in enumerate(env.agent_iter(MAX_ROUNDS)):
         observation, reward, terminated, truncated, info = env.last()
-        action = None if terminated or truncated else spaces[agent].sample()
+        action = None if terminated or truncated else _drawn(spaces[agent], info)
         yield _Turn(number - 1, agent, observation, reward, terminated, truncated, info, action)
         env.step(action)
     _require(not env.agents, f"an episode ends within {MAX_ROUNDS} turns")
@@ -186,7 +192,7 @@ def _play_gymnasium(env: Any, seed: int | None) -> Iterator[_Turn]:
     observation, info = env.reset(seed=seed)
     yield _Turn(-1, "agent", observation, 0.0, False, False, info, None)
     for number in range(MAX_ROUNDS):
-        action = space.sample()
+        action = _drawn(space, info)
         observation, reward, terminated, truncated, info = env.step(action)
         yield _Turn(number, "agent", observation, reward, terminated, truncated, info, action)
         if terminated or truncated:
@@ -283,7 +289,7 @@ def _check_parallel(env: Any, seed: int) -> None:
     before: Any = env.reset(seed=seed)
     first = LEADER in env.possible_agents
     for _ in range(MAX_ROUNDS):
-        actions = {agent: spaces[agent].sample() for agent in env.agents}
+        actions = {agent: _drawn(spaces[agent], before[-1][agent]) for agent in env.agents}
         after = env.step(actions)
         _check_fresh(before, after)
         rewards, terminations, truncations = after[1:4]
@@ -302,14 +308,15 @@ def _check_parallel(env: Any, seed: int) -> None:
 def _check_twin_midway(env: Any, seed: int) -> None:
     """Check that a pickled twin plays a begun episode to the same end."""
     spaces = _samplers(env, env.possible_agents, seed)
-    env.reset(seed=seed)
+    infos = env.reset(seed=seed)[-1]
     for _ in range(3):
         if env.agents:
-            env.step({agent: spaces[agent].sample() for agent in env.agents})
+            infos = env.step({agent: _drawn(spaces[agent], infos[agent]) for agent in env.agents})[-1]
     twin = require_travel(env, "env")
     while env.agents and twin.agents:
-        actions = {agent: spaces[agent].sample() for agent in env.agents}
-        results = [repr(plain(list(each.step(actions)))) for each in (env, twin)]
+        actions = {agent: _drawn(spaces[agent], infos[agent]) for agent in env.agents}
+        stepped = [each.step(actions) for each in (env, twin)]
+        infos, results = stepped[0][-1], [repr(plain(list(each))) for each in stepped]
         _require(results[0] == results[1], "a pickled twin continues a begun episode like the original")
     _require(env.agents == twin.agents, "a pickled twin ends a begun episode when the original does")
 

@@ -14,6 +14,7 @@ from stackelberg_envs.conformity.clauses import attempt, require_clause, require
 from stackelberg_envs.conformity.effects import without_bound
 from stackelberg_envs.errors import ConformityError, InstabilityError
 from stackelberg_envs.games.actions import checked_actions
+from stackelberg_envs.games.ends import SureEnd
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import FollowerPolicy, VectorGame
 from stackelberg_envs.play.vector import draw_contexts
@@ -26,6 +27,8 @@ WORTH_TELLING = 0.01
 
 #: What discounting leaves of the steps that are not played.
 LEFT_OVER = 1e-3
+#: So often at least has what is left to be halved to be less.
+HALVINGS = 10
 #: Steps of an episode, at least and at most.
 MIN_STEPS, MAX_STEPS = 30, 2_000
 #: Episodes at least and at most, and steps of all episodes: of tabular games, which play fast, and of vector games.
@@ -67,10 +70,30 @@ def tell_horizon(game: Any, x: Array) -> None:
 
 def _steps_and_episodes(game: Any, budget: tuple[int, int, int]) -> tuple[int, int]:
     """Return how long and how often to play: until little is left of what follows, within a budget."""
-    discount = max(game.leader_discount, game.follower_discount)
-    steps = 1 if discount == 0.0 else math.ceil(math.log(LEFT_OVER) / math.log(discount))
-    steps = max(MIN_STEPS, min(steps, MAX_STEPS))
+    discount, ends = max(game.leader_discount, game.follower_discount), getattr(game, "ends", None)
+    if ends is not None and ends.longest is not None:
+        # No episode is longer, so that nothing is left.
+        steps = int(ends.longest.max())
+    elif ends is not None:
+        steps = max(MIN_STEPS, min(HALVINGS * _half_life(ends), MAX_STEPS))
+    else:
+        steps = 1 if discount == 0.0 else math.ceil(math.log(LEFT_OVER) / math.log(discount))
+        steps = max(MIN_STEPS, min(steps, MAX_STEPS))
     return steps, int(np.clip(budget[2] // steps, *budget[:2]))
+
+
+def _half_life(ends: SureEnd) -> int:
+    """Return after how many steps play is over with a chance of one half at least, by Markov's inequality."""
+    return math.ceil(2.0 * ends.steps)
+
+
+def _share_left(ends: SureEnd | None, discount: float, steps: int) -> float:
+    """Return which part of values is left after so many steps, at most: by the discount, and as play ends."""
+    if ends is None:
+        return discount**steps
+    if ends.longest is not None and steps >= ends.longest.max():
+        return 0.0
+    return float(min(discount**steps, 0.5 ** (steps // _half_life(ends))))
 
 
 # ------------------------------------------------------------------------------------------------ tabular
@@ -101,7 +124,7 @@ def check_tabular_values(game: TabularGame, x: Array, rng: np.random.Generator) 
 
 def _greatest_spread(rewards: Array, discount: float, steps: int) -> float:
     """Return the greatest difference of two returns; an episode may end at any step, after which it earns 0."""
-    weight = (1.0 - discount**steps) / (1.0 - discount)
+    weight = steps if discount == 1.0 else (1.0 - discount**steps) / (1.0 - discount)
     return weight * (max(0.0, float(rewards.max())) - min(0.0, float(rewards.min())))
 
 
@@ -114,13 +137,13 @@ def _returns(rewards: Array, offsets: Any, discount: float) -> Array:
 def _check_endless(solution: Any, steps: int) -> None:
     """Check that values of endless play differ from those of long episodes by what can still follow, and no more."""
     play = solution.primitives
-    left = play.leader_discount**steps * np.abs(solution.leader.state_values).max()
+    left = _share_left(play.ends, play.leader_discount, steps) * np.abs(solution.leader.state_values).max()
     _require_near(solution.leader_value, solution.episode.leader_value, left, "leader_value")
     joint = play.joint_policy(solution.policy)
     once_more = float(play.initial @ (joint * solution.leader.q).sum(axis=(1, 2)))
     _require_near(solution.leader_value, once_more, 0.0, "leader_value", np.abs(solution.leader.state_values).max())
     if play.believed_transition is play.transition:
-        left = play.follower_discount**steps * np.abs(solution.best.state_values).max()
+        left = _share_left(play.ends, play.follower_discount, steps) * np.abs(solution.best.state_values).max()
         _require_near(solution.follower_value, solution.episode.follower_value, left, "follower_value")
 
 

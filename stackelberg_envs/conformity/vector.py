@@ -28,7 +28,10 @@ def _vector_steps(env: Any, seed: int) -> Iterator[tuple[Any, ...]]:
     observations, infos = env.reset(seed=seed)
     yield observations, np.zeros(n), np.zeros(n, np.bool_), np.zeros(n, np.bool_), infos
     for _ in range(STEPS if _counter(infos) == "played" else LEADER_STEPS):
-        yield env.step(space.sample())
+        masks = infos.get("action_mask")
+        made = env.step(space.sample() if masks is None else space.sample(tuple(masks)))
+        infos = made[-1]
+        yield made
 
 
 def check_vector(env: Any, seed: int) -> None:

@@ -263,10 +263,11 @@ class TwoSides(AgentFace):
         self.menu = None if menu is None else Menu(game, menu, menu_seed)
         self.metadata = metadata(name, game, is_parallelizable=self.is_parallelizable)
         self.followers = follower_names(self.session.num_followers)
-        their_space = self.session.simulator.follower_action_space
         self._leader_form = leader_form(game, self._leader_choices(), forms)
         leading = copy_of(self._leader_form.space) if self.menu is None else self.menu.space
-        self._make_spaces({LEADER: leading, **{agent: copy_of(their_space) for agent in self.followers}})
+        self._make_spaces(
+            {LEADER: leading, **{agent: action_space_of(self.session, i) for i, agent in enumerate(self.followers)}}
+        )
 
     def _begin(self, seed: int | None, options: dict[str, Any] | None) -> None:
         """Check the arguments of a reset, then begin an episode with all agents."""
@@ -370,6 +371,42 @@ def action_of(actions: dict[str, Any], agent: str) -> Any:
         return actions[agent]
     except KeyError:
         raise PhaseError(f"step: expected an action of {agent!r} in this round, got {sorted(actions)}") from None
+
+
+class FeasibleActions(Discrete):
+    """The actions of a follower, some of which it cannot always take.
+
+    Without a mask, samples are drawn from those that it can take now: so players of random actions, the official tests
+    among them, need to know nothing of masks.
+
+    Parameters
+    ----------
+    session, i
+        Whose turn it is, and the follower's number.
+    """
+
+    def __init__(self, session: Session, i: int) -> None:
+        super().__init__(session.simulator.follower_action_space.n)  # type: ignore[attr-defined]
+        self._session, self._i = session, i
+
+    def sample(self, mask: Any = None, probability: Any = None) -> np.int64:
+        """Return an action that can be taken now, or one within a mask or by probabilities."""
+        if probability is not None:
+            return super().sample(mask, probability)
+        masks = self._session.action_masks() if mask is None else None
+        return super().sample(mask if masks is None else masks[self._i])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FeasibleActions:
+        """Return a space of the same session; alone, that is not copied."""
+        session = memo.get(id(self._session), self._session)
+        twin = FeasibleActions(session, self._i)
+        twin._np_random = copy.deepcopy(self._np_random, memo)
+        return twin
+
+
+def action_space_of(session: Session, i: int) -> Space[Any]:
+    """Return the action space of follower i, with a random stream of its own."""
+    return FeasibleActions(session, i) if session.masked else copy_of(session.simulator.follower_action_space)
 
 
 def copy_of(space: Space[Any]) -> Space[Any]:

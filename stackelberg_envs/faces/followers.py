@@ -58,8 +58,7 @@ class FollowersFace(common.AgentFace):
         self.commitment = neutral_commitment(game) if commitment is None else game.commitment.check(commitment)
         self.metadata = common.metadata(name, game, is_parallelizable=self.is_parallelizable)
         self.followers = common.follower_names(session.num_followers)
-        space = session.simulator.follower_action_space
-        self._make_spaces({agent: common.copy_of(space) for agent in self.followers})
+        self._make_spaces({agent: common.action_space_of(session, i) for i, agent in enumerate(self.followers)})
 
     def _begin(self, seed: int | None, options: dict[str, Any] | None) -> None:
         """Check the arguments of a reset, then begin an episode in the play phase."""

@@ -71,7 +71,7 @@ class FollowerEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         self.commitment = neutral_commitment(game) if commitment is None else commitment
         self.metadata = common.metadata(name, game, is_parallelizable=False)
         self.observation_space = common.copy_of(self.observer.space)
-        self.action_space = common.copy_of(self.session.simulator.follower_action_space)
+        self.action_space = common.action_space_of(session, 0)
 
     @property
     def commitment(self) -> Array:

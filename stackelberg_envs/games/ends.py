@@ -8,7 +8,8 @@ exactly; then the expected number of steps is bounded too, and stands where 1 / 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,8 @@ MOST_SWEEPS, MOST_STEPS = 100_000, 1e9
 SLACK = 0.05
 
 
-class SureEnd(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class SureEnd:
     """That play ends, whatever the players do.
 
     Attributes

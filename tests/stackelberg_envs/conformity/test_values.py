@@ -12,6 +12,7 @@ from stackelberg_envs.envs import tax_design_v0
 from stackelberg_envs.envs.tax_design import game as tax_game
 from stackelberg_envs.errors import ConformityError
 from stackelberg_envs.solvers.soft.solution import TabularSolution
+from tests.games import small_game
 
 TOY = "stackelberg/DiscreteToy-v1"
 
@@ -28,6 +29,25 @@ def test_games_conform_in_any_unit(c, arguments):
     game = in_units(se.random_tabular(S=4, **arguments), c)
     check_tabular_values(game, game.commitment.project(game.commitment.high), np.random.default_rng(0))
     se.check_game(game)
+
+
+ENDS = {"leader_discount": 1.0, "follower_discount": 1.0, "feasible": [[1, 0], [1, 1], [0, 1]]}
+#: Play that never comes back: by the number of the state.
+ONWARDS = np.triu(np.ones((3, 3)), 1) + np.diag([0.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize("moves", [None, ONWARDS / ONWARDS.sum(axis=1, keepdims=True)])
+def test_games_with_discount_one_and_feasible_actions_conform(moves):
+    changes = ENDS if moves is None else {**ENDS, "transition": np.tile(moves[:, None, None], (1, 2, 2, 1))}
+    game = small_game(**changes)
+    se.check_game(game)
+
+
+def test_with_discount_one_wrong_values_are_found(monkeypatch):
+    wrong = TabularSolution.leader_value.fget
+    monkeypatch.setattr(TabularSolution, "leader_value", property(lambda s: 1.1 * wrong(s)))
+    with pytest.raises(ConformityError, match="leader_value"):
+        check_tabular_values(small_game(**ENDS), np.full((3, 2), 0.5), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("c", [1e-100, 1.0, 1e100])

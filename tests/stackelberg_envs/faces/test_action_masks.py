@@ -1,7 +1,12 @@
 """Masks of feasible actions on every interface."""
 
+import copy
+import pickle
+
 import gymnasium
+import gymnasium.utils.env_checker
 import numpy as np
+import pettingzoo.test
 import pytest
 
 import stackelberg_envs as se
@@ -210,3 +215,36 @@ def test_wrappers_of_gymnasium_keep_the_mask():
     env = gymnasium.vector.SyncVectorEnv([lambda: FollowerEnv(GAME, commitment=X)] * 2)
     _, infos = env.reset(seed=0)
     assert infos["action_mask"].shape == (2, B)
+
+
+@pytest.mark.parametrize("game", [GAME, PAIR])
+def test_the_official_tests_pass(game):
+    pettingzoo.test.parallel_api_test(ParallelFace(game), num_cycles=100)
+    pettingzoo.test.parallel_api_test(FollowersEnv(game, commitment=X), num_cycles=100)
+    pettingzoo.test.api_test(wrapped_env(game), num_cycles=100)
+    gymnasium.utils.env_checker.check_env(FollowerEnv(game, commitment=X), skip_render_check=True)
+
+
+def test_conformity_holds():
+    for env in (
+        ParallelFace(PAIR),
+        wrapped_env(PAIR),
+        FollowersEnv(PAIR),
+        FollowerEnv(GAME),
+        TabularVectorEnv(PAIR, 3),
+    ):
+        se.check_env(env)
+
+
+def test_spaces_sample_what_can_be_taken_in_their_own_episode():
+    env = ParallelFace(PAIR)
+    twin = copy.deepcopy(env)
+    env.reset(seed=0)
+    twin.reset(seed=1)
+    for each in (env, pickle.loads(pickle.dumps(twin))):  # noqa: S301 - made in the line itself
+        each.step({agent: each.action_space(agent).sample() for agent in each.agents})
+        masks = each.session.action_masks()
+        for agent, mask in zip(each.followers, masks, strict=True):
+            drawn = {int(each.action_space(agent).sample()) for _ in range(40)}
+            assert drawn == set(np.flatnonzero(mask).tolist())
+        assert each.action_space("follower_0") == gymnasium.spaces.Discrete(B)
