@@ -35,6 +35,11 @@ SCORE = (
     "[What was counted](../../explanation/benchmark-statistics.md)."
 )
 UNTUNED = "Without any option ([how](../../explanation/without-tuning.md)):"
+AGAINST_SAC = (
+    "Against `sac`, which goes on learning between the leader's updates, the leader's discounted return after 48,000 "
+    "observed steps, with options that were chosen for the task, from a start that is worth about 8 "
+    "([how](../measurements.md#games-of-vectors)):"
+)
 
 #: A line of a version history.
 VERSION = re.compile(r"^v\d+: ", re.MULTILINE)
@@ -272,6 +277,8 @@ def environment_results(spec_id):
         text.append(f"{archived()} Runs had {steps} each; the table has medians of {seeds} seeds.")
         text.append(f"![What each leader reaches, a dot per seed](../../figures/environments/{name}.png)")
         text.append(results.medians(panels))
+    if results.name_of(spec_id) == "GuidedCartPole":
+        text.append(f"{AGAINST_SAC}\n\n{results.against_sac()}")
     return text if len(text) > 2 else []
 
 

@@ -5,6 +5,7 @@ A score is the share of the way from the start, 0, to the best known value, 1. R
 without its version: what changes spaces or defaults only changes no score.
 """
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,8 @@ from stackelberg_envs.solvers.soft import response_gap, soft_best_response
 DOCS = Path(__file__).parent
 #: What tables call an environment, where that is not its name.
 WRITTEN = {"FourRooms": "Four-Rooms", "RandomTabular": "random games"}
+#: What docs/tables/guided.md calls an environment -> its name.
+GUIDED = {"cartpole": "GuidedCartPole", "pendulum": "GuidedPendulum"}
 
 
 def environments():
@@ -117,7 +120,30 @@ def untuned():
         elif cells[0] != "the same":
             last = cells[0]
         rows.append([last, *cells[1:]])
+    return [*rows, *guided()]
+
+
+def guided():
+    """Return the rows of docs/tables/guided.md, whose followers plan on a grid, as rows of the same columns."""
+    rows = []
+    for line in (DOCS / "tables" / "guided.md").read_text(encoding="utf-8").splitlines()[2:]:
+        game, leader, _, _, steps, seeds, _, _, shares, _, _ = (cell.strip() for cell in line.strip("|").split("|"))
+        median, worst = shares.split(", ")
+        rows.append([f"{GUIDED[game]}, {steps} steps", leader, seeds, worst, "", median])
     return rows
+
+
+def against_sac():
+    """Return a table of the leader's returns on the guided cart-pole, against a follower that goes on learning."""
+    runs = map(json.loads, (DOCS / "tables" / "guided_cartpole.jsonl").read_text(encoding="utf-8").splitlines())
+    found = {}
+    for run in runs:
+        found.setdefault(run["run"][0], []).append(run["final"])
+    lines = ["| leader | worst | median | best | seeds |", "| --- | --- | --- | --- | --- |"]
+    for leader, finals in sorted(found.items(), key=lambda item: -float(np.median(item[1]))):
+        numbers = f"{min(finals):.2f} | {np.median(finals):.2f} | {max(finals):.2f} | {len(finals)}"
+        lines.append(f"| [`{leader}`](../leaders/{leader}.md) | {numbers} |")
+    return "\n".join(lines)
 
 
 def untuned_table(rows):
