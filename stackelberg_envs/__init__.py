@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.environments import wrap_commitment as wrap_commitment
     from stackelberg_envs.games.graphs import patrol_game as patrol_game
     from stackelberg_envs.games.graphs import toll_game as toll_game
+    from stackelberg_envs.games.markov import MarkovGame as MarkovGame
     from stackelberg_envs.games.observed import EnvironmentStep as EnvironmentStep
     from stackelberg_envs.games.samples import SampledCommitment as SampledCommitment
     from stackelberg_envs.games.samples import SampledEffect as SampledEffect
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.solvers.bimatrix.stackelberg import stackelberg_strategies as stackelberg_strategies
     from stackelberg_envs.solvers.certificates.certificate import Certificate as Certificate
     from stackelberg_envs.solvers.certificates.certifying import certify as certify
+    from stackelberg_envs.solvers.equilibrium.one_follower import one_follower as one_follower
     from stackelberg_envs.solvers.responses import hard_best_response as hard_best_response
     from stackelberg_envs.solvers.responses import soft_best_response as soft_best_response
     from stackelberg_envs.solvers.soft import occupancy as occupancy
@@ -112,6 +114,7 @@ _EXPORTS = {
     "IncentiveCost": "games.commitments.incentives",
     "Joint": "games.commitments.joint",
     "LinearFeatures": "games.commitments.incentives",
+    "MarkovGame": "games.markov",
     "PolicyTable": "games.commitments.policy_table",
     "SampledCommitment": "games.samples",
     "SampledEffect": "games.samples",
@@ -144,6 +147,7 @@ _EXPORTS = {
     "make_game": "faces.registration",
     "nash_equilibria": "solvers.bimatrix.nash",
     "occupancy": "solvers.soft",
+    "one_follower": "solvers.equilibrium.one_follower",
     "parallel_env": "faces.registration",
     "patrol_game": "games.graphs",
     "random_tabular": "envs.random_tabular_v1:make_game",

@@ -8,8 +8,11 @@ from agents.runs.experiment import Experiment, ExperimentConfig
 from benchmarks.toll_game import toll_game
 from stackelberg_envs.envs import bilevel_lqr_v1, building_thermal_v1
 from stackelberg_envs.errors import ArgumentError
-from stackelberg_envs.games.commitments.incentives import StateIncentive
+from stackelberg_envs.games.commitments.incentives import IncentiveCost, StateIncentive
+from stackelberg_envs.games.commitments.joint import Joint
 from stackelberg_envs.games.commitments.policy_table import PolicyTable
+from stackelberg_envs.games.commitments.transfer import Transfer
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 
@@ -44,6 +47,26 @@ def small_arguments(**changes):
 def small_game(**changes):
     """The random game of `small_arguments`."""
     return TabularGame(**small_arguments(**changes))
+
+
+def interacting_game(**changes):
+    """Three followers in four states, the last of them terminal, who pay two prices; the leader pays for prices."""
+    rng = np.random.default_rng(0)
+    n, states, joint = 3, 4, 8
+    prices = Transfer(rng.uniform(size=(n, states, 1, joint, 2)), 0.0, 1.0)
+    given = {
+        "follower_rewards": rng.uniform(-1.0, 1.0, size=(n, states, joint)),
+        "leader_reward": rng.uniform(-1.0, 1.0, size=(states, joint)),
+        "transition": rng.dirichlet(np.ones(states), size=(states, joint)),
+        "initial": np.full(states, 0.25),
+        "terminal": np.array([0.0, 0.0, 0.0, 1.0]),
+        "leader_discount": 0.9,
+        "follower_discount": 0.8,
+        "temperature": 0.3,
+        "commitment": Joint(prices, IncentiveCost(0.0, 1.0, price=0.3, where=np.ones(states))),
+        "horizon": 40,
+    }
+    return MarkovGame(**(given | changes))
 
 
 def one_state(leader_reward, **changes):

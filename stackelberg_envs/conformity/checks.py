@@ -19,12 +19,14 @@ from stackelberg_envs.conformity.clauses import require_clause as _require
 from stackelberg_envs.conformity.derivatives import check_vjp
 from stackelberg_envs.conformity.environments import check_environments
 from stackelberg_envs.conformity.faces import check_env
+from stackelberg_envs.conformity.markov import check_markov_game
 from stackelberg_envs.conformity.travel import require_travel
 from stackelberg_envs.conformity.values import check_tabular_values, tell_horizon
 from stackelberg_envs.conformity.vector_games import check_vector_game, few_steps
 from stackelberg_envs.errors import ArgumentError, ConformityError
 from stackelberg_envs.games.commitments.base import Effect
 from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import Game, Primitives, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.resets import require_seed
@@ -101,6 +103,21 @@ def _(game: TabularGame, *, seed: int = 0) -> None:
     _require(same, "a pickled or copied game is the same game")
 
 
+@check_game.register(MarkovGame)
+def _(game: MarkovGame, *, seed: int = 0) -> None:
+    rng = np.random.default_rng(require_seed(seed))
+    commitments = _random_commitments(game, rng, RANDOM_COMMITMENTS)
+    for x in commitments:
+        _check_admissible(game, x)
+        with attempt("commitment.effect returns what x changes"):
+            _check_effect(game, x)
+    check_markov_game(game, commitments[0], commitments[1], rng)
+    twin = require_travel(game, "game")
+    with attempt("a pickled or copied game is the same game"):
+        arrays = [each.under(commitments[0]).arrays for each in (game, twin)]
+    _require(_equal_arrays(*arrays), "a pickled or copied game is the same game")
+
+
 @check_game.register(VectorGame)
 def _(game: VectorGame, *, seed: int = 0) -> None:
     rng = np.random.default_rng(require_seed(seed))
@@ -149,7 +166,7 @@ def _check_admissible(game: Game, x: Array) -> None:
     _require(np.array_equal(x, before), "commitment.project and check leave their argument as it was")
 
 
-def _check_effect(game: TabularGame, x: Array) -> None:
+def _check_effect(game: TabularGame | MarkovGame, x: Array) -> None:
     commitment, before = game.commitment, x.copy()
     effect, again = commitment.effect(x), commitment.effect(x)
     _require(isinstance(effect, Effect), "commitment.effect returns an Effect", type(effect).__name__)

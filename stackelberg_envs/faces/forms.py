@@ -21,6 +21,7 @@ from stackelberg_envs.arrays import Array, as_float, require_flag
 from stackelberg_envs.errors import ArgumentError, CommitmentError
 from stackelberg_envs.games.actions import action_bounds, checked_actions
 from stackelberg_envs.games.commitments.base import Commitment
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.session import neutral_commitment, simulator_of
@@ -232,6 +233,8 @@ class _FormedSimulator:
             setattr(self, name, getattr(simulator, name))
         for name in OWN_METHODS:
             setattr(self, name, getattr(simulator, name))
+        if hasattr(simulator, "step_together"):
+            self.step_together = simulator.step_together
 
     def check_follower_action(self, action: Any) -> Any:
         """Return the game's action that an action means, or raise ActionError."""
@@ -338,6 +341,17 @@ def _(game: TabularGame, asked_by: str) -> Sizes:
     simulator = simulator_of(game)
     widths = simulator.state_bounds[0].size, simulator.leader_action_bounds[0].size
     return Sizes(largest("leader_reward"), largest("follower_reward"), np.ones(widths[0]), np.ones(widths[1]))
+
+
+@typical_sizes.register(MarkovGame)
+def _(game: MarkovGame, asked_by: str) -> Sizes:
+    if TYPICAL in game.facts:
+        return _stated(game, asked_by)
+    ends = (game.commitment.low, game.commitment.high)
+    tried = [game.under(x).arrays for x in (neutral_commitment(game), *map(game.commitment.project, ends))]
+    leader = max(float(np.abs(made.leader_reward).max()) for made in tried) or 1.0
+    followers = max(float(np.abs(made.follower_rewards).max()) for made in tried) or 1.0
+    return Sizes(leader, followers, np.ones(simulator_of(game).state_bounds[0].size), np.ones(0))
 
 
 @typical_sizes.register(VectorGame)

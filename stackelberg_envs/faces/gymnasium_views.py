@@ -18,13 +18,27 @@ from stackelberg_envs.faces.followers import given_commitment
 from stackelberg_envs.faces.forms import Forms, formed_simulator, leader_form
 from stackelberg_envs.faces.responses import Response, responder_of
 from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
 from stackelberg_envs.play.resets import require_options, require_seed
 from stackelberg_envs.play.session import DONE, PLAY, READY, Session, neutral_commitment
 
-__all__ = ["FollowerEnv", "LeaderEnv", "Response", "leader_env"]
+__all__ = ["FollowerEnv", "LeaderEnv", "Response", "leader_env", "one_of"]
+
+
+@singledispatch
+def one_of(game: Game) -> Game:
+    """Return the game that one follower plays, while the others do what they do."""
+    return game
+
+
+@one_of.register(MarkovGame)
+def _(game: MarkovGame) -> Game:
+    from stackelberg_envs.solvers.equilibrium.one_follower import one_follower
+
+    return one_follower(game)
 
 
 class FollowerEnv(common.SessionFace, gymnasium.Env[Any, Any]):
@@ -33,7 +47,8 @@ class FollowerEnv(common.SessionFace, gymnasium.Env[Any, Any]):
     Parameters
     ----------
     game
-        The game; with several followers, this is one of them.
+        The game; with several followers, this is one of them. Where followers affect each other it is the first of
+        them, while the others play their equilibrium; :func:`stackelberg_envs.one_follower` makes the game of another.
     commitment
         In force in every episode whose reset does not bring another in ``options={"commitment": x}``; default
         the one nearest to zero. May be reassigned between episodes (``env.unwrapped.commitment = x``).
@@ -65,6 +80,7 @@ class FollowerEnv(common.SessionFace, gymnasium.Env[Any, Any]):
         renderer: str = GENERIC_RENDERER,
         name: str | None = None,
     ) -> None:
+        game = one_of(game)
         forms = Forms(normalize, flatten_actions, scale_rewards, scale_observations)
         session = Session(game, num_followers=1, simulator=formed_simulator(game, forms))
         self._open(session, forms, observe_commitment, render_mode, renderer)
@@ -280,5 +296,6 @@ def leader_env(
 
 
 leader_env.register(TabularGame, LeaderEnv)
+leader_env.register(MarkovGame, LeaderEnv)
 leader_env.register(VectorGame, LeaderEnv)
 leader_env.register(EnvironmentGame, EnvironmentLeaderEnv)

@@ -16,13 +16,16 @@ import numpy as np
 from stackelberg_envs.arrays import Array, as_float, require_rows_sum_to_one, require_shape
 from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.games.actions import checked_actions
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import FollowerPolicy, VectorGame
+from stackelberg_envs.play.markov import checked_policies
 from stackelberg_envs.play.rollout import require_feasible
-from stackelberg_envs.play.session import Session
+from stackelberg_envs.play.session import Session, neutral_commitment
 from stackelberg_envs.play.simulators import cumulative
 
 __all__ = [
+    "MarkovResponder",
     "Responder",
     "Response",
     "TabularResponder",
@@ -138,6 +141,20 @@ class VectorResponder(Responder):
         return actions
 
 
+class MarkovResponder(Responder):
+    """Draws the actions of followers that affect each other, each from a table of its own."""
+
+    def _checked(self, answer: Any) -> Array:
+        """Return running sums, shape (n, S, B)."""
+        neutral = self.game.under(neutral_commitment(self.game)).arrays
+        return cumulative(checked_policies(answer, neutral))
+
+    def draw(self, answer: Array, session: Session, rng: np.random.Generator) -> list[int | None]:
+        """Draw each action by one uniform number."""
+        state = session.states[0]
+        return [int(np.searchsorted(table[state], rng.random(), side="right")) for table in answer]
+
+
 @singledispatch
 def responder_of(game: Game, response: Response | None = None) -> Responder:
     """Return what draws from a response, by default from the exact one.
@@ -155,6 +172,11 @@ def _(game: TabularGame, response: Response | None = None) -> Responder:
     return TabularResponder(game, soft_response if response is None else response)
 
 
+@responder_of.register(MarkovGame)
+def _(game: MarkovGame, response: Response | None = None) -> Responder:
+    return MarkovResponder(game, equilibrium_response if response is None else response)
+
+
 @responder_of.register(VectorGame)
 def _(game: VectorGame, response: Response | None = None) -> Responder:
     if response is None and not game.has_solution:
@@ -170,6 +192,13 @@ def soft_response(game: TabularGame, x: Array) -> Array:
     from stackelberg_envs.solvers.responses import soft_best_response
 
     return soft_best_response(game.primitives(x)).policy.reshape(game.array_shape)
+
+
+def equilibrium_response(game: MarkovGame, x: Array) -> Array:
+    """Return the followers' logit equilibrium, shape (n, S, B)."""
+    from stackelberg_envs.solvers.equilibrium.solution import solve_markov
+
+    return solve_markov(game, x).policy
 
 
 def exact_policy(game: VectorGame, x: Array) -> FollowerPolicy:

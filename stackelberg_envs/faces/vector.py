@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.vector_base import FollowerVectorEnv
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
@@ -50,6 +51,13 @@ def _(game: TabularGame, num_envs: int = 1, *, shared_stream: bool = False, **op
             f"fast with streams of their own; got {shared_stream!r}"
         )
     return TabularVectorEnv(game, num_envs, **options)
+
+
+@follower_vector_env.register(MarkovGame)
+def _(game: MarkovGame, num_envs: int = 1, **options: Any) -> FollowerVectorEnv:
+    from stackelberg_envs.solvers.equilibrium.one_follower import one_follower
+
+    return follower_vector_env(one_follower(game), num_envs, **options)
 
 
 @follower_vector_env.register(VectorGame)

@@ -19,6 +19,9 @@ from stackelberg_envs.games.transitions import Transition
 
 __all__ = ["MarkovPrimitives"]
 
+#: Up to so many entries a kernel is kept dense.
+MOST_DENSE = 2**17
+
 
 @dataclass(frozen=True, eq=False)
 class MarkovPrimitives:
@@ -80,7 +83,7 @@ class MarkovPrimitives:
 
     @cached_property
     def kernel(self) -> Any:
-        """P(s' | s, b) where play goes on and nothing elsewhere, as a sparse matrix of shape (S M, S)."""
+        """P(s' | s, b) where play goes on and nothing elsewhere, a matrix of shape (S M, S); sparse where large."""
         from scipy.sparse import csr_array
 
         S, M = self.num_states, self.num_joint
@@ -91,4 +94,4 @@ class MarkovPrimitives:
         kernel = csr_array((weights, lists.successors.reshape(-1), np.arange(0, S * M * N + 1, N)), shape=(S * M, S))
         kernel.sum_duplicates()
         kernel.eliminate_zeros()
-        return kernel
+        return kernel.toarray() if S * M * S <= MOST_DENSE else kernel

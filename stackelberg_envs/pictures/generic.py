@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.pictures.canvas import (
     FOLLOWER,
+    GRID,
     MARGIN,
     MUTED,
     SMALL,
@@ -85,6 +87,46 @@ def generic_of(game: Game) -> Renderer:
     """Return the renderer of a kind of game; ``generic_of.register(kind)`` adds kinds."""
     del game
     return _vectors
+
+
+def _joint_pixels(frame: Frame) -> Pixels:
+    """Draw the state, what each follower has just done, and the commitment."""
+    game = frame.game
+    S, B, _ = game.shape
+    gauges = [Gauge("state", -1.0 if frame.states[0] is None else float(frame.states[0]), -1.0, S - 1.0, GRID)]
+    for i, seen in enumerate(frame.records):
+        gauges.append(Gauge(f"follower {i} does", float(seen["follower_action"]), -1.0, B - 1.0, FOLLOWER))
+    commitment = game.commitment
+    values = np.zeros(commitment.low.size) if frame.x is None else frame.x.ravel()
+    names = entry_names(commitment.names, values.size, "x")
+    rows = zip(names, values, np.ravel(commitment.low), np.ravel(commitment.high), strict=True)
+    colour = blend(WHITE, STRONGEST, 0.6)
+    gauges += [Gauge(name, float(v), float(low), float(high), colour) for name, v, low, high in rows]
+    gauges = gauges[:MAX_SHOWN]
+    canvas = titled(frame, TOP + LINE * len(gauges) + MARGIN, WIDTH)
+    key = "grey: the state; blue: what followers do (-1: nothing yet); light orange: the commitment"
+    canvas.text(64, MARGIN, key, MUTED, size=SMALL)
+    for i, gauge in enumerate(gauges):
+        draw_gauge(canvas, TOP + i * LINE, MARGIN, gauge)
+    return canvas.finish()
+
+
+def _joint_text(frame: Frame) -> str:
+    """Return the state, what each follower has just done, and the commitment."""
+    done = ", ".join(str(seen["follower_action"]) if seen["played"] else "-" for seen in frame.records)
+    told = entry_names(frame.game.facts.get("states"), frame.game.shape[0], "state")
+    place = "not drawn yet" if frame.states[0] is None else told[int(frame.states[0])]
+    lines = [f"{frame.game.name}: {frame.headline}", returns_line(frame), f"{place}; followers did: {done}"]
+    return "\n".join([*lines, commitment_line(frame)])
+
+
+_joint = Renderer(_joint_pixels, _joint_text)
+
+
+@generic_of.register(MarkovGame)
+def _(game: MarkovGame) -> Renderer:
+    del game
+    return _joint
 
 
 @generic_of.register(TabularGame)

@@ -18,12 +18,14 @@ from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.actions import checked_actions
 from stackelberg_envs.games.committed import Committed, CommittedVector
 from stackelberg_envs.games.environments import CommittedEnvironment
+from stackelberg_envs.games.markov import CommittedMarkov
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular import CommittedTabular
 from stackelberg_envs.games.trajectories import STEPS, Trajectories, concatenate
 from stackelberg_envs.games.vector import FollowerPolicy, call_game
 from stackelberg_envs.jit import compiled, slice_of
 from stackelberg_envs.play.environments import play_environment
+from stackelberg_envs.play.markov import rollout_markov
 
 __all__ = [
     "GameTables",
@@ -57,7 +59,8 @@ def rollout(
     committed
         The game under a commitment, ``game.under(x)``.
     policy
-        One follower's response: a table of shape ([K,] S, A, B) or (Z, A, B); where states are vectors a
+        One follower's response: a table of shape ([K,] S, A, B) or (Z, A, B); of followers that affect each other one
+        table each, shape (n, S, B); where states are vectors a
         :class:`stackelberg_envs.games.vector.FollowerPolicy`.
     rng
         Equal generators give equal play.
@@ -316,6 +319,7 @@ def draw(weights: Array, u: float) -> int:
 
 
 rollout.register(CommittedEnvironment, play_environment)
+rollout.register(CommittedMarkov, rollout_markov)
 
 
 @rollout.register(CommittedVector)

@@ -22,8 +22,10 @@ from numpy.typing import ArrayLike, NDArray
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
 from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import VectorGame
+from stackelberg_envs.play.markov import MarkovSimulator
 from stackelberg_envs.play.resets import require_seed
 from stackelberg_envs.play.simulators import NOTHING, Simulator, record
 from stackelberg_envs.play.tabular import TabularSimulator
@@ -59,6 +61,7 @@ def _(game: EnvironmentGame) -> Simulator:
 
 
 simulator_of.register(TabularGame, TabularSimulator)
+simulator_of.register(MarkovGame, MarkovSimulator)
 simulator_of.register(VectorGame, VectorSimulator)
 
 
@@ -136,6 +139,8 @@ class Session:
         self._observe_rewards = game.observe_rewards
         self._share = 1.0 / self.num_followers
         self._alone = self.num_followers == 1 and not self.masked
+        #: Makes the step of all followers, where they share a state.
+        self._together: Any = getattr(self.simulator, "step_together", None)
         self.phase = READY
         self.trail: deque[tuple[Any, ...]] = deque(maxlen=LONGEST_TRAIL)
         self._clear()
@@ -269,10 +274,13 @@ class Session:
         For actions drawn from a given response, whose tails may lie outside the space that learners act in.
         """
         self.played += 1
-        total = 0.0
-        for i, action in enumerate(actions):
-            total += self._idle(i) if self.finished[i] else self._move(i, action)
-        self.leader_reward = total * self._share
+        if self._together is not None:
+            self.leader_reward = self._move_together(actions)
+        else:
+            total = 0.0
+            for i, action in enumerate(actions):
+                total += self._idle(i) if self.finished[i] else self._move(i, action)
+            self.leader_reward = total * self._share
         self.leader_return += self.leader_reward
         self._end_round()
 
@@ -331,6 +339,30 @@ class Session:
         }
         if self._observe_rewards:
             seen["follower_reward"] = follower_reward
+        return leader_reward
+
+    def _move_together(self, actions: Sequence[Any]) -> float:
+        """Make the transition of all followers, write their records and return what it earns the leader."""
+        n, state = self.num_followers, self.states[0]
+        following, earned, paid, terminal = self._together(state, list(actions))
+        leader_reward = float(earned)
+        self.states, self.finished = [following] * n, [terminal] * n
+        for i, action in enumerate(actions):
+            self.follower_rewards[i] = paid[i]
+            self.follower_returns[i] += paid[i]
+            seen = paid[i] if self._observe_rewards else None
+            self.records[i] = record(
+                1,
+                self.played,
+                self.context,
+                state,
+                self._no_leader_action,
+                action,
+                following,
+                int(terminal),
+                leader_reward,
+                seen,
+            )
         return leader_reward
 
     def _idle(self, i: int) -> float:

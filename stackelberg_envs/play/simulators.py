@@ -43,6 +43,11 @@ class Simulator(Protocol):
         Least and greatest values of a state in an observation, two arrays of shape (W,).
     leader_action_bounds
         The same for the leader's play action; of shape (0,) where it only configures.
+
+    Notes
+    -----
+    Where the followers share one state, the simulator has besides ``step_together(state, actions)``, which makes the
+    step of all of them and returns (next state, the leader's reward, a list of everybody's, whether nothing follows).
     """
 
     follower_action_space: Space[Any]

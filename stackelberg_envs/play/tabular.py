@@ -16,7 +16,7 @@ from stackelberg_envs.play.simulators import NOTHING, Bounds, Nothing, cumulativ
 if TYPE_CHECKING:
     from gymnasium.spaces import Space
 
-__all__ = ["MAX_ONE_HOT", "TabularSimulator"]
+__all__ = ["MAX_ONE_HOT", "TabularSimulator", "checked_index", "unit_bounds"]
 
 #: Uniform numbers drawn at once: a call per number would cost more than the rest of a step.
 UNIFORMS_PER_DRAW = 1024
@@ -44,8 +44,8 @@ class TabularSimulator:
         self.leader_action_space: Space[Any] | None = Discrete(self._A) if self._A > 1 else None
         self.leader_choice_space: Space[Any] | None = self.leader_action_space
         self._one_hot = self._S <= MAX_ONE_HOT
-        self.state_bounds = _unit_bounds(self._S if self._one_hot else 1)
-        self.leader_action_bounds = _unit_bounds(self._A if self._A > 1 else 0)
+        self.state_bounds = unit_bounds(self._S if self._one_hot else 1)
+        self.leader_action_bounds = unit_bounds(self._A if self._A > 1 else 0)
         initial = game.joint_initial.reshape(-1, self._S)
         self._contexts = cumulative(initial.sum(axis=1))
         self._initial = cumulative(initial / initial.sum(axis=1, keepdims=True))
@@ -119,7 +119,7 @@ class TabularSimulator:
         """Return the action as an integer in 0..B-1."""
         if type(action) is int and 0 <= action < self._B:
             return action
-        return _checked_index(action, self._B, "follower action")
+        return checked_index(action, self._B, "follower action")
 
     def action_mask(self, state: int | None, leader_action: int | None) -> NDArray[np.int8] | None:
         """Return ones for feasible actions, shape (B,); before the leader has acted, for what may be feasible then."""
@@ -135,7 +135,7 @@ class TabularSimulator:
 
     def check_leader_action(self, action: Any) -> int:
         """Return the action as an integer in 0..A-1."""
-        return _checked_index(action, self._A, "leader action")
+        return checked_index(action, self._A, "leader action")
 
     def step(self, state: int, leader_action: int, follower_action: int) -> tuple[int, float, float, bool]:
         """Pay for the visit; a terminal state then keeps the follower, any other sends it on."""
@@ -185,7 +185,8 @@ def _table(array: NDArray[Any]) -> Any:
     return array.ravel().tolist() if array.size <= MAX_LISTED else _Items(array)
 
 
-def _checked_index(action: Any, count: int, name: str) -> int:
+def checked_index(action: Any, count: int, name: str) -> int:
+    """Return an action as an integer in 0..count-1, or raise ActionError."""
     try:
         index = operator.index(action)
     except TypeError:
@@ -195,5 +196,6 @@ def _checked_index(action: Any, count: int, name: str) -> int:
     return index
 
 
-def _unit_bounds(width: int) -> Bounds:
+def unit_bounds(width: int) -> Bounds:
+    """Return bounds of numbers between zero and one."""
     return np.zeros(width, np.float32), np.ones(width, np.float32)

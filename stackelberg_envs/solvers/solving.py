@@ -10,8 +10,10 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import VectorGame
+from stackelberg_envs.solvers.equilibrium.solution import MarkovSolution, solve_markov
 from stackelberg_envs.solvers.soft.solution import TabularSolution, solve_tabular
 
 __all__ = ["solve"]
@@ -24,7 +26,7 @@ def solve(game: Any, x: ArrayLike, **options: Any) -> Any:
     Parameters
     ----------
     game
-        A tabular game, or a vector one whose exact solution is known.
+        A tabular game, one of interacting followers, or a vector one whose exact solution is known.
     x
         The commitment, the shape of ``game.commitment``.
     options
@@ -58,6 +60,13 @@ def _(game: TabularGame, x: ArrayLike, **options: Any) -> TabularSolution:
     if options:
         _require_known(options, solve_tabular, game.name)
     return solve_tabular(game, x, **options)
+
+
+@solve.register
+def _(game: MarkovGame, x: ArrayLike, **options: Any) -> MarkovSolution:
+    if options:
+        _require_known(options, solve_markov, game.name)
+    return solve_markov(game, x, **options)
 
 
 @solve.register

@@ -7,6 +7,7 @@ side by side: those of follower i are ``columns(sizes)[i]``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,17 @@ from stackelberg_envs.games.markov_primitives import MarkovPrimitives
 
 __all__ = [
     "columns",
+    "dense_solver",
     "entropies",
     "expected",
     "expected_pair",
     "joint_policy",
     "next_values",
     "others",
+    "play_system",
     "soft_values",
     "softmax",
+    "sparse_solver",
 ]
 
 
@@ -102,3 +106,30 @@ def next_values(game: MarkovPrimitives, values: Array) -> Array:
     S, M = game.num_states, game.num_joint
     made: Array = np.stack([(game.kernel @ row).reshape(S, M) for row in values])
     return made
+
+
+def play_system(game: MarkovPrimitives, policy: Array, discount: float) -> Any:
+    """Return a solver of (I - discount P) v = a for a joint policy (S, M), and with "T" of the transposed system."""
+    from scipy.sparse import csr_array, eye_array
+
+    S, M = policy.shape
+    if isinstance(game.kernel, np.ndarray):
+        moves = np.einsum("sm,smt->st", policy, game.kernel.reshape(S, M, S))
+        return dense_solver(np.eye(S) - discount * moves)
+    spread = csr_array((policy.ravel(), np.arange(S * M), np.arange(0, S * M + 1, M)), shape=(S, S * M))
+    return sparse_solver(eye_array(S) - discount * (spread @ game.kernel))
+
+
+def dense_solver(matrix: Array) -> Any:
+    """Return a function of a right side, and "N" or "T" for a system or the transposed one."""
+    from scipy.linalg import lu_factor, lu_solve
+
+    factors = lu_factor(matrix)
+    return lambda right, which: lu_solve(factors, right, trans=0 if which == "N" else 1)
+
+
+def sparse_solver(matrix: Any) -> Any:
+    """Return the same for a sparse matrix."""
+    from scipy.sparse.linalg import splu
+
+    return splu(matrix.tocsc()).solve

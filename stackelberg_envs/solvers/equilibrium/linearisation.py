@@ -22,6 +22,7 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.markov_primitives import MarkovPrimitives
 from stackelberg_envs.solvers.equilibrium.joint import (
     columns,
+    dense_solver,
     entropies,
     expected,
     expected_pair,
@@ -29,12 +30,10 @@ from stackelberg_envs.solvers.equilibrium.joint import (
     others,
     soft_values,
     softmax,
+    sparse_solver,
 )
 
 __all__ = ["Linearisation", "action_values", "state_values"]
-
-#: Up to so many values n S their system is solved as a dense one.
-MOST_DENSE = 1500
 
 
 def state_values(game: MarkovPrimitives, q: Array, temperature: float) -> Array:
@@ -128,27 +127,42 @@ class Linearisation:
     @cached_property
     def _system(self) -> Any:
         """A solver of (I - K) v = a and of its transpose, K the effect of all values on all values."""
-        return _factorised(self._flows())
+        weights = self._flow_weights
+        if isinstance(self.game.kernel, np.ndarray):
+            flows = self.game.follower_discount * _dense_flows(weights, self.game.kernel)
+            return dense_solver(np.eye(len(flows)) - flows)
+        from scipy.sparse import block_array, eye_array
 
-    def _flows(self) -> list[list[Any]]:
+        blocks = self._flows(weights)
+        return sparse_solver(eye_array(self.values.size) - block_array(blocks))
+
+    @property
+    def _flow_weights(self) -> Array:
+        """How much V of what follows a joint action counts, by whose V moves and whose V follows: (n, n, S, M)."""
+        game, n = self.game, self.game.num_followers
+        S = game.num_states
+        made = np.empty((n, n, S, game.num_joint))
+        for j in range(n):
+            shape = [S, *[1] * n]
+            shape[1 + j] = game.sizes[j]
+            beside = others(self.policies, j)
+            for i in range(n):
+                weights = self._own_weights[:, i, self.own[j]].reshape(shape) * beside
+                made[i, j] = weights.reshape(S, -1)
+        return made
+
+    def _flows(self, weights: Array) -> list[list[Any]]:
         """Return the blocks K_ij, sparse of shape (S, S): what V_j of the next states does to V_i."""
         from scipy.sparse import csr_array
 
-        game = self.game
-        S, M, n = game.num_states, game.num_joint, game.num_followers
-        beside = [others(self.policies, j) for j in range(n)]
-        blocks: list[list[Any]] = []
-        for i in range(n):
-            row = []
-            for j in range(n):
-                shape = [S, *[1] * n]
-                shape[1 + j] = game.sizes[j]
-                weights = self._own_weights[:, i, self.own[j]].reshape(shape) * beside[j]
-                weights = np.broadcast_to(weights, (S, *game.sizes)).reshape(-1)
-                spread = csr_array((weights, np.arange(S * M), np.arange(0, S * M + 1, M)), shape=(S, S * M))
-                row.append(game.follower_discount * (spread @ game.kernel))
-            blocks.append(row)
-        return blocks
+        S, M = weights.shape[2:]
+        starts = np.arange(0, S * M + 1, M)
+
+        def block(each: Array) -> Any:
+            spread = csr_array((each.ravel(), np.arange(S * M), starts), shape=(S, S * M))
+            return self.game.follower_discount * (spread @ self.game.kernel)
+
+        return [[block(each) for each in row] for row in weights]
 
     def through_values(self, values: Array) -> Array:
         """Return D values, what values of states (n, S) do to those of actions, shape (S, m)."""
@@ -210,15 +224,9 @@ class Linearisation:
         return made
 
 
-def _factorised(blocks: list[list[Any]]) -> Any:
-    """Return a function that solves (I - K) v = a, or with "T" the transposed system."""
-    from scipy.linalg import lu_factor, lu_solve
-    from scipy.sparse import block_array, eye_array
-    from scipy.sparse.linalg import splu
-
-    size = sum(block.shape[0] for block in (row[0] for row in blocks))
-    matrix = (eye_array(size) - block_array(blocks)).tocsc()
-    if size <= MOST_DENSE:
-        factors = lu_factor(matrix.toarray())
-        return lambda right, which: lu_solve(factors, right, trans=0 if which == "N" else 1)
-    return splu(matrix).solve
+def _dense_flows(weights: Array, kernel: Array) -> Array:
+    """Return K, shape (n S, n S), for weights (n, n, S, M) and a kernel (S M, S)."""
+    n, _, S, M = weights.shape
+    by_state = weights.reshape(n * n, S, M).transpose(1, 0, 2) @ kernel.reshape(S, M, S)
+    made: Array = by_state.reshape(S, n, n, S).transpose(1, 0, 2, 3).reshape(n * S, n * S)
+    return made

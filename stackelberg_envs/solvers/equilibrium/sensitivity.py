@@ -16,13 +16,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.markov_primitives import MarkovPrimitives
-from stackelberg_envs.solvers.equilibrium.joint import joint_policy, next_values
+from stackelberg_envs.solvers.equilibrium.joint import joint_policy, next_values, play_system
 from stackelberg_envs.solvers.equilibrium.linearisation import Linearisation
 
 __all__ = ["LeaderValue", "evaluate_joint", "own_reactions", "reactions", "transition_cotangent"]
@@ -61,17 +60,12 @@ class LeaderValue:
 
 def evaluate_joint(game: MarkovPrimitives, policies: list[Array], reward: Array, discount: float) -> LeaderValue:
     """Return what policies are worth by a reward of shape (S, M): two linear systems in the states."""
-    from scipy.sparse import csr_array, eye_array
-    from scipy.sparse.linalg import splu
-
-    S, M = game.num_states, game.num_joint
     policy = joint_policy(policies)
-    spread = csr_array((policy.ravel(), np.arange(S * M), np.arange(0, S * M + 1, M)), shape=(S, S * M))
-    system: Any = splu((eye_array(S) - discount * (spread @ game.kernel)).tocsc())
-    values = system.solve((policy * reward).sum(axis=1))
+    system = play_system(game, policy, discount)
+    values = system((policy * reward).sum(axis=1), "N")
     q = reward + discount * next_values(game, values[None])[0]
     advantage = q - (policy * q).sum(axis=1, keepdims=True)
-    return LeaderValue(float(game.initial @ values), values, system.solve(game.initial, "T"), advantage, policy)
+    return LeaderValue(float(game.initial @ values), values, system(game.initial, "T"), advantage, policy)
 
 
 def own_reactions(at: Linearisation, leader: LeaderValue) -> Array:

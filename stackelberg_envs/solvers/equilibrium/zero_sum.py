@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ConvergenceError, GameError
 from stackelberg_envs.games.markov_primitives import MarkovPrimitives
-from stackelberg_envs.solvers.equilibrium.joint import joint_policy, next_values, softmax
+from stackelberg_envs.solvers.equilibrium.joint import joint_policy, next_values, play_system, softmax
 from stackelberg_envs.solvers.equilibrium.linearisation import Linearisation
 from stackelberg_envs.solvers.equilibrium.logit import DEFAULT_TOLERANCE, ROUNDING, Equilibrium, logit_equilibrium
 
@@ -75,14 +75,8 @@ def require_zero_sum(game: MarkovPrimitives) -> None:
 
 def _next(game: MarkovPrimitives, values: Array, policies: list[Array], residual: Array) -> Array:
     """Return values after a Newton step, or after a step of plain iteration where that is the better one."""
-    from scipy.sparse import csr_array, eye_array
-    from scipy.sparse.linalg import spsolve
-
-    S, M = game.num_states, game.num_joint
-    policy = joint_policy(policies)
-    spread = csr_array((policy.ravel(), np.arange(S * M), np.arange(0, S * M + 1, M)), shape=(S, S * M))
-    system = (eye_array(S) - game.follower_discount * (spread @ game.kernel)).tocsc()
-    direction: Array = np.atleast_1d(spsolve(system, residual))
+    S = game.num_states
+    direction: Array = play_system(game, joint_policy(policies), game.follower_discount)(residual, "N")
     before, share = float(np.abs(residual).max()), 1.0
     for _ in range(8):
         tried = values + share * direction

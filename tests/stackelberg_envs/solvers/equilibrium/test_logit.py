@@ -19,7 +19,7 @@ def iterated_answer(game, i, policies, sweeps=2000):
     S, B = game.num_states, game.sizes[i]
     beside = others(policies, i)
     axes = tuple(1 + j for j in range(len(policies)) if j != i)
-    kernel = game.kernel.toarray().reshape(S, *game.sizes, S)
+    kernel = game.kernel.reshape(S, *game.sizes, S)
     reward = (game.follower_rewards[i].reshape(S, *game.sizes) * beside).sum(axis=axes)
     moves = (kernel * beside[..., None]).sum(axis=axes)
     values = np.zeros(S)

@@ -1,0 +1,115 @@
+"""One follower of a game of interacting followers, while the others play their equilibrium: a game of tables."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stackelberg_envs.arrays import Array, require_count
+from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.commitments.base import Commitment, Effect
+from stackelberg_envs.games.markov import MarkovGame
+from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.transitions import Transition
+from stackelberg_envs.solvers.equilibrium.joint import expected, others
+from stackelberg_envs.solvers.equilibrium.solution import equilibrium_of
+
+__all__ = ["one_follower"]
+
+
+class AgainstOthers(Commitment):
+    """What the leader announces, as one follower meets it: the others have answered it and each other.
+
+    Parameters
+    ----------
+    game
+        Of all followers.
+    follower
+        The number of the one.
+    """
+
+    changes = frozenset({"follower_reward", "leader_reward", "transition"})
+
+    def __init__(self, game: MarkovGame, follower: int) -> None:
+        own = game.commitment
+        super().__init__(own.low, own.high, names=own.names)
+        self.game, self.follower, self.parametrisation = game, follower, own.parametrisation
+        self._last: tuple[Array, Effect] | None = None
+
+    def project(self, x: Array) -> Array:  # type: ignore[override]
+        """Project by the rule of the commitment itself."""
+        return self.game.commitment.project(x)
+
+    def effect(self, x: Array) -> Effect:
+        """Return expected rewards and moves against the others' equilibrium policies.
+
+        Raises
+        ------
+        ConvergenceError
+            No equilibrium was found; the message has the residual.
+        """
+        if self._last is None or not np.array_equal(self._last[0], x):
+            self._last = x.copy(), self._against(x)
+        return self._last[1]
+
+    def _against(self, x: Array) -> Effect:
+        arrays, i = self.game.under(x).arrays, self.follower
+        policies = equilibrium_of(arrays).policies
+        S, B, _ = self.game.shape
+        lists = arrays.transition
+        rows = expected(arrays.follower_rewards[i], policies, i), expected(arrays.leader_reward, policies, i)
+        # A row of each own action: what the others do, and where that leads.
+        weights = np.broadcast_to(others(policies, i), (S, *arrays.sizes))[..., None] * lists.probabilities.reshape(
+            S, *arrays.sizes, -1
+        )
+        ends = lists.successors.reshape(S, *arrays.sizes, -1)
+        own_first = [np.moveaxis(each, 1 + i, 1).reshape(S, 1, B, -1) for each in (ends, np.asarray(weights))]
+        moves = Transition.from_lists(own_first[0], own_first[1])
+        return Effect(follower_reward=rows[0][:, None], leader_reward=rows[1][:, None], transition=moves)
+
+
+def one_follower(game: MarkovGame, follower: int = 0) -> TabularGame:
+    """Return the game of one follower, while all others play their part of the equilibrium under each commitment.
+
+    Its soft best response is its own part of the equilibrium. What one follower does is not answered by the others:
+    they have answered already. The derivative of its commitment is one by central differences.
+
+    Parameters
+    ----------
+    game
+        Of all followers.
+    follower
+        Which one, 0 to n - 1.
+
+    Raises
+    ------
+    ArgumentError
+        A follower that the game does not have, or a game whose followers lose the entropy of others.
+    """
+    if require_count(follower, "follower", 0) >= game.num_followers:
+        raise ArgumentError(f"follower: expected a number in 0..{game.num_followers - 1}, got {follower}")
+    if game.zero_sum:
+        raise ArgumentError(
+            f"{game.name}: expected a game in which followers have their own entropy only; with zero_sum one follower "
+            "alone loses the entropy of the other besides, which is no reward of its actions"
+        )
+    S, B, _ = game.shape
+    zeros, commitment = np.zeros((S, 1, B)), AgainstOthers(game, follower)
+    # It is replaced by each commitment's own; many copies make room for lists as long as these.
+    usual = commitment.effect(commitment.project(0.5 * (commitment.low + commitment.high))).transition
+    return TabularGame(
+        leader_reward=zeros,
+        follower_reward=zeros,
+        initial=game.initial,
+        terminal=game.terminal,
+        feasible=None if game.feasible is None else game.feasible[follower],
+        leader_discount=game.leader_discount,
+        follower_discount=game.follower_discount,
+        temperature=game.temperature,
+        commitment=commitment,
+        transition=usual,
+        horizon=game.horizon,
+        observe_rewards=game.observe_rewards,
+        publish_temperature=game.publish_temperature,
+        name=game.name,
+        facts=game.facts,
+    )

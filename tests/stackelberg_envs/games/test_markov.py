@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+import stackelberg_envs as se
+from stackelberg_envs.errors import CommitmentError, GameError
+from tests.games import interacting_game
+
+
+def test_arrays_under_a_commitment_are_sums_by_hand():
+    game, x = interacting_game(), np.array([0.25, 1.0])
+    prices = game.commitment.parts[0].features[:, :, 0]
+    arrays = game.under(x).arrays
+    np.testing.assert_allclose(arrays.follower_rewards, game.follower_rewards - prices @ x)
+    # The leader receives what the average follower pays, and pays for its prices.
+    np.testing.assert_allclose(arrays.leader_reward, game.leader_reward + (prices @ x).mean(axis=0) - 0.3 * 1.25)
+    assert (game.shape, game.table_shape, game.num_followers) == ((4, 2, 8), (3, 4, 2), 3)
+
+
+def test_arrays_may_have_an_axis_for_each_follower():
+    game = interacting_game()
+    shaped = interacting_game(
+        follower_rewards=game.follower_rewards.reshape(3, 4, 2, 2, 2),
+        leader_reward=game.leader_reward.reshape(4, 2, 2, 2),
+        transition=game.transition.to_dense()[:, 0].reshape(4, 2, 2, 2, 4),
+    )
+    np.testing.assert_array_equal(shaped.follower_rewards, game.follower_rewards)
+    assert se.solve(shaped, [0.1, 0.1]).leader_value == pytest.approx(se.solve(game, [0.1, 0.1]).leader_value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"follower_rewards": np.zeros((3, 4, 7))}, r"as many actions for each of 3 followers.* got shape \(3, 4, 7\)"),
+        ({"follower_rewards": np.zeros(3)}, r"expected shape \(n, S, B, ..., B\)"),
+        ({"leader_reward": np.zeros((4, 4))}, r"leader_reward: expected shape \(4, 8\)"),
+        ({"transition": np.ones((4, 8, 4))}, "transition: expected rows that sum to one"),
+        ({"transition": np.ones((4, 8))}, r"transition: expected shape .* got \(4, 8\)"),
+        ({"initial": [1.0, 1.0, 0.0, 0.0]}, "initial: expected rows that sum to one"),
+        ({"terminal": [0.0, 0.5, 0.0, 0.0]}, "terminal: expected 0 or 1, got 0.5"),
+        ({"follower_discount": 1.0}, r"follower_discount: expected a number in \[0, 1\)"),
+        ({"feasible": np.zeros((3, 4, 2))}, "an action in each state, got none of follower 0 in state 0"),
+        ({"zero_sum": True}, "zero_sum: expected two followers, got 3"),
+        ({"commitment": se.PolicyTable(4, 8)}, "in games of interacting followers the leader only configures"),
+        ({"commitment": se.StateIncentive(0.0, 1.0, np.ones(5))}, r"its follower_reward has shape \(5, 1, 1\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(changes, message):
+    with pytest.raises(GameError, match=message):
+        interacting_game(**changes)
+
+
+def test_a_commitment_outside_its_space_is_refused():
+    with pytest.raises(CommitmentError):
+        interacting_game().under([2.0, 0.0])

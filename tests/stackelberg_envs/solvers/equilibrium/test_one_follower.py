@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+import stackelberg_envs as se
+from stackelberg_envs.errors import ArgumentError
+from tests.games import interacting_game
+
+X = np.array([0.3, 0.6])
+
+
+@pytest.mark.parametrize("follower", [0, 2])
+def test_the_best_response_of_one_is_its_part_of_the_equilibrium(follower):
+    game = interacting_game()
+    together, alone = se.solve(game, X), se.solve(se.one_follower(game, follower), X)
+    np.testing.assert_allclose(alone.response[:, 0], together.policy[follower], atol=1e-9)
+    assert alone.leader_value == pytest.approx(together.leader_value, abs=1e-9)
+    assert alone.follower_value == pytest.approx(together.follower_values[follower], abs=1e-9)
+
+
+def test_who_does_not_exist_is_refused():
+    with pytest.raises(ArgumentError, match=r"expected a number in 0..2, got 3"):
+        se.one_follower(interacting_game(), 3)
+
+
+def test_zero_sum_games_have_no_follower_alone():
+    reward = np.zeros((4, 4))
+    game = interacting_game(
+        follower_rewards=[reward, reward],
+        leader_reward=reward,
+        transition=np.full((4, 4, 4), 0.25),
+        commitment=se.StateIncentive(0.0, 1.0, np.zeros((2, 4))),
+        zero_sum=True,
+    )
+    with pytest.raises(ArgumentError, match="own entropy only"):
+        se.one_follower(game)
