@@ -35,7 +35,7 @@ class MarkovSimulator:
 
         if game.feasible is not None:
             raise GameError(
-                f"{game.name}: expected every action to be feasible in every state: no interface shows masks that differ "
+                f"{game.name}: expected every action to be feasible everywhere: no interface shows masks that differ "
                 "by follower"
             )
         self.game = game
