@@ -51,6 +51,7 @@ def settings():
     yield TABULAR, {"S": 10, "A": 3, "B": 3, "commitment": "policy", "leader_discount": 0.9, "seed": 1}
     yield TABULAR, {"S": 100, "A": 2, "B": 4, "K": 2, "D": 10, "terminal": 5, "seed": 2}
     yield TABULAR, {"commitment": "policy"}
+    yield "stackelberg/PreferenceDesign-v0", {}
     for goals, slip, believed, temperatures, penalties in CASES:
         for temperature, penalty in itertools.product(temperatures, penalties):
             arguments = {"goals": goals, "slip": slip, "temperature": temperature, "penalty": penalty}

@@ -91,7 +91,7 @@ class TabularResponder(Responder):
 
 
 def checked_tables(game: TabularGame, answer: Any) -> Array:
-    """Return a response of a tabular game as running sums, shape (Z, A, B).
+    """Return a response of a tabular game, by context or by joint state, as running sums, shape (Z, A, B).
 
     Raises
     ------
@@ -99,7 +99,7 @@ def checked_tables(game: TabularGame, answer: Any) -> Array:
         Another shape, rows that do not sum to one, or actions that are not feasible.
     """
     policy = as_float(answer, "response", ArgumentError)
-    require_shape(policy, [game.array_shape], "response", ArgumentError)
+    require_shape(policy, list(dict.fromkeys([game.array_shape, game.table_shape])), "response", ArgumentError)
     policy = require_rows_sum_to_one(policy, "response", ArgumentError, RESPONSE_AXES)
     require_feasible(policy.reshape(game.table_shape), game.uncommitted.feasible)
     return cumulative(policy.reshape(-1, *game.shape[1:]))

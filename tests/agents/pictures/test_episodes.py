@@ -35,6 +35,11 @@ def test_the_answer_to_the_commitment_plays(monkeypatch):
     assert len(set(seen[1:])) == 12
 
 
+def test_a_game_with_contexts_can_be_watched():
+    game = se.make_game("stackelberg/FourRooms-v0", goals=[(1, 9), (11, 11)])
+    assert len(episode(game, np.zeros(104), steps=3)) == 5
+
+
 def test_equal_seeds_show_equal_episodes():
     game = se.make_game("stackelberg/DiscreteToy-v1")
     x = named_commitment(game, "start")
