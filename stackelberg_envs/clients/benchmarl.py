@@ -20,14 +20,48 @@ from stackelberg_envs.faces.registration import followers_env, parallel_env
 
 try:
     from benchmarl.environments.common import TaskClass
+    from tensordict import TensorDict, TensorDictBase
     from torchrl.data import Composite
-    from torchrl.envs import PettingZooWrapper
+    from torchrl.envs import EnvBase, PettingZooWrapper
+
+    from stackelberg_envs.clients.torchrl import FollowerEnv
 except ImportError as exc:
     raise MissingExtraError(
         f'clients.benchmarl: expected BenchMARL, got {exc}: pip install "benchmarl>=1.5" "torch<=2.13.0"'
     ) from exc
 
 __all__ = ["StackelbergTask"]
+
+
+class FollowerGroup(FollowerEnv):
+    """Copies of one follower in the layout of agents in groups: its numbers have a second axis, of the one agent.
+
+    Parameters
+    ----------
+    id, num_envs, options
+        See :class:`stackelberg_envs.clients.torchrl.FollowerEnv`.
+    """
+
+    def __init__(self, id: str, num_envs: int = 1, **options: Any) -> None:  # noqa: A002
+        super().__init__(id, num_envs, **options)
+        self.observation_spec = self._grouped("observation", self.observation_spec["observation"])
+        self.action_spec = self._grouped("action", self.action_spec)
+        self.reward_spec = self._grouped("reward", self.reward_spec)
+
+    def _step(self, tensordict: TensorDictBase) -> TensorDictBase:
+        told = super()._step(TensorDict({"action": tensordict["follower", "action"].squeeze(1)}, self.batch_size))
+        told["follower", "reward"] = told.pop("reward").unsqueeze(1)
+        return told
+
+    def _told(self, *results: Any) -> TensorDictBase:
+        told = super()._told(*results)
+        told["follower"] = TensorDict({"observation": told.pop("observation").unsqueeze(1)}, (*self.batch_size, 1))
+        return told
+
+    def _grouped(self, name: str, spec: Any) -> Composite:
+        shape = (*self.batch_size, 1)
+        group = Composite({name: spec.unsqueeze(1)}, shape=shape)
+        return Composite({"follower": group}, shape=self.batch_size)
 
 
 class StackelbergTask(TaskClass):
@@ -39,7 +73,8 @@ class StackelbergTask(TaskClass):
         Of the game.
     leads
         Whether the leader is an agent, group "leader"; else the followers play alone under a given commitment. The
-        followers are group "follower".
+        followers are group "follower". A single follower that plays alone steps in as many copies at once as the
+        experiment has environments; in all other cases BenchMARL steps one PettingZoo environment after the other.
     options
         Those of :func:`stackelberg_envs.parallel_env`, or of :func:`stackelberg_envs.followers_env`. All boxes, or all
         discrete: BenchMARL wants actions of one kind, so a leader beside discrete followers needs ``menu=k``.
@@ -52,6 +87,7 @@ class StackelbergTask(TaskClass):
 
     def __init__(self, id: str, *, leads: bool = True, **options: Any) -> None:  # noqa: A002
         self._make = functools.partial(parallel_env if leads else followers_env, id, **options)
+        self._copies = functools.partial(FollowerGroup, id, **options)
         env: Any = self._make()
         check_client(env, "benchmarl")
         boxes = {agent: isinstance(env.action_space(agent), Box) for agent in env.possible_agents}
@@ -61,16 +97,24 @@ class StackelbergTask(TaskClass):
         self._horizon = int(env.unwrapped.game.horizon) + int(leads)
         self._groups = {} if not leads else {"leader": [LEADER]}
         self._groups["follower"] = [agent for agent in env.possible_agents if agent != LEADER]
+        self._alone = not leads and len(env.possible_agents) == 1
         super().__init__(name=id.replace("/", "_"), config={})
 
     def get_env_fun(
         self, num_envs: int, continuous_actions: bool, seed: int | None, device: Any
-    ) -> Callable[[], PettingZooWrapper]:
-        """Return what makes one environment."""
-        del num_envs, continuous_actions
+    ) -> Callable[[], EnvBase]:
+        """Return what makes all environments of one process, or one of them, where they do not step at once."""
+        del continuous_actions
+        if self._alone:
+            return functools.partial(self._seeded, num_envs, seed, device)
         return lambda: PettingZooWrapper(
             self._make(), group_map=self._groups, categorical_actions=True, seed=seed, device=device
         )
+
+    def _seeded(self, num_envs: int, seed: int | None, device: Any) -> FollowerGroup:
+        env = self._copies(num_envs=num_envs, device=device)
+        env.set_seed(seed)
+        return env
 
     def supports_continuous_actions(self) -> bool:
         """Return whether actions are boxes."""
@@ -97,7 +141,7 @@ class StackelbergTask(TaskClass):
 
     def observation_spec(self, env: Any) -> Composite:
         """Return what each group sees."""
-        spec = env.observation_spec.clone()
+        spec = env.full_observation_spec_unbatched.clone()
         for name in list(spec.keys()):
             if name not in self._groups:
                 del spec[name]
@@ -109,7 +153,7 @@ class StackelbergTask(TaskClass):
 
     def action_spec(self, env: Any) -> Composite:
         """Return what each group does."""
-        return env.full_action_spec
+        return env.full_action_spec_unbatched
 
     def info_spec(self, env: Any) -> None:
         """Return that learners are told no infos."""

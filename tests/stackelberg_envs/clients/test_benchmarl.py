@@ -3,8 +3,10 @@
 import importlib
 import sys
 
+import numpy as np
 import pytest
 
+import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
 
 MODULE = "stackelberg_envs.clients.benchmarl"
@@ -39,6 +41,25 @@ def test_followers_play_alone(StackelbergTask):
     task = StackelbergTask("stackelberg/BuildingThermal-v1", leads=False, normalize=True)
     assert task.group_map(None) == {"follower": ["follower_0"]}
     assert task.supports_continuous_actions()
+
+
+@pytest.mark.parametrize("id", ["stackelberg/DiscreteToy-v1", "stackelberg/BuildingThermal-v1"])
+def test_a_follower_alone_steps_in_many_copies_at_once(StackelbergTask, id):  # noqa: A002
+    forms = {"normalize": True, "horizon": 3}
+    task = StackelbergTask(id, leads=False, **forms)
+    env = task.get_env_fun(5, False, 7, "cpu")()
+    assert env.batch_size == (5,)
+    assert set(task.observation_spec(env).keys(True, True)) == {("follower", "observation")}
+    assert task.observation_spec(env)["follower", "observation"].shape[0] == 1
+    played = env.rollout(3)
+    single = se.follower_env(id, **forms)
+    for i in range(5):
+        seen, _ = single.reset(seed=7 + i)
+        for t in range(3):
+            np.testing.assert_array_equal(played["follower", "observation"][i, t, 0], seen)
+            seen, reward, *_ = single.step(played["follower", "action"][i, t, 0].numpy())
+            assert played["next", "follower", "reward"][i, t, 0].item() == pytest.approx(reward, rel=1e-6)
+    assert played["next", "done"][:, -1].all()
 
 
 def test_what_benchmarl_does_not_take_is_refused_by_name(StackelbergTask):
