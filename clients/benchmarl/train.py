@@ -72,7 +72,7 @@ def follower(id, *, frames, bonus=0.003, horizon=None, **options):  # noqa: A002
     return follower_result(id, "StackelbergTask(leads=False)", act, steps=frames, seconds=seconds, **face)
 
 
-def leader(id, *, menu, frames, horizon):  # noqa: A002
+def leader(id, *, menu, frames, horizon, **options):  # noqa: A002
     """Train a leader with a menu by MAPPO while the follower learns by IPPO, and say what its choice is worth."""
     began = time.perf_counter()
     algorithms = {"leader": ppo(MappoConfig, 0.003), "follower": ppo(IppoConfig, 0.003)}
@@ -85,7 +85,7 @@ def leader(id, *, menu, frames, horizon):  # noqa: A002
         return torch.softmax(play(made, "leader", row)["logits"][0, 0], dim=0).numpy()
 
     with tempfile.TemporaryDirectory() as folder:
-        made = experiment(id, task, EnsembleAlgorithmConfig(algorithms), frames=frames, folder=folder)
+        made = experiment(id, task, EnsembleAlgorithmConfig(algorithms), frames=frames, folder=folder, **options)
         first = chances()
         made.run()
     game = se.make_game(id)
@@ -99,7 +99,7 @@ def main():
     torch.set_num_threads(1)
     results = [
         follower("stackelberg/DiscreteToy-v1", frames=20_000, envs=20),
-        leader("stackelberg/DiscreteToy-v1", menu=4, frames=20_000, horizon=20),
+        leader("stackelberg/RandomTabular-v1", menu=4, horizon=4, frames=5000, batch=500, minibatch=125, rate=3e-3),
     ]
     return finish("benchmarl", "benchmarl", results)
 

@@ -9,6 +9,7 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.utils import set_random_seed
+from stable_baselines3.common.vec_env import VecNormalize
 
 import stackelberg_envs as se
 from clients.common import commitment_of, finish, follower_result, leader_result, neutral
@@ -20,13 +21,20 @@ def falling(rate):
     return lambda share: rate * share
 
 
-SCALED = {"normalize": True, "scale_rewards": True, "scale_observations": True}
+OBSERVED = {"normalize": True, "scale_observations": True}
+SCALED = {**OBSERVED, "scale_rewards": True}
 LARGE = {"n_steps": 64, "batch_size": 1024, "n_epochs": 8}
 #: Actions near zero earn most: noise begins small.
 QUIET = {**LARGE, "policy_kwargs": {"log_std_init": -2.0}}
 #: Where responses are hard to tell apart.
 CURIOUS = {**LARGE, "batch_size": 512, "ent_coef": 0.03, "learning_rate": falling(3e-3)}
 FEW = {"n_steps": 128, "batch_size": 512, "n_epochs": 6}
+#: Temperatures are near the set point after twenty steps, from where little is learned: short episodes are enough.
+EARLY = {**QUIET, "n_steps": 20, "batch_size": 320, "learning_rate": falling(2e-3)}
+EARLY["policy_kwargs"] = {"log_std_init": -1.0}
+STEADY = {"n_steps": 32, "batch_size": 512, "n_epochs": 8, "learning_rate": falling(2e-3)}
+#: In training alone: an episode's length, and one random stream for all copies, which is fast in games of vectors.
+SHORT, SHORTER = {"horizon": 32, "shared_stream": True}, {"horizon": 20, "shared_stream": True}
 
 
 # --- glue
@@ -37,6 +45,11 @@ def native(id, **face):  # noqa: A002
     envs = VecEnv(id, num_envs=64, **face)
     envs.seed(0)
     return envs
+
+
+def rescaled(id, **face):  # noqa: A002
+    """Return the same, whose rewards are divided by the spread of the returns that are earned from now on."""
+    return VecNormalize(native(id, **face), norm_obs=False, gamma=se.make_game(id).follower_discount)
 
 
 def gymnasium_view(id, **face):  # noqa: A002
@@ -52,39 +65,44 @@ def through_supersuit(id, **face):  # noqa: A002
 
 # --- end of glue
 
-#: Id, what makes the environments, steps, arguments of the interface, arguments of PPO.
+#: Id, what makes the environments, steps, arguments of the interface, those of PPO, and those of training alone. Where
+#: steps are several numbers, environments are made anew after each: a beginner in TaxDesign loses a thousand times what
+#: decides later, so that its rewards need another scale then.
 RUNS = (
-    ("stackelberg/DiscreteToy-v1", native, 80_000, {}, LARGE),
-    ("stackelberg/DiscreteToy-v1", gymnasium_view, 60_000, {}, FEW),
-    ("stackelberg/DiscreteToy-v1", through_supersuit, 60_000, {}, FEW),
-    ("stackelberg/RandomTabular-v1", native, 100_000, {}, CURIOUS),
-    ("stackelberg/FourRooms-v0", native, 300_000, {}, LARGE),
-    ("stackelberg/BilevelLqr-v1", native, 200_000, SCALED, QUIET),
-    ("stackelberg/BuildingThermal-v1", native, 200_000, SCALED, LARGE),
-    ("stackelberg/TaxDesign-v0", native, 200_000, SCALED, LARGE),
+    ("stackelberg/DiscreteToy-v1", native, [80_000], {}, LARGE, {}),
+    ("stackelberg/DiscreteToy-v1", gymnasium_view, [60_000], {}, FEW, {}),
+    ("stackelberg/DiscreteToy-v1", through_supersuit, [60_000], {}, FEW, {}),
+    ("stackelberg/RandomTabular-v1", native, [100_000], {}, CURIOUS, {}),
+    ("stackelberg/FourRooms-v0", native, [300_000], {}, LARGE, {}),
+    ("stackelberg/BilevelLqr-v1", native, [200_000], SCALED, QUIET, {}),
+    ("stackelberg/BuildingThermal-v1", native, [100_000], SCALED, EARLY, SHORTER),
+    ("stackelberg/TaxDesign-v0", rescaled, [50_000, 50_000, 60_000], OBSERVED, STEADY, SHORT),
 )
-NAMES = {native: "clients.sb3.VecEnv", gymnasium_view: "follower_env", through_supersuit: "followers_env, SuperSuit"}
+NAMES = {
+    native: "clients.sb3.VecEnv",
+    rescaled: "clients.sb3.VecEnv",
+    gymnasium_view: "follower_env",
+    through_supersuit: "followers_env, SuperSuit",
+}
 
 
-def follower(id, make, steps, face, options):  # noqa: A002
+def follower(id, make, stages, face, options, training):  # noqa: A002
     """Train the follower of a game, and compare it with the exact response."""
     began, face = time.perf_counter(), {**face, "commitment": commitment_of(id)}
     discount = se.make_game(id).follower_discount
     set_random_seed(0)  # SuperSuit's environments take no seed from a model
-    model = PPO(
-        "MlpPolicy",
-        make(id, **face),
-        gamma=discount,
-        device="cpu",
-        **{"learning_rate": falling(1e-3), **options},
-    )
-    model.learn(steps)
+    envs = make(id, **face, **training)
+    options = {"learning_rate": falling(1e-3), **options}
+    model = PPO("MlpPolicy", envs, gamma=discount, device="cpu", **options)
+    for steps in stages:
+        model.learn(steps)
+        model.set_env(make(id, **face, **training))
 
     def act(observations):
         return model.predict(observations, deterministic=True)[0]
 
     seconds = time.perf_counter() - began
-    return follower_result(id, NAMES[make], act, steps=model.num_timesteps, seconds=seconds, **face)
+    return follower_result(id, NAMES[make], act, steps=sum(stages), seconds=seconds, **face)
 
 
 def leader(id, steps):  # noqa: A002
