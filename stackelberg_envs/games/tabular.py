@@ -111,7 +111,10 @@ class TabularGame:
     Parameters
     ----------
     leader_reward, follower_reward
-        r_L and r_F, shape ([K,] S, A, B), before the commitment adds to them; reward units per play step.
+        r_L and r_F, shape ([K,] S, A, B), before the commitment adds to them; reward units per play step. Or of
+        transitions: with one more axis, of next states or of the places in the transition's lists. The game keeps, and
+        pays, their mean over next states. That is not possible where the commitment brings the transition, nor for a
+        follower that believes in another one.
     initial
         Initial distribution, shape ([K,] S).
     leader_discount, follower_discount

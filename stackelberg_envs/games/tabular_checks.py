@@ -83,19 +83,11 @@ def checked_scalars(game: TabularGame) -> dict[str, Any]:
 
 def checked_arrays(game: TabularGame) -> dict[str, Any]:
     """Return the checked arrays of a tabular game, frozen."""
-    reward = as_float(game.leader_reward, "leader_reward")
-    if reward.ndim not in (3, 4) or 0 in reward.shape:
-        raise GameError(f"leader_reward: expected shape ([K,] S, A, B), got {reward.shape}")
-    S, A, B = reward.shape[-3:]
     K, probabilities = _checked_contexts(game.context_probabilities)
+    rewards = {name: as_float(getattr(game, name), name) for name in ("leader_reward", "follower_reward")}
+    S, A, B = _sizes(rewards["leader_reward"], K)
     arrays: dict[str, Any] = {"context_probabilities": probabilities}
-    shapes = {
-        "leader_reward": (S, A, B),
-        "follower_reward": (S, A, B),
-        "initial": (S,),
-        "terminal": (S,),
-    }
-    for name, shape in shapes.items():
+    for name, shape in {"initial": (S,), "terminal": (S,)}.items():
         value = getattr(game, name)
         array = as_float(np.zeros(S) if value is None else value, name)
         require_shape(array, [shape] if K is None else [shape, (K, *shape)], name)
@@ -104,12 +96,56 @@ def checked_arrays(game: TabularGame) -> dict[str, Any]:
     _require_zero_or_one(arrays["terminal"])
     for name in ("transition", "believed_transition"):
         arrays[name] = _checked_transition(getattr(game, name), name, (S, A, B), K)
+    for name, reward in rewards.items():
+        mean = _mean_reward(reward, name, game, arrays["transition"]) if _by_transition(reward, K) else reward
+        require_shape(mean, [(S, A, B)] if K is None else [(S, A, B), (K, S, A, B)], name)
+        arrays[name] = frozen(mean)
     if game.leader_policy is not None:
         policy = as_float(game.leader_policy, "leader_policy")
         require_shape(policy, [(S, A)], "leader_policy")
         arrays["leader_policy"] = frozen(require_rows_sum_to_one(policy, "leader_policy"))
     arrays["feasible"] = _checked_feasible(game.feasible, (S, A, B), K)
     return arrays
+
+
+def _by_transition(reward: Array, K: int | None) -> bool:
+    """Return whether a reward has an axis of next states."""
+    return reward.ndim == (4 if K is None else 5)
+
+
+def _sizes(reward: Array, K: int | None) -> tuple[int, int, int]:
+    """Return (S, A, B), by the leader's reward."""
+    if not 3 <= reward.ndim <= (4 if K is None else 5) or 0 in reward.shape:
+        raise GameError(f"leader_reward: expected shape ([K,] S, A, B) or ([K,] S, A, B, S), got {reward.shape}")
+    S, A, B = reward.shape[-4:-1] if _by_transition(reward, K) else reward.shape[-3:]
+    return S, A, B
+
+
+def _mean_reward(reward: Array, name: str, game: TabularGame, transition: Transition | None) -> Array:
+    """Return the mean of a reward over next states, shape ([K,] S, A, B).
+
+    The last axis of the reward is that of the transition's lists, or has an entry for each state.
+    """
+    if transition is None or "transition" in game.commitment.changes:
+        raise GameError(
+            f"{name}: expected shape ([K,] S, A, B) where the commitment brings the transition, got {reward.shape}: "
+            f"the mean over next states would change with it, which derivatives leave out"
+        )
+    if name == "follower_reward" and game.believed_transition is not None:
+        raise GameError(
+            f"{name}: expected shape ([K,] S, A, B) where the follower believes in another transition, got "
+            f"{reward.shape}: its mean under the belief is not what it is paid"
+        )
+    successors, probabilities = transition.successors, transition.probabilities
+    S, width = successors.shape[-4], successors.shape[-1]
+    if reward.shape[-4:] == successors.shape[-4:] and not transition.dense:
+        return np.asarray((probabilities * reward).sum(axis=-1))
+    if reward.shape[-4:] != (*successors.shape[-4:-1], S):
+        last = f"{S}" if transition.dense else f"{width} or {S}"
+        raise GameError(f"{name}: expected {(*successors.shape[-4:-1],)} and a last axis of {last}, got {reward.shape}")
+    shape = np.broadcast_shapes(reward.shape[:-1], successors.shape[:-1])
+    rows, places = np.broadcast_to(reward, (*shape, S)), np.broadcast_to(successors, (*shape, width))
+    return np.asarray((probabilities * np.take_along_axis(rows, places.astype(np.intp), axis=-1)).sum(axis=-1))
 
 
 def require_scales(game: TabularGame) -> None:

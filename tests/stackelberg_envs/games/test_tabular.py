@@ -62,7 +62,7 @@ REFUSED = {
     ),
     "leader reward": (
         {"leader_reward": np.ones(3)},
-        r"leader_reward: expected shape \(\[K,\] S, A, B\), got \(3,\)",
+        r"leader_reward: expected shape \(\[K,\] S, A, B\) or \(\[K,\] S, A, B, S\), got \(3,\)",
     ),
     "no state": ({"leader_reward": np.ones((0, 1, 1))}, r"leader_reward: expected shape"),
     "follower reward": (
