@@ -30,6 +30,9 @@ __all__ = ["SetObjective", "SetSearchConfig", "reached_set", "set_search"]
 TOLERANCE = 1e-9
 #: The part of the box that the first step of an ascent goes.
 FIRST_MOVE = 0.05
+#: Ascents from anywhere inside, whatever that is worth: at the true temperature, and down ladders that begin at a
+#: multiple of it between these and have so many rungs. And ascents from points made of two known ones each.
+INSIDE, LADDERS, HIGHEST, RUNGS, LOWEST, CROSSED = 1, 2, (2.0, 30.0), (2, 6), 1.3, 3
 
 
 def reached_set(brief: TabularBrief) -> SearchSet:
@@ -113,13 +116,14 @@ class SetSearchConfig(Options):
         many neighbours of each of the two best points known, a quarter as many points made of two known ones, and a
         quarter as many inside.
     starts
-        From how many of these, the best ones, there is an ascent.
+        From how many of these, the best ones, there is an ascent. Some more begin anywhere inside, three of them at
+        most, and as many between two known points.
     iterations
-        L-BFGS-B iterations per ascent.
+        L-BFGS-B iterations per ascent, at each temperature.
     """
 
     vertices: Count = 128
-    starts: Natural = 6
+    starts: Natural = 3
     iterations: Count = 60
 
 
@@ -139,13 +143,20 @@ def set_search(points: SearchSet, config: SetSearchConfig, rng: np.random.Genera
     """
     n, few = config.iterations, max(1, config.vertices // 4)
     plain = [points.plain(v) for v in known]
-    seeds = [*points.vertices(config.vertices, rng)]
+    pairs = [rng.choice(len(plain), 2, replace=False) for _ in range(few + CROSSED)] if len(plain) > 1 else []
+    crossed = [points.crossed(plain[i], plain[j], rng) for i, j in pairs]
+    seeds = [*points.vertices(config.vertices, rng), *crossed[CROSSED:]]
     for u in plain[:2]:
         around = points.neighbours(u)
         seeds += [around[i] for i in rng.permutation(len(around))[: 2 * few]]
-    if len(plain) > 1:
-        pairs = [rng.choice(len(plain), 2, replace=False) for _ in range(few)]
-        seeds += [points.crossed(plain[i], plain[j], rng) for i, j in pairs]
     seeds += [points.inside(rng) for _ in range(few)]
-    ascents = [Ascent(v, (1.0,), n) for v in [*known, np.full(points.size, 0.5)]]
+    begun = [*known, np.full(points.size, 0.5), *(points.inside(rng) for _ in range(INSIDE)), *crossed[:CROSSED]]
+    ascents = [Ascent(v, (1.0,), n) for v in begun]
+    ascents += [Ascent(points.inside(rng), (*_ladder(rng), 1.0), n) for _ in range(LADDERS)]
     return Search(points.size, ascents, Draws(np.array(seeds), config.starts, n), iterations=n)
+
+
+def _ladder(rng: np.random.Generator) -> list[float]:
+    """Return multiples of the temperature, from the highest down."""
+    least, most = np.log(HIGHEST)
+    return [float(s) for s in np.geomspace(np.exp(rng.uniform(least, most)), LOWEST, int(rng.integers(*RUNGS)))]

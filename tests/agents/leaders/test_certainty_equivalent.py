@@ -208,7 +208,7 @@ def test_a_search_goes_on_after_a_checkpoint_as_without_one():
     game = se.make_game("stackelberg/FourRooms-v0", temperature=0.005)
     kind = leader_class("certainty_equivalent")
     brief = make_brief(game, Information.REWARDS_OBSERVED)
-    first, other = (kind(brief, kind.Config(work=400_000.0), np.random.default_rng(seed)) for seed in (0, 1))
+    first, other = (kind(brief, kind.Config(work=200_000.0), np.random.default_rng(seed)) for seed in (0, 1))
     for seed in range(6):
         if seed == 4:
             assert first._search is not None

@@ -43,6 +43,23 @@ def test_a_search_comes_to_the_best_known_commitments():
     assert (points.plain(known[0]) == 0.0).sum() > 50
 
 
+def test_searches_leave_the_hill_that_the_best_vertices_stand_on():
+    # Ascents from the best of vertices and draws alone end .06 of the way lower, search after search.
+    game = se.random_tabular(S=100, A=2, B=2, D=8, seed=1506)
+    points = reached_set(make_brief(game, Information.MODEL))
+    objective, rng = (
+        SetObjective(make_brief(game, Information.MODEL), points, game.primitives),
+        np.random.default_rng(5),
+    )
+    known = [points.point(np.zeros(8))]
+    for _ in range(4):
+        search = set_search(points, SetSearchConfig(), rng, known)
+        search.run(objective)
+        ends = [end for end in search.ends if end.scale == 1.0]
+        known = [end.point for end in sorted(ends, key=lambda end: -end.value)[:4]]
+    assert objective.value(known[0]) == pytest.approx(5.1812, abs=1e-3)
+
+
 def test_a_projection_leads_into_the_commitments_own_set():
     rows = reached_set(make_brief(GAMES["table"], Information.MODEL, "projection"))
     assert rows.commitment(rows.plain(np.full(6, 0.9))) == pytest.approx(0.5)
