@@ -62,7 +62,8 @@ def check_client(env: Any, client: str) -> None:
     Raises
     ------
     ArgumentError
-        It does not; the message says which argument, or which other interface, makes it one that does.
+        It does not, and the message says which argument, or which other interface, makes it one that does; or what came
+        is no environment.
     UnknownNameError
         A library that nobody has tried.
 
@@ -71,7 +72,8 @@ def check_client(env: Any, client: str) -> None:
     >>> import stackelberg_envs as se
     >>> se.check_client(se.follower_env("stackelberg/TaxDesign-v0", flatten_actions=True), "torchrl")
     """
-    if client not in CLIENTS:
+    given: object = client
+    if not isinstance(given, str) or given not in CLIENTS:
         raise unknown_name("client", client, sorted(CLIENTS))
     takes = CLIENTS[client]
     spaces = _action_spaces(env)
@@ -85,6 +87,9 @@ def check_client(env: Any, client: str) -> None:
 
 
 def _action_spaces(env: Any) -> dict[str, Space[Any]]:
+    if isinstance(env, type) or not hasattr(env, "action_space"):
+        shown = repr(env) if isinstance(env, str) else type(env).__name__
+        raise ArgumentError(f"env: expected a PettingZoo or Gymnasium environment, got {shown}")
     agents = getattr(env, "possible_agents", None)
     return {"the agent": env.action_space} if agents is None else {agent: env.action_space(agent) for agent in agents}
 

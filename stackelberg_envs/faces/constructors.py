@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from stackelberg_envs.faces.vector_agents import ParallelVectorEnv
 
-__all__ = ["FACE_ENTRY_POINTS", "Faces", "load", "options_of", "taken_elsewhere"]
+__all__ = ["FACE_ENTRY_POINTS", "Faces", "load", "options_of", "require_game", "taken_elsewhere"]
 
 
 @dataclass(frozen=True)
@@ -89,3 +89,13 @@ def taken_elsewhere(names: Iterable[str]) -> str:
         name: [face for face, where in FACE_ENTRY_POINTS.items() if name in options_of(load(where))] for name in names
     }
     return "".join(f"; {name} is taken by {', '.join(faces)}" for name, faces in takers.items() if faces)
+
+
+def require_game(game: Any) -> None:
+    """Raise ArgumentError unless a game is one."""
+    # Importing the package registers ids and loads no games.
+    from stackelberg_envs.games.tabular import Game
+
+    if isinstance(game, type) or not isinstance(game, Game):
+        shown = getattr(game, "__name__", type(game).__name__)
+        raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {shown}")

@@ -26,7 +26,14 @@ from typing import TYPE_CHECKING, Any
 from stackelberg_envs.docstrings import docstring_of
 from stackelberg_envs.errors import ArgumentError, GameError, unknown_name
 from stackelberg_envs.faces.client_registries import enter_registries
-from stackelberg_envs.faces.constructors import FACE_ENTRY_POINTS, Faces, load, options_of, taken_elsewhere
+from stackelberg_envs.faces.constructors import (
+    FACE_ENTRY_POINTS,
+    Faces,
+    load,
+    options_of,
+    require_game,
+    taken_elsewhere,
+)
 from stackelberg_envs.faces.ids import (
     ENVS,
     ID_PATTERN,
@@ -221,22 +228,22 @@ def register(
     id
         ``namespace/Name-v<int>``.
     make_game
-        Returns a :class:`stackelberg_envs.TabularGame` or :class:`stackelberg_envs.VectorGame` for its keyword
-        arguments; or ``"module:name"`` of
-        such a function.
+        Returns the game for its keyword arguments; or ``"module:name"`` of such a function.
     renderer
         ``"module:name"`` of a :class:`stackelberg_envs.pictures.canvas.Renderer`.
 
     Raises
     ------
     ArgumentError
-        A malformed id, or one that is taken.
+        A malformed id, one that is taken, or what is no function.
     """
     if not ID_PATTERN.fullmatch(id):
         raise ArgumentError(f"id: expected 'namespace/Name-v<int>', got {id!r}")
     if id in _SPECS or newest_id(id) in own_ids():
         raise ArgumentError(f"id: {id!r} is already registered; raise the version or choose another name")
     function = load(make_game) if isinstance(make_game, str) else make_game
+    if not callable(function):
+        raise ArgumentError(f"make_game: expected a function that returns a game, got {type(function).__name__}")
     module, doc = getattr(function, "__module__", ""), docstring_of(function)
     _SPECS[id] = EnvSpec(id, function, module, doc.partition("\n")[0], renderer)
     enter_registries(id, vars(_faces_of(id)))
@@ -353,20 +360,11 @@ def _face(face: str, spec_id: str | None, *, game: AnyGame | None = None, **kwar
             f"{face}: expected arguments among {known}, and no game arguments beside game=, got {', '.join(kwargs)}"
             f"{taken_elsewhere(kwargs)}"
         )
-    _require_game(game)
+    require_game(game)
     # The id of a game that was changed still says who draws it, and what it is called.
     if entry is not None:
         options |= {"renderer": entry.renderer, "name": module_name(entry.id)}
     return constructor(game, **options)
-
-
-def _require_game(game: Any) -> None:
-    # Importing the package registers ids and loads no games.
-    from stackelberg_envs.games.tabular import Game
-
-    if isinstance(game, type) or not isinstance(game, Game):
-        shown = getattr(game, "__name__", type(game).__name__)
-        raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {shown}")
 
 
 def raw_env(id: str | None = None, **kwargs: Any) -> AECEnv[str, Any, Any]:  # noqa: A002

@@ -17,7 +17,7 @@ from gymnasium import Space
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, as_float, require_count
+from stackelberg_envs.arrays import Array, as_float, require_count, require_room
 from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, PhaseError
 from stackelberg_envs.faces import common
 from stackelberg_envs.faces.forms import Forms, formed_simulator, leader_form
@@ -99,6 +99,8 @@ class ParallelVectorEnv(ABC):
         self._leader_form = leader_form(game, None, self.forms)
         session = Session(game, simulator=formed_simulator(game, self.forms))
         self._observer = Observer(session, observe_commitment, self.forms.observed_sizes(game))
+        # Before anything is made: a number that is too large is an accident.
+        require_room((self.num_envs, *self._observer.space.shape), "num_envs", ArgumentError)
         self.observation_layout = dict(self._observer.layout)
         self.followers = common.follower_names(session.num_followers)
         self.possible_agents = [common.LEADER, *self.followers]

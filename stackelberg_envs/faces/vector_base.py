@@ -15,7 +15,7 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
-from stackelberg_envs.arrays import Array, require_count, require_flag
+from stackelberg_envs.arrays import Array, require_count, require_flag, require_room
 from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.faces import common
 from stackelberg_envs.faces.followers import given_commitment
@@ -125,6 +125,8 @@ class FollowerVectorEnv(VectorEnv[Any, Any, Any], ABC):
         session = Session(game, num_followers=1)
         forms = Forms(normalize, flatten_actions, scale_rewards, scale_observations)
         self._observer = Observer(session, observe_commitment, forms.observed_sizes(game))
+        # Before anything is made: a number that is too large is an accident.
+        require_room((self.num_envs, *self._observer.space.shape), "num_envs", ArgumentError)
         self._form = follower_form(session.simulator.follower_action_space, forms)
         #: What one unit of the leader's and of a follower's reward is, in the game's reward units.
         self.reward_units = forms.reward_units(game)

@@ -16,7 +16,7 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, as_float, require_count, require_flag
+from stackelberg_envs.arrays import Array, as_float, require_count, require_flag, require_room
 from stackelberg_envs.errors import ArgumentError, CommitmentError, PhaseError
 from stackelberg_envs.faces import common
 from stackelberg_envs.faces.copies import TabularCopies
@@ -99,6 +99,8 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
         self._factors, self._form = observer.factors, leader_form(game, None, forms)
         self.reward_units = forms.reward_units(game)
         self._leader_share = forms.share_of_episodes(game, discounted=self.discounted)
+        # Before anything is made: a number that is too large is an accident.
+        require_room((n, *observer.space.shape), "num_envs", ArgumentError)
         self.observation_layout = dict(observer.layout)
         self.single_observation_space = common.copy_of(observer.space)
         self.single_action_space = common.copy_of(self._form.space)
@@ -278,6 +280,7 @@ def _(game: Game, num_envs: int = 1, *, autoreset: str = "next_step", **options:
     """Return one environment after the other: the game's functions take one commitment at a time."""
     mode = autoreset_mode(require_autoreset(autoreset))
     copies = require_count(num_envs, "num_envs")
+    require_room((copies,), "num_envs", ArgumentError)
     # Before 1.1 Gymnasium knows no modes.
     modes = {} if isinstance(mode, str) else {"autoreset_mode": mode}
     return gymnasium.vector.SyncVectorEnv([partial(leader_env, game, **options)] * copies, **modes)

@@ -153,7 +153,7 @@ class CommittedEnvironment(Committed):
             return env
         try:
             made = game.apply(env, self.commitment.copy())
-        except MISTAKES as exc:
+        except Exception as exc:  # of whatever kind: simulators have errors of their own
             raise GameError(f"{game.name}: its apply raised {type(exc).__name__}: {exc}") from exc
         made = _environment(made, "apply")
         _require_same_spaces(made, game.spaces)
@@ -223,8 +223,8 @@ def wrap_commitment(
     Raises
     ------
     ArgumentError, GameError
-        Before any play: no environment, no finite box, a commitment that changes more than rewards, or one that does
-        not fit the environment's spaces; the message names the argument.
+        Before any step is made: no environment, one that cannot be reset, no finite box, a commitment that changes more
+        than rewards, or one that does not fit the environment's spaces; the message names the argument.
     """
     if not callable(make_env):
         raise ArgumentError(f"make_env: expected a function that returns an environment, got {type(make_env).__name__}")
@@ -266,7 +266,11 @@ def _environment(env: Any, source: str) -> Any:
             f"{source}: expected a Gymnasium environment or a parallel one of PettingZoo, got an AEC environment; "
             "pettingzoo.utils.aec_to_parallel makes it parallel"
         )
-    if not (hasattr(env, "reset") and hasattr(env, "step") and hasattr(env, "action_space")):
+    if hasattr(env, "single_action_space"):
+        raise ArgumentError(
+            f"{source}: expected a single environment, got {type(env).__name__} of many copies; make one of them"
+        )
+    if isinstance(env, type) or not (hasattr(env, "reset") and hasattr(env, "step") and hasattr(env, "action_space")):
         raise ArgumentError(
             f"{source}: expected a Gymnasium environment or a parallel one of PettingZoo, got {type(env).__name__}"
         )
@@ -277,7 +281,7 @@ def _made(make_env: Callable[[], Any]) -> Any:
     """Return a new environment as nobody has touched it."""
     try:
         env = make_env()
-    except MISTAKES as exc:
+    except Exception as exc:  # of whatever kind: simulators have errors of their own
         raise GameError(f"make_env: it raised {type(exc).__name__}: {exc}") from exc
     return _environment(env, "make_env")
 
@@ -318,6 +322,8 @@ def _commitment(space: Any, apply: Any, names: Sequence[str] | None) -> Commitme
         raise ArgumentError(
             "apply: expected a function of an environment and x, since a Box does not say what x changes"
         )
+    if np.dtype(space.dtype).kind != "f":
+        raise ArgumentError(f"space: expected a Box of real numbers, as leaders choose them, got one of {space.dtype}")
     low, high = (as_float(bound, f"space: {name}") for name, bound in (("low", space.low), ("high", space.high)))
     return BlackBox(low, high, names=names)
 
@@ -366,10 +372,17 @@ def _limit_and_name(env: Any) -> tuple[int, str]:
 
 
 def _try_once(game: EnvironmentGame) -> None:
-    """Apply a commitment once: its environment has to have the same spaces, and its effect has to fit them."""
+    """Apply a commitment once and begin an episode: spaces have to stay the same, and the effect has to fit them."""
     commitment = game.commitment
     committed = game.under(commitment.project(0.5 * (commitment.low + commitment.high)))
-    committed.bare().close()
+    env = committed.bare()
+    try:
+        begun = env.reset(seed=0)
+    except Exception as exc:  # of whatever kind: simulators have errors of their own
+        raise GameError(f"{game.name}: its reset raised {type(exc).__name__}: {exc}") from exc
+    if not (isinstance(begun, tuple) and len(begun) == 2):
+        raise GameError(f"{game.name}: expected observations and infos from its reset, got {type(begun).__name__}")
+    env.close()
     commitment.effect(committed.commitment)
 
 

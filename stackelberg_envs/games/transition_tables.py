@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -149,7 +150,7 @@ def from_gymnasium(env: Env[Any, Any] | str, **options: Any) -> TabularGame:
     Raises
     ------
     ArgumentError
-        No environment, or one that does not publish its table.
+        No environment, one that does not publish its table, or an option that nobody knows.
     GameError
         As :func:`from_transition_table`.
 
@@ -160,6 +161,11 @@ def from_gymnasium(env: Env[Any, Any] | str, **options: Any) -> TabularGame:
     >>> game.shape, game.horizon
     ((16, 1, 4), 100)
     """
+    known = inspect.signature(from_transition_table).parameters
+    unknown = [name for name in options if name not in known or name == "P"]
+    if unknown:
+        told = ", ".join([*known][1:])
+        raise ArgumentError(f"from_gymnasium: expected options among {told}, got {', '.join(unknown)}")
     made = _made(env)
     bare = made.unwrapped
     if not hasattr(bare, "P"):
@@ -167,14 +173,14 @@ def from_gymnasium(env: Env[Any, Any] | str, **options: Any) -> TabularGame:
             f"env: expected an environment with a table P[s][a], as FrozenLake and Taxi have, got "
             f"{type(bare).__name__} without one; wrap_commitment takes any environment"
         )
-    told: dict[str, Any] = {"name": type(bare).__name__}
+    given: dict[str, Any] = {"name": type(bare).__name__}
     if getattr(bare, "initial_state_distrib", None) is not None:
-        told["initial"] = bare.initial_state_distrib
+        given["initial"] = bare.initial_state_distrib
     if made.spec is not None:
-        told["name"] = made.spec.id
+        given["name"] = made.spec.id
         if made.spec.max_episode_steps is not None:
-            told["horizon"] = made.spec.max_episode_steps
-    return from_transition_table(bare.P, **{**told, **options})
+            given["horizon"] = made.spec.max_episode_steps
+    return from_transition_table(bare.P, **{**given, **options})
 
 
 def _made(env: Any) -> Any:

@@ -46,6 +46,12 @@ def test_a_box_of_a_follower_has_no_number():
         check_client(se.followers_env(LQR), "epymarl")
 
 
+@pytest.mark.parametrize("env", [None, 3, TOY, se.parallel_env, Dict])
+def test_what_is_no_environment_is_refused(env):
+    with pytest.raises(ArgumentError, match="env: expected a PettingZoo or Gymnasium environment, got"):
+        check_client(env, "torchrl")
+
+
 def test_strange_spaces_and_strange_libraries():
     with pytest.raises(UnknownNameError, match="did you mean 'torchrl'"):
         check_client(se.follower_env(TOY), "torch-rl")

@@ -213,6 +213,18 @@ def test_a_needed_argument_and_a_game_too_large_are_named(leave_no_trace):
         se.make_game("mine/Game-v0", size=1, large=True)
 
 
+@pytest.mark.parametrize("face", ["vector_env", "leader_vector_env", "parallel_vector_env"])
+@pytest.mark.parametrize("spec_id", ["stackelberg/DiscreteToy-v1", "stackelberg/BilevelLqr-v1"])
+def test_copies_that_no_memory_holds_are_refused_by_name(face, spec_id):
+    with pytest.raises(ArgumentError, match="num_envs: expected at most"):
+        getattr(se, face)(spec_id, num_envs=10**12)
+
+
+def test_what_is_no_function_is_not_registered():
+    with pytest.raises(ArgumentError, match="make_game: expected a function that returns a game, got int"):
+        se.register("mine/Nothing-v0", 3)
+
+
 @pytest.mark.parametrize("face", ["leader_vector_env", "parallel_vector_env"])
 def test_an_argument_that_neither_game_nor_face_knows_is_told_with_those_of_both(face):
     faces = "raw_env, env, parallel_env, followers_env, follower_env, leader_env, followers_aec_env"

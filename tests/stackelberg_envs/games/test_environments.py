@@ -90,6 +90,24 @@ def test_a_commitment_over_vectors_is_for_boxes():
     assert (game.seen.size, game.seen.actions.size) == (1, 1)
 
 
+class Old(Ladder):
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=seed)[0]
+
+
+class Lost(Ladder):
+    def reset(self, *, seed=None, options=None):
+        raise RuntimeError("no display")
+
+
+def many():
+    return gymnasium.vector.SyncVectorEnv([Slide] * 2)
+
+
+def unknown():
+    return gymnasium.make("NoSuch-v0")
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
@@ -97,6 +115,12 @@ def test_a_commitment_over_vectors_is_for_boxes():
         ((object, unchanged, UNIT), ArgumentError, "make_env: expected a Gymnasium environment or a parallel one"),
         ((Ladder, 3, UNIT), ArgumentError, "apply: expected a function of an environment and x, or None, got int"),
         ((Ladder, None, UNIT), ArgumentError, "apply: expected a function .* since a Box does not say what x changes"),
+        ((Ladder, unchanged, Box(0, 3, (1,), np.int64)), ArgumentError, "expected a Box of real numbers, .* of int64"),
+        ((Old, unchanged, UNIT), GameError, "Old: expected observations and infos from its reset, got int"),
+        ((Lost, unchanged, UNIT), GameError, "Lost: its reset raised RuntimeError: no display"),
+        ((lambda: Ladder, unchanged, UNIT), ArgumentError, "make_env: expected a Gymnasium environment or a par"),
+        ((many, unchanged, UNIT), ArgumentError, "make_env: expected a single environment, got SyncVectorEnv of many"),
+        ((unknown, unchanged, UNIT), GameError, "make_env: it raised NameNotFound: Environment `NoSuch`"),
         ((Ladder, unchanged, 3), ArgumentError, "space: expected a Box or a commitment, got int"),
         ((Ladder, unchanged, Box(-np.inf, 1.0, (1,))), GameError, "space: low: expected finite numbers"),
         ((Ladder, lambda env, x: None, UNIT), ArgumentError, "apply: expected a Gymnasium environment .* got NoneType"),

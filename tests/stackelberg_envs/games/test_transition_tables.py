@@ -182,3 +182,9 @@ def test_odd_options_are_refused(options, words):
 def test_environments_without_a_table_are_refused(env, words):
     with pytest.raises(ArgumentError, match=words):
         se.from_gymnasium(env)
+
+
+def test_options_that_nobody_knows_are_refused_with_those_that_are():
+    for odd in ("bonuses", "P"):
+        with pytest.raises(ArgumentError, match=rf"from_gymnasium: expected options among initial, .*, got {odd}$"):
+            se.from_gymnasium("FrozenLake-v1", **{odd: 1.0})
