@@ -246,7 +246,8 @@ def _(game: TabularGame, env: Any, follower: Any) -> Policy:
     if len(getattr(follower, "players", [follower])) > 1:
         raise ArgumentError("follower: expected one, got several; no follower plays the mean of their tables")
     S, A, B = game.shape
-    response = checked_response(getattr(follower, "policy", follower), (game.num_contexts * S, A, B))
+    policy, feasible = getattr(follower, "policy", follower), game.uncommitted.feasible
+    response = checked_response(policy, (game.num_contexts * S, A, B), feasible)
     shown = getattr(env.unwrapped, "observation_layout", {}).get("leader_action")
 
     def act(observation: Any, info: dict[str, Any], rng: np.random.Generator) -> int:

@@ -130,6 +130,14 @@ def test_play_that_is_always_cut_is_reckoned_with(leader):
     assert np.isfinite(record.commitment).all()
 
 
+def test_collecting_by_an_interface_takes_feasible_responses_only():
+    env, policy = se.parallel_env(game=GAME), se.solve(GAME, X).policy
+    seen = agents.collect(env, X, policy, steps=100, rng=0)
+    assert GAME.feasible[seen.state, seen.leader_action, seen.follower_action].all()
+    with pytest.raises(ArgumentError, match="response: expected 0 for actions that are not feasible"):
+        agents.collect(env, X, np.full((S, A, B), 1.0 / B), steps=10, rng=0)
+
+
 def test_the_brief_publishes_feasible_actions():
     brief = Experiment(ExperimentConfig(GAME, leader="bchg")).leader.brief
     assert (brief.feasible == GAME.feasible).all()

@@ -19,6 +19,7 @@ from stackelberg_envs.games.commitments.joint import Joint
 from stackelberg_envs.games.contexts import InContext
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular import TabularGame
+from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.certificates.kinks import Kinks, bent_part, no_kinks, rewards_from_above
 
 __all__ = ["AffineArrays", "AffineGame", "affine_game", "count_coordinates"]
@@ -180,13 +181,41 @@ def affine_game(game: TabularGame) -> AffineGame:
     require_affine(game)
     base, directions, groups = moves(game.commitment)
     shape = game.commitment.shape
-    start = game.primitives(base.reshape(shape))
-    moved = [game.primitives((base + direction).reshape(shape)) for direction in directions]
+    known: dict[Transition, Transition] = {}
+    start = without_mask(game.primitives(base.reshape(shape)), known)
+    moved = [without_mask(game.primitives((base + direction).reshape(shape)), known) for direction in directions]
     arrays = _arrays(start, moved, groups.astype(np.int32))
     made = _with_kinks(game, AffineGame(arrays, base, directions, shape, no_kinks(*game.table_shape)))
     _require_affine_effect(game, made)
     kept = made.kinks.coordinates
     return _without(made, [i for i in range(len(directions)) if i not in kept and not _matters(made.arrays, i)])
+
+
+def without_mask(game: Primitives, known: dict[Transition, Transition] | None = None) -> Primitives:
+    """Return the game in which each action that is not feasible does what a feasible one does; itself where all are.
+
+    To a follower that takes a best action for certain the two are the same game; one with entropy likes an action more
+    that it has twice. What became of a transition is kept in `known`, so that one that stays the same does.
+    """
+    if game.feasible is None:
+        return game
+    B = game.feasible.shape[2]
+    place = np.where(game.feasible, np.arange(B), game.feasible.argmax(axis=2)[..., None])
+
+    known = {} if known is None else known
+    for lists in (game.transition, game.believed_transition):
+        if lists not in known:
+            rows = place[..., None]
+            successors = np.take_along_axis(lists.successors, rows, axis=2)
+            known[lists] = Transition(successors, np.take_along_axis(lists.probabilities, rows, axis=2), lists.dense)
+    return replace(
+        game,
+        follower_reward=np.take_along_axis(game.follower_reward, place, axis=2),
+        leader_reward=np.take_along_axis(game.leader_reward, place, axis=2),
+        transition=known[game.transition],
+        believed_transition=known[game.believed_transition],
+        feasible=None,
+    )
 
 
 def _with_kinks(game: TabularGame, made: AffineGame) -> AffineGame:
@@ -199,7 +228,7 @@ def _with_kinks(game: TabularGame, made: AffineGame) -> AffineGame:
     places, directions = places[own], made.directions[own]
     rewards, bends = made.arrays.leader_reward.copy(), []
     for i, place, direction in zip(own, places, directions, strict=True):
-        bent = game.primitives((made.base + place * direction).reshape(made.shape)).leader_reward
+        bent = without_mask(game.primitives((made.base + place * direction).reshape(made.shape))).leader_reward
         left = (bent - rewards[..., 0]) / place
         right = (rewards[..., 0] + rewards[..., 1 + i] - bent) / (1.0 - place)
         rewards[..., 1 + i] = 0.5 * (left + right)
@@ -260,7 +289,7 @@ def _require_affine_effect(game: TabularGame, made: AffineGame) -> None:
     rng = np.random.default_rng(0)
     for _ in range(TRIALS):
         x = game.commitment.project(rng.uniform(game.commitment.low, game.commitment.high))
-        z, own = made.coordinates(x), game.primitives(x)
+        z, own = made.coordinates(x), without_mask(game.primitives(x))
         for name in ("leader_policy", "follower_reward", "leader_reward"):
             affine = getattr(made.arrays, name) @ np.concatenate([[1.0], z])
             if name == "leader_reward":

@@ -79,8 +79,9 @@ def best_within(
 
 def hard_response(game: Primitives) -> HardResponse:
     """Return the best response to a commitment, and what it is worth to the leader."""
-    everything = np.ones(game.follower_reward.shape, dtype=bool)
-    values, q, _ = best_within(game.follower_process, game.leader_policy, everything)
-    tied = q >= q.max(axis=-1, keepdims=True) - TIED * np.abs(q).max()
+    able = np.ones(game.follower_reward.shape, dtype=bool) if game.feasible is None else game.feasible
+    values, q, _ = best_within(game.follower_process, game.leader_policy, able)
+    top = np.where(able, q, -np.inf).max(axis=-1, keepdims=True)
+    tied = (q >= top - TIED * np.abs(q).max()) & able
     leader_values, _, choice = best_within(game.leader_process, game.leader_policy, tied)
     return HardResponse(float(game.initial @ leader_values), choice, values)

@@ -98,7 +98,8 @@ def certify(
     Raises
     ------
     ArgumentError
-        A game that is not tabular, a commitment of another kind, more coordinates or states than can be searched (with
+        A game that is not tabular, discount 1, a commitment of another kind, feasible actions where the temperature is
+        not 0, more coordinates or states than can be searched (with
         what it would cost), or arguments out of range.
     CommitmentError
         A known commitment outside its space.
@@ -116,7 +117,7 @@ def certify(
     (34.993, True)
     """
     method = _checked_method(temperature, method)
-    _require_small(game, method)
+    _require_small(game, method, temperature is not None)
     require_at_least(gap, 0.0, "gap")
     require_at_least(time_limit, 0.0, "time_limit")
     require_progress(progress)
@@ -162,14 +163,17 @@ def _good_commitment(game: TabularGame, known: ArrayLike | None) -> BestCommitme
     return start
 
 
-def _require_small(game: Any, method: str) -> None:
+def _require_small(game: Any, method: str, hard: bool) -> None:
     """Raise where a certificate is not possible, or would cost too much."""
     if not isinstance(game, TabularGame):
         name = getattr(game, "name", type(game).__name__)
         raise ArgumentError(f"game: expected a tabular game, which certificates are for, got {name!r}")
-    if game.feasible is not None or game.ends is not None:
+    if game.ends is not None:
+        raise ArgumentError(f"{game.name}: expected discounts below 1, which bounds need, got a game with discount 1")
+    if game.feasible is not None and not hard:
         raise ArgumentError(
-            f"{game.name}: expected discounts below 1 and every action to be feasible in every state, which bounds need"
+            f"{game.name}: expected every action to be feasible in every state, which bounds on a soft response need; "
+            f"temperature=0 takes such games"
         )
     require_affine(game)
     D = count_coordinates(game.commitment)

@@ -6,6 +6,7 @@ import pytest
 
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, CommitmentError
+from stackelberg_envs.solvers.soft import leader_value
 from tests.games import BUILDING, TOY_OPTIMUM, one_state, small_game, toll_game
 from tests.stackelberg_envs.solvers.certificates.small_games import NAMES, games
 
@@ -183,3 +184,35 @@ def test_other_games_and_commitments_are_refused_by_name():
 def test_arguments_out_of_range_are_refused(options, error):
     with pytest.raises(error):
         se.certify(small_game(), **options)
+
+
+# --- feasible actions -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("commitment", ["policy", "incentive"])
+def test_at_temperature_zero_what_is_not_feasible_is_as_what_never_pays(commitment):
+    rng = np.random.default_rng(4)
+    feasible = np.ones((3, 2, 2), bool)
+    feasible[0, 1, 0] = feasible[1, :, 1] = False
+    changes = {"follower_reward": rng.standard_normal((3, 2, 2)), "leader_reward": rng.standard_normal((3, 2, 2))}
+    if commitment == "incentive":
+        incentive = se.StateIncentive(-1.0, 1.0, where=np.ones(3))
+        changes |= {"commitment": incentive, "leader_policy": np.full((3, 2), 0.5)}
+    masked = small_game(feasible=feasible, **changes)
+    never = {**changes, "follower_reward": np.where(feasible, changes["follower_reward"], -1e3)}
+    found, other = (se.certify(game, temperature=0, gap=1e-4) for game in (masked, small_game(**never)))
+    for each in (found, other):
+        assert each.upper_bound - each.value <= 1e-3 * abs(each.value)
+    assert found.value <= other.upper_bound + 1e-6
+    assert other.value <= found.upper_bound + 1e-6
+    assert (found.policy[~feasible] == 0.0).all()
+    response = se.hard_best_response(masked, found.commitment, tie_margin=1e-6)
+    assert leader_value(masked.primitives(found.commitment), response.policy) == pytest.approx(found.value, abs=1e-5)
+
+
+def test_soft_bounds_refuse_feasible_actions_and_all_refuse_discount_one():
+    masked = small_game(feasible=np.array([[True, False], [True, True], [True, True]]))
+    with pytest.raises(ArgumentError, match=r"every action to be feasible in every state, .* temperature=0 takes such"):
+        se.certify(masked)
+    with pytest.raises(ArgumentError, match="expected discounts below 1"):
+        se.certify(small_game(leader_discount=1.0), temperature=0)
