@@ -6,19 +6,29 @@ import time
 import numpy as np
 import torch
 from gymnasium.spaces import Box
+from gymnasium.wrappers.vector import RescaleAction
 from torch import nn
 from torch.distributions import Categorical, Independent, Normal
 
 import stackelberg_envs as se
-from clients.common import finish, follower_result
+from clients.common import commitment_of, finish, follower_result, leader_result, neutral
 
-SCALED = {"normalize": True, "scale_rewards": True, "scale_observations": True}
+SCALED = {"normalize": True, "scale_rewards": True, "scale_observations": True, "shared_stream": True}
 #: Id -> arguments of the vector environment, and of the algorithm.
 GAMES = {
     "stackelberg/DiscreteToy-v1": ({}, {"steps": 60_000}),
     "stackelberg/RandomTabular-v1": ({}, {"steps": 100_000, "rate": 3e-3, "batch": 512, "bonus": 0.03}),
     "stackelberg/FourRooms-v0": ({}, {"steps": 200_000}),
-    "stackelberg/BilevelLqr-v1": (SCALED, {"steps": 200_000, "noise": 0.1}),
+    "stackelberg/BilevelLqr-v1": (SCALED, {"steps": 100_000, "noise": 0.1}),
+    "stackelberg/BuildingThermal-v1": (SCALED, {"steps": 200_000, "length": 32, "batch": 512, "trace": 0.9}),
+    "stackelberg/TaxDesign-v0": (SCALED, {"steps": 200_000}),
+    "stackelberg/GuidedCartPole-v0": (SCALED, {"steps": 100_000}),
+    "stackelberg/GuidedPendulum-v0": (SCALED, {"steps": 400_000, "noise": 1.0}),
+}
+#: Id -> arguments of the algorithm, whose steps are commitments that are tried.
+LEADERS = {
+    "stackelberg/RandomTabular-v1": {"steps": 8_000, "length": 8, "batch": 64, "rate": 3e-3},
+    "stackelberg/DiscreteToy-v1": {"steps": 8_000, "length": 8, "batch": 64, "rate": 3e-3},
 }
 
 
@@ -28,7 +38,10 @@ class Agent(nn.Module):
     def __init__(self, observed, space, noise, hidden=64):
         super().__init__()
         self.is_box = isinstance(space, Box)
-        out = space.shape[0] if self.is_box else int(space.n)
+        #: Of what is chosen from: several sets where actions are MultiDiscrete.
+        self.sizes = [] if self.is_box else np.atleast_1d(space.nvec if space.shape else space.n).tolist()
+        self.shape = space.shape
+        out = space.shape[0] if self.is_box else sum(self.sizes)
         self.actor, self.critic = self.network(observed, hidden, out, 0.01), self.network(observed, hidden, 1, 1.0)
         self.log_std = nn.Parameter(torch.full((out,), float(np.log(noise))))
 
@@ -46,13 +59,40 @@ class Agent(nn.Module):
         numbers = self.actor(observations)
         if self.is_box:
             return Independent(Normal(numbers, self.log_std.exp()), 1)
-        return Categorical(logits=numbers)
+        return Choices([Categorical(logits=logits) for logits in numbers.split(self.sizes, dim=1)])
+
+    def moves(self, actions):
+        """Return actions as the environment takes them."""
+        return actions.clamp(-1, 1).numpy() if self.is_box else actions.reshape(-1, *self.shape).numpy()
 
     def act(self, observations):
         """Return the likeliest actions, for NumPy."""
         with torch.no_grad():
-            numbers = self.actor(torch.as_tensor(observations))
-        return numbers.clamp(-1, 1).numpy() if self.is_box else numbers.argmax(dim=1).numpy()
+            return self.moves(self.distribution(torch.as_tensor(observations)).mode)
+
+
+class Choices:
+    """Independent choices from several sets, or from one: actions of shape (n, k)."""
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    @property
+    def mode(self):
+        """Return the likeliest choices."""
+        return torch.stack([part.mode for part in self.parts], dim=1)
+
+    def sample(self):
+        """Return random choices."""
+        return torch.stack([part.sample() for part in self.parts], dim=1)
+
+    def log_prob(self, chosen):
+        """Return the logarithms of the probabilities, shape (n,)."""
+        return sum(part.log_prob(column) for part, column in zip(self.parts, chosen.T, strict=True))
+
+    def entropy(self):
+        """Return the entropies, shape (n,)."""
+        return sum(part.entropy() for part in self.parts)
 
 
 def advantages_of(rewards, values, last_values, ended, discount, trace):
@@ -77,8 +117,7 @@ def collect(envs, agent, observations, length, discount):
             actions = distribution.sample()
             played["logs"].append(distribution.log_prob(actions))
             played["values"].append(agent.critic(seen)[:, 0])
-        moves = actions.clamp(-1, 1).numpy() if agent.is_box else actions.numpy()
-        observations, rewards, terminated, truncated, infos = envs.step(moves)
+        observations, rewards, terminated, truncated, infos = envs.step(agent.moves(actions))
         rewards = torch.as_tensor(rewards, dtype=torch.float32)
         if truncated.any():
             with torch.no_grad():
@@ -136,18 +175,36 @@ def ppo(
     return agent
 
 
+def follower(id, face, options):  # noqa: A002
+    """Train the follower of a game, and compare it with the exact response."""
+    began = time.perf_counter()
+    # --- glue
+    envs = se.vector_env(id, num_envs=64, autoreset="same_step", commitment=commitment_of(id), **face)
+    # --- end of glue
+    agent = ppo(envs, se.make_game(id).follower_discount, **options)
+    seconds = time.perf_counter() - began
+    return follower_result(id, "vector_env", agent.act, steps=options["steps"], seconds=seconds, **face)
+
+
+def leader(id, options):  # noqa: A002
+    """Train the leader of a game against the exact soft response."""
+    began = time.perf_counter()
+    # --- glue
+    envs = RescaleAction(se.leader_vector_env(id, num_envs=16, autoreset="same_step"), -1.0, 1.0)
+    # --- end of glue
+    agent = ppo(envs, 1.0, **options)
+    observations, _ = envs.reset(seed=0)
+    box = envs.unwrapped.single_action_space
+    x = box.low + (agent.act(observations)[0] + 1) / 2 * (box.high - box.low)
+    seconds = time.perf_counter() - began
+    return leader_result(id, "leader_vector_env", neutral(id), x, steps=options["steps"], seconds=seconds)
+
+
 def main():
-    """Train the follower of each game, and say what it has learned."""
+    """Train everybody, and say what was learned."""
     torch.set_num_threads(1)
-    results = []
-    for id, (face, options) in GAMES.items():  # noqa: A001
-        began = time.perf_counter()
-        # --- glue
-        envs = se.vector_env(id, num_envs=64, autoreset="same_step", **face)
-        # --- end of glue
-        agent = ppo(envs, se.make_game(id).follower_discount, **options)
-        seconds = time.perf_counter() - began
-        results.append(follower_result(id, "vector_env", agent.act, steps=options["steps"], seconds=seconds, **face))
+    results = [follower(name, face, options) for name, (face, options) in GAMES.items()]
+    results += [leader(name, options) for name, options in LEADERS.items()]
     return finish("cleanrl", "torch", results)
 
 

@@ -1,4 +1,4 @@
-"""PPO of Tianshou, in Gymnasium environments of the follower."""
+"""PPO of Tianshou, in Gymnasium environments of the follower, and what its collector pays a leader that commits."""
 
 import sys
 import time
@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from tianshou.algorithm.modelfree.ppo import PPO
 from tianshou.algorithm.modelfree.reinforce import ProbabilisticActorPolicy
+from tianshou.algorithm.multiagent.marl import MultiAgentPolicy
 from tianshou.algorithm.optim import AdamOptimizerFactory
+from tianshou.algorithm.random import MARLRandomDiscreteMaskedOffPolicyAlgorithm as Random
 from tianshou.data import Collector, VectorReplayBuffer
-from tianshou.env import DummyVectorEnv
+from tianshou.env import DummyVectorEnv, PettingZooEnv
 from tianshou.trainer import OnPolicyTrainerParams
 from tianshou.utils.net.common import Net
 from tianshou.utils.net.discrete import DiscreteActor, DiscreteCritic
@@ -17,9 +19,9 @@ from tianshou.utils.net.discrete import DiscreteActor, DiscreteCritic
 import stackelberg_envs as se
 from clients.common import commitment_of, finish, follower_result
 
-COPIES, LENGTH = 16, 128
+COPIES, LENGTH = 32, 64
 #: Id -> steps of training, and the bonus for entropy.
-GAMES = {"stackelberg/DiscreteToy-v1": (60_000, 0.01)}
+GAMES = {"stackelberg/DiscreteToy-v1": (40_000, 0.01), "stackelberg/FourRooms-v0": (100_000, 0.003)}
 
 
 def train(id, steps, bonus):  # noqa: A002
@@ -72,8 +74,23 @@ def train(id, steps, bonus):  # noqa: A002
     return act
 
 
+def paid(commitment, episodes=3):
+    """Return what the collector counts as the leader's reward in all episodes, and what the leader was paid in play."""
+    # --- glue
+    face = se.env("stackelberg/DiscreteToy-v1", commitment=commitment, menu=3, horizon=20)
+    env = PettingZooEnv(face)
+    # --- end of glue
+    policy = MultiAgentPolicy({agent: Random(env.action_space).policy for agent in face.possible_agents})
+    policy.agent_idx = env.agent_idx
+    buffer = VectorReplayBuffer(1_000, 1)
+    Collector(policy, DummyVectorEnv([lambda: env]), buffer).collect(n_episode=episodes, reset_before_collect=True)
+    rows = buffer[:]
+    mine = rows.obs.agent_id == "leader_0"
+    return rows.rew[mine, 0].sum(), rows.info.leader_reward[~mine].sum()
+
+
 def main():
-    """Train the follower of each game, and say what it has learned."""
+    """Train the follower of each game, and say what it has learned; then see that a leader with a last turn is paid."""
     results = []
     for id, (steps, bonus) in GAMES.items():  # noqa: A001
         np.random.seed(0)  # noqa: NPY002 - Tianshou draws from NumPy's global generator
@@ -83,7 +100,11 @@ def main():
         act = train(id, steps, bonus)
         seconds = time.perf_counter() - began
         results.append(follower_result(id, "follower_env", act, steps=steps, seconds=seconds))
-    return finish("tianshou", "tianshou", results)
+    code = finish("tianshou", "tianshou", results)
+    for commitment in ("once", "episode"):
+        counted, played = paid(commitment)
+        sys.stdout.write(f'commitment="{commitment}": the leader is paid {counted:.4g} of {played:.4g}\n')
+    return code or int(not np.isclose(counted, played))
 
 
 if __name__ == "__main__":
