@@ -26,10 +26,7 @@ GAMES = {
     "stackelberg/GuidedPendulum-v0": (SCALED, {"steps": 400_000, "noise": 1.0}),
 }
 #: Id -> arguments of the algorithm, whose steps are commitments that are tried.
-LEADERS = {
-    "stackelberg/RandomTabular-v1": {"steps": 8_000, "length": 8, "batch": 64, "rate": 3e-3},
-    "stackelberg/DiscreteToy-v1": {"steps": 8_000, "length": 8, "batch": 64, "rate": 3e-3},
-}
+LEADERS = {"stackelberg/RandomTabular-v1": {"steps": 8_000, "length": 8, "batch": 64, "rate": 3e-3}}
 
 
 class Agent(nn.Module):
