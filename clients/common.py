@@ -181,13 +181,18 @@ def leader_result(
     Parameters
     ----------
     first, last
-        Commitments in the game's units; what is inadmissible is projected, as play does.
+        Commitments in the game's units.
     value
         Commitment -> what it is worth, where another measure is wanted, such as play against the learned followers.
+        By default what is inadmissible is projected, as in play.
     """
     game = se.make_game(id)
-    worth = value or (lambda x: float(se.solve(game, x).leader_value))
-    start, learned = (worth(game.commitment.project(np.reshape(x, game.commitment.shape))) for x in (first, last))
+
+    def solved(x: Any) -> float:
+        return float(se.solve(game, game.commitment.project(np.reshape(x, game.commitment.shape))).leader_value)
+
+    worth = value or solved
+    start, learned = worth(first), worth(last)
     best = game.facts.get("best_known")
     return told(Result(id, view, "leader", start, learned, 0.0, best, steps, seconds, learned > start))
 
