@@ -38,6 +38,7 @@ WITHOUT = {
     "stackelberg_envs/games/observed.py": "what leaders see: games/test_environments.py and play/",
     "stackelberg_envs/games/primitives.py": "arrays of a game: games/test_tabular.py",
     "stackelberg_envs/games/trajectories.py": "play, as leaders see it: tests/agents/observing/test_trajectories.py",
+    "stackelberg_envs/solvers/soft/krylov.py": "systems too large to be factorised: solvers/soft/test_linear.py",
     "stackelberg_envs/solvers/soft/precise.py": "numbers in two parts: solvers/soft/test_accuracy.py",
     "stackelberg_envs/solvers/soft/precise_bounds.py": "bounds of rounding: solvers/soft/test_accuracy.py",
     "stackelberg_envs/solvers/soft/precise_kernels.py": "loops of these: solvers/soft/test_accuracy.py",

@@ -49,6 +49,8 @@ FIT_COST = 2
 #: Parts of the work of an update: for the fit, for planning, for looking what unknown places promise; and what of the
 #: history is looked at to guess what was never tried.
 FITTING, PLANNING, PROMISING, GUESSING = 0.35, 0.4, 0.15, 0.1
+#: Evaluations of the model that refining a plan may cost, however large the model is.
+LEAST_REFINING = 4
 #: It thinks anew when the number of observed steps has grown by this factor. Until then it goes on playing what it
 #: plays: less is not worth the computing.
 NEWS = 1.02
@@ -257,13 +259,13 @@ class TabularCertaintyEquivalent(Leader):
         pool = self._plans[:]
         if pool:  # one of them in turn
             place = self._thoughts % len(pool)
-            pool[place] = ascend(objective, pool[place], iterations=self.config.refine).point
+            pool[place] = self._refined_from(objective, pool[place])
         if self._search is not None:
             known = len(self._search.ends)
             self._search.run(objective, self._allowed(PLANNING))
             pool += [end.point for end in self._search.ends[known:]]
             self._search = None if self._search.done else self._search
-        refined = self.points.plain(ascend(objective, self._played, iterations=self.config.refine).point)
+        refined = self.points.plain(self._refined_from(objective, self._played))
         self._tested = self._tested or self._exploring is None or self._thoughts <= EARLY
         # A plan that was never played may owe its value to an error of the model; early ones are soon replaced.
         self._refined = refined if self._tested else self._refined
@@ -278,6 +280,12 @@ class TabularCertaintyEquivalent(Leader):
             self._played, present, self._tested = ranked[0], best, False
             self._refined = ranked[0] if unplanned else self._refined
         return present, gain
+
+    def _refined_from(self, objective: SetObjective, point: Array) -> Array:
+        """Return where a few iterations lead from a point; as many as the work of an update is enough for, or a few."""
+        allowed = self._allowed(1.0)
+        evaluations = None if allowed is None else max(LEAST_REFINING, allowed)
+        return ascend(objective, point, iterations=self.config.refine, evaluations=evaluations).point
 
     def _explore(self, objective: SetObjective, gain: float) -> float:
         """Choose what explores next, if anything does; return what a plan promises beyond the best, NaN unasked."""

@@ -8,7 +8,8 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.primitives import Primitives
-from stackelberg_envs.solvers.soft.linear import Resolvent, action_values, policy_matrix, resolvent
+from stackelberg_envs.solvers.soft.krylov import policy_matrix
+from stackelberg_envs.solvers.soft.linear import Resolvent, action_values, resolvent
 
 __all__ = [
     "LeaderEvaluation",

@@ -7,9 +7,6 @@ pass from the ends backwards solves the system, and one forwards its transpose, 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -17,13 +14,12 @@ import scipy
 from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array, IntArray
-from stackelberg_envs.errors import ConvergenceError
 from stackelberg_envs.games.primitives import DecisionProcess
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.jit import compiled, in_parts, sum_of_parts
-from stackelberg_envs.solvers.soft.streaming import Products, minimal_residual
+from stackelberg_envs.solvers.soft.krylov import Krylov, policy_matrix
 
-__all__ = ["Resolvent", "action_values", "choose", "next_values", "policy_matrix", "push_flow", "resolvent"]
+__all__ = ["Resolvent", "action_values", "choose", "next_values", "push_flow", "resolvent"]
 
 #: Up to this many states a block, one dense LU serves every right-hand side. Measured break-even with the
 #: Krylov solver on one core: 350 states on random games, 450 on grids (benchmarks/speed_oracle.py). It is
@@ -35,16 +31,8 @@ DENSE_LIMIT = 300
 LEAST_NARROWNESS, BAND_WORK, BAND_STATES = 4, 400_000_000, 100_000
 #: Up to this many states a block, dense LU takes less time than looking for the band.
 SMALL = 16
-KRYLOV_ITERATIONS = 2_000
-#: From so many entries of the successor lists on, no matrix is written down, unless less than this part is used.
-STREAMED, LEAST_FULLNESS = 1 << 20, 0.5
-#: How much better than asked a step is to be: its norm is another.
-SPARE = 0.3
-#: A run of the Krylov solver that lowers the residual by less than this factor is its last.
-LEAST_PROGRESS = 0.1
-#: Units of rounding in a residual: no tolerance finer than the first is aimed at, none coarser than the
-#: second, reached when nothing improves any more, counts as a failure.
-AIMED_AT, ACCEPTED = 4.0, 64.0
+#: Games of so many states, half of them terminal or more, are solved on the others alone.
+MANY = 1_000
 
 
 class Resolvent(Protocol):
@@ -86,12 +74,14 @@ def resolvent(process: DecisionProcess, joint_policy: Array) -> Prepared:
     _, transition, continuing, discount, num_contexts, ends = process
     if ends is not None and ends.order is not None:
         return _Ordered(joint_policy, transition, continuing, discount, ends.order)
+    if len(continuing) >= MANY and 0 < 2 * np.count_nonzero(continuing) <= len(continuing):
+        return _Living(process, joint_policy)
     method = choose(transition, num_contexts)
     if method == "band":
         return _Banded(joint_policy, transition, continuing, discount)
     if method == "dense":
         return _Dense(joint_policy, transition, continuing, discount, num_contexts)
-    return _Krylov(joint_policy, transition, continuing, discount)
+    return Krylov(joint_policy, transition, continuing, discount)
 
 
 def action_values(process: DecisionProcess, state_values: Array) -> Array:
@@ -113,19 +103,6 @@ def choose(transition: Transition, num_contexts: int) -> Literal["band", "dense"
     return "dense" if S <= DENSE_LIMIT else "krylov"
 
 
-def policy_matrix(joint_policy: Array, transition: Transition, continuing: Array) -> Any:
-    """Return P_pi as a sparse array, shape (Z, Z); `joint_policy` has the shape (Z, A, B)."""
-    Z = len(continuing)
-    data = np.empty(transition.probabilities.size)
-    _write_entries(joint_policy, transition.probabilities, continuing, data)
-    # Padding and actions that are never taken are left out: where padding is most of the lists, as in a model
-    # made of counts, products took ten times as long with it.
-    used = data != 0.0
-    indptr = np.concatenate([[0], np.cumsum(used.reshape(Z, -1).sum(axis=1))])
-    # A successor that is listed twice stays two entries, which products add up.
-    return scipy.sparse.csr_array((data[used], transition.successors.reshape(-1)[used], indptr), shape=(Z, Z))
-
-
 class _Ordered:
     costly = True
 
@@ -143,6 +120,40 @@ class _Ordered:
     def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
         out, matrix = np.array(rhs, dtype=np.float64), self._matrix
         _forwards(matrix.indptr, matrix.indices, matrix.data, self._discount, self._order, out)
+        return out
+
+
+class _Living:
+    """Solves on the states where play goes on: to the others no play comes back from where it ends."""
+
+    def __init__(self, process: DecisionProcess, joint_policy: Array) -> None:
+        Z, lists = len(process.continuing), process.transition
+        self._live = np.flatnonzero(process.continuing)
+        number = np.full(Z, -1, dtype=np.int32)
+        number[self._live] = np.arange(len(self._live), dtype=np.int32)
+        joint, named = joint_policy[self._live], lists.successors[self._live]
+        successors, probabilities = number[named], lists.probabilities[self._live]
+        ending = successors < 0
+        moves = np.where(ending, joint[..., None] * probabilities, 0.0)
+        places = np.nonzero(moves)
+        self._ending: Any = process.discount * scipy.sparse.csr_array(
+            (moves[places], (places[0], named[places])), shape=(len(self._live), Z)
+        )
+        own = Transition(np.where(ending, 0, successors), np.where(ending, 0.0, probabilities))
+        living = process._replace(transition=own, continuing=np.ones(len(self._live)), num_contexts=1, ends=None)
+        self._system = resolvent(living, joint)
+        self.costly = self._system.costly
+
+    def solve(self, rhs: Array, tolerance: float) -> Array:
+        out = rhs.copy()
+        out[self._live] = 0.0
+        out[self._live] = self._system.solve(rhs[self._live] + self._ending @ out, tolerance)
+        return out
+
+    def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
+        flow, out = self._system.solve_transposed(rhs[self._live], tolerance), rhs.copy()
+        out[self._live] = flow
+        out += self._ending.T @ flow
         return out
 
 
@@ -196,112 +207,6 @@ class _Banded:
 
     def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
         return self.solve(rhs, tolerance, trans=1)
-
-
-class _Krylov:
-    """GMRES in single precision where lists are many, BiCGSTAB where that stalls or they are few, sparse LU at last."""
-
-    def __init__(self, joint_policy: Array, transition: Transition, continuing: Array, discount: float) -> None:
-        self._given, self._discount = (joint_policy, transition, continuing), discount
-        # What is left of lists that are mostly padding is passed sooner than the lists are.
-        large = transition.successors.size >= STREAMED and transition.fullness >= LEAST_FULLNESS
-        self._products = Products(*self._given, discount) if large else None
-        self._single, self.costly = large, not large
-
-    @cached_property
-    def _matrix(self) -> Any:
-        """Discount P_pi, where it is small enough to be written down."""
-        matrix = policy_matrix(*self._given)
-        matrix.data *= self._discount
-        return matrix
-
-    def solve(self, rhs: Array, tolerance: float) -> Array:
-        return self._scaled(rhs, tolerance, transposed=False)
-
-    def solve_transposed(self, rhs: Array, tolerance: float) -> Array:
-        return self._scaled(rhs, tolerance, transposed=True)
-
-    def _product(self, transposed: bool) -> Callable[[Array], Array]:
-        """Return the product with discount P_pi, or its transpose."""
-        if self._products is not None:
-            return self._products.back if transposed else self._products.ahead
-        matrix = self._matrix.T if transposed else self._matrix
-        return lambda vector: np.asarray(matrix @ vector)
-
-    def _scaled(self, rhs: Array, tolerance: float, transposed: bool) -> Array:
-        """Solve in units in which the right-hand side is about 1: BiCGSTAB gives up by absolute numbers."""
-        size = _norm(rhs, transposed)
-        if size == 0.0:
-            return np.zeros_like(rhs)
-        unit = math.ldexp(1.0, math.frexp(size)[1])
-        return unit * self._solve(rhs / unit, tolerance / unit, transposed)
-
-    def _solve(self, rhs: Array, tolerance: float, transposed: bool) -> Array:
-        """Solve by steps from the true residual; where they stall once, in another way from then on."""
-        if "_factor" in self.__dict__:
-            return self._solve_directly(rhs, tolerance, transposed)
-        out, residual, product = np.zeros_like(rhs), rhs, self._product(transposed)
-        size = _norm(residual, transposed)
-        while size > max(tolerance, AIMED_AT * self._rounding(rhs, out, transposed)):
-            tried = out + self._step(product, residual, tolerance, transposed)
-            left = rhs - (tried - product(tried))
-            last, reached = size, _norm(left, transposed)
-            # A little progress may be all that was missing.
-            if reached < last:
-                out, residual, size = tried, left, reached
-            if not reached < LEAST_PROGRESS * last:
-                if not self._single:
-                    break
-                self._single = False
-        if size <= max(tolerance, ACCEPTED * self._rounding(rhs, out, transposed)):
-            return out
-        return self._solve_directly(rhs, tolerance, transposed)
-
-    def _step(self, product: Callable[[Array], Array], residual: Array, tolerance: float, transposed: bool) -> Array:
-        """Return what lowers a residual by much."""
-        if self._single:
-            return minimal_residual(product, residual, SPARE * tolerance / _norm(residual, transposed))
-        unit = math.ldexp(1.0, math.frexp(_norm(residual, transposed))[1])
-        operator = scipy.sparse.linalg.LinearOperator(
-            (len(residual), len(residual)), matvec=lambda v: v - product(v), dtype=np.float64
-        )
-        # BiCGSTAB stops by the Euclidean norm, which is at least the sum over the root of the length.
-        euclidean = tolerance * (1.0 / np.sqrt(len(residual)) if transposed else 1.0)
-        step, _ = scipy.sparse.linalg.bicgstab(
-            operator, residual / unit, rtol=1e-10, atol=euclidean / unit, maxiter=KRYLOV_ITERATIONS
-        )
-        return np.asarray(unit * step)
-
-    def _rounding(self, rhs: Array, out: Array, transposed: bool) -> float:
-        """Return one unit of rounding of the terms in the residual rhs - (out - discount P_pi out), or a bound."""
-        if self._products is not None:
-            # Rows of P_pi, and columns of its transpose, add up to one at most.
-            return float(np.finfo(float).eps * (_norm(rhs, transposed) + 2.0 * _norm(out, transposed)))
-        size = np.abs(out)
-        return float(np.finfo(float).eps * _norm(np.abs(rhs) + size + self._product(transposed)(size), transposed))
-
-    def _solve_directly(self, rhs: Array, tolerance: float, transposed: bool) -> Array:
-        trans, product = "T" if transposed else "N", self._product(transposed)
-        out = self._factor.solve(rhs, trans=trans)
-        out += self._factor.solve(rhs - (out - product(out)), trans=trans)
-        reached = _norm(rhs - (out - product(out)), transposed)
-        if not reached <= max(tolerance, ACCEPTED * self._rounding(rhs, out, transposed)):
-            raise ConvergenceError(
-                f"linear solve: expected a residual of at most {tolerance:.1e}, reached {reached:.1e}"
-            )
-        return np.asarray(out)
-
-    @cached_property
-    def _factor(self) -> Any:
-        """Sparse LU, made on first need: the fill-in of a large random game does not fit into memory."""
-        identity = scipy.sparse.eye_array(self._matrix.shape[0], format="csc")
-        return scipy.sparse.linalg.splu(scipy.sparse.csc_array(identity - self._matrix.tocsc()))
-
-
-def _norm(array: Array, transposed: bool) -> float:
-    """Return the largest entry of values, or the sum of occupancies."""
-    size = np.abs(array)
-    return float(size.sum() if transposed else size.max())
 
 
 def next_values(transition: Transition, values: Array) -> Array:
@@ -408,17 +313,3 @@ def _write_band(
                     if probabilities[s, a, b, n] > 0.0:
                         t = successors[s, a, b, n]
                         out[t, diagonal + s - t] += weight * probabilities[s, a, b, n]
-
-
-@compiled
-def _write_entries(joint_policy: Array, probabilities: Array, continuing: Array, out: Array) -> None:
-    """Write the entries of the sparse P_pi, row by row in the order of the successor lists, into `out`."""
-    Z, A, B, N = probabilities.shape
-    i = 0
-    for s in range(Z):
-        for a in range(A):
-            for b in range(B):
-                weight = continuing[s] * joint_policy[s, a, b]
-                for n in range(N):
-                    out[i] = weight * probabilities[s, a, b, n]
-                    i += 1

@@ -1,7 +1,7 @@
 import numpy as np
 
 from stackelberg_envs.solvers.certificates.linear_systems import policy_system, reach, solve_factorised, visits
-from stackelberg_envs.solvers.soft.linear import policy_matrix
+from stackelberg_envs.solvers.soft.krylov import policy_matrix
 from tests.games import small_game
 
 

@@ -8,7 +8,7 @@ import stackelberg_envs as se
 from stackelberg_envs.solvers.certificates.affine import affine_game
 from stackelberg_envs.solvers.certificates.best_actions import hard_response
 from stackelberg_envs.solvers.certificates.program_search import advantages, nearness, tied_place
-from stackelberg_envs.solvers.soft.linear import policy_matrix
+from stackelberg_envs.solvers.soft.krylov import policy_matrix
 from tests.games import toll_game
 from tests.stackelberg_envs.solvers.certificates.small_games import Box, both_signs, game_with, games
 

@@ -5,7 +5,7 @@ import pytest
 
 from stackelberg_envs.envs import four_rooms_v0, random_tabular_v1
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.solvers.soft import linear, occupancy
+from stackelberg_envs.solvers.soft import krylov, linear, occupancy
 from stackelberg_envs.solvers.solving import solve
 from tests.games import grid_world
 
@@ -25,7 +25,7 @@ def resolvent(request, monkeypatch):
     method = "krylov" if request.param == "streamed" else request.param
     monkeypatch.setattr(linear, "choose", lambda *_: method)
     if request.param == "streamed":
-        monkeypatch.setattr(linear, "STREAMED", 0)
+        monkeypatch.setattr(krylov, "STREAMED", 0)
     return linear.resolvent
 
 
@@ -40,6 +40,17 @@ def test_all_solvers_agree_with_numpy(resolvent, K, discount):
     expected = np.linalg.solve(matrix.T, rhs)
     scale = np.abs(expected).max()
     np.testing.assert_allclose(found.solve_transposed(rhs, 1e-12), expected, rtol=0, atol=1e-8 * scale)
+
+
+@pytest.mark.parametrize("terminal", [30, 59])
+def test_where_most_states_are_terminal_the_others_are_solved_alone(resolvent, terminal, monkeypatch):
+    arguments, matrix, rhs = system(1, S=60, terminal=terminal)
+    monkeypatch.setattr(linear, "MANY", 100)
+    found = resolvent(*arguments)
+    assert isinstance(found, linear._Living)
+    expected, expected_transposed = np.linalg.solve(matrix, rhs), np.linalg.solve(matrix.T, rhs)
+    np.testing.assert_allclose(found.solve(rhs, 1e-13), expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(found.solve_transposed(rhs, 1e-13), expected_transposed, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-6, 1e-12])
@@ -91,7 +102,7 @@ def test_where_krylov_fails_a_direct_solve_steps_in(failure, monkeypatch):
 
 def test_a_krylov_run_that_gains_little_but_enough_is_taken(monkeypatch):
     monkeypatch.setattr(linear, "choose", lambda *_: "krylov")
-    monkeypatch.setattr(linear._Krylov, "_solve_directly", lambda *_: pytest.fail("not needed"))
+    monkeypatch.setattr(krylov.Krylov, "_solve_directly", lambda *_: pytest.fail("not needed"))
     arguments, matrix, rhs = system(3, S=50)
 
     def timid(operator, rhs, **_):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stackelberg_envs.envs import random_tabular_v1
-from stackelberg_envs.solvers.soft import best_response, linear
+from stackelberg_envs.solvers.soft import best_response, krylov, linear
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_policy_matrix_equals_numpy_block_by_block(game, lists, joint_policy):
 
 def test_policy_matrix_data_lists_the_same_entries(game, lists, joint_policy):
     out = np.empty(lists[1].size)
-    linear._write_entries(joint_policy, lists[1], game.continuing, out)
+    krylov._write_entries(joint_policy, lists[1], game.continuing, out)
     expected = game.continuing[:, None, None, None] * joint_policy[..., None] * lists[1]
     np.testing.assert_allclose(out, expected.ravel(), atol=1e-16)
 

@@ -6,7 +6,7 @@ import pytest
 
 from stackelberg_envs import jit
 from stackelberg_envs.envs import random_tabular_v1
-from stackelberg_envs.solvers.soft import linear
+from stackelberg_envs.solvers.soft import krylov, linear
 from stackelberg_envs.solvers.soft.streaming import Products, minimal_residual
 from stackelberg_envs.solvers.solving import solve
 
@@ -14,7 +14,7 @@ from stackelberg_envs.solvers.solving import solve
 @pytest.fixture
 def as_if_large(monkeypatch):
     monkeypatch.setattr(jit, "WORTH_PARTS", 0)
-    monkeypatch.setattr(linear, "STREAMED", 0)
+    monkeypatch.setattr(krylov, "STREAMED", 0)
     monkeypatch.setattr(linear, "choose", lambda *_: "krylov")
 
 
@@ -31,7 +31,7 @@ def given(seed=4):
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-15), (np.float32, 1e-6)])
 def test_products_are_those_of_the_matrix(as_if_large, dtype, tolerance):
     parts, joint, vector = given()
-    matrix = 0.9 * linear.policy_matrix(joint, parts.transition, parts.continuing)
+    matrix = 0.9 * krylov.policy_matrix(joint, parts.transition, parts.continuing)
     products = Products(joint, parts.transition, parts.continuing, 0.9)
     for found, expected in [(products.ahead, matrix @ vector), (products.back, matrix.T @ vector)]:
         made = found(vector.astype(dtype))
@@ -81,10 +81,10 @@ def test_where_single_precision_stalls_another_method_goes_on(as_if_large, monke
         calls.append(reduction)
         return np.zeros_like(rhs)
 
-    monkeypatch.setattr(linear, "minimal_residual", useless)
+    monkeypatch.setattr(krylov, "minimal_residual", useless)
     parts, joint, rhs = given()
     system = linear.resolvent(parts.leader_process, joint)
-    matrix = np.eye(120) - parts.leader_discount * linear.policy_matrix(joint, parts.transition, parts.continuing)
+    matrix = np.eye(120) - parts.leader_discount * krylov.policy_matrix(joint, parts.transition, parts.continuing)
     for _ in range(2):
         np.testing.assert_allclose(matrix @ system.solve(rhs, 1e-12), rhs, atol=1e-11)
         np.testing.assert_allclose(matrix.T @ system.solve_transposed(rhs, 1e-12), rhs, atol=1e-11)
@@ -93,10 +93,10 @@ def test_where_single_precision_stalls_another_method_goes_on(as_if_large, monke
 
 def test_lists_that_are_mostly_padding_are_written_down(as_if_large):
     parts, joint, _ = given()
-    assert linear._Krylov(joint, parts.transition, parts.continuing, 0.9)._products is not None
+    assert krylov.Krylov(joint, parts.transition, parts.continuing, 0.9)._products is not None
     lists = parts.transition
     padded = type(lists)(
         np.concatenate([lists.successors, np.zeros((*joint.shape, 8), np.int32)], axis=-1),
         np.concatenate([lists.probabilities, np.zeros((*joint.shape, 8))], axis=-1),
     )
-    assert linear._Krylov(joint, padded, parts.continuing, 0.9)._products is None
+    assert krylov.Krylov(joint, padded, parts.continuing, 0.9)._products is None
