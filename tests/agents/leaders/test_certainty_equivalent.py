@@ -189,6 +189,19 @@ def test_the_work_of_an_update_is_limited_and_the_search_goes_on():
     assert leader.model.behaviour.tremble == 0.0  # no work left for a fit
 
 
+def test_refining_a_plan_keeps_to_the_work_of_an_update_too():
+    game = se.make_game("stackelberg/FourRooms-v0")
+    kind = leader_class("certainty_equivalent")
+    brief = make_brief(game, Information.REWARDS_OBSERVED)
+    config = kind.Config(explore=0, work=1.0, refine=60)
+    leader = kind(brief, config, np.random.default_rng(0))
+    for seed in range(3):
+        x = leader.commit()
+        done = leader.update(agents.collect(game, x, se.solve(game, x).response, steps=300, rng=seed))
+        # Two plans are refined, one evaluation is left to the search, and the plans and the first point are valued.
+        assert done["model_evaluations"] <= 2 * 4 + 1 + 9
+
+
 def test_it_thinks_anew_when_there_is_something_new():
     game = se.make_game("stackelberg/DiscreteToy-v1")
     kind = leader_class("certainty_equivalent")
