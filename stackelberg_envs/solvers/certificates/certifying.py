@@ -98,9 +98,9 @@ def certify(
     Raises
     ------
     ArgumentError
-        A game that is not tabular, discount 1, a commitment of another kind, feasible actions where the temperature is
-        not 0, more coordinates or states than can be searched (with
-        what it would cost), or arguments out of range.
+        A game that is not tabular, a commitment of another kind, feasible actions or discount 1 where the temperature
+        is not 0, discount 1 where the commitment changes the dynamics, more coordinates or states than can be searched
+        (with what it would cost), or arguments out of range.
     CommitmentError
         A known commitment outside its space.
 
@@ -168,8 +168,11 @@ def _require_small(game: Any, method: str, hard: bool) -> None:
     if not isinstance(game, TabularGame):
         name = getattr(game, "name", type(game).__name__)
         raise ArgumentError(f"game: expected a tabular game, which certificates are for, got {name!r}")
-    if game.ends is not None:
-        raise ArgumentError(f"{game.name}: expected discounts below 1, which bounds need, got a game with discount 1")
+    if game.ends is not None and (not hard or "transition" in game.commitment.changes):
+        raise ArgumentError(
+            f"{game.name}: expected discounts below 1, which bounds need, got a game with discount 1; temperature=0 "
+            f"takes such games where the commitment does not change the dynamics"
+        )
     if game.feasible is not None and not hard:
         raise ArgumentError(
             f"{game.name}: expected every action to be feasible in every state, which bounds on a soft response need; "

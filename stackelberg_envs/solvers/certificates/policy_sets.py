@@ -20,6 +20,10 @@ __all__ = [
 ]
 
 HOWARD_STEPS = 4
+#: Of bounds on the length of play with discount 1.
+MOST_SWEEPS = 100_000
+#: Where these bounds are not found.
+LEAST_RATE = 1e-300
 
 
 class OptimisticProcess(NamedTuple):
@@ -32,7 +36,7 @@ class OptimisticProcess(NamedTuple):
     continuing
         Shape (Z,).
     discount
-        In [0, 1).
+        In [0, 1]; 1 where play surely ends.
     leader_low, leader_high
         Shape (Z, A).
     low, high
@@ -175,13 +179,14 @@ def optimistic_values(process: OptimisticProcess, reward: Array, start: Array) -
 
     Two policies that come next to them are returned too, shapes (Z, A) and (Z, A, B).
 
-    The last values v are raised to v + max(T v - v) / (1 - discount), with T the best backup: no policy has more.
+    The last values v are raised to v + max(T v - v) / (1 - discount), with T the best backup: no policy has more. With
+    discount 1 the most steps that play has in the mean take the place of 1 / (1 - discount).
     """
     Z, A, B, _ = process.successors.shape
     out, leader_choice, choice = np.empty(Z), np.empty((Z, A)), np.empty((Z, A, B))
     values, rhs = start.copy(), np.empty((Z, 1))
     kernel = process.probabilities[..., 0].copy()
-    gain = optimistic_backup(process, reward, values, out, leader_choice, choice)
+    gain, rate = optimistic_backup(process, reward, values, out, leader_choice, choice), _stopping_rate(process)
     for _ in range(HOWARD_STEPS):
         system = policy_system(leader_choice, choice, process.successors, kernel, process.continuing, process.discount)
         for s in range(Z):
@@ -195,6 +200,25 @@ def optimistic_values(process: OptimisticProcess, reward: Array, start: Array) -
         size = 0.0
         for s in range(Z):
             size = max(size, abs(out[s]))
-        if gain <= 1e-4 * (1.0 - process.discount) * size:
+        if gain <= 1e-4 * rate * size:
             break
-    return values + max(gain, 0.0) / (1.0 - process.discount), leader_choice, choice
+    return values + max(gain, 0.0) / rate, leader_choice, choice
+
+
+@compiled
+def _stopping_rate(process: OptimisticProcess) -> float:
+    """Return 1 - discount, or with discount 1 one over a bound on the steps that play takes in the mean.
+
+    Steps w with w >= 1 - e + P w, for every choice, prove that no play takes more than w / (1 - e).
+    """
+    if process.discount < 1.0:
+        return 1.0 - process.discount
+    Z, A, B, _ = process.successors.shape
+    reward, steps, out = np.ones((Z, A, B)), np.ones(Z), np.empty(Z)
+    leader_choice, choice = np.empty((Z, A)), np.empty((Z, A, B))
+    for _ in range(MOST_SWEEPS):
+        excess = optimistic_backup(process, reward, steps, out, leader_choice, choice)
+        if excess <= 0.5:
+            return float((1.0 - max(excess, 0.0)) / steps.max())
+        steps[:] = out
+    return LEAST_RATE

@@ -71,7 +71,7 @@ def value_range(box: AffineArrays, bonus: float) -> tuple[Array, Array]:
     # The best response is worth at least what the one at the centre is, which is worth at least ..
     low = -most_worth(box, believed, -box.follower_reward, choice, choice)
     high = most_worth(box, believed, box.follower_reward, np.zeros((Z, A, B)), np.ones((Z, A, B)))
-    return low, high + bonus / (1.0 - box.follower_discount)
+    return low, high + bonus / (1.0 - box.follower_discount) if bonus else high
 
 
 def most_worth(

@@ -210,9 +210,25 @@ def test_at_temperature_zero_what_is_not_feasible_is_as_what_never_pays(commitme
     assert leader_value(masked.primitives(found.commitment), response.policy) == pytest.approx(found.value, abs=1e-5)
 
 
-def test_soft_bounds_refuse_feasible_actions_and_all_refuse_discount_one():
+@pytest.mark.parametrize("commitment", ["policy", "incentive"])
+def test_with_discount_one_certificates_are_what_discounts_approach(commitment):
+    changes = {"feasible": np.array([[True, False], [True, True], [True, True]])}
+    if commitment == "incentive":
+        incentive = se.StateIncentive(-1.0, 1.0, where=np.ones(3))
+        changes |= {"commitment": incentive, "leader_policy": np.full((3, 2), 0.5)}
+    one, near = (
+        se.certify(small_game(leader_discount=d, follower_discount=d, **changes), temperature=0, gap=1e-4)
+        for d in (1.0, 1.0 - 1e-6)
+    )
+    for each in (one, near):
+        assert each.upper_bound - each.value <= 1e-3 * abs(each.value)
+    assert one.value == pytest.approx(near.value, rel=2e-3)
+    assert one.upper_bound >= near.value - 1e-3 * abs(near.value)
+
+
+def test_soft_bounds_refuse_feasible_actions_and_discount_one():
     masked = small_game(feasible=np.array([[True, False], [True, True], [True, True]]))
     with pytest.raises(ArgumentError, match=r"every action to be feasible in every state, .* temperature=0 takes such"):
         se.certify(masked)
     with pytest.raises(ArgumentError, match="expected discounts below 1"):
-        se.certify(small_game(leader_discount=1.0), temperature=0)
+        se.certify(small_game(leader_discount=1.0))
