@@ -52,6 +52,8 @@ def settings():
     yield TABULAR, {"S": 100, "A": 2, "B": 4, "K": 2, "D": 10, "terminal": 5, "seed": 2}
     yield TABULAR, {"commitment": "policy"}
     yield "stackelberg/PreferenceDesign-v0", {}
+    yield "stackelberg/Warehouse-v0", {}
+    yield "stackelberg/SupplyContract-v0", {}
     for goals, slip, believed, temperatures, penalties in CASES:
         for temperature, penalty in itertools.product(temperatures, penalties):
             arguments = {"goals": goals, "slip": slip, "temperature": temperature, "penalty": penalty}

@@ -44,7 +44,7 @@ What is known
     fact, J is -0.588989, and people prefer the assistant in 70.3 % of the pairs. The yardstick ends there from
     every start. The fact ``recorded_fit`` holds the fitted weights, ``preferences`` what people said.
 Arguments
-    ``longest``, ``temperature``, ``bound``.
+    ``longest``, ``temperature``, ``bound``, ``horizon``.
 Sources
     The objective is that of Chakraborty et al. (2024), PARL, arXiv 2308.02585, for whole answers of which one is
     recorded; the closed form of the tuned policy is that of Rafailov et al. (2023), arXiv 2305.18290. The words and
@@ -85,7 +85,9 @@ SEND = len(WORDS)
 MOST_WORDS = 6
 
 
-def make_game(*, longest: int = 4, temperature: float = 0.2, bound: float = 2.0) -> TabularGame:
+def make_game(
+    *, longest: int = 4, temperature: float = 0.2, bound: float = 2.0, horizon: int | None = None
+) -> TabularGame:
     """Preference design as a tabular game.
 
     Parameters
@@ -96,6 +98,8 @@ def make_game(*, longest: int = 4, temperature: float = 0.2, bound: float = 2.0)
         Reward that a unit of divergence from the starting policy costs the follower.
     bound
         Largest size of a weight of the reward model, reward per word.
+    horizon
+        Steps after which an episode is truncated; default the longest answer and two, which is the least.
 
     Raises
     ------
@@ -128,10 +132,11 @@ def make_game(*, longest: int = 4, temperature: float = 0.2, bound: float = 2.0)
             PreferenceLikelihood(-bound, bound, found, sends, S),
         ),
         context_probabilities=np.full(K, 1.0 / K),
-        horizon=longest + 2,
+        horizon=longest + 2 if horizon is None else horizon,
         name="Preference design",
         facts={
             "prompts": PROMPTS,
+            "longest": longest,
             "preferences": found,
             "recorded_fit": recorded_fit(found, -bound, bound),
             **known_facts("stackelberg/PreferenceDesign-v0", longest=longest, temperature=temperature, bound=bound),

@@ -52,7 +52,7 @@ def _scene(frame: Frame) -> _Scene:
     shown = [states[0] for states in (*frame.trail, frame.states) if states and states[0] not in (None, sent)]
     prompt = "" if frame.context is None else frame.game.facts["prompts"][frame.context]
     is_sent = bool(frame.states) and frame.states[0] == sent
-    return _Scene(prompt, int(shown[-1]) if shown else 0, is_sent, frame.game.horizon - 2)
+    return _Scene(prompt, int(shown[-1]) if shown else 0, is_sent, frame.game.facts["longest"])
 
 
 def judged(found: Recorded, prompt: int, node: int, x: Array) -> tuple[float, float]:

@@ -73,7 +73,8 @@ def recorded(counts: NDArray[np.int64], liking: Array, probabilities: Array) -> 
     class_of = class_of.ravel().astype(np.int64)
     share = np.asarray(np.bincount(class_of, weights=probabilities, minlength=len(rows)), dtype=np.float64)
     preferred = sigmoid(liked[:, :, None] - liked[:, None, :])
-    return Recorded(class_of, counts[first].astype(np.float64), share, preferred)
+    # In one order of memory, so that a copy of the game computes the very same digits.
+    return Recorded(class_of, *map(np.ascontiguousarray, (counts[first].astype(np.float64), share, preferred)))
 
 
 def _differences(found: Recorded, x: Array) -> Array:
