@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.envs import four_rooms_v0 as four_rooms_v0
     from stackelberg_envs.envs import guided_cartpole_v0 as guided_cartpole_v0
     from stackelberg_envs.envs import guided_pendulum_v0 as guided_pendulum_v0
+    from stackelberg_envs.envs import matrix_v0 as matrix_v0
     from stackelberg_envs.envs import random_tabular_v1 as random_tabular_v1
     from stackelberg_envs.envs import tax_design_v0 as tax_design_v0
     from stackelberg_envs.envs.random_tabular_v1 import make_game as random_tabular  # noqa: F401
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.games.observed import EnvironmentStep as EnvironmentStep
     from stackelberg_envs.games.samples import SampledCommitment as SampledCommitment
     from stackelberg_envs.games.samples import SampledEffect as SampledEffect
+    from stackelberg_envs.games.simultaneous import simultaneous_game as simultaneous_game
     from stackelberg_envs.games.tabular import Game as Game
     from stackelberg_envs.games.tabular import TabularGame as TabularGame
     from stackelberg_envs.games.trajectories import Samples as Samples
@@ -154,6 +156,7 @@ _EXPORTS = {
     "raw_env": "faces.registration",
     "register": "faces.registration",
     "registered_ids": "faces.registration",
+    "simultaneous_game": "games.simultaneous",
     "soft_best_response": "solvers.responses",
     "solve": "solvers.solving",
     "spec": "faces.registration",

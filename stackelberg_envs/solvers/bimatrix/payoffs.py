@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from stackelberg_envs.arrays import Array, as_float, require_rows_sum_to_one, require_shape
 from stackelberg_envs.errors import GameError
 
-__all__ = ["TIE", "Payoffs", "checked_payoffs", "checked_table"]
+__all__ = ["TIE", "Payoffs", "checked_payoffs", "checked_table", "checked_tables"]
 
 #: Payoffs that differ by less than this part of their range are the same.
 TIE = 1e-8
@@ -56,13 +56,7 @@ def checked_payoffs(leader_payoff: ArrayLike, follower_payoff: ArrayLike, prior:
     GameError
         Shapes that do not fit, entries that are no finite numbers, a prior that does not sum to one.
     """
-    weights = np.ones(1) if prior is None else as_float(prior, "prior")
-    if weights.ndim != 1 or not weights.size:
-        raise GameError(f"prior: expected a probability of each type, shape (K,), got shape {weights.shape}")
-    weights = require_rows_sum_to_one(weights, "prior", axes=())
-    leader = _by_type(leader_payoff, "leader_payoff", len(weights), told=prior is not None)
-    follower = _by_type(follower_payoff, "follower_payoff", len(weights), told=prior is not None)
-    require_shape(follower[0], [leader.shape[1:]], "follower_payoff")
+    leader, follower, weights = checked_tables(leader_payoff, follower_payoff, prior)
     lowest, width = leader.min(), _width(leader.max() - leader.min())
     own_lowest = follower.min(axis=(1, 2))
     own_width = _width(follower.max(axis=(1, 2)) - own_lowest)
@@ -75,6 +69,20 @@ def checked_payoffs(leader_payoff: ArrayLike, follower_payoff: ArrayLike, prior:
         follower_lowest=own_lowest,
         follower_width=own_width,
     )
+
+
+def checked_tables(
+    leader_payoff: ArrayLike, follower_payoff: ArrayLike, prior: ArrayLike | None
+) -> tuple[Array, Array, Array]:
+    """Return both players' payoffs as they are, shape (K, A, B), and the prior, shape (K,); see `checked_payoffs`."""
+    weights = np.ones(1) if prior is None else as_float(prior, "prior")
+    if weights.ndim != 1 or not weights.size:
+        raise GameError(f"prior: expected a probability of each type, shape (K,), got shape {weights.shape}")
+    weights = require_rows_sum_to_one(weights, "prior", axes=())
+    leader = _by_type(leader_payoff, "leader_payoff", len(weights), told=prior is not None)
+    follower = _by_type(follower_payoff, "follower_payoff", len(weights), told=prior is not None)
+    require_shape(follower[0], [leader.shape[1:]], "follower_payoff")
+    return leader, follower, weights
 
 
 def checked_table(payoff: ArrayLike, name: str) -> Array:

@@ -1,6 +1,7 @@
-"""Extreme equilibria: known ones, no gain from changing alone, and supports one by one."""
+"""Extreme equilibria: known ones, no gain from changing alone, supports one by one, and other packages."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -8,6 +9,10 @@ from scipy.optimize import linprog
 
 import stackelberg_envs as se
 from stackelberg_envs.errors import GameError
+from tests.house import ROOT
+
+#: Equilibria that other packages found, with their versions.
+RECORDED = json.loads((ROOT / "tests" / "data" / "matrix_games.json").read_text(encoding="utf-8"))
 
 
 def drawn(seed, shape):
@@ -64,6 +69,22 @@ def test_nobody_gains_by_changing_alone_and_the_first_is_the_best_of_all(seed):
 
 def test_a_game_without_stakes_is_all_equilibria_of_which_the_corners_are_told():
     assert len(se.nash_equilibria(np.zeros((2, 3)), np.zeros((2, 3)))) == 6
+
+
+@pytest.mark.parametrize("case", RECORDED, ids=lambda case: case["name"])
+def test_equilibria_are_those_that_other_packages_found(case):
+    found = se.nash_equilibria(case["leader"], case["follower"])
+    mine = sorted(tuple(np.round([*each.leader, *each.follower], 6)) for each in found)
+    theirs = sorted(tuple(np.round(each, 6)) for each in case["equilibria"])
+    np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", RECORDED, ids=lambda case: case["name"])
+def test_what_is_recorded_of_other_packages_is_what_they_say_now(case):
+    nash = pytest.importorskip("nashpy")
+    game = nash.Game(np.array(case["leader"]), np.array(case["follower"]))
+    theirs = sorted(tuple(np.round([*x, *y], 6)) for x, y in game.vertex_enumeration())
+    np.testing.assert_allclose(theirs, sorted(tuple(np.round(each, 6)) for each in case["equilibria"]), atol=1e-6)
 
 
 @pytest.mark.parametrize(

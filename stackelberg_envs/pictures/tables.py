@@ -1,0 +1,145 @@
+"""The picture of a game in which both choose at once: two tables of payoffs, the commitment and the answer to it.
+
+For games whose facts have `leader_payoff` and `follower_payoff`, shape ([K,] A, B), and names of both players' actions
+under `rows` and `columns`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stackelberg_envs.arrays import Array
+from stackelberg_envs.pictures.canvas import (
+    FOLLOWER,
+    INK,
+    MARGIN,
+    MUTED,
+    SMALL,
+    STRONGEST,
+    WHITE,
+    Canvas,
+    Colour,
+    Frame,
+    Pixels,
+    Renderer,
+    blend,
+    returns_line,
+    titled,
+)
+
+__all__ = ["tables"]
+
+#: A cell; what stands above the tables, left of them, between them and below them; pixels.
+CELL_HEIGHT, CELL_WIDTH = 36, 70
+TOP, LEFT, BETWEEN, BELOW = 124, 216, 40, 74
+#: Rows and columns that are shown, and characters of a name.
+MOST, LONGEST = 8, 10
+#: Width of the bar of a probability.
+BAR = 76
+
+
+class _Told(NamedTuple):
+    """What the picture tells of a moment."""
+
+    leader: Array
+    follower: Array
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    x: Array | None
+    answer: int | None
+    chosen: int | None
+    drawn: int | None
+
+
+def _told(frame: Frame) -> _Told:
+    facts = frame.game.facts
+    leader, follower = (np.asarray(facts[name]) for name in ("leader_payoff", "follower_payoff"))
+    kind = frame.context or 0
+    leader, follower = (each[kind] if each.ndim == 3 else each for each in (leader, follower))
+    x = None if frame.x is None else frame.x[0]
+    answer = None if x is None else int((x @ follower).argmax())
+    record, state = frame.records[0], frame.states[0]
+    S, B = frame.game.shape[0] - leader.shape[1], leader.shape[1]
+    chosen = drawn = None
+    if state is not None and state >= S:
+        chosen = (state - S) % B
+    if record["played"] and frame.phase == "done":
+        drawn = record["leader_action"]
+    return _Told(
+        leader[:MOST, :MOST], follower[:MOST, :MOST], facts["rows"], facts["columns"], x, answer, chosen, drawn
+    )
+
+
+def _pixels(frame: Frame) -> Pixels:
+    told = _told(frame)
+    height, width = told.leader.shape[0] * CELL_HEIGHT, told.leader.shape[1] * CELL_WIDTH
+    canvas = titled(frame, TOP + height + BELOW, max(560, LEFT + 2 * width + BETWEEN + MARGIN))
+    _draw_rows(canvas, told)
+    for left, payoff, colour, whose in (
+        (LEFT, told.leader, STRONGEST, "the leader's payoff"),
+        (LEFT + width + BETWEEN, told.follower, FOLLOWER, "the follower's payoff"),
+    ):
+        canvas.text(TOP - 46, left, whose, colour)
+        _draw_table(canvas, left, payoff, colour, told)
+    below = TOP + height + 40
+    key = "bars: the commitment; last line: what each answer is worth; framed: what was chosen"
+    canvas.text(below, MARGIN, key, MUTED, size=SMALL)
+    if told.x is None:
+        canvas.text(TOP - 46, MARGIN, "not announced yet", MUTED, size=SMALL)
+    return canvas.finish()
+
+
+def _draw_rows(canvas: Canvas, told: _Told) -> None:
+    for a in range(told.leader.shape[0]):
+        top = TOP + a * CELL_HEIGHT
+        canvas.text(top + 12, MARGIN, told.rows[a][:LONGEST], INK, size=SMALL + 1)
+        if told.x is None:
+            continue
+        canvas.rectangle(top + 8, MARGIN + 84, CELL_HEIGHT - 16, BAR * float(told.x[a]), STRONGEST)
+        canvas.text(top + 12, LEFT - 8, f"{told.x[a]:.2f}", MUTED, size=SMALL, anchor="right")
+
+
+def _draw_table(canvas: Canvas, left: float, payoff: Array, colour: Colour, told: _Told) -> None:
+    A, B = payoff.shape
+    low, high = float(payoff.min()), float(payoff.max())
+    for b in range(B):
+        middle = left + (b + 0.5) * CELL_WIDTH
+        strong = b == told.answer
+        canvas.text(TOP - 20, middle, told.columns[b][:LONGEST], INK if strong else MUTED, SMALL, "middle")
+        for a in range(A):
+            share = 0.1 + 0.6 * ((payoff[a, b] - low) / (high - low) if high > low else 0.5)
+            top = TOP + a * CELL_HEIGHT
+            canvas.rectangle(top, left + b * CELL_WIDTH, CELL_HEIGHT - 1, CELL_WIDTH - 1, blend(WHITE, colour, share))
+            canvas.text(top + 11, middle, f"{payoff[a, b]:.4g}", INK, anchor="middle")
+        if told.x is not None:
+            worth = f"{float(told.x[:A] @ payoff[:, b]):.4g}"
+            canvas.text(TOP + A * CELL_HEIGHT + 8, middle, worth, INK if strong else MUTED, anchor="middle")
+    if told.chosen is not None and told.chosen < B:
+        canvas.frame(TOP - 2, left + told.chosen * CELL_WIDTH - 2, A * CELL_HEIGHT + 3, CELL_WIDTH + 3, FOLLOWER, 3)
+    if told.drawn is not None and told.drawn < A:
+        canvas.frame(TOP + told.drawn * CELL_HEIGHT - 2, left - 2, CELL_HEIGHT + 3, B * CELL_WIDTH + 3, STRONGEST, 3)
+
+
+def _text(frame: Frame) -> str:
+    """Return the commitment, what each answer to it is worth to both, and what was chosen."""
+    told = _told(frame)
+    lines = [f"{frame.game.name}: {frame.headline}", returns_line(frame)]
+    if told.x is None:
+        return "\n".join([*lines, "commitment: not announced yet"])
+    shares = zip(told.rows, told.x, strict=False)
+    lines.append("commitment: " + ", ".join(f"{name} {share:.3f}" for name, share in shares))
+    A = told.leader.shape[0]
+    for b in range(told.leader.shape[1]):
+        worth = told.x[:A] @ told.leader[:, b], told.x[:A] @ told.follower[:, b]
+        mark = " <- best answer" if b == told.answer else ""
+        mark += " <- chosen" if b == told.chosen else ""
+        lines.append(f"answer {told.columns[b]}: leader {worth[0]:+.3f}, follower {worth[1]:+.3f}{mark}")
+    if told.drawn is not None:
+        lines.append(f"drawn: {told.rows[told.drawn]}")
+    return "\n".join(lines)
+
+
+#: Both tables, the commitment, and the answer.
+tables = Renderer(_pixels, _text)
