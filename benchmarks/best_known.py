@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import stackelberg_envs as se
+from stackelberg_envs.envs.iterated_matrix.ordinal import ORDINAL
 from stackelberg_envs.envs.matrix.named import NAMED
 from stackelberg_envs.faces.best_known import FILE, BestKnown, as_entry, read
 
@@ -44,6 +45,7 @@ OWN = "best_commitment"
 def settings():
     """Yield (id, arguments)."""
     yield from (("stackelberg/Matrix-v0", {"matrix": name}) for name in NAMED)
+    yield from (("stackelberg/IteratedMatrix-v0", {"matrix": name}) for name in ORDINAL)
     yield from (("stackelberg/DiscreteToy-v1", {"reward": reward}) for reward in (1.0, 2.0))
     yield "stackelberg/BilevelLqr-v1", {}
     yield "stackelberg/BuildingThermal-v1", {}

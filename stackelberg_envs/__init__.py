@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.envs import four_rooms_v0 as four_rooms_v0
     from stackelberg_envs.envs import guided_cartpole_v0 as guided_cartpole_v0
     from stackelberg_envs.envs import guided_pendulum_v0 as guided_pendulum_v0
+    from stackelberg_envs.envs import iterated_matrix_v0 as iterated_matrix_v0
     from stackelberg_envs.envs import matrix_v0 as matrix_v0
     from stackelberg_envs.envs import random_tabular_v1 as random_tabular_v1
     from stackelberg_envs.envs import tax_design_v0 as tax_design_v0

@@ -143,7 +143,13 @@ def _(game: EnvironmentGame, *, seed: int = 0) -> None:
 def _equal_arrays(one: Any, other: Any) -> bool:
     """Return whether two records hold equal arrays; what is no array is compared by its own arrays."""
     pairs = [(getattr(one, item.name), getattr(other, item.name)) for item in fields(one)]
-    return all(_equal_arrays(a, b) if is_dataclass(a) else np.array_equal(a, b) for a, b in pairs)
+    return all(_same(a, b) for a, b in pairs)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return _equal_arrays(a, b) if is_dataclass(a) else np.array_equal(a, b)
 
 
 def _random_commitments(game: Game, rng: np.random.Generator, n: int) -> list[Array]:

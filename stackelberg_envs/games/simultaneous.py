@@ -2,8 +2,8 @@
 
 A tabular game's follower sees the leader's action before it acts. So a round is played in two half steps. In a state
 the follower chooses, and the leader does nothing. This leads to a state that remembers the choice, in which the
-leader's action is drawn from what it has committed to for the state, whatever the choice was; the follower has nothing
-to choose there. Rewards are paid and play moves on after the second half.
+leader's action is drawn from what it has committed to for the state, whatever the choice was; what the follower does
+there has no effect. Rewards are paid and play moves on after the second half.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import Array, as_float, as_integers, require_count, require_discount, require_shape
 from stackelberg_envs.errors import GameError
@@ -69,8 +69,8 @@ def simultaneous_game(
     TabularGame
         Of S (1 + B) states: first those of the choice, then a state for each of them and each choice, in the order
         ``S + s B + b``. An episode has two steps a round, with the square root of the discount on each and rewards in
-        the second, so that values are those of rounds. Commitments are those of :class:`TiedPolicy`, shape
-        (classes, A).
+        the second, so that values are those of rounds; the follower's has a constant besides, the entropy of a choice
+        without effect in every second half. Commitments are those of :class:`TiedPolicy`, shape (classes, A).
 
     Raises
     ------
@@ -107,7 +107,6 @@ def simultaneous_game(
         follower_reward=_second_half(own, half[1]),
         initial=np.append(first, np.zeros(S * B)),
         terminal=np.append(np.zeros(S), np.full(S * B, float(transition is None))),
-        feasible=_choices(S, B),
         leader_discount=half[0],
         follower_discount=half[1],
         temperature=temperature,
@@ -156,8 +155,3 @@ def _second_half(reward: Array, half: float) -> Array:
     later = np.moveaxis(reward, -1, -2).reshape(*reward.shape[:-3], S * B, A, 1) / half
     later = np.broadcast_to(later, (*later.shape[:-1], B))
     return np.concatenate([np.zeros((*reward.shape[:-3], S, A, B)), later], axis=-3)
-
-
-def _choices(S: int, B: int) -> NDArray[np.bool_]:
-    """Return where the follower chooses: in the first half among all actions, then there is only the first one."""
-    return np.concatenate([np.ones((S, B), dtype=bool), np.tile(np.arange(B) == 0, (S * B, 1))])

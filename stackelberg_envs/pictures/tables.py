@@ -51,6 +51,7 @@ class _Told(NamedTuple):
     answer: int | None
     chosen: int | None
     drawn: int | None
+    seen: str
 
 
 def _told(frame: Frame) -> _Told:
@@ -58,17 +59,29 @@ def _told(frame: Frame) -> _Told:
     leader, follower = (np.asarray(facts[name]) for name in ("leader_payoff", "follower_payoff"))
     kind = frame.context or 0
     leader, follower = (each[kind] if each.ndim == 3 else each for each in (leader, follower))
-    x = None if frame.x is None else frame.x[0]
-    answer = None if x is None else int((x @ follower).argmax())
-    record, state = frame.records[0], frame.states[0]
-    S, B = frame.game.shape[0] - leader.shape[1], leader.shape[1]
+    record, state, B = frame.records[0], frame.states[0], leader.shape[1]
+    S = frame.game.shape[0] // (1 + B)
     chosen = drawn = None
-    if state is not None and state >= S:
+    if record["played"] and record["state"] >= S:
+        # A round has just been played to its end: it is shown until the next choice.
+        chosen, drawn = (record["state"] - S) % B, record["leader_action"]
+    elif state is not None and state >= S:
         chosen = (state - S) % B
-    if record["played"] and frame.phase == "done":
-        drawn = record["leader_action"]
+    place = 0 if state is None else state
+    here = place if place < S else (place - S) // B
+    # Where both choose at once, the row is that of the second half of the round.
+    x = None if frame.x is None else frame.x[frame.game.commitment.classes[S + here * B]]
+    answer = None if x is None else int((x @ follower).argmax())
     return _Told(
-        leader[:MOST, :MOST], follower[:MOST, :MOST], facts["rows"], facts["columns"], x, answer, chosen, drawn
+        leader[:MOST, :MOST],
+        follower[:MOST, :MOST],
+        facts["rows"],
+        facts["columns"],
+        x,
+        answer,
+        chosen,
+        drawn,
+        facts["states"][here] if S > 1 else "",
     )
 
 
@@ -86,8 +99,8 @@ def _pixels(frame: Frame) -> Pixels:
     below = TOP + height + 40
     key = "bars: the commitment; last line: what each answer is worth; framed: what was chosen"
     canvas.text(below, MARGIN, key, MUTED, size=SMALL)
-    if told.x is None:
-        canvas.text(TOP - 46, MARGIN, "not announced yet", MUTED, size=SMALL)
+    words = "not announced yet" if told.x is None else f"seen: {told.seen}" if told.seen else ""
+    canvas.text(TOP - 46, MARGIN, words, MUTED, size=SMALL)
     return canvas.finish()
 
 
@@ -129,6 +142,7 @@ def _text(frame: Frame) -> str:
     if told.x is None:
         return "\n".join([*lines, "commitment: not announced yet"])
     shares = zip(told.rows, told.x, strict=False)
+    lines += [f"seen: {told.seen}"] if told.seen else []
     lines.append("commitment: " + ", ".join(f"{name} {share:.3f}" for name, share in shares))
     A = told.leader.shape[0]
     for b in range(told.leader.shape[1]):

@@ -9,7 +9,7 @@ import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, GameError, UnknownNameError
 
 ID = "stackelberg/Matrix-v0"
-EPISODES = 4000
+EPISODES = 400
 KNOWN = [("conitzer_sandholm", 3.5, [0.5, 0.5]), ("game_3", 2.5, [0.5, 0.5]), ("maintain", 27.5, [0.25, 0.75, 0.0])]
 
 
@@ -21,7 +21,7 @@ def test_played_with_the_best_commitment_against_a_best_answer_it_pays_what_is_k
     choice = se.stackelberg_strategies(env.game.facts["leader_payoff"], env.game.facts["follower_payoff"])
     np.testing.assert_allclose(choice.leader, x, atol=1e-9)
     returns = []
-    for seed in range(EPISODES // 4):
+    for seed in range(EPISODES):
         env.reset(seed=seed)
         env.step({"leader_0": np.asarray(x, np.float32)})
         env.step({"follower_0": int(choice.responses[0])})
@@ -35,10 +35,10 @@ def test_played_with_the_best_commitment_against_a_best_answer_it_pays_what_is_k
 @pytest.mark.parametrize("name", ["conitzer_sandholm", "game_3", "maintain", "inspection"])
 def test_as_the_temperature_falls_the_value_goes_to_that_of_the_program(name):
     reference = se.make_game(ID, matrix=name).facts["reference"]["value"]
-    found = [se.best_commitment(se.make_game(ID, matrix=name, temperature=t)).value for t in (0.1, 0.01, 0.001)]
+    found = [se.best_commitment(se.make_game(ID, matrix=name, temperature=t)).value for t in (0.1, 0.01)]
     gaps = reference - np.array(found)
     assert (gaps > 0).all()
-    assert (gaps[1:] < 0.25 * gaps[:-1]).all()
+    assert gaps[1] < 0.25 * gaps[0]
 
 
 @pytest.mark.parametrize("name", ["conitzer_sandholm", "maintain"])
@@ -56,8 +56,13 @@ def test_a_game_of_ones_own_with_types():
     leader, follower = [[2.0, 4.0], [1.0, 3.0]], [[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]]
     game = se.make_game(ID, leader_payoff=leader, follower_payoff=follower, prior=[0.8, 0.2], temperature=0.01)
     assert game.num_contexts == 2
-    value = se.stackelberg_strategies(leader, follower, prior=[0.8, 0.2]).value
-    assert value - 0.1 < se.best_commitment(game).value < value
+    kind, guarded = (
+        se.stackelberg_strategies(leader, follower, prior=[0.8, 0.2], tie_break=word).value
+        for word in ("optimistic", "pessimistic")
+    )
+    # Ties of both types are at one commitment only, so no soft follower breaks both for the leader.
+    assert (kind, guarded) == pytest.approx((3.5, 3.1), abs=1e-6)
+    assert guarded - 0.05 < se.best_commitment(game).value < guarded
     assert "best_known" not in game.facts
     assert "reference" not in game.facts
 
