@@ -17,7 +17,8 @@ What x changes
 Dynamics
     Both choose at once. The next observation is what they chose: the leader's action first, then the follower's.
 Follower's reward
-    Its payoff in the game of the round, less 2.5.
+    Its payoff in the game of the round, less 2.5, in the round's second step. It is divided by the square root of the
+    discount, so that J is the discounted sum over rounds.
 Leader's reward
     The same from the leader's side; the games are symmetric.
 End
