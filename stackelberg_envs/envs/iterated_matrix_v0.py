@@ -31,6 +31,10 @@ What is known
     strategies were tried, and a follower that plans by value iteration plays the same. In the prisoner's dilemma the
     leader takes advantage of the first round, and cooperates as long as the follower does. J is of endless discounted
     play against a follower with errors; its best known values are those of mixed commitments.
+What learning leaders reach
+    With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from even mixtures to the best known value.
+    `certainty_equivalent`: 99.97 % or more in `prisoners_dilemma`, `stag_hunt` and `hero`. `bchg`: 98.4 % and 98.5 %,
+    99.98 % and 99.99 %, 99.96 % and 93.3 %, so it misses 99 % in the first and in one seed of the last.
 Arguments
     ``matrix``, a name, ``rounds``, ``discount``, ``temperature``.
 Sources

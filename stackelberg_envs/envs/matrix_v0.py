@@ -29,6 +29,10 @@ What is known
     commitment 2, 1 and 10. A follower with errors makes the best commitment less sharp. At temperature 0.05 it is
     worth 3.365766, 2.365766 and 27.307916, and as the temperature falls the value goes to that of the program. Any
     other game is solved by ``stackelberg_envs.stackelberg_strategies(leader_payoff, follower_payoff)``.
+What learning leaders reach
+    With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from the even mixture to the best known
+    value. `certainty_equivalent`: 100 % in `conitzer_sandholm`, `game_3`, `maintain` and `inspection`. `bchg` reaches
+    99 % in some seeds only: 99.99 % and 80 %, the same in `game_3`, 98.7 % and 96.8 %, 98.4 % and 99.7 %.
 Arguments
     ``matrix``, a name, or ``leader_payoff`` and ``follower_payoff``, with ``prior`` for several types; ``temperature``.
 Sources

@@ -26,7 +26,7 @@ What is known
     Against an attacker without errors that breaks ties for the defender, the best coverage is 23/47, 17/47, 7/47 and 0,
     or (0.489, 0.362, 0.149, 0), and the defender's value -80/47, or -1.702. The first three targets are then as good as
     each other to the attacker, at 73/47, and the fourth is worth less. The value is certified by a linear program for
-    each target. At temperature 0.01 the best known commitment is worth -1.748893; as the temperature falls the value
+    each target. At temperature 0.01 the best known commitment is worth -1.724173; as the temperature falls the value
     goes to -1.702.
 Arguments
     ``attacker_reward``, ``attacker_penalty``, ``defender_loss`` of each target, ``guards``, ``temperature``.
