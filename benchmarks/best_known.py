@@ -45,7 +45,7 @@ OWN = "best_commitment"
 def settings():
     """Yield (id, arguments)."""
     yield from (("stackelberg/Matrix-v0", {"matrix": name}) for name in NAMED)
-    yield "stackelberg/SecurityGame-v0", {}
+    yield from ((f"stackelberg/{name}-v0", {}) for name in ("SecurityGame", "PostedPrice", "Wholesale", "Duopoly"))
     yield from (("stackelberg/IteratedMatrix-v0", {"matrix": name}) for name in ORDINAL)
     yield from (("stackelberg/DiscreteToy-v1", {"reward": reward}) for reward in (1.0, 2.0))
     yield "stackelberg/BilevelLqr-v1", {}

@@ -25,14 +25,17 @@ if TYPE_CHECKING:
     from stackelberg_envs.envs import bilevel_lqr_v1 as bilevel_lqr_v1
     from stackelberg_envs.envs import building_thermal_v1 as building_thermal_v1
     from stackelberg_envs.envs import discrete_toy_v1 as discrete_toy_v1
+    from stackelberg_envs.envs import duopoly_v0 as duopoly_v0
     from stackelberg_envs.envs import four_rooms_v0 as four_rooms_v0
     from stackelberg_envs.envs import guided_cartpole_v0 as guided_cartpole_v0
     from stackelberg_envs.envs import guided_pendulum_v0 as guided_pendulum_v0
     from stackelberg_envs.envs import iterated_matrix_v0 as iterated_matrix_v0
     from stackelberg_envs.envs import matrix_v0 as matrix_v0
+    from stackelberg_envs.envs import posted_price_v0 as posted_price_v0
     from stackelberg_envs.envs import random_tabular_v1 as random_tabular_v1
     from stackelberg_envs.envs import security_game_v0 as security_game_v0
     from stackelberg_envs.envs import tax_design_v0 as tax_design_v0
+    from stackelberg_envs.envs import wholesale_v0 as wholesale_v0
     from stackelberg_envs.envs.random_tabular_v1 import make_game as random_tabular  # noqa: F401
     from stackelberg_envs.faces.clients import check_client as check_client
     from stackelberg_envs.faces.registration import EnvSpec as EnvSpec

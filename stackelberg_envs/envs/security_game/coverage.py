@@ -69,5 +69,7 @@ def best_coverage(attacker: Array, penalty: Array, defender: Array, guards: int)
 def coverage_value(game: Any) -> float:
     """Return the defender's value of a game again, by the programs in coverage."""
     facts = game.facts
-    arrays = (np.asarray(facts[name]) for name in ("attacker_reward", "attacker_penalty", "defender_reward"))
-    return best_coverage(*arrays, facts["guards"])[0]
+    reward, penalty, loss = (
+        np.asarray(facts[name]) for name in ("attacker_reward", "attacker_penalty", "defender_reward")
+    )
+    return best_coverage(reward, penalty, loss, facts["guards"])[0]

@@ -1,0 +1,28 @@
+"""The leader's output as a commitment, and the formula of the best one against a search within a search."""
+
+import numpy as np
+import pytest
+
+import stackelberg_envs as se
+from stackelberg_envs.envs.duopoly.output import LeaderOutput, best_output, leader_profit
+from stackelberg_envs.games.commitments.base import finite_difference_vjp
+from stackelberg_envs.games.cotangents import Cotangents
+
+
+def test_its_derivative_is_that_of_differences():
+    rng = np.random.default_rng(0)
+    commitment, x = LeaderOutput(4.0, np.linspace(0, 2, 5)), np.array([1.3])
+    weights = Cotangents(follower_reward=rng.normal(size=(1, 1, 5)), leader_reward=rng.normal(size=(1, 1, 5)))
+    assert commitment.vjp(x, weights) == pytest.approx(finite_difference_vjp(commitment, x, weights), abs=1e-7)
+
+
+@pytest.mark.parametrize(("choke_price", "unit_cost"), [(5000.0, 1000.0), (9.0, 1.0), (1.0, 0.0)])
+def test_no_output_earns_more(choke_price, unit_cost):
+    _, _, value = best_output(choke_price, unit_cost)
+    game = se.make_game("stackelberg/Duopoly-v0", choke_price=choke_price, unit_cost=unit_cost, temperature=1.0)
+    assert game.facts["reference"]["value"] == value
+    assert leader_profit(game) == pytest.approx(value, rel=1e-6)
+
+
+def test_the_best_output_of_the_page():
+    assert best_output(5000.0, 1000.0) == (2000.0, 1000.0, 2_000_000.0)
