@@ -7,7 +7,7 @@
 | leader actions A | 1 (the leader only sets its output) |
 | follower actions B | 97 outputs, from 0 to 2,400 |
 | contexts K | 1 |
-| commitment | the leader's output, shape (1,), from 0 to 4,000 |
+| commitment | the leader's output, shape (1,), from 0 to 5,000 |
 | horizon | 1 |
 | discounts | 1, 1 |
 | temperature | 5000 |
@@ -29,6 +29,9 @@ What is known
     optimum is the same at every temperature at which the steps of q, here 25, are no larger than about one and a half
     standard deviations; the follower's profit is less by temperature / 2. With n followers who compete with each other
     the leader's best output stays m / 2, and each follower makes m / (2 (n + 1)); this environment has one.
+What learning leaders reach
+    With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from the middle of the outputs to the best
+    known value. `certainty_equivalent`: 92.2 % and 100 %; `bchg`: 99.9 % and 97.5 %. Each misses 99 % in one seed.
 Arguments
     ``choke_price``, ``unit_cost``, ``outputs``, ``temperature``.
 Sources
@@ -95,7 +98,7 @@ def make_game(
         leader_discount=1.0,
         follower_discount=1.0,
         temperature=temperature,
-        commitment=LeaderOutput(margin, q),
+        commitment=LeaderOutput(margin, choke_price, q),
         horizon=1,
         name="Duopoly",
         facts={

@@ -7,7 +7,7 @@
 | leader actions A | 1 (the leader only sets the price) |
 | follower actions B | 2: leave, take |
 | contexts K | 50 values of the buyer |
-| commitment | the price, shape (1,), from 0 to 1 |
+| commitment | the price, shape (1,), from 0 to 1.5 |
 | horizon | 1 |
 | discounts | 1, 1 |
 | temperature | 0.02 |
@@ -28,6 +28,10 @@ What is known
     A buyer with errors takes an offer above its value as often as it leaves one as far below it, so mean demand is
     1 - x as before, and 1/4 at 1/2 is the optimum, to 1e-8 with the default temperature and number of values. Where
     values lie further apart than errors reach, the seller gains up to about half a step by a price just below a value.
+What learning leaders reach
+    With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from the middle of the prices to the best
+    known value. `certainty_equivalent`: 99.7 % and 0 %, as it stays at the first price with the second seed; `bchg`: 97.5 %
+    and 99.99 %. Each misses 99 % in one seed.
 Arguments
     ``values``, ``temperature``.
 Sources
@@ -50,6 +54,8 @@ from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 
 ID = "stackelberg/PostedPrice-v0"
+#: Of a price; nobody pays more than 1.
+HIGHEST = 1.5
 
 
 def make_game(*, values: int = 50, temperature: float = 0.02) -> TabularGame:
@@ -76,7 +82,7 @@ def make_game(*, values: int = 50, temperature: float = 0.02) -> TabularGame:
         leader_discount=1.0,
         follower_discount=1.0,
         temperature=temperature,
-        commitment=Transfer(takes[None, None, :, None], 0.0, 1.0, names=["price"]),
+        commitment=Transfer(takes[None, None, :, None], 0.0, HIGHEST, names=["price"]),
         context_probabilities=np.full(count, 1.0 / count),
         horizon=1,
         name="Posted price",

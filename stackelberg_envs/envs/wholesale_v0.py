@@ -30,6 +30,11 @@ What is known
     which the steps of q are no larger than about one and a half standard deviations, to 1e-9 by default. At lower
     temperatures the retailer rounds to the steps h of q, and the manufacturer can gain up to about b h (a - c) / (4 b)
     by a price just below where a whole step is lost.
+What learning leaders reach
+    With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from the middle of the prices to the best
+    known value. `certainty_equivalent`: 90.9 % and 92.0 %, with prices of 6.30 and 6.28, which is less than 99 %:
+    with 121 actions to learn the reward and the likelihood of it stops before it has seen enough. `bchg`: 99.2 % and
+    99.4 %.
 Arguments
     ``intercept``, ``slope``, ``unit_cost``, ``quantities``, ``temperature``.
 Sources

@@ -21,7 +21,9 @@ class LeaderOutput(Commitment):
     Parameters
     ----------
     margin
-        m, of the first unit: the price at which nobody buys less the unit cost; also the largest output.
+        m, of the first unit: the price at which nobody buys less the unit cost.
+    highest
+        Largest output.
     outputs
         q of each action of the follower, shape (B,).
     """
@@ -29,9 +31,9 @@ class LeaderOutput(Commitment):
     changes = frozenset({"follower_reward", "leader_reward"})
     always_fits = True
 
-    def __init__(self, margin: float, outputs: Array) -> None:
+    def __init__(self, margin: float, highest: float, outputs: Array) -> None:
         self.margin, self.outputs = margin, frozen(np.array(outputs))
-        super().__init__(0.0, margin, (1,), ["output"])
+        super().__init__(0.0, highest, (1,), ["output"])
 
     def effect(self, x: Array) -> Effect:
         """Return both players' parts that depend on x."""

@@ -11,7 +11,7 @@ from stackelberg_envs.games.cotangents import Cotangents
 
 def test_its_derivative_is_that_of_differences():
     rng = np.random.default_rng(0)
-    commitment, x = LeaderOutput(4.0, np.linspace(0, 2, 5)), np.array([1.3])
+    commitment, x = LeaderOutput(4.0, 5.0, np.linspace(0, 2, 5)), np.array([1.3])
     weights = Cotangents(follower_reward=rng.normal(size=(1, 1, 5)), leader_reward=rng.normal(size=(1, 1, 5)))
     assert commitment.vjp(x, weights) == pytest.approx(finite_difference_vjp(commitment, x, weights), abs=1e-7)
 
