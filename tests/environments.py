@@ -1,4 +1,4 @@
-"""Small environments of Gymnasium and PettingZoo that several test files put a leader on."""
+"""Small environments of Gymnasium and PettingZoo that several test files put a leader on; registered ones cut short."""
 
 import gymnasium
 import numpy as np
@@ -6,6 +6,12 @@ from gymnasium.spaces import Box, Discrete
 from pettingzoo import ParallelEnv
 
 import agents
+import stackelberg_envs as se
+
+
+def cut_after(spec_id, horizon):
+    """Return the argument that ends episodes of an environment earlier; nothing where they are short anyway."""
+    return {"horizon": horizon} if "horizon" in se.spec(spec_id).arguments else {}
 
 
 class Ladder(gymnasium.Env):

@@ -11,6 +11,7 @@ from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, see
 import stackelberg_envs as se
 from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError
 from stackelberg_envs.faces.forms import MOST_ACTIONS, Forms, typical_sizes
+from tests.environments import cut_after
 from tests.games import one_state
 
 TOY, TAX = "stackelberg/DiscreteToy-v1", "stackelberg/TaxDesign-v0"
@@ -28,7 +29,7 @@ pytestmark = [
 
 
 def short(spec_id, **changes):
-    return se.make_game(spec_id, horizon=12).replace(**changes)
+    return se.make_game(spec_id, **cut_after(spec_id, 12)).replace(**changes)
 
 
 def shapes(game, **options):
@@ -73,13 +74,14 @@ def test_forms_change_units_and_nothing_else(spec_id):
     leader, follower = formed.reward_units
     rng = np.random.default_rng(0)
     spaces = plain.action_spaces
+    fewest = min([3, *(int(space.n) for space in formed.action_spaces.values() if hasattr(space, "n"))])
     while plain.agents:
         factors = formed.observer.factors
         for agent, seen in first.items():
             np.testing.assert_allclose(second[agent], seen * factors, rtol=1e-6)
             assert formed.observation_space(agent).contains(second[agent])
         share = {agent: rng.uniform(-1.0, 1.0, formed.action_space(agent).shape) for agent in spaces}
-        number = int(rng.integers(3))
+        number = int(rng.integers(fewest))
         said = {
             agent: share[agent] if isinstance(space, Box) else number for agent, space in formed.action_spaces.items()
         }

@@ -12,6 +12,7 @@ from pettingzoo.test.state_test import state_test
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.vector import FollowerVectorEnv
+from tests.environments import cut_after
 
 pytestmark = [
     # A MultiDiscrete action is right for a leader with one action per follower; the test knows no third kind.
@@ -125,9 +126,9 @@ PIPELINES = {
 def test_supersuits_pipelines(name, spec_id):
     wrap = PIPELINES[name][0]
     for face in (se.parallel_env, se.followers_env):
-        parallel_api_test(wrap(face(spec_id, horizon=12, **FORMS)), num_cycles=40)
+        parallel_api_test(wrap(face(spec_id, **cut_after(spec_id, 12), **FORMS)), num_cycles=40)
     if name not in ("black_death_v3", "pad_observations_v0"):
-        env = wrap(se.follower_env(spec_id, horizon=12, **FORMS))
+        env = wrap(se.follower_env(spec_id, **cut_after(spec_id, 12), **FORMS))
         env.reset(seed=0)
         over = False
         while not over:

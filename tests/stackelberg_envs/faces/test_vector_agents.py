@@ -6,6 +6,7 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, PhaseError
 from stackelberg_envs.faces.vector_agents import StackedParallelVectorEnv
+from tests.environments import cut_after
 from tests.stackelberg_envs.faces.same import assert_same
 
 TOY = se.make_game("stackelberg/DiscreteToy-v1", horizon=12)
@@ -37,8 +38,8 @@ def test_the_compiled_pass_is_one_environment_after_the_other(game, options):
 @pytest.mark.parametrize("forms", [{}, FORMS])
 @pytest.mark.parametrize("spec_id", se.registered_ids())
 def test_copies_are_parallel_environments(spec_id, forms):
-    envs = se.parallel_vector_env(spec_id, num_envs=2, horizon=6, **forms)
-    one = se.parallel_env(spec_id, horizon=6, **forms)
+    envs = se.parallel_vector_env(spec_id, num_envs=2, **cut_after(spec_id, 6), **forms)
+    one = se.parallel_env(spec_id, **cut_after(spec_id, 6), **forms)
     assert envs.reward_units == one.reward_units
     observations, _ = envs.reset(seed=4)
     alone, _ = one.reset(seed=5)

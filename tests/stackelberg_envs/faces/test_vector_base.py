@@ -7,6 +7,7 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.vector_base import autoreset_mode
+from tests.environments import cut_after
 from tests.stackelberg_envs.faces.ladder import ladder
 from tests.stackelberg_envs.faces.same import assert_same
 
@@ -41,11 +42,11 @@ class TestSameEpisodes:
     @pytest.mark.parametrize("mode", ["next_step", "same_step"])
     @pytest.mark.parametrize("spec_id", GAMES)
     def test_of_every_environment(self, spec_id, mode):
-        play(se.make_game(spec_id, horizon=20), mode)
+        play(se.make_game(spec_id, **cut_after(spec_id, 20)), mode)
 
     @pytest.mark.parametrize("spec_id", GAMES)
     def test_in_the_form_for_learners(self, spec_id):
-        play(se.make_game(spec_id, horizon=20), "next_step", **FORMS)
+        play(se.make_game(spec_id, **cut_after(spec_id, 20)), "next_step", **FORMS)
 
     @pytest.mark.parametrize("observe", ["local", "none"])
     def test_with_contexts_and_parts_of_the_commitment(self, observe):
