@@ -29,7 +29,8 @@ def test_each_item_has_one_line_of_eighty_columns(monkeypatch, capsys):
     assert list(found["Environments"]) == registered_ids()
     assert list(found["Leaders"])[: len(leader_names())] == leader_names()
     assert list(found["Followers"]) == follower_names()
-    assert found["Environments"][ROOMS].rstrip() == f"{ROOMS}        A leader sets charges on a map, so that a ..."
+    column = max(map(len, registered_ids())) + 2
+    assert found["Environments"][ROOMS].rstrip() == f"{ROOMS:{column}}A leader sets charges on a map, so that a ..."
     # Where the words before the colon are not the name in the id they stay.
     assert "Random games of any size" in found["Environments"]["stackelberg/RandomTabular-v1"]
     assert not any(line.endswith("...") for part in ("Leaders", "Followers") for line in found[part].values())
