@@ -1,66 +1,102 @@
-"""Train followers by RLlib's PPO through Gymnasium."""
+"""Train followers, and a leader, by RLlib's PPO through Gymnasium."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import ray
 import torch
-from ray.rllib.algorithms.ppo import PPOConfig
+from gymnasium.spaces import Box, MultiDiscrete
+from ray.rllib.algorithms.ppo import PPO, PPOConfig
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.tune.registry import register_env
 
 import stackelberg_envs as se
-from clients.common import Result, finish, follower_result
+from clients.common import Result, commitment_of, finish, follower_result, leader_result, neutral
 
 # --- glue
-FORMS = {"normalize": True, "flatten_actions": True, "scale_rewards": True, "scale_observations": True}
-register_env("stackelberg_follower", lambda config: se.follower_env(config["id"], **FORMS))
+FORMS = {"normalize": True, "scale_rewards": True, "scale_observations": True}
+register_env("stackelberg_follower", lambda config: se.follower_env(**config, **FORMS))
+register_env("stackelberg_leader", lambda config: se.leader_env(**config, **FORMS))
 # --- end of glue
 
 
-def train(id: str, *, updates: int, frames: int = 2048, copies: int = 8, rate: float = 1e-3) -> Result:  # noqa: A002
-    """Train a follower under the neutral commitment."""
-    began = time.perf_counter()
+def ppo(name: str, id: str, discount: float, *, updates: int, frames: int, rate: float, **options: Any) -> PPO:  # noqa: A002
+    """Return RLlib's PPO, trained."""
+    commitment = {"commitment": commitment_of(id)} if name == "stackelberg_follower" else {}
     config = (
         PPOConfig()
-        .environment("stackelberg_follower", env_config={"id": id})
-        .env_runners(num_env_runners=0, num_envs_per_env_runner=copies, rollout_fragment_length="auto")
+        .environment(name, env_config={"id": id, **commitment})
+        .env_runners(num_env_runners=0, num_envs_per_env_runner=8, rollout_fragment_length="auto")
         .rl_module(model_config=DefaultModelConfig(fcnet_hiddens=[64, 64], vf_share_layers=False))
         .training(
-            gamma=float(se.make_game(id).follower_discount),
-            lr=[[0, rate], [updates * frames, rate / 20]],
-            lambda_=0.95,
-            train_batch_size_per_learner=frames,
-            minibatch_size=256,
-            num_epochs=8,
-            entropy_coeff=0.003,
-            vf_clip_param=1e6,
-            vf_loss_coeff=0.5,
-            use_kl_loss=False,
-            clip_param=0.2,
+            **{
+                "gamma": discount,
+                "lr": [[0, rate], [updates * frames, rate / 20]],
+                "lambda_": 0.95,
+                "train_batch_size_per_learner": frames,
+                "minibatch_size": 256,
+                "num_epochs": 8,
+                "entropy_coeff": 0.003,
+                "vf_clip_param": 1e6,
+                "vf_loss_coeff": 0.5,
+                "use_kl_loss": False,
+                "clip_param": 0.2,
+                **options,
+            }
         )
         .debugging(seed=0, log_level="ERROR")
     )
     algorithm = config.build_algo()
     for _ in range(updates):
         algorithm.train()
+    return algorithm
+
+
+def likeliest(algorithm: PPO) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what the learned policy does most probably."""
     module = algorithm.get_module()
+    space = module.action_space
 
-    def act(observations: np.ndarray) -> Any:
+    def act(observations: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            made = module.forward_inference({"obs": torch.as_tensor(observations)})["action_dist_inputs"].numpy()
-        if hasattr(module.action_space, "n"):
-            return made.argmax(axis=1)
-        return np.clip(made[:, : module.action_space.shape[0]], -1.0, 1.0)
+            made = module.forward_inference({"obs": torch.as_tensor(observations)})["action_dist_inputs"]
+        if isinstance(space, Box):
+            return made[:, : space.shape[0]].clamp(-1.0, 1.0).numpy()
+        if isinstance(space, MultiDiscrete):
+            return torch.stack([part.argmax(dim=1) for part in made.split(space.nvec.tolist(), dim=1)], dim=1).numpy()
+        return made.argmax(dim=1).numpy()
 
+    return act
+
+
+def follower(id: str, *, updates: int, frames: int = 2048, rate: float = 1e-3, **options: Any) -> Result:  # noqa: A002
+    """Train a follower."""
+    began = time.perf_counter()
+    discount = float(se.make_game(id).follower_discount)
+    algorithm = ppo("stackelberg_follower", id, discount, updates=updates, frames=frames, rate=rate, **options)
     seconds = time.perf_counter() - began
-    view = f"follower_env({', '.join(FORMS)})"
+    view, act = f"follower_env({', '.join(FORMS)})", likeliest(algorithm)
     result = follower_result(id, view, act, steps=updates * frames, seconds=seconds, **FORMS)
+    algorithm.stop()
+    return result
+
+
+def leader(id: str, *, updates: int, frames: int, rate: float, **options: Any) -> Result:  # noqa: A002
+    """Train a leader against the exact soft response; an episode is one commitment."""
+    began = time.perf_counter()
+    algorithm = ppo("stackelberg_leader", id, 0.0, updates=updates, frames=frames, rate=rate, **options)
+    seconds = time.perf_counter() - began
+    observation, _ = se.leader_env(id, **FORMS).reset(seed=0)
+    box = se.make_game(id).commitment.space
+    x = box.low + (likeliest(algorithm)(observation[None])[0] + 1) / 2 * (box.high - box.low)
+    view = f"leader_env({', '.join(FORMS)})"
+    result = leader_result(id, view, neutral(id), x, steps=updates * frames, seconds=seconds)
     algorithm.stop()
     return result
 
@@ -69,7 +105,8 @@ if __name__ == "__main__":
     logging.getLogger("ray").setLevel(logging.ERROR)
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     results = [
-        train("stackelberg/DiscreteToy-v1", updates=15),
-        train("stackelberg/FourRooms-v0", updates=60),
+        leader("stackelberg/RandomTabular-v1", updates=16, frames=128, rate=3e-3, minibatch_size=64),
+        follower("stackelberg/DiscreteToy-v1", updates=15),
+        follower("stackelberg/FourRooms-v0", updates=60),
     ]
     sys.exit(finish("rllib", "ray", results))

@@ -199,7 +199,6 @@ def discount_of(id: str) -> float:  # noqa: A002
 RUNS: tuple[tuple[str, dict[str, bool], dict[str, Any]], ...] = (
     ("stackelberg/DiscreteToy-v1", FORMS, {"updates": 15}),
     ("stackelberg/BuildingThermal-v1", VECTORS, {"updates": 50}),
-    ("stackelberg/TaxDesign-v0", VECTORS, {"updates": 25, "epochs": 4}),
     ("stackelberg/GuidedCartPole-v0", VECTORS, {"updates": 25}),
     ("stackelberg/BilevelLqr-v1", VECTORS, {"updates": 25}),
     ("stackelberg/FourRooms-v0", FORMS, {"updates": 50}),
