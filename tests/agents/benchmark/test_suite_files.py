@@ -217,12 +217,13 @@ def test_the_suites_of_the_package_are_right():
         "learning-followers-v1",
         "paper-bchg-v1",
         "paper-hpgd-v1",
+        "practice-v1",
         "tabular-v1",
         "untuned-random-v1",
         "untuned-rooms-v1",
         "untuned-v1",
     ]
-    for name in ("tabular-v1", "continuous-v1", "learned-followers-v1"):
+    for name in ("tabular-v1", "continuous-v1", "learned-followers-v1", "practice-v1"):
         suite = load_suite(name)
         assert suite.name == name
         assert suite.seeds == tuple(range(10))

@@ -28,11 +28,11 @@ def test_in_one_week_the_shop_orders_the_critical_fractile(wholesale):
 
 
 def test_one_owner_of_both_orders_by_cost_and_salvage():
-    game = se.make_game(CONTRACT, weeks=1, holding=0.0)
+    game = se.make_game(CONTRACT, weeks=1, holding=0.0, cost=4.0, salvage=2.0)
     season = game.facts["season"]
     demand, came = season.demand, np.arange(9)
-    best = int(np.searchsorted(np.cumsum(demand), (10.0 - 3.0) / (10.0 - 1.0)))
-    profit = demand @ (10.0 * np.minimum(came, best) + np.maximum(best - came, 0)) - 3.0 * best
+    best = int(np.searchsorted(np.cumsum(demand), (10.0 - 4.0) / (10.0 - 2.0)))
+    profit = demand @ (10.0 * np.minimum(came, best) + 2.0 * np.maximum(best - came, 0)) - 4.0 * best
     assert game.facts["centralised_value"] == pytest.approx(profit)
 
 

@@ -34,9 +34,9 @@ def test_the_hard_robot_delivers_as_often_as_the_way_is_long():
 
 
 def test_people_cost_the_leader_only():
-    quiet, busy = (se.make_game(WAREHOUSE, floor=plan, slip=0.0) for plan in ("P.D", "P!D"))
+    quiet, busy = (se.make_game(WAREHOUSE, floor=plan, slip=0.0, danger=0.3) for plan in ("P.D", "P!D"))
     np.testing.assert_array_equal(quiet.follower_reward, busy.follower_reward)
-    np.testing.assert_allclose((quiet.leader_reward - busy.leader_reward)[:, 0, 0], [0, 0.2, 0, 0, 0.2, 0])
+    np.testing.assert_allclose((quiet.leader_reward - busy.leader_reward)[:, 0, 0], [0, 0.3, 0, 0, 0.3, 0])
 
 
 def test_costs_by_aisle_and_by_cell_are_the_same_where_an_aisle_costs_evenly():
