@@ -171,7 +171,7 @@ class MarkovGame:
 class CommittedMarkov(Committed):
     """A game of interacting followers under a commitment."""
 
-    game: MarkovGame  # type: ignore[assignment]
+    game: MarkovGame
 
     @cached_property
     def arrays(self) -> MarkovPrimitives:

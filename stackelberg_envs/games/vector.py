@@ -24,6 +24,7 @@ from stackelberg_envs.games.actions import action_bounds
 from stackelberg_envs.games.commitments.base import MISTAKES
 from stackelberg_envs.games.committed import CommittedVector
 from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.samples import Actions, ModelClass, SampledCommitment
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.tabular_checks import require_commitment, shared_scalars
@@ -381,4 +382,4 @@ def _seen(value: Any) -> str:
     return type(value).__name__
 
 
-AnyGame: TypeAlias = TabularGame | VectorGame | EnvironmentGame
+AnyGame: TypeAlias = TabularGame | VectorGame | EnvironmentGame | MarkovGame

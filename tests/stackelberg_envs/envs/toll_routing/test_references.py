@@ -1,0 +1,20 @@
+import pytest
+
+import stackelberg_envs as se
+from stackelberg_envs.envs.toll_routing.references import least_mean_time, reference
+
+ID = "stackelberg/TollRouting-v0"
+
+
+@pytest.mark.parametrize("arguments", [{"power": 1.0}, {"power": 2.0}, {"power": 4.0}, {"network": "braess"}])
+def test_formulas_agree_with_a_program_over_routes(arguments):
+    game = se.make_game(ID, **arguments)
+    assert game.facts["reference"]["value"] == pytest.approx(least_mean_time(game), abs=1e-7)
+    assert game.facts["reference"]["status"] == "closed form"
+
+
+def test_where_tolls_cannot_be_large_enough_nothing_is_claimed():
+    assert reference("pigou", 1.0, 0.4, 0.05) is None
+    assert reference("braess", 1.0, 1.0, 1.0) is None
+    assert reference("sioux_falls", 1.0, 10.0, 0.5) is None
+    assert "reference" not in se.make_game(ID, commuters=2).facts
