@@ -45,7 +45,8 @@ What is known
 Arguments
     ``network`` ("pigou", "braess", "sioux_falls", or a dict of a network of your own, see
     :func:`stackelberg_envs.envs.toll_routing.networks.checked_network`), ``power`` (Pigou's p), ``max_toll``,
-    ``tolled`` (numbers of the roads with a toll, default all), ``temperature``, ``commuters``.
+    ``tolled`` (numbers of the roads with a toll, default all), ``temperature``, ``commuters``,
+    ``horizon``.
 Sources
     Pigou (1920); Braess (1968); Roughgarden and Tardos (2002); recursive logit: Baillon and Cominetti (2008), Fosgerau,
     Frejinger and Karlstrom (2013). Sioux Falls: LeBlanc, Morlok and Pierskalla (1975), data of Transportation Networks
@@ -59,6 +60,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import as_integers, require_count, require_positive, require_temperature
 from stackelberg_envs.envs.toll_routing.commuters import commuters_game
@@ -71,6 +73,7 @@ from stackelberg_envs.faces.registration import declare
 from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
+from stackelberg_envs.solvers.equilibrium.congestion import Network
 
 #: Of each network, the temperature and the largest toll, in its units of time.
 USUAL = {"pigou": (0.05, 1.0), "braess": (0.05, 1.0), "sioux_falls": (0.5, 10.0)}
@@ -84,6 +87,7 @@ def make_game(
     tolled: list[int] | None = None,
     temperature: float | None = None,
     commuters: int | None = None,
+    horizon: int | None = None,
 ) -> TabularGame | MarkovGame:
     """Toll routing as a tabular game of one of many travellers, or as a game of a few commuters.
 
@@ -101,6 +105,8 @@ def make_game(
         Of the travellers, in units of time; default 0.05, and 0.5 on Sioux Falls.
     commuters
         Followers who choose whole routes at once; default a continuum of travellers.
+    horizon
+        Steps after which an episode is cut, at least those of the longest trip; default the number of nodes.
 
     Raises
     ------
@@ -135,13 +141,15 @@ def make_game(
         known = None if commuters is not None else reference(network, float(power), most, heat)
         facts |= {} if known is None else {"reference": known.as_fact()}
     if commuters is not None:
-        game = commuters_game(roads, require_count(commuters, "commuters", 1, GameError), priced, most, heat, names)
-        return game.replace(name="Toll routing", facts=facts)
-    return _continuum(roads, priced, most, heat, names, facts)
+        n = require_count(commuters, "commuters", 1, GameError)
+        few = commuters_game(roads, n, priced, most, heat, names)
+        return few.replace(name="Toll routing", facts=facts, horizon=len(nodes) if horizon is None else horizon)
+    many = _continuum(roads, priced, most, heat, names)
+    return many.replace(facts=facts, horizon=len(nodes) if horizon is None else horizon)
 
 
 def _continuum(
-    roads: Any, priced: Any, most: float, temperature: float, names: list[str], facts: dict[str, Any]
+    roads: Network, priced: NDArray[np.int64], most: float, temperature: float, names: list[str]
 ) -> TabularGame:
     K, S = roads.demand.shape
     leaving = [np.flatnonzero(roads.tails == s) for s in range(S)]
@@ -151,28 +159,28 @@ def _continuum(
         links[s, : len(ways)] = ways
     open_links = (links >= 0) & roads.usable[:, links]
     # Where no road leads to the destination nobody goes to it; a trip that is over takes one step that costs nothing.
-    closed = ~open_links.any(axis=2)
+    closed = np.asarray(~open_links.any(axis=2))
     feasible = open_links.copy()
     feasible[closed, 0] = True
     heads = np.where(links >= 0, roads.heads[links], np.arange(S)[:, None])
     landing = np.where(open_links, heads, np.arange(S)[:, None])
     travellers = roads.demand.sum(axis=1)
     zeros = np.zeros((S, 1, B))
+    shape = (S, 1, B) if K == 1 else (K, S, 1, B)
     return TabularGame(
-        transition=Transition.from_lists(landing[:, :, None, :, None], np.ones((K, S, 1, B, 1))),
+        transition=Transition.from_lists(landing.reshape(*shape, 1), np.ones((*shape, 1))),
         leader_reward=zeros,
         follower_reward=zeros,
-        initial=roads.demand / travellers[:, None],
-        terminal=closed.astype(np.float64),
-        feasible=feasible[:, :, None],
+        initial=(roads.demand / travellers[:, None]).reshape(shape[:-2]),
+        terminal=closed.astype(np.float64).reshape(shape[:-2]),
+        feasible=feasible.reshape(shape),
         leader_discount=1.0,
         follower_discount=1.0,
         temperature=temperature,
         commitment=Tolls(roads, temperature, priced, most, links, open_links, names),
-        context_probabilities=travellers / travellers.sum(),
+        context_probabilities=None if K == 1 else travellers / travellers.sum(),
         horizon=S,
         name="Toll routing",
-        facts=facts,
     )
 
 

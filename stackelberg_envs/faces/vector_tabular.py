@@ -69,6 +69,8 @@ class TabularVectorEnv(FollowerVectorEnv):
             last[i] = self._seen(copies.observations[i : i + 1])[0].copy()
         former = made._replace(integers=made.integers.copy(), floats=made.floats.copy())
         final = {key: np.where(over, value, 0) for key, value in copies.seen(former).items()}
+        if (masks := copies.action_masks()) is not None:
+            final["action_mask"] = np.where(over[:, None], masks, np.int8(0))
         copies.advance(self._nothing, made)
         return self._infos(made) | {
             "final_obs": last,
