@@ -26,10 +26,18 @@ REFERENCE = Path(__file__).parent / "reference"
 START = "<!-- Written by docs/generate.py from the source named below; change it there. -->"
 END = "<!-- End of what docs/generate.py writes; what follows is written by hand. -->"
 #: Kinds of games, as a reader knows them.
-GAMES = {"tabular": "tables", "vector": "vectors", "environment": "wrapped environments"}
+GAMES = {
+    "tabular": "tables",
+    "vector": "vectors",
+    "environment": "wrapped environments",
+    "markov": "interacting followers",
+}
 
 #: Games that players are shown on, where that is neither the discrete toy nor the linear-quadratic game.
 SHOWN_ON = {"soft_dqn": "TaxDesign", "tax_grid": "TaxDesign", "grid_value_iteration": "GuidedCartPole"}
+SHOWN_ON["logit_equilibrium"] = "TollRouting"
+#: Arguments of that game, where players are found on it with these only.
+SHOWN_WITH = {"logit_equilibrium": " --set commuters=3"}
 SCORE = (
     "A score is the share of the way from the start, 0, to the best known value, 1. "
     "[What was counted](../../explanation/benchmark-statistics.md)."
@@ -155,8 +163,8 @@ def game_for(registry, name):
 
 def running(registry, name):
     """Return code that runs a player, in a shell and, where it needs no extra and little time, in Python."""
-    spec_id, role = game_for(registry, name), registry.role
-    shell = f"```console\n$ stackelberg run {spec_id} --{role} {name} --output runs/{name}\n```"
+    spec_id, role, extra = game_for(registry, name), registry.role, SHOWN_WITH.get(name, "")
+    shell = f"```console\n$ stackelberg run {spec_id}{extra} --{role} {name} --output runs/{name}\n```"
     if registry is not LEADERS:
         return shell
     return f"""```python

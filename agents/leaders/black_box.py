@@ -33,7 +33,7 @@ class BlackBoxLeader(PointLeader):
 
     information = Information.ACTIONS_ONLY
     needs_response = False
-    kinds = frozenset({"tabular", "vector", "environment"})
+    kinds = frozenset({"tabular", "vector", "environment", "markov"})
     serves = frozenset({"feasible actions", "discount 1"})
     state_fields = stateful.fields(best_theta=stateful.Array(), best_value=stateful.Number())
 

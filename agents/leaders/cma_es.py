@@ -102,7 +102,7 @@ class TabularCmaEs(CmaEs):
     package finds that it has converged, it begins again around the best candidate.
     """
 
-    kinds = frozenset({"tabular"})
+    kinds = frozenset({"tabular", "markov"})
     state_fields = stateful.fields()
 
 

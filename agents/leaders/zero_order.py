@@ -71,7 +71,7 @@ class ZeroOrder(BlackBoxLeader):
     Up to the noise of the returns, its estimates are unbiased for the gradient of J smoothed by the perturbation.
     """
 
-    kinds = frozenset({"vector", "environment"})
+    kinds = frozenset({"vector", "environment", "markov"})
     Config: ClassVar[type[Any]] = ZeroOrderConfig
     state_fields = stateful.fields(
         optimizer=stateful.Part(like="theta"),

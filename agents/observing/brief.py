@@ -20,7 +20,7 @@ from stackelberg_envs.games.transitions import Transition
 from ..learning.parametrisations import Parametrisation
 from .trajectories import Trajectories
 
-__all__ = ["Brief", "EnvironmentBrief", "Information", "TabularBrief", "VectorBrief", "redact"]
+__all__ = ["Brief", "EnvironmentBrief", "Information", "MarkovBrief", "TabularBrief", "VectorBrief", "redact"]
 
 #: (x, rising numbers of iterations, generator) -> policies; see :class:`TabularBrief`.
 TrainFollower: TypeAlias = Callable[[Array, Sequence[int], np.random.Generator], list[Array]]
@@ -222,6 +222,13 @@ class VectorBrief(Brief):
     leader_action_size: int
     follower_actions: ActionSpec
     model_class: ModelClass | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MarkovBrief(Brief):
+    """What a leader knows of a game whose followers affect each other: no more than of any."""
+
+    kind: ClassVar[str] = "markov"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from stackelberg_envs.errors import ArgumentError, InformationError
 from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.observed import Numbers, Seen, Vectors
 from stackelberg_envs.games.samples import ActionSpec
 from stackelberg_envs.games.tabular import TabularGame
@@ -16,7 +17,7 @@ from stackelberg_envs.games.vector import AnyGame, VectorGame
 
 from ..estimators.models.published import model_class_of
 from ..learning.parametrisations import make_parametrisation
-from ..observing.brief import Brief, EnvironmentBrief, Information, TabularBrief, VectorBrief
+from ..observing.brief import Brief, EnvironmentBrief, Information, MarkovBrief, TabularBrief, VectorBrief
 
 __all__ = ["make_brief"]
 
@@ -49,6 +50,13 @@ def _(
         leader_policy=np.full((S, A), 1.0 / A) if game.leader_policy is None else game.leader_policy,
         feasible=game.uncommitted.feasible,
     )
+
+
+@make_brief.register
+def _(
+    game: MarkovGame, level: Information, parametrisation: str | None = None, leader: str = "this leader"
+) -> MarkovBrief:
+    return MarkovBrief(**_common(game, level, parametrisation, leader))
 
 
 @make_brief.register

@@ -11,9 +11,12 @@ from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError
 from stackelberg_envs.games.committed import CommittedVector
 from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.markov import CommittedMarkov, MarkovGame
 from stackelberg_envs.games.tabular import CommittedTabular, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.rollout import rollout
+from stackelberg_envs.solvers.equilibrium.sensitivity import evaluate_joint
+from stackelberg_envs.solvers.equilibrium.solution import solve_markov
 from stackelberg_envs.solvers.soft import (
     BestResponse,
     episode_values,
@@ -159,6 +162,51 @@ class VectorEvaluation:
         return self._last[1]
 
 
+class MarkovEvaluation:
+    """Exact values of a game of interacting followers, whoever they are."""
+
+    is_exact = True
+
+    def __init__(self, game: MarkovGame) -> None:
+        del game
+        self._last: tuple[Array, Any] | None = None
+
+    def exact(self, committed: CommittedMarkov) -> float | None:
+        """Return J against the logit equilibrium on the principal branch; None where none is found."""
+        solution = self._solution(committed)
+        return None if solution is None else float(solution.leader_value)
+
+    def episode(self, committed: CommittedMarkov) -> float | None:
+        solution = self._solution(committed)
+        return None if solution is None else float(solution.episode.leader_value)
+
+    def value(self, committed: CommittedMarkov, follower: Follower) -> float:
+        arrays = committed.arrays
+        values = [
+            evaluate_joint(arrays, list(player.policy), arrays.leader_reward, arrays.leader_discount).value
+            for player in follower.players
+        ]
+        return float(np.mean(values))
+
+    def gap(self, committed: CommittedMarkov, follower: Follower) -> float | None:
+        """Return 0 for followers that play the exact equilibrium; of others it is not computed."""
+        played = [player.solution_under(committed.commitment) for player in follower.players]
+        return None if any(own is None for own in played) else 0.0
+
+    def meaning(self, follower: Follower) -> str:
+        del follower
+        return ACTUAL
+
+    def _solution(self, committed: CommittedMarkov) -> Any:
+        if self._last is None or not np.array_equal(self._last[0], committed.commitment):
+            try:
+                solution = solve_markov(committed.game, committed.commitment)
+            except ConvergenceError:
+                solution = None
+            self._last = committed.commitment, solution
+        return self._last[1]
+
+
 class EnvironmentEvaluation(VectorEvaluation):
     """Means over play, of as many episodes as the game says."""
 
@@ -174,5 +222,6 @@ def evaluation_of(game: Any) -> Evaluation:
 
 
 evaluation_of.register(TabularGame, TabularEvaluation)
+evaluation_of.register(MarkovGame, MarkovEvaluation)
 evaluation_of.register(VectorGame, VectorEvaluation)
 evaluation_of.register(EnvironmentGame, EnvironmentEvaluation)

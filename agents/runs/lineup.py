@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, VectorGame
 
@@ -104,7 +105,7 @@ def _game_of(config: ExperimentConfig) -> tuple[AnyGame, str]:
     if isinstance(config.game, str):
         entry = spec(config.game)
         return entry.make(**config.game_arguments), entry.id
-    if not isinstance(config.game, TabularGame | VectorGame | EnvironmentGame):
+    if not isinstance(config.game, TabularGame | VectorGame | EnvironmentGame | MarkovGame):
         raise ArgumentError(f"game: expected a game or an id, got {type(config.game).__name__}")
     if config.game_arguments:
         given = ", ".join(config.game_arguments)

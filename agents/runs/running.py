@@ -15,6 +15,7 @@ from stackelberg_envs.errors import ArgumentError, OutputError, StackelbergError
 from stackelberg_envs.faces.ids import warn_if_earlier
 from stackelberg_envs.faces.registration import spec
 from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, VectorGame
 from stackelberg_envs.validation import checked, checked_path, shown
@@ -377,7 +378,7 @@ def _refuse_options(options: dict[str, Any]) -> None:
 def _resumed(folder: Path, content: dict[str, Any], game: AnyGame | str | None, *, trust: bool) -> Experiment:
     """Return the experiment as it was at its last checkpoint."""
     stored = content["config"]["game"]
-    if stored is None and not isinstance(game, TabularGame | VectorGame | EnvironmentGame):
+    if stored is None and not isinstance(game, TabularGame | VectorGame | EnvironmentGame | MarkovGame):
         raise ArgumentError("game: expected the game itself that the run was started with; only ids are remembered")
     where = str(folder / CHECKPOINT_NAME)
     if stored is not None and game is not None and not (isinstance(game, str) and spec(game).id == stored):

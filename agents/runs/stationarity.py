@@ -17,6 +17,7 @@ import scipy
 from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.observed import Numbers, Vectors
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import VectorGame
@@ -271,6 +272,12 @@ def drift_of(game: Any) -> Drift:
 @drift_of.register
 def _(game: TabularGame) -> TableDrift:
     return TableDrift(game.commitment.shape, game.table_shape)
+
+
+@drift_of.register
+def _(game: MarkovGame) -> TableDrift:
+    S, _, M = game.shape
+    return TableDrift(game.commitment.shape, (S, 1, M))
 
 
 @drift_of.register
