@@ -127,7 +127,9 @@ class Session:
         self._no_leader_action = self.simulator.nothing().leader_action
         self.num_followers = game.num_followers if num_followers is None else num_followers
         self.per_step = per_step
-        self.masked = self.simulator.action_mask(None, None) is not None
+        # Simulators of users may know nothing of masks.
+        masks: Any = getattr(self.simulator, "action_mask", None)
+        self.masked = masks is not None and masks(None, None) is not None
         self.has_leader_actions = self.simulator.leader_action_space is not None
         if per_step and not self.has_leader_actions:
             raise ArgumentError(
