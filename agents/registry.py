@@ -167,7 +167,7 @@ class Registry(Generic[Player]):
     def _require_served(self, name: str, found: type[Player], game: Any, kind: str) -> None:
         """Raise where a game of tables has what a class is not made for."""
         demands: frozenset[str] = getattr(game, "demands", frozenset())
-        missing = demands - found.serves
+        missing = demands and demands - found.serves
         if missing:
             classes = ((other, self.find(other, kind)) for other in self.names())
             fit = ", ".join(other for other, each in classes if kind in each.kinds and demands <= each.serves)

@@ -12,7 +12,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
-__all__ = ["Compiled", "compiled", "in_parts", "slice_of", "sum_of_parts"]
+__all__ = ["WORTH_PARTS", "Compiled", "compiled", "in_parts", "slice_of", "sum_of_parts"]
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

@@ -25,7 +25,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array, IntArray, require_at_least
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, GameError
 from stackelberg_envs.games.primitives import Primitives
-from stackelberg_envs.jit import compiled, in_parts
+from stackelberg_envs.jit import WORTH_PARTS, compiled, in_parts
 from stackelberg_envs.solvers.soft.linear import resolvent
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference
 from stackelberg_envs.solvers.soft.precise_bounds import Bounds
@@ -238,18 +238,24 @@ def _checked_start(game: Primitives, tolerance: float, start: Array | None) -> A
 def _backed_up(operator: Operator, values: Array, q: Array, soft_values: Array, out: Array) -> tuple[float, float]:
     """Make a soft Bellman backup, of many states in parts; see :func:`soft_bellman_backup`."""
     reward, successors, probabilities, leader_policy, continuing, discount, temperature = operator
+    if successors.size < WORTH_PARTS:  # cutting costs as much as the loop itself in small games
+        return soft_bellman_backup(*operator, values, q, soft_values, out)
 
-    def loop(part: slice) -> None:
+    def loop(part: slice) -> tuple[float, float]:
         lists, found = (successors[part], probabilities[part]), (q[part], soft_values[part], out[part])
-        leader, alive = leader_policy[part], continuing[part]
+        leader, alive, own = leader_policy[part], continuing[part], values[part]
         soft_bellman_backup(reward[part], *lists, leader, alive, discount, temperature, values, *found)
+        return float(np.abs(out[part] - own).max()), float(np.abs(out[part]).max())
 
-    in_parts(loop, len(out), successors.size)
-    return float(np.abs(out - values).max()), float(np.abs(out).max())
+    residuals, largest = zip(*in_parts(loop, len(out), successors.size), strict=True)
+    return max(residuals), max(largest)
 
 
 def _answer(q: Array, soft_values: Array, temperature: float, policy: Array) -> None:
     """Write the Gibbs policy, of many states in parts; see :func:`gibbs_policy`."""
+    if q.size < WORTH_PARTS:
+        gibbs_policy(q, soft_values, temperature, policy)
+        return
     in_parts(lambda part: gibbs_policy(q[part], soft_values[part], temperature, policy[part]), len(q), q.size)
 
 
