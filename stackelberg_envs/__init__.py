@@ -32,9 +32,13 @@ if TYPE_CHECKING:
     from stackelberg_envs.envs import iterated_matrix_v0 as iterated_matrix_v0
     from stackelberg_envs.envs import matrix_v0 as matrix_v0
     from stackelberg_envs.envs import posted_price_v0 as posted_price_v0
+    from stackelberg_envs.envs import preference_design_v0 as preference_design_v0
     from stackelberg_envs.envs import random_tabular_v1 as random_tabular_v1
     from stackelberg_envs.envs import security_game_v0 as security_game_v0
+    from stackelberg_envs.envs import supply_contract_v0 as supply_contract_v0
     from stackelberg_envs.envs import tax_design_v0 as tax_design_v0
+    from stackelberg_envs.envs import toll_routing_v0 as toll_routing_v0
+    from stackelberg_envs.envs import warehouse_v0 as warehouse_v0
     from stackelberg_envs.envs import wholesale_v0 as wholesale_v0
     from stackelberg_envs.envs.random_tabular_v1 import make_game as random_tabular  # noqa: F401
     from stackelberg_envs.faces.clients import check_client as check_client

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stackelberg_envs.faces.registration import EnvSpec
-    from stackelberg_envs.games.vector import AnyGame
 
     from ..observing.brief import Information
     from .parser import Commands
@@ -42,10 +41,9 @@ def act(options: argparse.Namespace, console: Console) -> int:
     specs = [spec(name) for name in registered_ids()]
     _print(console, "Environments", ("id", "what happens"), [(entry.id, _without_name(entry)) for entry in specs])
 
-    games = [entry.make() for entry in specs]
     leaders, used = [], set()
     for name in leader_names():
-        levels = levels_of(name, games)
+        levels = levels_of(name)
         used.update(levels)
         leaders.append((name, "-".join(str(int(level)) for level in levels), summary_of(leader_class(name))))
     _print(console, "Leaders", ("name", "sees", "what it does"), leaders)
@@ -60,14 +58,20 @@ def act(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def levels_of(name: str, games: Iterable[AnyGame]) -> list[Information]:
-    """Return the levels of information at which a leader works on those games that it serves, by the least."""
+def levels_of(name: str) -> list[Information]:
+    """Return the levels of information at which a leader works, by the least: with commitments of both sorts.
+
+    What a leader has to see depends on whether a commitment changes the play itself, or only what it is worth. To make
+    the games for it would take far longer than the rest of a list.
+    """
+    from stackelberg_envs.games.commitments.incentives import Incentive
+    from stackelberg_envs.games.commitments.policy_table import PolicyTable
+
     from ..leaders.base import LEADERS
 
-    on = [
-        (kind, game.commitment) for kind in LEADERS.named(name) for game in games if LEADERS.kind_of(game) in kind.kinds
-    ]
-    return sorted({kind.required_information(commitment, kind.Config()) for kind, commitment in on})
+    commitments = (Incentive(0.0, 1.0, shape=(1, 1, 1)), PolicyTable(1, 2))
+    kinds = LEADERS.named(name)
+    return sorted({kind.required_information(each, kind.Config()) for kind in kinds for each in commitments})
 
 
 def _without_name(entry: EnvSpec) -> str:

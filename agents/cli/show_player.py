@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from stackelberg_envs.docstrings import meanings_of, summary_of
-from stackelberg_envs.faces.registration import registered_ids, spec
 from stackelberg_envs.validation import hints_of, words_for
 
 from ..followers.base import FOLLOWERS
@@ -33,7 +32,7 @@ def show_player(role: str, name: str, console: Console) -> None:
     for kind in kinds:
         console.print(Text(f"{_games(kind)}: {summary_of(kind)}" if kinds[1:] else summary_of(kind), style="bold"))
     if role == "leader":
-        for level in levels_of(name, [spec(each).make() for each in registered_ids()]):
+        for level in levels_of(name):
             console.print(f"At the level {level.name} it sees {LEVELS[level.name]}.")
     for kind in kinds:
         on = f" on {_games(kind)}" if kinds[1:] else ""

@@ -25,7 +25,8 @@ def test_a_brief_has_the_fields_of_its_kind_of_game_only():
     assert isinstance(tables, agents.Brief) and isinstance(vectors, agents.Brief)
     shared = names_of(agents.Brief)
     assert names_of(tables) - shared == {
-        "num_states", "num_leader_actions", "num_follower_actions", "leader_policy", "uniform_play", "train",
+        "num_states", "num_leader_actions", "num_follower_actions", "feasible",
+        "leader_policy", "uniform_play", "train",
     }  # fmt: skip
     assert names_of(vectors) - shared == {"state_size", "leader_action_size", "follower_actions", "model_class"}
     assert tables.table_shape == (3, 2, 3)

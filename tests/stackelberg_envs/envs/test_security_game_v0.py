@@ -14,9 +14,8 @@ COVERAGE = np.array([23, 17, 7, 0]) / 47
 def test_played_with_the_best_coverage_against_a_best_answer_it_pays_what_is_known():
     # A sound game fails with probability 1e-4, as means of so many returns go; the seeds are fixed.
     env, returns = se.parallel_env(ID), []
-    answer = int(
-        se.stackelberg_strategies(env.game.facts["leader_payoff"], env.game.facts["follower_payoff"]).responses
-    )
+    found = se.stackelberg_strategies(env.game.facts["leader_payoff"], env.game.facts["follower_payoff"])
+    answer = found.responses.item()
     assert answer == 2
     for seed in range(600):
         env.reset(seed=seed)
