@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from stackelberg_envs.arrays import Array
+from stackelberg_envs.games.commitments.base import as_effect
 from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.transitions import Transition
 
 from ..observing.brief import TabularBrief
 from .search import Found, Objective, ascend
@@ -32,13 +34,24 @@ def barring(brief: TabularBrief, visits: Array, number: int) -> Array:
     number
         Which of many: how many entries are set low varies with it, on a logarithmic scale.
     """
-    commitment, seen = brief.commitment, visits.reshape(brief.array_shape)
-    weight = Cotangents(seen, np.zeros_like(seen), np.zeros(seen.shape[:-1]))
-    paid = commitment.vjp(0.5 * (commitment.low + commitment.high), weight)
+    commitment = brief.commitment
+    x = commitment.project(0.5 * (commitment.low + commitment.high))
+    paid = commitment.vjp(
+        x, _payments_alone(visits.reshape(brief.array_shape), as_effect(commitment.effect(x)).transition)
+    )
     # Multiples of the golden ratio fill the range evenly, however many of them there are.
     count = int(np.exp(number * GOLDEN_RATIO % 1.0 * np.log(paid.size)))
     barred = np.abs(paid) >= np.sort(np.abs(paid), axis=None)[-count]
-    return np.where(barred == (paid >= 0), commitment.low, commitment.high)
+    return commitment.project(np.where(barred == (paid >= 0), commitment.low, commitment.high))
+
+
+def _payments_alone(weight: Array, transition: Transition | None) -> Cotangents:
+    """Return weights of the follower's rewards, and zeros for whatever else a commitment may change."""
+    moves = None
+    if transition is not None:
+        width = weight.shape[-3] if transition.dense else transition.successors.shape[-1]
+        moves = np.zeros((*weight.shape, width))
+    return Cotangents(weight, np.zeros_like(weight), np.zeros(weight.shape[:-1]), moves)
 
 
 def drawn_policy(brief: TabularBrief, rng: np.random.Generator) -> Array:

@@ -72,10 +72,10 @@ class FloorRules(Commitment):
         out = np.zeros(x.size + 1)
         paid = need(cotangents.follower_reward, "follower_reward").sum(axis=(-2, -1)).reshape(-1, len(self.place_of))
         np.add.at(out, np.where(self.place_of < 0, x.size, self.place_of), -paid.sum(axis=0))
-        if cotangents.transition is not None:  # who asks for the costs' part alone leaves it out
-            weight = sum_to(on_lists(cotangents.transition, self.open_floor), self.open_floor.successors.shape)
-            stays = ((weight[..., 1] - weight[..., 0]) * self.open_floor.probabilities[..., 0])[:, 0]
-            np.add.at(out, np.where(self.gate < 0, x.size, self.num_places + self.gate), stays)
+        ahead = on_lists(need(cotangents.transition, "transition"), self.open_floor)
+        weight = sum_to(ahead, self.open_floor.successors.shape)
+        stays = ((weight[..., 1] - weight[..., 0]) * self.open_floor.probabilities[..., 0])[:, 0]
+        np.add.at(out, np.where(self.gate < 0, x.size, self.num_places + self.gate), stays)
         return out[:-1]
 
     def possible_transitions(self) -> list[Transition]:
