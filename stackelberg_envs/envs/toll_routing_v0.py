@@ -177,6 +177,7 @@ def _continuum(
         leader_discount=1.0,
         follower_discount=1.0,
         temperature=temperature,
+        made_for={"temperature": temperature},
         commitment=Tolls(roads, temperature, priced, most, links, open_links, names),
         context_probabilities=None if K == 1 else travellers / travellers.sum(),
         horizon=S,

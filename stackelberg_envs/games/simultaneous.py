@@ -110,6 +110,7 @@ def simultaneous_game(
         leader_discount=half[0],
         follower_discount=half[1],
         temperature=temperature,
+        made_for={"leader_discount": half[0], "follower_discount": half[1]},
         commitment=TiedPolicy(np.append(np.full(S, IDLE), np.repeat(seen, B)), A),
         context_probabilities=context_probabilities,  # type: ignore[arg-type]
         horizon=2 * rounds,

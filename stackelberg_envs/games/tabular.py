@@ -146,6 +146,9 @@ class TabularGame:
         Followers that play at once, each in its own copy; the leader is paid their mean.
     observe_rewards, publish_temperature
         Whether observers of play see the follower's rewards, and whether the temperature is public.
+    made_for
+        Of the temperature and the discounts, those by which rewards or the commitment were made: a dict of names and
+        values. A game that is changed in one of them alone is refused, because the rest would not follow.
     name, facts
         For people: a name, and what is known about the game.
 
@@ -153,7 +156,8 @@ class TabularGame:
     ------
     GameError
         Shapes that do not fit, rows that sum to something else than one, a state without a feasible action, discount 1
-        where play need not end, a temperature that is not positive; the message says where.
+        where play need not end, a temperature that is not positive, or another one than `made_for` says; the message
+        says where.
 
     Examples
     --------
@@ -184,6 +188,7 @@ class TabularGame:
     num_followers: int = 1
     observe_rewards: bool = True
     publish_temperature: bool = True
+    made_for: dict[str, float] | None = field(default=None, metadata={"may_be_left_out": True})
     name: str = "tabular"
     facts: dict[str, Any] = field(default_factory=dict)
     #: The kind of game, by which players are found.

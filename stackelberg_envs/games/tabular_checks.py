@@ -5,6 +5,7 @@ Everything comes back converted, and arrays are copies that nobody can write to.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from stackelberg_envs.arrays import (
     require_count,
     require_discount,
     require_flag,
+    require_number,
     require_rows_sum_to_one,
     require_shape,
     require_temperature,
@@ -46,6 +48,9 @@ __all__ = [
     "require_scales",
     "shared_scalars",
 ]
+
+#: What a game's rewards and its commitment may be made for.
+MADE_FOR = frozenset({"temperature", "leader_discount", "follower_discount"})
 
 
 def shared_scalars(game: Any, *, whole_discount: bool = False) -> dict[str, Any]:
@@ -78,7 +83,26 @@ def require_commitment(commitment: object, kind: type[Commitment]) -> None:
 def checked_scalars(game: TabularGame) -> dict[str, Any]:
     """Return the checked numbers of a tabular game."""
     require_commitment(game.commitment, Commitment)  # type: ignore[type-abstract]
-    return shared_scalars(game, whole_discount=True)
+    scalars = shared_scalars(game, whole_discount=True)
+    return scalars | {"made_for": _checked_made_for(game.made_for, scalars)}
+
+
+def _checked_made_for(made_for: Any, scalars: dict[str, Any]) -> dict[str, float] | None:
+    """Return a copy of the values that a game's parts were made for; the game must have the same ones."""
+    if made_for is None:
+        return None
+    if not isinstance(made_for, Mapping) or not made_for or not set(made_for) <= MADE_FOR:
+        raise GameError(
+            f"made_for: expected a dict of values for some of {', '.join(sorted(MADE_FOR))}, got {made_for!r:.80}"
+        )
+    for name, given in made_for.items():
+        value = require_number(given, f"made_for: {name}")
+        if value != scalars[name]:
+            raise GameError(
+                f"{name}: expected {value!r}, for which this game's rewards or its commitment were made, got "
+                f"{scalars[name]!r}; make the game anew, or replace these as well, and say so in made_for"
+            )
+    return {name: scalars[name] for name in made_for}
 
 
 def checked_arrays(game: TabularGame) -> dict[str, Any]:

@@ -120,5 +120,13 @@ def test_what_is_no_network_is_refused_by_name(arguments, message):
         game(**arguments)
 
 
+def test_another_temperature_of_a_traveller_alone_is_refused():
+    with pytest.raises(
+        GameError, match=r"temperature: expected 0\.05, for which this game's rewards or its commitment"
+    ):
+        game().replace(temperature=0.1)
+    assert game(commuters=2).replace(temperature=0.1).temperature == 0.1
+
+
 def test_the_game_passes_its_checks():
     se.check_game(game(network="braess"))

@@ -115,3 +115,10 @@ def test_play_pays_in_the_second_half_of_a_round():
 def test_what_is_no_such_game_is_refused(arguments, options, words):
     with pytest.raises(GameError, match=words):
         se.simultaneous_game(*arguments, **options)
+
+
+def test_another_discount_alone_is_refused_because_rewards_would_not_follow():
+    game = se.simultaneous_game([[2, 4], [1, 3]], [[1, 0], [0, 1]], leader_discount=0.81, follower_discount=0.64)
+    for name, made in (("leader_discount", r"0\.9"), ("follower_discount", r"0\.8")):
+        with pytest.raises(GameError, match=rf"{name}: expected {made}, for which this game's rewards"):
+            game.replace(**{name: 0.5})

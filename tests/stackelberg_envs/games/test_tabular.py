@@ -1,5 +1,7 @@
 """TabularGame: what it refuses, what it keeps, and the arrays it hands to solvers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -188,6 +190,27 @@ def test_replace_checks_again():
     with pytest.raises(GameError, match="temperature"):
         make().replace(temperature=0)
     assert make().replace(temperature=2).temperature == 2.0
+
+
+def test_what_a_game_was_made_for_is_not_replaced_alone():
+    made = make(made_for={"temperature": 0.5, "leader_discount": 0.9})
+    assert made.replace(horizon=3).made_for == {"temperature": 0.5, "leader_discount": 0.9}
+    for change in ({"temperature": 2.0}, {"leader_discount": 0.5}):
+        ((name, new),) = change.items()
+        with pytest.raises(GameError, match=rf"{name}: expected 0.[59], for which .* were made, got {new}; make the"):
+            made.replace(**change)
+        with pytest.raises(GameError, match=f"{name}: expected"):
+            replace(made, **change)
+    assert made.replace(follower_discount=0.3).follower_discount == 0.3
+    assert made.replace(temperature=2.0, made_for={"temperature": 2.0}).temperature == 2.0
+
+
+@pytest.mark.parametrize("bad", [{}, {"horizon": 3}, ["temperature"], "temperature", 0.5])
+def test_what_a_game_was_made_for_are_names_and_values(bad):
+    with pytest.raises(GameError, match="made_for: expected a dict of values for some of follower_discount, leader"):
+        make(made_for=bad)
+    with pytest.raises(GameError, match="made_for: temperature: expected a finite number"):
+        make(made_for={"temperature": np.ones(2)})
 
 
 # --- primitives ----------------------------------------------------------------------------------------
