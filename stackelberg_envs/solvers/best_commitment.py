@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -138,7 +138,7 @@ def best_commitment(
             reason = search.reason(unseen, evaluations)
             if reason.startswith("at most") and search.champions_improve():
                 reason = ""
-            if progress is not None:
+            if progress is not None and search.best is not None:
                 progress(search.result(reason))
     except KeyboardInterrupt:
         if search.best is None:
@@ -170,9 +170,7 @@ class _Search:
         self._values.append(end[0])
         self._keep(end)
         if self.best is None and len(self._values) >= MEMBERS:
-            raise InstabilityError(
-                f"{self._game.name}: expected a commitment with a finite value, found none by {MEMBERS} starts"
-            )
+            self._give_up()
 
     def champions_improve(self) -> bool:
         """Cross the ends of all starts, and return whether that leads higher than all of them."""
@@ -194,7 +192,8 @@ class _Search:
 
     def result(self, reason: str) -> BestCommitment:
         """Return what was found so far."""
-        assert self.best is not None  # noqa: S101 - a start has ended at a finite value
+        if self.best is None:
+            self._give_up()
         x = self._game.commitment.project(self._objective.points.commitment(self.best[1]))
         return BestCommitment(
             value=float(solve(self._game, x).leader_value),
@@ -209,6 +208,12 @@ class _Search:
             seed=self._seed,
         )
 
+    def _give_up(self) -> NoReturn:
+        raise InstabilityError(
+            f"{self._game.name}: expected a commitment whose value and gradient floats can hold, found none by "
+            f"{len(self._values)} starts"
+        )
+
     @property
     def _near(self) -> float:
         return SAME * self._objective.range
@@ -220,7 +225,7 @@ class _Search:
     @property
     def _ends(self) -> int:
         """How many values differ from the next lower one."""
-        found = np.sort(self._values)
+        found = np.sort([value for value in self._values if np.isfinite(value)])
         return int(len(found) > 0) + int((np.diff(found) > self._near).sum())
 
     @property

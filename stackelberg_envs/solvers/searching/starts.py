@@ -24,7 +24,7 @@ VERTICES = 0.5
 #: rungs, to the last multiple. Which ladder leads to the best differs from game to game, so it is drawn.
 #: Where the follower's rewards are further apart than the upper multiple, ladders may begin where they are not, and
 #: have as many rungs more: below, the leader's value is flat there, with steps, and no slope leads to the next one.
-HIGHEST, RUNGS, LOWEST = (2.0, 30.0), (3, 15), 1.1
+HIGHEST, RUNGS, MOST_RUNGS, LOWEST = (2.0, 30.0), (3, 15), 100, 1.1
 #: A population is done when so many crossings in a row have given nothing new that stays.
 PATIENCE = 8
 #: From how many of the best neighbours of a point there is an ascent, before it counts as the best around.
@@ -106,7 +106,7 @@ def look_around(objective: Objective, end: End) -> End:
 def _ladder(warmest: float, rng: np.random.Generator) -> Array:
     """Return multiples of the temperature, from the highest down."""
     least, most = np.log(HIGHEST[0]), np.log(max(HIGHEST[1], warmest))
-    rungs = int(rng.integers(*RUNGS) * most / np.log(HIGHEST[1]))
+    rungs = min(MOST_RUNGS, int(rng.integers(*RUNGS) * most / np.log(HIGHEST[1])))
     return np.geomspace(np.exp(rng.uniform(least, most)), LOWEST, rungs)
 
 

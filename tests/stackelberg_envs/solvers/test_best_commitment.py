@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs.errors import ArgumentError, CommitmentError
+from stackelberg_envs.errors import ArgumentError, CommitmentError, InstabilityError
 from stackelberg_envs.solvers import best_commitment as module
 
 TOY, ROOMS = "stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0"
@@ -59,6 +59,15 @@ def test_at_a_low_temperature_it_looks_beyond_the_steps_of_the_leaders_value():
     for seed in (0, 1):
         found = se.best_commitment(se.random_tabular(**setting, temperature=2e-4), seed=seed)
         assert found.value == pytest.approx(certified, abs=1e-3)
+
+
+@pytest.mark.parametrize("evaluations", [1, 10_000])
+def test_a_temperature_below_what_floats_tell_apart_is_an_error_by_name(evaluations):
+    game = se.random_tabular(S=3, A=2, B=2, D=2, branching=2, seed=1001, temperature=1e-30)
+    told = []
+    with pytest.raises(InstabilityError, match="expected a commitment whose value and gradient floats can hold"):
+        se.best_commitment(game, evaluations=evaluations, progress=told.append)
+    assert not told
 
 
 def test_without_an_unseen_share_only_its_evaluations_stop_it():
