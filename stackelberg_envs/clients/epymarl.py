@@ -7,11 +7,14 @@ python src/main.py --config=ippo_ns --env-config=gymma with common_reward=False 
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Iterable
 from typing import Any
 
 import gymnasium
 from gymnasium.spaces import Tuple
 
+from stackelberg_envs.errors import ActionError
 from stackelberg_envs.faces.clients import check_client
 from stackelberg_envs.faces.registration import followers_env, parallel_env
 
@@ -73,8 +76,19 @@ class TupleEnv(gymnasium.Env[tuple[Any, ...], tuple[Any, ...]]):
         return self._in_order(observations), {}
 
     def step(self, action: Any) -> tuple[tuple[Any, ...], Any, bool, bool, dict[str, Any]]:
-        """Play a round, with one action for each agent."""
-        actions = dict(zip(self._agents, action, strict=True))
+        """Play a round, with one action for each agent.
+
+        Raises
+        ------
+        ActionError
+            Not one action for each agent, or an action outside its space.
+        """
+        given = list(action) if isinstance(action, Iterable) else [action]
+        if len(given) != self.n_agents:
+            raise ActionError(
+                f"step: expected one action for each of {self._agents}, in this order, got {reprlib.repr(action)}"
+            )
+        actions = dict(zip(self._agents, given, strict=True))
         observations, rewards, terminated, truncated, _ = self._env.step(actions)
         over, cut = all(terminated.values()), all(truncated.values())
         limit = {"episode_limit": cut and not over}

@@ -27,7 +27,16 @@ from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.session import neutral_commitment, simulator_of
 from stackelberg_envs.play.simulators import Simulator
 
-__all__ = ["ActionForm", "Forms", "Sizes", "follower_form", "formed_simulator", "leader_form", "typical_sizes"]
+__all__ = [
+    "ActionForm",
+    "Forms",
+    "Sizes",
+    "announced",
+    "follower_form",
+    "formed_simulator",
+    "leader_form",
+    "typical_sizes",
+]
 
 #: Joint actions that one Discrete space may number.
 MOST_ACTIONS = 10**6
@@ -198,6 +207,21 @@ def _read_commitment(commitment: Commitment, action: Any) -> Array:
     if array.shape not in (commitment.shape, (commitment.low.size,)):
         raise CommitmentError(f"commitment: expected shape {commitment.space.shape}, got {array.shape}")
     return array.ravel()
+
+
+def announced(game: Game, given: Any, n: int) -> Array:
+    """Return what the leaders of n copies announce, one row for each.
+
+    Raises
+    ------
+    CommitmentError
+        Wrong shape, or a number that is not finite.
+    """
+    commitment = game.commitment
+    rows = as_float(given, "commitment", CommitmentError, booleans=False)
+    if rows.shape not in ((n, commitment.low.size), (n, *commitment.shape)):
+        raise CommitmentError(f"commitment: expected shape {(n, commitment.low.size)}, got {rows.shape}")
+    return rows
 
 
 def leader_form(game: Game, choices: Space[Any] | None, forms: Forms) -> ActionForm:

@@ -17,10 +17,10 @@ from gymnasium import Space
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, as_float, require_count, require_room
-from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, PhaseError
+from stackelberg_envs.arrays import Array, require_count, require_room
+from stackelberg_envs.errors import ActionError, ArgumentError, PhaseError
 from stackelberg_envs.faces import common
-from stackelberg_envs.faces.forms import Forms, formed_simulator, leader_form
+from stackelberg_envs.faces.forms import Forms, announced, formed_simulator, leader_form
 from stackelberg_envs.faces.observations import Observer
 from stackelberg_envs.faces.parallel import ParallelFace
 from stackelberg_envs.faces.vector_base import require_autoreset
@@ -169,14 +169,6 @@ class ParallelVectorEnv(ABC):
         common.require_actions(actions, self.possible_agents)
         return self._step(actions)
 
-    def _commitments(self, given: Any) -> Array:
-        """Return what the leaders announce, one row for each copy, or raise CommitmentError."""
-        commitment, n = self.game.commitment, self.num_envs
-        rows = as_float(given, "commitment", CommitmentError, booleans=False)
-        if rows.shape not in ((n, commitment.low.size), (n, *commitment.shape)):
-            raise CommitmentError(f"commitment: expected shape {(n, commitment.low.size)}, got {rows.shape}")
-        return rows
-
     def close(self) -> None:
         """End the copies: the next step needs a reset."""
         self._started = False
@@ -246,7 +238,7 @@ class TabularParallelVectorEnv(ParallelVectorEnv):
 
     def _commit(self, given: Any, commits: NDArray[np.bool_]) -> None:
         """Put each leader's commitment in force; nothing has changed when one is refused."""
-        commitment, rows = self.game.commitment, self._commitments(given)
+        commitment, rows = self.game.commitment, announced(self.game, given, self.num_envs)
         if (rows == rows[0]).all():
             rows = rows[:1]
         meant = map(self._leader_form.meant, rows)
@@ -310,7 +302,7 @@ class StackedParallelVectorEnv(ParallelVectorEnv):
         given: dict[str, Any] = {}
         phases = [env.session.phase if env.agents else DONE for env in self._envs]
         if COMMITMENT in phases:
-            given[common.LEADER] = self._commitments(common.action_of(actions, common.LEADER))
+            given[common.LEADER] = announced(self.game, common.action_of(actions, common.LEADER), self.num_envs)
         if PLAY not in phases:
             return given
         check = self._envs[0].session.simulator.check_follower_action

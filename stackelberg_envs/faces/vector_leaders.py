@@ -16,11 +16,11 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, as_float, require_count, require_flag, require_room
-from stackelberg_envs.errors import ArgumentError, CommitmentError, PhaseError
+from stackelberg_envs.arrays import Array, require_count, require_flag, require_room
+from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.faces import common
 from stackelberg_envs.faces.copies import TabularCopies
-from stackelberg_envs.faces.forms import Forms, leader_form
+from stackelberg_envs.faces.forms import Forms, announced, leader_form
 from stackelberg_envs.faces.gymnasium_views import Response, leader_env
 from stackelberg_envs.faces.observations import Observer
 from stackelberg_envs.faces.responses import checked_tables, soft_response
@@ -36,6 +36,10 @@ from stackelberg_envs.play.simulators import NOTHING
 from stackelberg_envs.play.streams import UniformStreams
 
 __all__ = ["LeaderVectorEnv", "leader_vector_env"]
+
+READY, COMMITTING, OVER = "ready", "committing", "over"
+#: Uniform numbers for the followers' actions that a copy draws at once.
+ACTIONS_PER_DRAW = 256
 
 
 class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
@@ -189,10 +193,7 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _commit(self, actions: Any) -> list[Array]:
         """Put each copy's commitment in force; return each copy's response as running sums, (Z, A, B)."""
-        game, n = self.game, self.num_envs
-        rows = as_float(actions, "commitment", CommitmentError, booleans=False)
-        if rows.shape not in ((n, game.commitment.low.size), (n, *game.commitment.shape)):
-            raise CommitmentError(f"commitment: expected shape {(n, game.commitment.low.size)}, got {rows.shape}")
+        game, rows = self.game, announced(self.game, actions, self.num_envs)
         projected = [game.commitment.project(self._form.meant(row).reshape(game.commitment.shape)) for row in rows]
         answers: dict[bytes, Array] = {}
         for x in projected:
@@ -247,9 +248,45 @@ class LeaderVectorEnv(VectorEnv[Any, Any, Any]):
         return masked(infos, np.ones(self.num_envs, np.bool_))
 
 
-READY, COMMITTING, OVER = "ready", "committing", "over"
-#: Uniform numbers for the followers' actions that a copy draws at once.
-ACTIONS_PER_DRAW = 256
+class StackedLeaderVectorEnv(gymnasium.vector.SyncVectorEnv):
+    """The same by one environment after the other, for games whose functions take one commitment at a time.
+
+    Parameters
+    ----------
+    game, num_envs, autoreset
+        See :class:`LeaderVectorEnv`.
+    options
+        Those of :func:`stackelberg_envs.leader_env`.
+    """
+
+    def __init__(self, game: Game, num_envs: int = 1, *, autoreset: str = "next_step", **options: Any) -> None:
+        mode = autoreset_mode(require_autoreset(autoreset))
+        copies = require_count(num_envs, "num_envs")
+        require_room((copies,), "num_envs", ArgumentError)
+        self.game, self._phase = game, READY
+        # Before 1.1 Gymnasium knows no modes.
+        modes = {} if isinstance(mode, str) else {"autoreset_mode": mode}
+        super().__init__([partial(leader_env, game, **options)] * copies, **modes)
+        self._stays_over = autoreset == "next_step"
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode in every copy; see :meth:`LeaderVectorEnv.reset`."""
+        made = super().reset(seed=require_seeds(seed, self.num_envs), options=options)
+        self._phase = COMMITTING
+        return made
+
+    def step(self, actions: Any) -> tuple[Any, Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Commit in every copy, and pay the leaders; see :meth:`LeaderVectorEnv.step`."""
+        if self._phase == READY:
+            raise PhaseError("step: expected reset() first")
+        # Before any copy has moved.
+        given = self.action_space.sample() if self._phase == OVER else announced(self.game, actions, self.num_envs)
+        made = super().step(given.reshape(self.num_envs, -1))
+        over = (made[2] | made[3]).all() and self._stays_over
+        self._phase = OVER if over else COMMITTING
+        return made
 
 
 @singledispatch
@@ -272,15 +309,5 @@ def leader_vector_env(
 
 
 leader_vector_env.register(TabularGame, LeaderVectorEnv)
-
-
-@leader_vector_env.register(VectorGame)
-@leader_vector_env.register(EnvironmentGame)
-def _(game: Game, num_envs: int = 1, *, autoreset: str = "next_step", **options: Any) -> VectorEnv[Any, Any, Any]:
-    """Return one environment after the other: the game's functions take one commitment at a time."""
-    mode = autoreset_mode(require_autoreset(autoreset))
-    copies = require_count(num_envs, "num_envs")
-    require_room((copies,), "num_envs", ArgumentError)
-    # Before 1.1 Gymnasium knows no modes.
-    modes = {} if isinstance(mode, str) else {"autoreset_mode": mode}
-    return gymnasium.vector.SyncVectorEnv([partial(leader_env, game, **options)] * copies, **modes)
+leader_vector_env.register(VectorGame, StackedLeaderVectorEnv)
+leader_vector_env.register(EnvironmentGame, StackedLeaderVectorEnv)

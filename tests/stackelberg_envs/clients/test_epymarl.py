@@ -6,8 +6,8 @@ import pytest
 from gymnasium.wrappers import TimeLimit
 
 import stackelberg_envs as se
-from stackelberg_envs.clients.epymarl import KEY
-from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.clients.epymarl import KEY, TupleEnv
+from stackelberg_envs.errors import ActionError, ArgumentError
 
 TOY, TAX = "stackelberg/DiscreteToy-v1", "stackelberg/TaxDesign-v0"
 OPTIONS = {"menu": 4, "horizon": 3}
@@ -54,3 +54,11 @@ def test_what_epymarl_does_not_take_is_refused_by_name():
         gymnasium.make(KEY, game_id=TOY)
     with pytest.raises(ArgumentError, match="flatten_actions=True"):
         gymnasium.make(KEY, game_id=TAX, leads=False)
+
+
+@pytest.mark.parametrize("bad", [[0], [0, 0, 0], None, 3, [4, 0], ["a", 0], [np.nan, 0]])
+def test_what_is_not_one_action_for_each_agent_is_refused(bad):
+    env = TupleEnv(TOY, **OPTIONS)
+    env.reset(seed=0)
+    with pytest.raises(ActionError, match=r"expected (one|an) action"):
+        env.step(bad)

@@ -66,6 +66,25 @@ def test_what_is_no_commitment_is_refused_before_anything_changes():
         envs.reset(options={"commitment": np.zeros(6)})
 
 
+def test_games_of_vectors_refuse_it_too_before_anything_changes():
+    envs, same = (se.leader_vector_env("stackelberg/BilevelLqr-v1", num_envs=2, horizon=5) for _ in range(2))
+    x = envs.action_space.sample()
+    with pytest.raises(PhaseError, match=r"expected reset\(\) first"):
+        envs.step(x)
+    for bad in ([1, 2, 3], -1, "a"):
+        with pytest.raises(ArgumentError, match="seed"):
+            envs.reset(seed=bad)
+    envs.reset(seed=np.int64(0))
+    same.reset(seed=0)
+    half = x.copy()
+    half[1] = np.nan
+    for bad in (x[:1], x[0], np.concatenate([x, x]), half, "ab", None):
+        with pytest.raises(CommitmentError, match="commitment"):
+            envs.step(bad)
+    assert_same(envs.step(x), same.step(x), "nothing has moved")
+    assert_same(envs.step(None), same.step(x), "whose actions are ignored")
+
+
 def test_games_of_vectors_have_one_environment_after_the_other():
     for forms in ({}, FORMS):
         envs = se.leader_vector_env("stackelberg/BilevelLqr-v1", num_envs=2, horizon=5, **forms)
