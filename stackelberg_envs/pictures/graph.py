@@ -52,6 +52,8 @@ LARGEST, LEAST, PART = 21.0, 5.0, 0.3
 RING = 6.0
 #: How far links bow out, so that those there and back are told apart.
 BEND = 0.12
+#: Actions of which each surely leads to the same state have arcs of their own, if they are no more than these.
+MOST_PARALLEL = 4
 #: Links fainter than this are left out; with more links than this they have no heads, and with more than that they
 #: are plain lines, but for those from where a follower is.
 LEAST_SHARE, MOST_HEADS, MOST_LINKS = 0.01, 60, 150
@@ -61,16 +63,27 @@ MOST_ENTRIES = 9
 ACTIONS: tuple[Colour, ...] = (GRID, STRONGEST, GOAL, (148, 103, 189), TARGET, WALL)
 
 
+class _Link(NamedTuple):
+    """From one of the drawn states to another: its probability under the action that makes it most likely.
+
+    And what the commitment adds to the follower's reward on it, on average, and how far the arc bows out.
+    """
+
+    start: int
+    end: int
+    chance: float
+    paid: float
+    bend: float
+
+
 class _Graph(NamedTuple):
     """What is drawn: n states, where they stand, and what leads from one to the other."""
 
     states: list[int]
     points: list[Point]
     radius: float
-    #: Probability of each link under the action that makes it most likely, shape (n, n).
-    reach: Array
-    #: What the commitment adds to the follower's reward on each link, on average, shape (n, n), and its largest size.
-    paid: Array
+    links: list[_Link]
+    #: The largest size of what the commitment adds to the follower's reward.
     most: float
     #: The leader's policy, shape (n, A), or None where it has one action only.
     policy: Array | None
@@ -116,6 +129,8 @@ def _graph(frame: Frame) -> _Graph:
     policy = primitives.leader_policy[rows]
     successors = primitives.transition.successors[rows] % S
     chance = policy[:, :, None, None] * primitives.transition.probabilities[rows]
+    if primitives.feasible is not None:
+        chance = chance * primitives.feasible[rows][..., None]
     added = (primitives.follower_reward - game.uncommitted.follower_reward)[rows]
     if frame.x is None or "follower_reward" not in game.commitment.changes:
         added = np.zeros_like(added)
@@ -132,8 +147,38 @@ def _graph(frame: Frame) -> _Graph:
     points = [(TOP + TALL * row, LEFT + WIDE * column) for row, column in unit.tolist()]
     ends = (primitives.continuing[rows] == 0).tolist()
     shown = None if A == 1 or frame.x is None else policy
-    most = float(np.abs(paid).max(initial=0.0))
-    return _Graph(states, points, _radius(points), reach.max(axis=1), paid, most, shown, ends)
+    links = _links(reach, pay, _unlike_rewards(game)[rows])
+    most = max([float(np.abs(paid).max(initial=0.0)), *(abs(link.paid) for link in links)])
+    return _Graph(states, points, _radius(points), links, most, shown, ends)
+
+
+@functools.lru_cache(maxsize=8)
+def _unlike_rewards(game: TabularGame) -> Array:
+    """Return the follower's rewards, shape (Z, A, B), under a commitment of unlike entries: what differs, differs."""
+    low, high = game.commitment.low, game.commitment.high
+    share = np.arange(1, low.size + 1).reshape(low.shape) / (low.size + 1)
+    return game.primitives(game.commitment.project(low + share * (high - low))).follower_reward
+
+
+def _links(reach: Array, pay: Array, rewards: Array) -> list[_Link]:
+    """Return the links between states: one for all actions that may lead there, or one for each that surely does.
+
+    `reach` and `pay` have the shape (n, B, n), `rewards` (n, A, B): actions that pay the same are one.
+    """
+    made = []
+    for i, j in np.argwhere(reach.max(axis=1) > LEAST_SHARE).tolist():
+        if i == j:
+            continue
+        there = reach[i, :, j]
+        actions = np.flatnonzero(there > 0)
+        groups: dict[bytes, list[int]] = {}
+        for b in actions.tolist():
+            groups.setdefault(rewards[i, :, b].tobytes(), []).append(b)
+        apart = len(groups) <= MOST_PARALLEL and bool((there[actions] > 1.0 - LEAST_SHARE).all())
+        for k, group in enumerate(groups.values() if apart else [actions.tolist()]):
+            paid = float(pay[i, group, j].sum() / there[group].sum())
+            made.append(_Link(i, j, float(there[group].max()), paid, BEND * (1.0 + k)))
+    return made
 
 
 def _radius(points: list[Point]) -> float:
@@ -146,42 +191,42 @@ def _pixels(frame: Frame) -> Pixels:
     drawn = _graph(frame)
     canvas = titled(frame, HEIGHT, WIDTH)
     present = [state in frame.states for state in drawn.states]
-    links = [(i, j) for i, j in np.argwhere(drawn.reach > LEAST_SHARE).tolist() if i != j]
-    many = len(links) > MOST_LINKS
-    for i, j in sorted(links, key=lambda link: present[link[0]]):
-        if many and not present[i]:
-            canvas.line(drawn.points[i], drawn.points[j], 0.7, GRID)
+    many = len(drawn.links) > MOST_LINKS
+    for link in sorted(drawn.links, key=lambda link: present[link.start]):
+        bold = present[link.start]
+        if many and not bold:
+            canvas.line(drawn.points[link.start], drawn.points[link.end], 0.7, GRID)
         else:
-            _draw_link(canvas, drawn, i, j, bold=present[i], head=len(links) <= MOST_HEADS or present[i])
+            _draw_link(canvas, drawn, link, bold=bold, head=len(drawn.links) <= MOST_HEADS or bold)
     for i, state in enumerate(drawn.states):
         _draw_state(canvas, drawn, i, frame, sum(here == state for here in frame.states))
     _draw_key(canvas, drawn, frame)
     return canvas.finish()
 
 
-def _colour(drawn: _Graph, i: int, j: int, *, bold: bool) -> Colour:
+def _colour(drawn: _Graph, link: _Link, *, bold: bool) -> Colour:
     """Return the colour of a link: of what is charged or paid on it; else ink from where the follower is."""
-    share = abs(float(drawn.paid[i, j])) / drawn.most if drawn.most else 0.0
-    full = STRONGEST if drawn.paid[i, j] < 0 else TARGET
+    share = abs(link.paid) / drawn.most if drawn.most else 0.0
+    full = STRONGEST if link.paid < 0 else TARGET
     if bold:
         return blend(blend(WHITE, INK, 0.75), full, share)
-    return blend(WHITE, blend(MUTED, full, share), 0.3 + 0.4 * float(drawn.reach[i, j]))
+    return blend(WHITE, blend(MUTED, full, share), 0.3 + 0.4 * link.chance)
 
 
-def _draw_link(canvas: Canvas, drawn: _Graph, i: int, j: int, *, bold: bool, head: bool) -> None:
+def _draw_link(canvas: Canvas, drawn: _Graph, link: _Link, *, bold: bool, head: bool) -> None:
     """Draw an arc from the edge of one node to that of the other, as thick as it is likely."""
-    start, end = np.array(drawn.points[i]), np.array(drawn.points[j])
+    start, end = np.array(drawn.points[link.start]), np.array(drawn.points[link.end])
     length = float(np.hypot(*(end - start)))
     gap = drawn.radius + (0 if drawn.policy is None else RING) + 2
     if length <= 2 * gap:
         return
     along = (end - start) / length * gap
     ends = tuple(start + along), tuple(end - along)
-    colour = _colour(drawn, i, j, bold=bold)
-    thickness = 1.0 + 3.0 * float(drawn.reach[i, j]) if bold else 1.0
-    canvas.curve(ends[0], ends[1], BEND, thickness, colour)
+    colour = _colour(drawn, link, bold=bold)
+    thickness = 1.0 + 3.0 * link.chance if bold else 1.0
+    canvas.curve(ends[0], ends[1], link.bend, thickness, colour)
     if head:
-        points = arc(ends[0], ends[1], BEND)
+        points = arc(ends[0], ends[1], link.bend)
         canvas.arrow(points[-3], points[-1], thickness, colour)
 
 
@@ -272,14 +317,14 @@ def _draw_commitment(canvas: Canvas, row: float, frame: Frame) -> None:
     moved = np.abs(x - neutral_commitment(frame.game).ravel()) / np.where(high > low, high - low, 1.0)
     names = entry_names(commitment.names, x.size, "x")
     room = min(MOST_ENTRIES, int((HEIGHT - row - 58) // 22))
-    count = min(room, max(1, int(np.count_nonzero(moved))))
+    count = x.size if x.size <= room else min(room, max(1, int(np.count_nonzero(moved))))
     chosen = sorted(np.argsort(-moved, kind="stable")[:count].tolist())
     for line, d in enumerate(chosen):
         gauge = Gauge(names[d], float(x[d]), float(low[d]), float(high[d]), STRONGEST)
         draw_gauge(canvas, row + 24 + 22 * line, KEY, gauge, name=80, bar=60, size=SMALL)
     if x.size > len(chosen):
         rest = "nearer to none" if count < np.count_nonzero(moved) else "at none"
-        told = f"and {x.size - count} entries {rest}"
+        told = f"and {x.size - count} more {rest}"
         canvas.text(row + 24 + 22 * len(chosen), KEY, told, MUTED, size=SMALL)
 
 

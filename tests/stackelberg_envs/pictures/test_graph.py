@@ -115,3 +115,32 @@ def test_contexts_and_several_followers_are_drawn():
     picture = canvas.draw(session, canvas.GENERIC_RENDERER, "rgb_array")
     assert has(picture, canvas.FOLLOWER)
     assert canvas.draw(session, canvas.GENERIC_RENDERER, "ansi").count("follower ") >= 4
+
+
+def between(game, x=None):
+    """Return (start, end, bend) of each link drawn, with the follower at the first state."""
+    session = Session(game)
+    session.reset(seed=0)
+    if x is not None:
+        session.commit(x)
+    links = graph._graph(canvas._frame(session)).links
+    return [(link.start, link.end, link.bend) for link in links]
+
+
+def test_parallel_roads_are_apart_and_the_key_has_all_entries_where_there_is_room():
+    pigou = se.make_game("stackelberg/TollRouting-v0")
+    for x in (None, [0.0, 0.0], [0.0, 0.5]):
+        assert between(pigou, x) == [(0, 1, graph.BEND), (0, 1, 2 * graph.BEND)]
+    key = slice(int(graph.KEY) - 4, None)
+    one_entry = se.make_game("stackelberg/TollRouting-v0", tolled=[1])
+    both, alone = (drawn(game, x)[:, key] for game, x in ((pigou, [0.0, 0.5]), (one_entry, [0.5])))
+    # The bar of the road without a toll is there too.
+    assert count(both, canvas.STRONGEST, slice(None)) - count(alone, canvas.STRONGEST, slice(None)) > 40
+
+
+def test_actions_that_pay_the_same_are_one_link_and_those_that_are_not_feasible_none():
+    same = np.eye(5)[np.minimum(np.arange(5)[:, None] + [1, 1], 4)][:, None]
+    plain = line(se.StateIncentive(-1.0, 1.0, where=np.ones(5))).replace(transition=same)
+    assert [link[:2] for link in between(plain)] == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    closed = line(se.Incentive(-1.0, 1.0, (5, 1, 2)), feasible=np.tile([True, False], (5, 1)))
+    assert between(closed) == []
