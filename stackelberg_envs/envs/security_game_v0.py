@@ -43,6 +43,7 @@ Version history
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -100,9 +101,9 @@ def make_game(
     guards = require_count(guards, "guards", error=GameError)
     if guards >= len(reward):
         raise GameError(f"guards: expected fewer than the {len(reward)} targets, got {guards}")
+    if math.comb(len(reward), guards) > MOST_SCHEDULES:
+        raise GameError(f"guards: expected at most {MOST_SCHEDULES} schedules, got {math.comb(len(reward), guards)}")
     covered = schedules(len(reward), guards)
-    if len(covered) > MOST_SCHEDULES:
-        raise GameError(f"guards: expected at most {MOST_SCHEDULES} schedules, got {len(covered)}")
     setting = {"attacker_reward": reward, "attacker_penalty": penalty, "defender_loss": loss}
     leader, follower = payoffs(covered, -loss, np.zeros(len(loss))), payoffs(covered, reward, penalty)
     places = [f"target {i + 1}" for i in range(len(reward))]

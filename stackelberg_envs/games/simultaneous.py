@@ -13,7 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stackelberg_envs.arrays import Array, as_float, as_integers, require_count, require_discount, require_shape
+from stackelberg_envs.arrays import (
+    Array,
+    as_float,
+    as_integers,
+    own_facts,
+    require_count,
+    require_discount,
+    require_shape,
+    require_text,
+)
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.commitments.tied_policy import IDLE, TiedPolicy
 from stackelberg_envs.games.tabular import TabularGame
@@ -52,7 +61,7 @@ def simultaneous_game(
         What the leader sees of each state, shape (S,): it commits to a row of probabilities for each class, 0, 1, ...
         Default: it sees the state.
     leader_discount, follower_discount
-        Per round. 1 needs a game of one round.
+        Per round, above 0. 1 needs a game of one round.
     temperature
         Weight of the follower's entropy, reward units.
     horizon
@@ -89,16 +98,15 @@ def simultaneous_game(
     paid, own = _per_state(leader_reward, "leader_reward"), _per_state(follower_reward, "follower_reward")
     S, A, B = paid.shape[-3:]
     require_shape(own, [(*own.shape[:-3], S, A, B)], "follower_reward")
-    half = [np.sqrt(require_discount(value, word, whole=True)) for value, word in
-            ((leader_discount, "leader_discount"), (follower_discount, "follower_discount"))]  # fmt: skip
+    _require_types(context_probabilities, {"leader_reward": paid, "follower_reward": own})
+    half = [_half(leader_discount, "leader_discount"), _half(follower_discount, "follower_discount")]
     rounds = (
         (1 if transition is None else 100) if horizon is None else require_count(horizon, "horizon", error=GameError)
     )
     seen = np.arange(S) if classes is None else as_integers(classes, "classes")
     require_shape(seen, [(S,)], "classes")
-    names = tuple(map(str, range(S))) if states is None else tuple(states)
-    if len(names) != S:
-        raise GameError(f"states: expected a name for each of {S} states, got {len(names)}")
+    names = tuple(map(str, range(S))) if states is None else _names(states, S)
+    known = {} if facts is None else own_facts(facts)
     first = np.eye(S)[0] if initial is None else as_float(initial, "initial")
     require_shape(first, [(S,)], "initial")
     return TabularGame(
@@ -115,7 +123,7 @@ def simultaneous_game(
         context_probabilities=context_probabilities,  # type: ignore[arg-type]
         horizon=2 * rounds,
         name=name,
-        facts={"states": (*names, *(f"{s} | {b}" for s in names for b in range(B))), "rounds": rounds, **(facts or {})},
+        facts={"states": (*names, *(f"{s} | {b}" for s in names for b in range(B))), "rounds": rounds, **known},
     )
 
 
@@ -124,6 +132,32 @@ def _per_state(reward: ArrayLike, word: str) -> Array:
     if array.ndim not in (2, 3, 4) or not array.size:
         raise GameError(f"{word}: expected shape ([K,] S, A, B), or (A, B) for a single state, got {array.shape}")
     return array[None] if array.ndim == 2 else array
+
+
+def _require_types(probabilities: ArrayLike | None, rewards: dict[str, Array]) -> None:
+    """Raise unless rewards that differ by type do so for the types that there are."""
+    types = None if probabilities is None else as_float(probabilities, "context_probabilities").size
+    for word, array in rewards.items():
+        if array.ndim == 4 and types is None:
+            raise GameError(f"context_probabilities: expected those of {len(array)} types, as {word} has, got None")
+        if array.ndim == 4 and len(array) != types:
+            raise GameError(f"{word}: expected a table for each of {types} types, got {len(array)}")
+
+
+def _half(discount: float, word: str) -> float:
+    """Return the discount of half a round."""
+    half = float(np.sqrt(require_discount(discount, word, whole=True)))
+    if half == 0:
+        raise GameError(f"{word}: expected more than 0, or what the second half of a round pays is lost, got 0")
+    return half
+
+
+def _names(states: object, S: int) -> tuple[str, ...]:
+    if not isinstance(states, list | tuple):
+        raise GameError(f"states: expected a tuple of names, got {states!r:.80}")
+    if len(states) != S:
+        raise GameError(f"states: expected a name for each of {S} states, got {len(states)}")
+    return tuple(require_text(each, "states") for each in states)
 
 
 def _after(transition: ArrayLike | Transition | None, shape: tuple[int, int, int]) -> Transition:

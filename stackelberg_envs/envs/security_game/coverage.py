@@ -51,10 +51,10 @@ def best_coverage(attacker: Array, penalty: Array, defender: Array, guards: int)
         # Nobody gains by another target: attacker_j + slope_j c_j <= attacker_t + slope_t c_t.
         rows, right = np.diag(slope), attacker[target] - attacker
         rows[:, target] -= slope[target]
-        rows, right = np.vstack([rows, np.ones(len(attacker))]), np.append(right, guards)
         cost = np.zeros(len(attacker))
         cost[target] = defender[target]  # of defender_t (1 - c_t), to be as large as it can be
-        found = linprog(cost, A_ub=rows, b_ub=right, bounds=(0.0, 1.0))
+        everyone = np.ones((1, len(attacker)))
+        found = linprog(cost, A_ub=rows, b_ub=right, A_eq=everyone, b_eq=[guards], bounds=(0.0, 1.0))
         if found.status == 2:  # no coverage makes this target the best one
             continue
         if found.x is None:

@@ -77,9 +77,8 @@ def _checked_classes(classes: ArrayLike) -> np.ndarray:
     if below.any():
         where = first_index(below)
         raise GameError(f"classes: expected 0, 1, ... or {IDLE}, got {numbers[where]} at state {where[0]}")
-    missing = np.setdiff1d(np.arange(numbers.max() + 1), numbers)
-    if missing.size or numbers.max() == IDLE:
-        raise GameError(
-            f"classes: expected a state of each class, got none of class {missing[0] if missing.size else 0}"
-        )
+    used = np.unique(numbers[numbers != IDLE])
+    gaps = np.flatnonzero(used != np.arange(len(used)))
+    if gaps.size or not used.size:
+        raise GameError(f"classes: expected a state of each class, got none of class {gaps[0] if gaps.size else 0}")
     return numbers

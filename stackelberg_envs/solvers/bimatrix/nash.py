@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.arrays import Array, require_shape
 from stackelberg_envs.errors import GameError
-from stackelberg_envs.solvers.bimatrix.payoffs import checked_table
+from stackelberg_envs.solvers.bimatrix.payoffs import TIE, checked_table
 
 __all__ = ["NashEquilibrium", "nash_equilibria"]
 
@@ -57,6 +57,8 @@ def nash_equilibria(leader_payoff: ArrayLike, follower_payoff: ArrayLike) -> lis
 
     Notes
     -----
+    Payoffs of one player that differ by less than 1e-8 of their range are ties.
+
     The vertices of both players' best-answer polytopes are found by solving for every choice of constraints; those that
     complete each other are equilibria (Mangasarian, 1964).
 
@@ -111,10 +113,11 @@ def _vertices(answers: Array) -> tuple[Array, NDArray[np.bool_]]:
     rows, right = np.vstack([-np.eye(N), answers]), np.append(np.zeros(N), np.ones(M))
     chosen = np.array(list(itertools.combinations(range(N + M), N)))
     systems = rows[chosen]
-    regular = np.abs(np.linalg.det(systems)) > NEAR
+    # Determinants of sound systems are small where payoffs are close together.
+    regular = np.linalg.cond(systems, 1) < 1.0 / NEAR
     points = np.linalg.solve(systems[regular], right[chosen[regular]][..., None])[..., 0]
     slack = right - points @ rows.T
     points = points[(slack >= -NEAR).all(axis=1) & (points.sum(axis=1) > NEAR)]
     points = np.unique(np.round(np.maximum(points, 0.0), 12), axis=0)
-    tight = np.abs(right - points @ rows.T) <= 1e3 * NEAR
+    tight = np.abs(right - points @ rows.T) <= TIE
     return points / points.sum(axis=1, keepdims=True), tight

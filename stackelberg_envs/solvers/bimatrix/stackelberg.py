@@ -185,5 +185,5 @@ def _told(payoffs: Payoffs, value: float, x: Array, *, worst: bool) -> Stackelbe
 
 
 def _require_word(word: object, known: tuple[str, ...], name: str) -> None:
-    if word not in known:
+    if not (isinstance(word, str) and word in known):
         raise ArgumentError(f"{name}: expected {' or '.join(map(repr, known))}, got {word!r:.80}")

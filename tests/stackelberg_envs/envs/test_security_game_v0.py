@@ -57,7 +57,7 @@ def test_more_guards_and_other_targets():
         ({"guards": 4}, "guards: expected fewer than the 4 targets"),
         ({"guards": 0}, "guards: expected an integer of at least 1"),
         (
-            {"guards": 10, "attacker_reward": [1.0] * 20, "attacker_penalty": [0.0] * 20, "defender_loss": [1.0] * 20},
+            {"guards": 30, "attacker_reward": [1.0] * 60, "attacker_penalty": [0.0] * 60, "defender_loss": [1.0] * 60},
             "at most 1000 schedules",
         ),
     ],

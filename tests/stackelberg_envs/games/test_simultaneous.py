@@ -109,6 +109,16 @@ def test_play_pays_in_the_second_half_of_a_round():
         ((np.zeros((2, 2)), np.zeros((2, 2))), {"states": ("a", "b")}, "states: expected a name for each of 1"),
         ((np.zeros((2, 2)), np.zeros((2, 2))), {"leader_discount": 2.0}, "leader_discount"),
         ((np.zeros((2, 2)), np.zeros((2, 2))), {"horizon": 0}, "horizon"),
+        ((np.zeros((2, 2)), np.zeros((2, 2))), {"follower_discount": 0.0}, "follower_discount: expected more than 0"),
+        ((np.zeros((2, 2)), np.zeros((2, 2))), {"states": 5}, "states: expected a tuple of names, got 5"),
+        ((np.zeros((2, 2)), np.zeros((2, 2))), {"states": (5,)}, "states: expected a string, got 5"),
+        ((np.zeros((2, 2)), np.zeros((2, 2))), {"facts": 3}, "facts: expected a dict"),
+        ((np.zeros((3, 1, 2, 2)), np.zeros((3, 1, 2, 2))), {}, "context_probabilities: expected those of 3 types"),
+        (
+            (np.zeros((2, 1, 2, 2)), np.zeros((3, 1, 2, 2))),
+            {"context_probabilities": [0.5, 0.5]},
+            "follower_reward: expected a table for each of 2 types, got 3",
+        ),
         ((np.zeros((2, 2)), np.zeros((2, 2)), np.ones((1, 3, 2, 1))), {}, "transition"),
     ],
 )

@@ -31,7 +31,17 @@ def test_coverage_and_schedules_are_worth_the_same(targets, guards, seed):
     found = se.stackelberg_strategies(
         payoffs(covered, -loss, np.zeros(targets)), payoffs(covered, reward, -np.ones(targets))
     )
-    # Guards need not all be used in the programs of coverage; using them never hurts here.
     assert found.value == pytest.approx(value, abs=1e-7)
     assert (coverage <= 1 + 1e-9).all()
-    assert coverage.sum() <= guards + 1e-9
+    assert coverage.sum() == pytest.approx(guards, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_guards_stand_somewhere_even_where_they_do_harm(seed):
+    rng = np.random.default_rng(seed)
+    reward, penalty, loss = rng.uniform(-2, 2, 4), rng.uniform(-2, 2, 4), rng.uniform(-2, 2, 4)
+    value, coverage = best_coverage(reward, penalty, -loss, 2)
+    covered = schedules(4, 2)
+    found = se.stackelberg_strategies(payoffs(covered, -loss, np.zeros(4)), payoffs(covered, reward, penalty))
+    assert found.value == pytest.approx(value, abs=1e-7)
+    assert coverage.sum() == pytest.approx(2, abs=1e-9)

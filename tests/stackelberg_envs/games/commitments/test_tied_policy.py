@@ -53,6 +53,7 @@ def test_the_gradient_sums_over_the_states_of_a_class():
         ([0.5], "classes: expected integers"),
         ([0, -2], "expected 0, 1, ... or -1, got -2 at state 1"),
         ([0, 2], "expected a state of each class, got none of class 1"),
+        ([0, 10**12], "expected a state of each class, got none of class 1"),
         ([-1, -1], "expected a state of each class, got none of class 0"),
     ],
 )

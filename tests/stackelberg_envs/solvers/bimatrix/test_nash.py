@@ -71,6 +71,22 @@ def test_a_game_without_stakes_is_all_equilibria_of_which_the_corners_are_told()
     assert len(se.nash_equilibria(np.zeros((2, 3)), np.zeros((2, 3)))) == 6
 
 
+@pytest.mark.parametrize("low", [1e4, 1e5])
+@pytest.mark.parametrize("seed", range(2))
+def test_a_dominated_action_that_pays_far_less_changes_nothing(seed, low):
+    rng = np.random.default_rng(seed)
+    leader, follower = rng.random((4, 4)), rng.random((4, 4))
+    wide = np.pad(leader, (0, 1), constant_values=0.5), np.pad(follower, (0, 1), constant_values=0.5)
+    wide[0][-1], wide[1][:, -1] = -low, -low
+    few, many = se.nash_equilibria(leader, follower), se.nash_equilibria(*wide)
+    assert [each.leader_value for each in many] == pytest.approx([each.leader_value for each in few], abs=1e-5)
+
+
+def test_what_pays_a_little_less_is_no_best_answer():
+    found = se.nash_equilibria([[1e7 + 1, 0], [1e7, -5]], [[1, 0], [1, 0]])
+    assert [each.leader.tolist() for each in found] == [[1, 0]]
+
+
 @pytest.mark.parametrize("case", RECORDED, ids=lambda case: case["name"])
 def test_equilibria_are_those_that_other_packages_found(case):
     found = se.nash_equilibria(case["leader"], case["follower"])

@@ -172,6 +172,7 @@ def test_payoffs_in_other_units_have_the_same_answer():
         (([[1, 2]], [[1, 2]]), {"prior": [0.5, 0.6]}, GameError, "prior: expected rows that sum to one"),
         (([[1, 2]], [[1, 2]]), {"prior": 1.0}, GameError, "prior: expected a probability of each type"),
         (([[1, 2]], [[[1, 2]]] * 3), {"prior": [0.5, 0.5]}, GameError, r"follower_payoff: .* \(2, A, B\)"),
+        (([[1, 2]], [[1, 2]]), {"tie_break": np.array(["optimistic", "x"])}, ArgumentError, "tie_break: expected 'opt"),
         (([[1, 2]], [[1, 2]]), {"commitment": "blind"}, ArgumentError, "commitment: expected 'mixed' or 'pure'"),
         (([[1, 2]], [[1, 2]]), {"tie_break": "fair"}, ArgumentError, "tie_break: expected 'optimistic'"),
         (([[1, 2]], [[1, 2]]), {"epsilon": 0.0}, ArgumentError, "epsilon: expected a number greater than 0"),
