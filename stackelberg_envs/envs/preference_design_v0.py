@@ -130,6 +130,7 @@ def make_game(
         leader_discount=1.0,
         follower_discount=1.0,
         temperature=temperature,
+        made_for={"temperature": temperature},
         commitment=Joint(
             LinearFeatures(said, -bound, bound, names=WORDS),
             PreferenceLikelihood(-bound, bound, found, sends, S),

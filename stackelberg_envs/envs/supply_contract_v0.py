@@ -59,7 +59,15 @@ from typing import Any
 
 import numpy as np
 
-from stackelberg_envs.arrays import Array, require_at_least, require_count, require_positive, require_temperature
+from stackelberg_envs.arrays import (
+    Array,
+    require_at_least,
+    require_count,
+    require_number,
+    require_positive,
+    require_room,
+    require_temperature,
+)
 from stackelberg_envs.envs.supply_contract.season import Season, binomial, centralised_value, expected
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.best_known import known_facts
@@ -68,6 +76,8 @@ from stackelberg_envs.games.commitments.transfer import Transfer
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 
+#: Of a week; their probabilities are written one by one.
+MOST_CUSTOMERS = 10_000
 TERMS = ("wholesale price", "buy-back price", "revenue share")
 
 
@@ -92,7 +102,7 @@ def make_game(
     shelf
         Units for which there is room.
     customers
-        People who come with probability 1/2 each, in each week.
+        People who come with probability 1/2 each, in each week, 1 to 10,000.
     price
         What a customer pays for a unit; also the bound of both prices of the contract.
     cost
@@ -109,11 +119,16 @@ def make_game(
     Raises
     ------
     ArgumentError
-        A cost that is not between salvage and price.
+        A cost that is not between salvage and price, too many customers, or more weeks and units than there is memory
+        for.
     """
     weeks, shelf, customers = (
         require_count(value, name) for value, name in ((weeks, "weeks"), (shelf, "shelf"), (customers, "customers"))
     )
+    if customers > MOST_CUSTOMERS:
+        raise ArgumentError(f"customers: expected at most {MOST_CUSTOMERS} people, got {customers}")
+    require_room((weeks, shelf + 1, shelf + 1, shelf + 1), "weeks, shelf", ArgumentError)
+    cost = require_number(cost, "cost")
     price, temperature = require_positive(price, "price"), require_temperature(temperature)
     salvage, holding = require_at_least(salvage, 0.0, "salvage"), require_at_least(holding, 0.0, "holding")
     if not salvage < cost < price:
@@ -143,6 +158,7 @@ def make_game(
         leader_discount=1.0,
         follower_discount=1.0,
         temperature=temperature,
+        made_for={"temperature": temperature},
         commitment=Transfer(
             np.stack([ordered, -returned, price * sold], axis=-1)[:, None], 0.0, [price, price, 1.0], names=TERMS
         ),

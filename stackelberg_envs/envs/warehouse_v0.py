@@ -58,6 +58,7 @@ from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import (
     require_at_least,
+    require_count,
     require_discount,
     require_number,
     require_positive,
@@ -116,13 +117,14 @@ def make_game(
     GameError
         A plan with rows of different lengths, an unknown letter, or a station that cannot be reached, with the place.
     ArgumentError
-        Other words for `costs`.
+        Other words for `costs`, no robots.
     """
     if costs not in ("aisles", "cells"):
         raise ArgumentError(f"costs: expected 'aisles' or 'cells', got {costs!r}")
     plan = read_floor(floor)
     danger, energy = require_at_least(danger, 0.0, "danger"), require_number(energy, "energy")
     slip, max_cost = require_share(slip, "slip"), require_positive(max_cost, "max_cost")
+    num_robots = require_count(num_robots, "num_robots")
     cell, task = _cells_and_tasks(plan)
     dropping = cell == np.append(np.full(len(plan.picks), -1), plan.drops)[task]
     S = len(cell)

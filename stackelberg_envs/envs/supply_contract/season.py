@@ -6,7 +6,6 @@ Letters: W weeks, M units that fit on the shelves, S = W (M + 1) + 1 states, B =
 
 from __future__ import annotations
 
-from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +30,12 @@ class Season(NamedTuple):
 
 def binomial(customers: int) -> Array:
     """Return the probabilities of 0, 1, ... of so many people, who come with probability 1/2 each."""
-    return np.array([comb(customers, k) for k in range(customers + 1)], dtype=np.float64) / 2.0**customers
+    ways, found = 1, []
+    for k in range(customers + 1):
+        # Both are integers without bound, of which the quotient is rounded once.
+        found.append(ways / 2**customers)
+        ways = ways * (customers - k) // (k + 1)
+    return np.array(found)
 
 
 def expected(season: Season) -> tuple[Array, Array, Array, NDArray[np.int64], Array]:

@@ -89,6 +89,12 @@ def test_played_answers_pay_what_the_reference_says():
     assert abs(returns.mean() - game.facts["best_known"]) < 4.5 * error
 
 
+def test_another_temperature_needs_another_game():
+    game = se.make_game(PREFERENCES)
+    with pytest.raises(GameError, match=r"temperature: expected 0\.2, for which .*, got 0\.4"):
+        game.replace(temperature=0.4)
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "match"),
     [

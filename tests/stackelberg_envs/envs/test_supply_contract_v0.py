@@ -100,6 +100,9 @@ def test_what_is_played_is_worth_what_is_solved():
         ({"weeks": 0}, ArgumentError, "weeks: expected an integer of at least 1, got 0"),
         ({"shelf": 0}, ArgumentError, "shelf: expected"),
         ({"customers": -1}, ArgumentError, "customers: expected"),
+        ({"customers": 10_001}, ArgumentError, "customers: expected at most 10000 people, got 10001"),
+        ({"weeks": 10**7}, ArgumentError, "weeks, shelf: expected at most"),
+        ({"shelf": 10**4}, ArgumentError, "weeks, shelf: expected at most"),
         ({"price": 0.0}, GameError, "price: expected"),
         ({"temperature": 0.0}, GameError, "temperature: expected"),
     ],
@@ -107,6 +110,17 @@ def test_what_is_played_is_worth_what_is_solved():
 def test_what_makes_no_contract_is_refused(changes, error, match):
     with pytest.raises(error, match=match):
         se.make_game(CONTRACT, **changes)
+
+
+def test_another_temperature_needs_another_game():
+    game = se.make_game(CONTRACT)
+    with pytest.raises(GameError, match=r"temperature: expected 0\.5, for which .*, got 5"):
+        game.replace(temperature=5.0)
+
+
+def test_costs_are_numbers_wherever_the_game_is_made():
+    with pytest.raises(GameError, match="cost: expected a finite number, got 'much'"):
+        se.supply_contract_v0.make_game(cost="much")
 
 
 def test_sizes_are_those_asked_for():

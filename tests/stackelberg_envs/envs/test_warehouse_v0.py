@@ -89,6 +89,7 @@ def test_what_is_played_is_worth_what_is_solved():
     [
         ({"costs": "rooms"}, ArgumentError, "costs: expected 'aisles' or 'cells', got 'rooms'"),
         ({"floor": "P.#D"}, GameError, "got D at row 0, column 3"),
+        ({"num_robots": 0}, ArgumentError, "num_robots: expected an integer of at least 1, got 0"),
         ({"slip": 1.5}, GameError, "slip: expected"),
         ({"danger": -1.0}, ArgumentError, "danger: expected"),
         ({"max_cost": 0.0}, GameError, "max_cost: expected"),

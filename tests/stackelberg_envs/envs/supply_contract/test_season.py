@@ -13,6 +13,10 @@ SEASON = Season(2, 3, binomial(4), 10.0, 3.0, 1.0, 0.5)
 def test_people_come_half_of_the_time():
     demand = binomial(4)
     np.testing.assert_allclose(demand, np.array([1, 4, 6, 4, 1]) / 16)
+    many = binomial(5_000)
+    assert many.sum() == pytest.approx(1.0, rel=1e-12)
+    # Stirling's formula, of which the next term is a part of 1 / 20,000.
+    assert many.max() == pytest.approx(np.sqrt(2 / (np.pi * 5_000)), rel=1e-4)
 
 
 def test_what_is_expected_is_the_mean_over_demand():
