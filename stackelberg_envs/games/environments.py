@@ -95,7 +95,13 @@ class EnvironmentGame:
 
     def __post_init__(self) -> None:
         """Check what all games share."""
+        _require_functions(self.make_env, self.apply, self.leader_reward)
         require_commitment(self.commitment, Commitment)  # type: ignore[type-abstract]
+        _require_known_effect(self.commitment, self.apply)
+        # What leaders see follows the commitment, also where `replace` brings another.
+        seen = _seen(list(self.spaces.values()), self.commitment)
+        object.__setattr__(self, "seen", seen)
+        object.__setattr__(self, "commitment", seen.shown(self.commitment))
         for name, value in shared_scalars(self).items():
             object.__setattr__(self, name, value)
         count = require_count(self.evaluation_episodes, "evaluation_episodes", error=GameError)
@@ -150,13 +156,14 @@ class CommittedEnvironment(Committed):
         game = self.game
         env = _made(game.make_env)
         if game.apply is None:
+            _require_same_spaces(env, game.spaces, "make_env")
             return env
         try:
             made = game.apply(env, self.commitment.copy())
         except Exception as exc:  # of whatever kind: simulators have errors of their own
             raise GameError(f"{game.name}: its apply raised {type(exc).__name__}: {exc}") from exc
         made = _environment(made, "apply")
-        _require_same_spaces(made, game.spaces)
+        _require_same_spaces(made, game.spaces, "apply")
         return made
 
     @cached_property
@@ -226,26 +233,20 @@ def wrap_commitment(
         Before any step is made: no environment, one that cannot be reset, no finite box, a commitment that changes more
         than rewards, or one that does not fit the environment's spaces; the message names the argument.
     """
-    if not callable(make_env):
-        raise ArgumentError(f"make_env: expected a function that returns an environment, got {type(make_env).__name__}")
-    if apply is not None and not callable(apply):
-        raise ArgumentError(f"apply: expected a function of an environment and x, or None, got {type(apply).__name__}")
-    if leader_reward is not None and not callable(leader_reward):
-        raise ArgumentError(f"leader_reward: expected a function of a step, got {type(leader_reward).__name__}")
+    _require_functions(make_env, apply, leader_reward)
     env = _made(make_env)
     # Of its own: what others draw from an environment's spaces must not change the game.
     agent_spaces = copy.deepcopy(_all_spaces(env))
     spaces = list(agent_spaces.values())
     commitment = _commitment(space, apply, names)
-    seen = _seen(spaces, commitment)
     limit, known_as = _limit_and_name(env)
     env.close()
     game = EnvironmentGame(
         make_env=make_env,
         apply=apply,
-        commitment=seen.shown(commitment) if commitment.changes else commitment,
+        commitment=commitment,
         leader_reward=leader_reward,
-        seen=seen,
+        seen=_seen(spaces, commitment),
         spaces=agent_spaces,
         suggested_follower="soft_q_learning" if all(map(_is_counted, spaces)) else "sb3",
         leader_discount=leader_discount,
@@ -257,6 +258,28 @@ def wrap_commitment(
     )
     _try_once(game)
     return game
+
+
+def _require_functions(make_env: Any, apply: Any, leader_reward: Any) -> None:
+    if not callable(make_env):
+        raise ArgumentError(f"make_env: expected a function that returns an environment, got {type(make_env).__name__}")
+    if apply is not None and not callable(apply):
+        raise ArgumentError(f"apply: expected a function of an environment and x, or None, got {type(apply).__name__}")
+    if leader_reward is not None and not callable(leader_reward):
+        raise ArgumentError(f"leader_reward: expected a function of a step, got {type(leader_reward).__name__}")
+
+
+def _require_known_effect(commitment: Commitment, apply: Any) -> None:
+    """Require that it is known what x changes: rewards, as the commitment says, or what `apply` makes of it."""
+    odd = sorted(commitment.changes - {"follower_reward", "leader_reward"})
+    if odd or not (commitment.changes or isinstance(commitment, BlackBox)):
+        raise GameError(
+            f"space: expected a commitment that adds to rewards, got one that changes {', '.join(odd) or 'nothing'}"
+        )
+    if apply is None and not commitment.changes:
+        raise ArgumentError(
+            "apply: expected a function of an environment and x, since a Box does not say what x changes"
+        )
 
 
 def _environment(env: Any, source: str) -> Any:
@@ -293,13 +316,13 @@ def _all_spaces(env: Any) -> dict[str, tuple[Any, Any]]:
     return {agent: (env.observation_space(agent), env.action_space(agent)) for agent in env.possible_agents}
 
 
-def _require_same_spaces(env: Any, expected: dict[str, tuple[Any, Any]]) -> None:
+def _require_same_spaces(env: Any, expected: dict[str, tuple[Any, Any]], source: str) -> None:
     spaces = _all_spaces(env)
     if list(spaces) != list(expected):
-        raise GameError(f"apply: expected an environment with the agents {list(expected)}, got others")
+        raise GameError(f"{source}: expected an environment with the agents {list(expected)}, got others")
     for agent, pair in spaces.items():
         if pair != expected[agent]:
-            raise GameError(f"apply: expected the same spaces under every x, got {pair}, not {expected[agent]}")
+            raise GameError(f"{source}: expected the same spaces under every x, got {pair}, not {expected[agent]}")
 
 
 def _is_counted(spaces: tuple[Any, Any]) -> bool:
@@ -310,22 +333,16 @@ def _commitment(space: Any, apply: Any, names: Sequence[str] | None) -> Commitme
     if isinstance(space, Commitment):
         if names is not None:
             raise ArgumentError("names: expected none beside a commitment, which has its own")
-        odd = sorted(space.changes - {"follower_reward", "leader_reward"})
-        if odd or not space.changes:
-            raise GameError(
-                f"space: expected a commitment that adds to rewards, got one that changes {', '.join(odd) or 'nothing'}"
-            )
+        _require_known_effect(space, apply)
         return space
     if not (hasattr(space, "low") and hasattr(space, "high")):
         raise ArgumentError(f"space: expected a Box or a commitment, got {type(space).__name__}")
-    if apply is None:
-        raise ArgumentError(
-            "apply: expected a function of an environment and x, since a Box does not say what x changes"
-        )
     if np.dtype(space.dtype).kind != "f":
         raise ArgumentError(f"space: expected a Box of real numbers, as leaders choose them, got one of {space.dtype}")
     low, high = (as_float(bound, f"space: {name}") for name, bound in (("low", space.low), ("high", space.high)))
-    return BlackBox(low, high, names=names)
+    made = BlackBox(low, high, names=names)
+    _require_known_effect(made, apply)
+    return made
 
 
 def _seen(spaces: list[tuple[Any, Any]], commitment: Commitment) -> Numbers | Vectors:

@@ -142,7 +142,8 @@ class Numbers(Seen):
     kind = "tabular"
 
     def shown(self, commitment: Commitment) -> Commitment:  # noqa: D102
-        return _WithEnd(commitment, self.S, self.B)
+        known = isinstance(commitment, _WithEnd) and commitment.sizes == (self.S, 1, self.B)
+        return commitment if known else _WithEnd(commitment, self.S, self.B)
 
     def bonus(self, commitment: Commitment, x: Array) -> Bonus:  # noqa: D102
         made, nothing = commitment.effect(x), np.zeros((self.S, 1, self.B))

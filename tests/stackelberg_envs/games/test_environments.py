@@ -188,3 +188,36 @@ def test_faces_and_solvers_say_that_nothing_is_known():
             getattr(se, face)(game=game)
     with pytest.raises(ArgumentError):
         se.solve(game, [0.5])
+
+
+def test_what_leaders_see_follows_a_commitment_that_is_replaced():
+    game = se.wrap_commitment(Ladder, unchanged, UNIT)
+    told = game.replace(commitment=se.StateIncentive(-1.0, 1.0, np.arange(1.0, 4.0)))
+    assert (game.seen_as, told.seen_as) == ("environment", "tabular")
+    assert told.commitment.effect(np.ones(3)).follower_reward.shape == (4, 1, 2)
+    assert told.replace(horizon=3).commitment is told.commitment
+    assert told.under(np.ones(3)).bonus(0, 1, 1)[0] != 0.0
+    with pytest.raises(GameError, match="StateIncentive is for observations and actions that are numbers"):
+        se.wrap_commitment(Slide, unchanged, UNIT).replace(commitment=se.StateIncentive(-1.0, 1.0, np.ones(3)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"make_env": 3}, ArgumentError, "make_env: expected a function"),
+        ({"apply": 3}, ArgumentError, "apply: expected a function"),
+        ({"apply": None}, ArgumentError, "a Box does not say what x changes"),
+        ({"leader_reward": 3}, ArgumentError, "leader_reward: expected a function"),
+        ({"commitment": 3}, GameError, "commitment: expected"),
+        ({"commitment": se.PolicyTable(3, 2)}, GameError, "expected a commitment that adds to rewards"),
+    ],
+)
+def test_what_replace_brings_is_checked_as_what_is_given_first(changes, error, message):
+    with pytest.raises(error, match=message):
+        se.wrap_commitment(Ladder, unchanged, UNIT).replace(**changes)
+
+
+def test_an_environment_with_other_spaces_is_refused_where_nothing_is_applied_too():
+    game = se.wrap_commitment(Ladder, None, se.StateIncentive(-1.0, 1.0, np.ones(3))).replace(make_env=Slide)
+    with pytest.raises(GameError, match="make_env: expected the same spaces"):
+        game.under(np.zeros(3)).make()
