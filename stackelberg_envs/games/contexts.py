@@ -53,7 +53,12 @@ def combine(games: list[TabularGame], probabilities: ArrayLike, **changes: Any) 
         arrays[name] = _stacked([getattr(game, name) for game in games], name)
     if any(game.feasible is not None for game in games):
         arrays["feasible"] = np.stack([_feasible(game) for game in games])
-    return first.replace(context_probabilities=as_float(probabilities, "probabilities"), **arrays, **changes)
+    arrays["context_probabilities"] = as_float(probabilities, "probabilities")
+    twice = sorted(arrays.keys() & changes.keys())
+    if twice:
+        raise GameError(f"changes: expected arguments that the games do not bring, got {', '.join(twice)}")
+    made = first.replace(**arrays, **changes)
+    return made.averaging(frozenset().union(*(game.averaged for game in games)))
 
 
 def _listed(games: Any) -> list[TabularGame]:
@@ -170,7 +175,7 @@ def one_context(game: TabularGame, k: int) -> TabularGame:
         )
     }
     transitions = {name: _transition_in(getattr(game, name), k) for name in ("transition", "believed_transition")}
-    return game.replace(
+    made = game.replace(
         **arrays,
         **transitions,
         commitment=InContext(game.commitment, k),
@@ -178,6 +183,7 @@ def one_context(game: TabularGame, k: int) -> TabularGame:
         name=f"{game.name}, context {k}",
         facts={},
     )
+    return made.averaging(game.averaged)
 
 
 def _slice(array: Any, k: int, *, without: int) -> Any:

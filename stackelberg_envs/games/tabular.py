@@ -7,7 +7,7 @@ states and so need no loop over contexts).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stackelberg_envs.arrays import Array, frozen
-from stackelberg_envs.errors import GameError
+from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games.commitments.base import Commitment
 from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.games.ends import SureEnd, sure_end
@@ -27,6 +27,7 @@ from stackelberg_envs.games.tabular_checks import (
     possible_transitions,
     require_follower_scale,
     require_room_to_end,
+    require_same_moves,
     require_scale,
     require_scales,
 )
@@ -199,6 +200,8 @@ class TabularGame:
     has_solution: ClassVar[bool] = True
     #: Whether there may be commitments without a finite response of the follower.
     can_be_unstable: ClassVar[bool] = False
+    #: Names of the rewards that are means over next states, as the present transition has them.
+    averaged: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
         """Check and freeze every array."""
@@ -321,11 +324,37 @@ class TabularGame:
         return self.under(x).primitives
 
     def replace(self, **changes: Any) -> TabularGame:
-        """Return the same game with some arguments changed; it is checked again."""
-        return replace(self, **changes)
+        """Return the same game with some arguments changed; it is checked again.
+
+        Raises
+        ------
+        ArgumentError
+            A name of no argument.
+        GameError
+            As for a new game; or other moves without the rewards of transitions that were averaged over these.
+        """
+        known = [each.name for each in fields(self)]
+        unknown = [name for name in changes if name not in known]
+        if unknown:
+            raise ArgumentError(f"replace: expected arguments among {', '.join(known)}, got {', '.join(unknown)}")
+        made = replace(self, **changes)
+        kept = self.averaged - changes.keys()
+        require_same_moves(self, made, kept)
+        return made.averaging(kept)
+
+    def averaging(self, names: frozenset[str]) -> TabularGame:
+        """Return the same game, knowing that these rewards, too, are means over next states."""
+        object.__setattr__(self, "averaged", self.averaged | names)
+        return self
 
     def as_believed(self) -> TabularGame:
-        """Return the game in which what the follower believes is true; itself when it believes the truth."""
+        """Return the game in which what the follower believes is true; itself when it believes the truth.
+
+        Raises
+        ------
+        GameError
+            The leader's reward was given by transition, and its mean over what is believed is not known.
+        """
         if self.believed_transition is None:
             return self
         return self.replace(transition=self.believed_transition, believed_transition=None)
@@ -349,8 +378,11 @@ class CommittedTabular(Committed):
 
     def from_every_state(self) -> CommittedTabular:
         """Return the same where play begins in any state, all as likely."""
-        S = self.game.shape[0]
-        return replace(self, game=self.game.replace(initial=np.full(S, 1.0 / S)))
+        game, S = self.game, self.game.shape[0]
+        longest = 1 if game.ends is None or game.ends.longest is None else int(game.ends.longest.max())
+        # Episodes that begin elsewhere may be longer than any of the game's.
+        horizon = max(game.horizon, longest)
+        return replace(self, game=game.replace(initial=np.full(S, 1.0 / S), horizon=horizon))
 
     @cached_property
     def primitives(self) -> Primitives:

@@ -44,6 +44,7 @@ __all__ = [
     "require_commitment",
     "require_follower_scale",
     "require_room_to_end",
+    "require_same_moves",
     "require_scale",
     "require_scales",
     "shared_scalars",
@@ -124,6 +125,7 @@ def checked_arrays(game: TabularGame) -> dict[str, Any]:
         mean = _mean_reward(reward, name, game, arrays["transition"]) if _by_transition(reward, K) else reward
         require_shape(mean, [(S, A, B)] if K is None else [(S, A, B), (K, S, A, B)], name)
         arrays[name] = frozen(mean)
+    arrays["averaged"] = frozenset(name for name, reward in rewards.items() if _by_transition(reward, K))
     if game.leader_policy is not None:
         policy = as_float(game.leader_policy, "leader_policy")
         require_shape(policy, [(S, A)], "leader_policy")
@@ -141,6 +143,9 @@ def _sizes(reward: Array, K: int | None) -> tuple[int, int, int]:
     """Return (S, A, B), by the leader's reward."""
     if not 3 <= reward.ndim <= (4 if K is None else 5) or 0 in reward.shape:
         raise GameError(f"leader_reward: expected shape ([K,] S, A, B) or ([K,] S, A, B, S), got {reward.shape}")
+    if K is not None and reward.ndim == 4 and len(reward) != K:
+        shapes = f"(S, A, B), ({K}, S, A, B) or ({K}, S, A, B, S)"
+        raise GameError(f"leader_reward: expected shape {shapes}, got {reward.shape}")
     S, A, B = reward.shape[-4:-1] if _by_transition(reward, K) else reward.shape[-3:]
     return S, A, B
 
@@ -162,14 +167,53 @@ def _mean_reward(reward: Array, name: str, game: TabularGame, transition: Transi
         )
     successors, probabilities = transition.successors, transition.probabilities
     S, width = successors.shape[-4], successors.shape[-1]
-    if reward.shape[-4:] == successors.shape[-4:] and not transition.dense:
-        return np.asarray((probabilities * reward).sum(axis=-1))
+    along = reward.shape[-4:] == successors.shape[-4:] and not transition.dense
+    mean = np.asarray((probabilities * reward).sum(axis=-1)) if along else None
+    if mean is not None and width != S:
+        return mean
     if reward.shape[-4:] != (*successors.shape[-4:-1], S):
         last = f"{S}" if transition.dense else f"{width} or {S}"
         raise GameError(f"{name}: expected {(*successors.shape[-4:-1],)} and a last axis of {last}, got {reward.shape}")
     shape = np.broadcast_shapes(reward.shape[:-1], successors.shape[:-1])
     rows, places = np.broadcast_to(reward, (*shape, S)), np.broadcast_to(successors, (*shape, width))
-    return np.asarray((probabilities * np.take_along_axis(rows, places.astype(np.intp), axis=-1)).sum(axis=-1))
+    rows = np.take_along_axis(rows, places.astype(np.intp), axis=-1)
+    if mean is not None and ((rows != reward) & (probabilities > 0)).any():
+        raise GameError(
+            f"{name}: expected one way to read its last axis, got {reward.shape} where the transition's lists are as "
+            f"long as there are states: by next states or by places in the lists; a dense transition has one"
+        )
+    return np.asarray((probabilities * rows).sum(axis=-1))
+
+
+def require_same_moves(game: TabularGame, made: TabularGame, averaged: frozenset[str]) -> None:
+    """Raise if these rewards of a game, means over its next states, stand in one that moves or is believed to move on.
+
+    Parameters
+    ----------
+    game, made
+        The one whose rewards were averaged, and the one made from it.
+    averaged
+        Names of rewards.
+    """
+    brought = "transition" in made.commitment.changes
+    true = brought or not _same(game.transition, made.transition)
+    others = {
+        "leader_reward": true,
+        "follower_reward": true or not _same(game.believed_transition, made.believed_transition),
+    }
+    for name in sorted(averaged):
+        if others[name]:
+            raise GameError(
+                f"{name}: expected anew, along with another transition or belief: it was given by transition, and the "
+                f"game keeps its mean over next states of the one before"
+            )
+
+
+def _same(one: Transition | None, two: Transition | None) -> bool:
+    if one is two or one is None or two is None:
+        return one is two
+    pairs = ((one.successors, two.successors), (one.probabilities, two.probabilities))
+    return all(np.array_equal(a, b) for a, b in pairs)
 
 
 def require_scales(game: TabularGame) -> None:

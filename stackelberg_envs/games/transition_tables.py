@@ -68,6 +68,7 @@ def from_transition_table(
     horizon: int = DEFAULT_HORIZON,
     name: str = "transition table",
     facts: dict[str, Any] | None = None,
+    **unknown: Any,
 ) -> TabularGame:
     """Return the game in which a leader offers incentives to whoever acts in a table of transitions.
 
@@ -90,6 +91,8 @@ def from_transition_table(
         Upper bound of each of these bonuses, reward units per step.
     leader_discount, follower_discount, temperature, horizon, name, facts
         As of :class:`stackelberg_envs.TabularGame`.
+    unknown
+        Refused by name.
 
     Returns
     -------
@@ -98,6 +101,8 @@ def from_transition_table(
 
     Raises
     ------
+    ArgumentError
+        An option that nobody knows.
     GameError
         A table with actions missing, next states out of range, probabilities that do not sum to one, or numbers that
         are none; the message says at which state and action.
@@ -111,6 +116,7 @@ def from_transition_table(
     >>> game.shape, game.terminal.tolist()
     ((2, 1, 2), [0.0, 1.0])
     """
+    _require_known(unknown, "from_transition_table")
     listed, S, B = _read(P)
     start = _initial(initial, S)
     ended, own = _ends(listed, start)
@@ -161,11 +167,7 @@ def from_gymnasium(env: Env[Any, Any] | str, **options: Any) -> TabularGame:
     >>> game.shape, game.horizon
     ((16, 1, 4), 100)
     """
-    known = inspect.signature(from_transition_table).parameters
-    unknown = [name for name in options if name not in known or name == "P"]
-    if unknown:
-        told = ", ".join([*known][1:])
-        raise ArgumentError(f"from_gymnasium: expected options among {told}, got {', '.join(unknown)}")
+    _require_known(options, "from_gymnasium")
     made = _made(env)
     bare = made.unwrapped
     if not hasattr(bare, "P"):
@@ -181,6 +183,14 @@ def from_gymnasium(env: Env[Any, Any] | str, **options: Any) -> TabularGame:
         if made.spec.max_episode_steps is not None:
             given["horizon"] = made.spec.max_episode_steps
     return from_transition_table(bare.P, **{**given, **options})
+
+
+def _require_known(options: dict[str, Any], where: str) -> None:
+    parameters = inspect.signature(from_transition_table).parameters.values()
+    known = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise ArgumentError(f"{where}: expected options among {', '.join(known)}, got {', '.join(unknown)}")
 
 
 def _made(env: Any) -> Any:

@@ -46,3 +46,22 @@ def test_play_from_every_state_is_under_the_same_commitment():
     np.testing.assert_allclose(anywhere.primitives.initial, 1.0 / 3)
     with pytest.raises(ArgumentError, match="expected a tabular game for play from every state"):
         LQR.under(LQR.commitment.low).from_every_state()
+
+
+def test_play_from_every_state_has_room_for_the_longest_episode():
+    """With discount 1 a game cuts no episode; one that begins before the game's first state is longer than any."""
+    S = 5
+    chain = np.eye(S)[np.minimum(np.arange(S) + 1, S - 1)][:, None, None]
+    game = se.TabularGame(
+        transition=chain,
+        leader_reward=np.zeros((S, 1, 1)),
+        follower_reward=np.zeros((S, 1, 1)),
+        initial=np.eye(S)[S - 2],
+        terminal=np.arange(S) == S - 1,
+        leader_discount=1.0,
+        follower_discount=0.5,
+        temperature=1.0,
+        commitment=se.PolicyTable(S, 1),
+        horizon=2,
+    )
+    assert game.under(np.ones((S, 1))).from_every_state().game.horizon == S

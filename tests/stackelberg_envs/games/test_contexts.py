@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stackelberg_envs.envs import random_tabular_v1
-from stackelberg_envs.errors import GameError
+from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games.commitments.base import Commitment, Effect
 from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.contexts import combine, one_context
@@ -89,6 +89,14 @@ def test_games_that_differ_in_what_they_must_share_are_refused(games, match):
 def test_probabilities_are_checked():
     with pytest.raises(GameError, match="context_probabilities: expected rows that sum to one"):
         combine([game(0), game(1)], [0.5, 0.6])
+
+
+def test_changes_are_other_arguments_than_those_that_are_combined():
+    game = random_tabular_v1.make_game(seed=0)
+    with pytest.raises(GameError, match="changes: expected arguments that the games do not bring, got initial"):
+        combine([game, game], [0.5, 0.5], initial=game.initial)
+    with pytest.raises(ArgumentError, match=r"replace: expected arguments among .*, got colour"):
+        combine([game, game], [0.5, 0.5], colour="red")
 
 
 def test_changes_are_applied():

@@ -5,6 +5,7 @@ import pytest
 
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.games.commitments.transition_mixture import TransitionMixture
+from stackelberg_envs.games.contexts import combine, one_context
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.play.rollout import rollout
@@ -164,3 +165,51 @@ def test_contexts_have_rewards_of_transitions():
 def test_rewards_of_transitions_that_cannot_be_averaged_are_refused(changes, match):
     with pytest.raises(GameError, match=match):
         small_game(**changes)
+
+
+def test_a_reward_that_can_be_read_in_two_ways_is_refused():
+    """Lists as long as there are states, in another order than theirs."""
+    rng = np.random.default_rng(4)
+    order = rng.permuted(np.tile(np.arange(S), (S, A, B, 1)), axis=-1)
+    lists = Transition.from_lists(order, rng.dirichlet(np.ones(S), size=(S, A, B)))
+    with pytest.raises(GameError, match="leader_reward: expected one way to read its last axis"):
+        small_game(transition=lists, leader_reward=by_transition())
+    dense = by_transition()
+    either = Transition.from_lists(np.broadcast_to(np.arange(S), order.shape), lists.to_dense())
+    own = np.einsum("sabt,sabt->sab", lists.to_dense(), dense)
+    assert small_game(transition=either, leader_reward=dense).leader_reward == pytest.approx(own, rel=1e-14)
+
+
+def moved(seed=5):
+    return np.random.default_rng(seed).dirichlet(np.ones(S), size=(S, A, B))
+
+
+@pytest.mark.parametrize("name", ["leader_reward", "follower_reward"])
+@pytest.mark.parametrize("more", [{}, {"temperature": 0.1}])
+def test_a_mean_over_next_states_does_not_stand_in_a_game_that_moves_on_otherwise(name, more):
+    game = small_game(**{name: by_transition()}).replace(**more)
+    with pytest.raises(GameError, match=f"{name}: expected anew, along with another transition or belief"):
+        game.replace(transition=moved())
+    mixture = TransitionMixture(np.stack([small_arguments()["transition"]] * 2))
+    with pytest.raises(GameError, match=f"{name}: expected anew"):
+        game.replace(commitment=mixture, leader_policy=np.full((S, A), 0.5))
+    again = game.replace(transition=moved(), **{name: by_transition()})
+    assert getattr(again, name) == pytest.approx(np.einsum("sabt,sabt->sab", moved(), by_transition()), rel=1e-14)
+    assert (getattr(game.replace(transition=game.transition), name) == getattr(game, name)).all()
+
+
+def test_means_over_next_states_are_remembered_by_contexts_and_beliefs():
+    game = small_game(leader_reward=by_transition())
+    both = combine([game, small_game()], [0.5, 0.5])
+    for made in (both, one_context(both, 0)):
+        with pytest.raises(GameError, match="leader_reward: expected anew"):
+            made.replace(transition=moved())
+    with pytest.raises(GameError, match="leader_reward: expected anew"):
+        game.replace(believed_transition=moved()).as_believed()
+    with pytest.raises(GameError, match="follower_reward: expected anew"):
+        small_game(follower_reward=by_transition()).replace(believed_transition=moved())
+
+
+def test_a_reward_by_transition_that_contexts_share_is_refused_by_its_own_name():
+    with pytest.raises(GameError, match=r"leader_reward: expected shape .* or \(2, S, A, B, S\), got \(3, 2, 2, 3\)"):
+        small_game(leader_reward=by_transition(), context_probabilities=[0.5, 0.5])

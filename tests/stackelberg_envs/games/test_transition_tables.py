@@ -188,3 +188,5 @@ def test_options_that_nobody_knows_are_refused_with_those_that_are():
     for odd in ("bonuses", "P"):
         with pytest.raises(ArgumentError, match=rf"from_gymnasium: expected options among initial, .*, got {odd}$"):
             se.from_gymnasium("FrozenLake-v1", **{odd: 1.0})
+    with pytest.raises(ArgumentError, match=r"from_transition_table: expected options among initial, .*, got bonuses$"):
+        se.from_transition_table({}, bonuses=1.0)
