@@ -18,7 +18,8 @@ Dynamics
     Both choose at once. The next observation is what they chose: the leader's action first, then the follower's.
 Follower's reward
     Its payoff in the game of the round, less 2.5, in the round's second step. It is divided by the square root of the
-    discount, so that J is the discounted sum over rounds.
+    discount, so that J is the discounted sum over rounds. So a sum without discounts of what faces pay is 1 / 0.949, or
+    1.054, times that of the payoffs: ten rounds of 1.5 sum to 15.8, and not to 15.
 Leader's reward
     The same from the leader's side; the games are symmetric.
 End
@@ -32,9 +33,10 @@ What is known
     leader takes advantage of the first round, and cooperates as long as the follower does. J is of endless discounted
     play against a follower with errors; its best known values are those of mixed commitments.
 What learning leaders reach
-    With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from even mixtures to the best known value.
-    `certainty_equivalent`: 99.97 % or more in `prisoners_dilemma`, `stag_hunt` and `hero`. `bchg`: 98.4 % and 98.5 %,
-    99.98 % and 99.99 %, 99.96 % and 93.3 %, so it misses 99 % in the first and in one seed of the last.
+    With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from even mixtures to the best known value,
+    as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 99.99 % and 95.7 % in
+    `prisoners_dilemma`, 100 % in `stag_hunt` and `hero`. `bchg`: 98.4 % and 98.5 %, 99.99 % and 99.98 %, 99.96 % and
+    93.3 %.
 Arguments
     ``matrix``, a name, ``rounds``, ``discount``, ``temperature``.
 Sources

@@ -212,6 +212,7 @@ def test_the_suites_of_the_package_are_right():
     """Every name and option exists, who is left out is who must be, starts are what the neutral commitment is worth."""
     assert suite_names() == [
         "all-v1",
+        "closed-form-v1",
         "continuous-v1",
         "learned-followers-v1",
         "learning-followers-v1",
