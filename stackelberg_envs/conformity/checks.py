@@ -81,12 +81,9 @@ def check_game(game: Game, *, seed: int = 0) -> None:
 
 @check_game.register(TabularGame)
 def _(game: TabularGame, *, seed: int = 0) -> None:
-    rng = np.random.default_rng(require_seed(seed))
-    commitments = _random_commitments(game, rng, RANDOM_COMMITMENTS)
+    rng, commitments = _tried(game, seed)
     for x in commitments:
-        _check_admissible(game, x)
-        with attempt("commitment.effect returns what x changes"):
-            _check_effect(game, x)
+        _check_effect(game, x)
         with attempt("the game has arrays under every admissible commitment"):
             _check_primitives(game, game.primitives(x))
     x, start, end = _random_commitments(game, rng, 3)
@@ -105,12 +102,9 @@ def _(game: TabularGame, *, seed: int = 0) -> None:
 
 @check_game.register(MarkovGame)
 def _(game: MarkovGame, *, seed: int = 0) -> None:
-    rng = np.random.default_rng(require_seed(seed))
-    commitments = _random_commitments(game, rng, RANDOM_COMMITMENTS)
+    rng, commitments = _tried(game, seed)
     for x in commitments:
-        _check_admissible(game, x)
-        with attempt("commitment.effect returns what x changes"):
-            _check_effect(game, x)
+        _check_effect(game, x)
     check_markov_game(game, commitments[0], commitments[1], rng)
     twin = require_travel(game, "game")
     with attempt("a pickled or copied game is the same game"):
@@ -120,10 +114,7 @@ def _(game: MarkovGame, *, seed: int = 0) -> None:
 
 @check_game.register(VectorGame)
 def _(game: VectorGame, *, seed: int = 0) -> None:
-    rng = np.random.default_rng(require_seed(seed))
-    commitments = _random_commitments(game, rng, RANDOM_COMMITMENTS)
-    for x in commitments:
-        _check_admissible(game, x)
+    rng, commitments = _tried(game, seed)
     check_vector_game(game, commitments, rng)
     twin = require_travel(game, "game")
     with attempt("a pickled or copied game is the same game"):
@@ -133,10 +124,7 @@ def _(game: VectorGame, *, seed: int = 0) -> None:
 
 @check_game.register(EnvironmentGame)
 def _(game: EnvironmentGame, *, seed: int = 0) -> None:
-    rng = np.random.default_rng(require_seed(seed))
-    commitments = _random_commitments(game, rng, RANDOM_COMMITMENTS)
-    for x in commitments:
-        _check_admissible(game, x)
+    rng, commitments = _tried(game, seed)
     check_environments(game, commitments, rng)
 
 
@@ -150,6 +138,15 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(map(_same, a, b))
     return _equal_arrays(a, b) if is_dataclass(a) else np.array_equal(a, b)
+
+
+def _tried(game: Game, seed: int) -> tuple[np.random.Generator, list[Array]]:
+    """Return the random stream of a check, and commitments to try the game under, which are admissible."""
+    rng = np.random.default_rng(require_seed(seed))
+    commitments = _random_commitments(game, rng, RANDOM_COMMITMENTS)
+    for x in commitments:
+        _check_admissible(game, x)
+    return rng, commitments
 
 
 def _random_commitments(game: Game, rng: np.random.Generator, n: int) -> list[Array]:
@@ -174,13 +171,14 @@ def _check_admissible(game: Game, x: Array) -> None:
 
 def _check_effect(game: TabularGame | MarkovGame, x: Array) -> None:
     commitment, before = game.commitment, x.copy()
-    effect, again = commitment.effect(x), commitment.effect(x)
+    with attempt("commitment.effect returns what x changes"):
+        effect, again = commitment.effect(x), commitment.effect(x)
+        rows = commitment.local(x)
     _require(isinstance(effect, Effect), "commitment.effect returns an Effect", type(effect).__name__)
     _require(np.array_equal(x, before), "commitment.effect leaves x as it was")
     _require(_equal_arrays(effect, again), "commitment.effect gives equal results for equal commitments")
     undeclared = [n for n, value in vars(effect).items() if value is not None and n not in commitment.changes]
     _require(not undeclared, "a commitment changes only what it declares in `changes`", undeclared)
-    rows = commitment.local(x)
     # Where a part of x is the same in every state it has one row.
     _require(rows is None or len(rows) in (1, game.shape[0]), "local(x) has a row per state")
 
