@@ -31,7 +31,7 @@ from stackelberg_envs.games.commitments.base import Commitment, Effect, as_effec
 from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.games.markov_primitives import MarkovPrimitives
 from stackelberg_envs.games.tabular import DEFAULT_HORIZON
-from stackelberg_envs.games.tabular_checks import require_commitment, shared_scalars
+from stackelberg_envs.games.tabular_checks import require_commitment, require_sums, require_zero_or_one, shared_scalars
 from stackelberg_envs.games.transitions import Transition
 
 __all__ = ["CommittedMarkov", "MarkovGame"]
@@ -191,6 +191,10 @@ class CommittedMarkov(Committed):
             rewards = rewards + np.broadcast_to(effect.follower_reward, (n, S, 1, M))[:, :, 0]
         if effect.leader_reward is not None:
             leader = leader + np.broadcast_to(effect.leader_reward, (n, S, 1, M)).mean(axis=0)[:, 0]
+        if game.feasible is not None:  # what arrays say of other actions is never read
+            possible = _jointly(game.feasible)
+            rewards, leader = np.where(possible, rewards, 0.0), np.where(possible, leader, 0.0)
+        _require_sums(game, rewards, leader)
         return MarkovPrimitives(
             follower_rewards=rewards,
             leader_reward=leader,
@@ -203,6 +207,24 @@ class CommittedMarkov(Committed):
             temperature=game.temperature,
             zero_sum=game.zero_sum,
         )
+
+
+def _jointly(feasible: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which joint actions are feasible, shape (S, M), by those of each follower, (n, S, B)."""
+    made: NDArray[np.bool_] = np.ones((feasible.shape[1], 1), dtype=bool)
+    for own in feasible:
+        made = (made[:, :, None] & own[:, None, :]).reshape(len(own), -1)
+    return made
+
+
+def _require_sums(game: MarkovGame, rewards: Array, leader: Array) -> None:
+    """Raise unless everybody's values, the entropies' part included, are numbers in units of the temperature."""
+    for name, array, discount in (
+        ("follower_rewards", rewards, game.follower_discount),
+        ("leader_reward", leader, game.leader_discount),
+    ):
+        sizes = np.array([array.max(), -array.min(), game.temperature * np.log(game.shape[1])])
+        require_sums(sizes, discount, 1.0 - discount, game.temperature, f"{name}, with the commitment's part")
 
 
 def _root(M: int, n: int) -> int:
@@ -230,27 +252,24 @@ def _checked_arrays(game: MarkovGame) -> dict[str, Any]:
     require_shape(initial, [(S,)], "initial")
     terminal = as_float(np.zeros(S) if game.terminal is None else game.terminal, "terminal")
     require_shape(terminal, [(S,)], "terminal")
-    odd = (terminal != 0) & (terminal != 1)
-    if odd.any():
-        where = first_index(odd)
-        raise GameError(f"terminal: expected 0 or 1, got {terminal[where]} at index {where}")
+    require_zero_or_one(terminal)
     return {
         "follower_rewards": frozen(rewards.reshape(n, S, M)),
         "leader_reward": frozen(own.reshape(S, M)),
         "initial": frozen(require_rows_sum_to_one(initial[None], "initial")[0]),
         "terminal": frozen(terminal),
-        "transition": _checked_transition(game.transition, "transition", S, M),
+        "transition": _checked_transition(game.transition, "transition", S, B, n),
         "feasible": _checked_feasible(game.feasible, (n, S, B)),
     }
 
 
-def _checked_transition(value: Any, name: str, S: int, M: int) -> Transition:
+def _checked_transition(value: Any, name: str, S: int, B: int, n: int) -> Transition:
+    M = B**n
     if isinstance(value, Transition):
         lists = value.checked(name)
     else:
         array = as_float(value, name)
-        if array.size != S * M * S:
-            raise GameError(f"{name}: expected shape (S, B, ..., B, S) or (S, M, S), {(S, M, S)}, got {array.shape}")
+        require_shape(array, [(S, M, S), (S, *(B,) * n, S), (S, 1, M, S)], name)
         lists = Transition.from_dense(array.reshape(S, 1, M, S), name)
     if lists.shape != (S, 1, M) or lists.num_contexts is not None:
         raise GameError(f"{name}: expected leading shape {(S, 1, M)}, got {lists.successors.shape[:-1]}")
@@ -262,6 +281,10 @@ def _checked_feasible(value: Any, shape: tuple[int, int, int]) -> NDArray[np.boo
         return None
     array = as_float(value, "feasible")
     require_shape(array, [shape], "feasible")
+    odd = (array != 0) & (array != 1)
+    if odd.any():
+        where = first_index(odd)
+        raise GameError(f"feasible: expected True or False, got {array[where]} at index {where}")
     mask = np.asarray(array > 0)
     none = ~mask.any(axis=-1)
     if none.any():
@@ -292,4 +315,5 @@ def _checked_effect(effect: object, game: MarkovGame) -> Effect:
         as_float(array, f"commitment: its {name}")
     if effect.transition is None:
         return effect
-    return replace(effect, transition=_checked_transition(effect.transition, "commitment: its transition", S, M))
+    B = game.shape[1]
+    return replace(effect, transition=_checked_transition(effect.transition, "commitment: its transition", S, B, n))

@@ -47,6 +47,8 @@ __all__ = [
     "require_same_moves",
     "require_scale",
     "require_scales",
+    "require_sums",
+    "require_zero_or_one",
     "shared_scalars",
 ]
 
@@ -118,7 +120,7 @@ def checked_arrays(game: TabularGame) -> dict[str, Any]:
         require_shape(array, [shape] if K is None else [shape, (K, *shape)], name)
         arrays[name] = frozen(array)
     arrays["initial"] = frozen(require_rows_sum_to_one(arrays["initial"], "initial", axes=("context",)))
-    _require_zero_or_one(arrays["terminal"])
+    require_zero_or_one(arrays["terminal"])
     for name in ("transition", "believed_transition"):
         arrays[name] = _checked_transition(getattr(game, name), name, (S, A, B), K)
     for name, reward in rewards.items():
@@ -231,11 +233,16 @@ def require_follower_scale(reward: Array, process: DecisionProcess, game: Tabula
 
 def require_scale(reward: Array, process: DecisionProcess, temperature: float, name: str) -> None:
     """Raise unless the sums of a reward over play, and what they are in units of the temperature, are numbers."""
-    most = LARGEST * process.stopping_rate * min(1.0, temperature)
+    require_sums(reward, process.discount, process.stopping_rate, temperature, name)
+
+
+def require_sums(reward: Array, discount: float, stopping_rate: float, temperature: float, name: str) -> None:
+    """Raise unless a reward's sums over play, which stops at this rate, are numbers in units of the temperature."""
+    most = LARGEST * stopping_rate * min(1.0, temperature)
     greatest = float(max(reward.max(), -reward.min()))
     if not greatest <= most:
         raise GameError(
-            f"{name}: expected numbers of at most {most:.3g} at discount {process.discount:g} and temperature "
+            f"{name}: expected numbers of at most {most:.3g} at discount {discount:g} and temperature "
             f"{temperature:g}, so that values divided by the temperature stay numbers, got {greatest:g}"
         )
 
@@ -346,7 +353,8 @@ def _checked_feasible(value: Any, shape: tuple[int, int, int], K: int | None) ->
     return frozen(array > 0)
 
 
-def _require_zero_or_one(terminal: Array) -> None:
+def require_zero_or_one(terminal: Array) -> None:
+    """Raise unless every entry of `terminal` is 0 or 1."""
     odd = (terminal != 0) & (terminal != 1)
     if odd.any():
         where = first_index(odd)

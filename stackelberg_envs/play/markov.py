@@ -87,7 +87,7 @@ class MarkovSimulator:
 
     def check_leader_action(self, action: Any) -> int:
         """Raise: the leader only configures."""
-        return self.leader_action(action)
+        raise ArgumentError(f"{self.game.name}: expected no leader action, got {action!r}: the leader only configures")
 
     def action_mask(self, state: int | None, leader_action: int | None) -> None:
         """Return None: every action is feasible."""

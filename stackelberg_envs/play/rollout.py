@@ -319,7 +319,19 @@ def draw(weights: Array, u: float) -> int:
 
 
 rollout.register(CommittedEnvironment, play_environment)
-rollout.register(CommittedMarkov, rollout_markov)
+
+
+@rollout.register(CommittedMarkov)
+def _rollout_interacting(
+    committed: CommittedMarkov,
+    policy: Any,
+    rng: np.random.Generator,
+    *,
+    steps: int | None = None,
+    episodes: int | None = None,
+) -> Trajectories:
+    _require_one(steps, episodes)
+    return rollout_markov(committed, policy, rng, steps=steps, episodes=episodes)
 
 
 @rollout.register(CommittedVector)

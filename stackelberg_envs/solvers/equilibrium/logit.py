@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stackelberg_envs.arrays import Array, require_count, require_positive
-from stackelberg_envs.errors import ConvergenceError
+from stackelberg_envs.arrays import Array, as_float, require_count, require_positive, require_shape
+from stackelberg_envs.errors import ArgumentError, ConvergenceError
 from stackelberg_envs.games.markov_primitives import MarkovPrimitives
 from stackelberg_envs.solvers.equilibrium.linearisation import Linearisation
 from stackelberg_envs.solvers.equilibrium.uniqueness import contraction_bound
@@ -88,10 +88,15 @@ def logit_equilibrium(
 
     Raises
     ------
+    ArgumentError
+        A start of another shape, or with numbers that are not finite.
     ConvergenceError
         The equations were not solved; the message has the residual that was left.
     """
     require_positive(tolerance, "tolerance")
+    if start is not None:
+        start = as_float(start, "start", ArgumentError)
+        require_shape(start, [(game.num_states, sum(game.sizes))], "start", ArgumentError)
     unique = game.zero_sum or contraction_bound(game) < 1.0
     if start is not None or unique:
         begin = _uniform_values(game, game.temperature) if start is None else start
@@ -123,7 +128,7 @@ def logit_equilibria(
     found = [logit_equilibrium(game, tolerance=tolerance)]
     if found[0].unique:
         return found
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(require_count(seed, "seed", 0))
     for number in range(require_count(starts, "starts")):
         begin = _random_values(game, rng, scale=_spread_of(game) if number % 2 else 0.0)
         try:

@@ -83,8 +83,10 @@ def one_follower(game: MarkovGame, follower: int = 0) -> TabularGame:
     Raises
     ------
     ArgumentError
-        A follower that the game does not have, or a game whose followers lose the entropy of others.
+        No MarkovGame, a follower that the game does not have, or a game whose followers lose the entropy of others.
     """
+    if not isinstance(game, MarkovGame):
+        raise ArgumentError(f"game: expected a MarkovGame, got {type(game).__name__}")
     if require_count(follower, "follower", 0) >= game.num_followers:
         raise ArgumentError(f"follower: expected a number in 0..{game.num_followers - 1}, got {follower}")
     if game.zero_sum:
@@ -105,6 +107,8 @@ def one_follower(game: MarkovGame, follower: int = 0) -> TabularGame:
         leader_discount=game.leader_discount,
         follower_discount=game.follower_discount,
         temperature=game.temperature,
+        # The others' part of the equilibrium is that of these.
+        made_for={"temperature": game.temperature, "follower_discount": game.follower_discount},
         commitment=commitment,
         transition=usual,
         horizon=game.horizon,

@@ -23,7 +23,7 @@ from stackelberg_envs.solvers.equilibrium.sensitivity import (
     transition_cotangent,
 )
 from stackelberg_envs.solvers.equilibrium.uniqueness import distance_bound
-from stackelberg_envs.solvers.equilibrium.zero_sum import zero_sum_equilibrium
+from stackelberg_envs.solvers.equilibrium.zero_sum import require_zero_sum, zero_sum_equilibrium
 from stackelberg_envs.solvers.solution import EpisodeValues, Solution
 
 __all__ = ["MarkovSolution", "equilibrium_of", "solve_markov"]
@@ -130,7 +130,9 @@ class MarkovSolution(Solution):
         spread = float((leader.advantage.max(axis=1) - leader.advantage.min(axis=1)).max())
         later = 1.0 / (1.0 - arrays.leader_discount)
         moved = arrays.num_followers * self._distance / arrays.temperature
-        rounding = 64.0 * np.finfo(np.float64).eps * later * float(np.abs(leader.values).max(initial=1.0))
+        # Rewards may cancel in values; what is rounded has their size all the same.
+        size = float(np.abs(arrays.leader_reward).max() + np.abs(leader.values).max())
+        rounding = 64.0 * np.finfo(np.float64).eps * later * size
         return 0.5 * moved * spread * later + rounding
 
     @cached_property
@@ -215,8 +217,10 @@ def equilibrium_of(
     arrays: MarkovPrimitives, *, tolerance: float = DEFAULT_TOLERANCE, start: Array | None = None
 ) -> Equilibrium:
     """Return the followers' equilibrium, by the solver for zero-sum games where the game is one."""
-    if arrays.zero_sum and start is None:
-        return zero_sum_equilibrium(arrays, tolerance=tolerance)
+    if arrays.zero_sum:
+        if start is None:
+            return zero_sum_equilibrium(arrays, tolerance=tolerance)
+        require_zero_sum(arrays)
     return logit_equilibrium(arrays, tolerance=tolerance, start=start)
 
 

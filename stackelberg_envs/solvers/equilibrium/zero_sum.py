@@ -64,7 +64,7 @@ def require_zero_sum(game: MarkovPrimitives) -> None:
     if game.num_followers != 2:
         raise GameError(f"zero_sum: expected two followers, got {game.num_followers}")
     total = game.follower_rewards.sum(axis=0)
-    off = np.abs(total) > 1e-12 * (1.0 + np.abs(game.follower_rewards).max())
+    off = np.abs(total) > 1e-12 * np.abs(game.follower_rewards).max()
     if off.any():
         s, b = map(int, np.argwhere(off)[0])
         raise GameError(

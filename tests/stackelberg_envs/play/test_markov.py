@@ -56,6 +56,12 @@ def test_actions_and_numbers_of_followers_that_do_not_exist_are_refused():
     with pytest.raises(ArgumentError, match="expected all 3 of 'markov', got 1"):
         alone.commit(X)
     simulator = session.simulator
+    with pytest.raises(ArgumentError, match="expected no leader action, got 7"):
+        simulator.check_leader_action(7)
+    with pytest.raises(ArgumentError, match="rollout: expected at least 1 of them"):
+        rollout(GAME.under(X), SOLVED.policy, np.random.default_rng(0), steps=0)
+    with pytest.raises(ArgumentError, match="rollout: expected either steps or episodes"):
+        rollout(GAME.under(X), SOLVED.policy, np.random.default_rng(0))
     for refused in (lambda: simulator.step(0, 0, 0), lambda: simulator.leader_action(0)):
         with pytest.raises(ArgumentError):
             refused()

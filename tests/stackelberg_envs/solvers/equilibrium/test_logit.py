@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from stackelberg_envs.errors import ConvergenceError
+from stackelberg_envs.errors import ArgumentError, ConvergenceError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.equilibrium import logit
@@ -142,3 +142,10 @@ def test_shared_successors_count_together():
     )
     again = logit_equilibrium(random_arrays(transition=doubled))
     np.testing.assert_allclose(again.values, logit_equilibrium(game).values, atol=1e-12)
+
+
+@pytest.mark.parametrize("arguments", [{"seed": -1}, {"seed": "one"}, {"starts": 0}])
+def test_numbers_of_a_search_for_equilibria_are_counts(arguments):
+    game = matrix_game([[2.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [0.0, 1.0]])
+    with pytest.raises(ArgumentError, match=f"{next(iter(arguments))}: expected an integer of at least"):
+        logit_equilibria(game, **arguments)

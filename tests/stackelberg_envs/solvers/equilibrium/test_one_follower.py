@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.errors import ArgumentError, GameError
 from tests.games import interacting_game
 
 X = np.array([0.3, 0.6])
@@ -20,6 +20,15 @@ def test_the_best_response_of_one_is_its_part_of_the_equilibrium(follower):
 def test_who_does_not_exist_is_refused():
     with pytest.raises(ArgumentError, match=r"expected a number in 0..2, got 3"):
         se.one_follower(interacting_game(), 3)
+    with pytest.raises(ArgumentError, match="game: expected a MarkovGame, got TabularGame"):
+        se.one_follower(se.one_follower(interacting_game()))
+
+
+@pytest.mark.parametrize("name", ["temperature", "follower_discount"])
+def test_the_one_has_the_temperature_and_the_discount_that_the_others_have_answered_with(name):
+    alone = se.one_follower(interacting_game())
+    with pytest.raises(GameError, match=rf"{name}: expected 0\.[38], for which this game's rewards or its commitment"):
+        alone.replace(**{name: 0.5})
 
 
 def test_zero_sum_games_have_no_follower_alone():

@@ -122,3 +122,42 @@ def test_zero_sum_games_have_a_solver_of_their_own():
 def test_options_that_the_solver_does_not_have_are_refused():
     with pytest.raises(ArgumentError, match="options among tolerance, start"):
         se.solve(interacting_game(), X, sweeps=3)
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (np.zeros(3), r"start: expected shape \(4, 6\), got \(3,\)"),
+        (np.full((4, 6), np.nan), "start: expected finite numbers, got nan"),
+        ("warm", "start: expected numbers, got str"),
+    ],
+)
+def test_a_start_that_is_no_table_of_values_is_refused(start, message):
+    with pytest.raises(ArgumentError, match=message):
+        se.solve(interacting_game(), X, start=start)
+
+
+def test_a_start_does_not_hide_that_a_game_is_not_zero_sum():
+    reward = np.ones((4, 4))
+    odd = interacting_game(
+        follower_rewards=[reward, reward],
+        leader_reward=reward,
+        transition=np.full((4, 4, 4), 0.25),
+        commitment=se.StateIncentive(0.0, 1.0, np.ones(4)),
+        zero_sum=True,
+    )
+    with pytest.raises(GameError, match="rewards of the two followers that sum to zero"):
+        se.solve(odd, np.zeros(4), start=np.zeros((4, 4)))
+
+
+def test_bounds_on_errors_have_the_unit_of_rewards():
+    game = interacting_game()
+    small = game.replace(
+        follower_rewards=1e-9 * game.follower_rewards,
+        leader_reward=1e-9 * game.leader_reward,
+        temperature=1e-9 * game.temperature,
+        commitment=se.Transfer(game.commitment.parts[0].features, 0.0, 1e-9),
+    )
+    plain = game.replace(commitment=se.Transfer(game.commitment.parts[0].features, 0.0, 1.0))
+    errors = se.solve(plain, X).leader_value_error, se.solve(small, 1e-9 * X).leader_value_error
+    assert 0.1 < 1e9 * errors[1] / errors[0] < 10.0

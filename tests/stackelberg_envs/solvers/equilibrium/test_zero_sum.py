@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -52,3 +54,12 @@ def test_what_is_not_zero_sum_is_refused_by_state_and_action():
 def test_where_matrix_games_are_too_hard_alone_the_path_is_taken(monkeypatch):
     monkeypatch.setattr(zero_sum, "NEWTON_STEPS", 1)
     assert zero_sum_equilibrium(random_arrays(zero_sum=True)).residual < 1e-12
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-13])
+def test_rewards_that_do_not_cancel_are_refused_in_any_unit(unit):
+    game = random_arrays(zero_sum=True)
+    rewards = unit * game.follower_rewards
+    rewards[1, 0, 0] += 1e-6 * unit
+    with pytest.raises(GameError, match=r"zero_sum: expected rewards .* in state 0 at joint action 0"):
+        zero_sum.require_zero_sum(replace(game, follower_rewards=rewards))
