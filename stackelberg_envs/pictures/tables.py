@@ -41,10 +41,12 @@ BAR = 76
 
 
 class _Told(NamedTuple):
-    """What the picture tells of a moment."""
+    """What the picture tells of a moment: payoffs as far as they are shown, and what each answer is worth in all."""
 
     leader: Array
     follower: Array
+    worth: tuple[Array, Array]
+    hidden: str
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     x: Array | None
@@ -75,6 +77,10 @@ def _told(frame: Frame) -> _Told:
     return _Told(
         leader[:MOST, :MOST],
         follower[:MOST, :MOST],
+        (np.zeros(B), np.zeros(B)) if x is None else (x @ leader, x @ follower),
+        f"the first {MOST} rows and columns of {' x '.join(map(str, leader.shape))}"
+        if max(leader.shape) > MOST
+        else "",
         facts["rows"],
         facts["columns"],
         x,
@@ -90,15 +96,16 @@ def _pixels(frame: Frame) -> Pixels:
     height, width = told.leader.shape[0] * CELL_HEIGHT, told.leader.shape[1] * CELL_WIDTH
     canvas = titled(frame, TOP + height + BELOW, max(560, LEFT + 2 * width + BETWEEN + MARGIN))
     _draw_rows(canvas, told)
-    for left, payoff, colour, whose in (
-        (LEFT, told.leader, STRONGEST, "the leader's payoff"),
-        (LEFT + width + BETWEEN, told.follower, FOLLOWER, "the follower's payoff"),
+    for left, payoff, worth, colour, whose in (
+        (LEFT, told.leader, told.worth[0], STRONGEST, "the leader's payoff"),
+        (LEFT + width + BETWEEN, told.follower, told.worth[1], FOLLOWER, "the follower's payoff"),
     ):
         canvas.text(TOP - 46, left, whose, colour)
-        _draw_table(canvas, left, payoff, colour, told)
+        _draw_table(canvas, left, payoff, worth, colour, told)
     below = TOP + height + 40
     key = "bars: the commitment; last line: what each answer is worth; framed: what was chosen"
     canvas.text(below, MARGIN, key, MUTED, size=SMALL)
+    canvas.text(below + 16, MARGIN, told.hidden, MUTED, size=SMALL)
     words = "not announced yet" if told.x is None else f"seen: {told.seen}" if told.seen else ""
     canvas.text(TOP - 46, MARGIN, words, MUTED, size=SMALL)
     return canvas.finish()
@@ -114,7 +121,7 @@ def _draw_rows(canvas: Canvas, told: _Told) -> None:
         canvas.text(top + 12, LEFT - 8, f"{told.x[a]:.2f}", MUTED, size=SMALL, anchor="right")
 
 
-def _draw_table(canvas: Canvas, left: float, payoff: Array, colour: Colour, told: _Told) -> None:
+def _draw_table(canvas: Canvas, left: float, payoff: Array, worth: Array, colour: Colour, told: _Told) -> None:
     A, B = payoff.shape
     low, high = float(payoff.min()), float(payoff.max())
     for b in range(B):
@@ -127,8 +134,7 @@ def _draw_table(canvas: Canvas, left: float, payoff: Array, colour: Colour, told
             canvas.rectangle(top, left + b * CELL_WIDTH, CELL_HEIGHT - 1, CELL_WIDTH - 1, blend(WHITE, colour, share))
             canvas.text(top + 11, middle, f"{payoff[a, b]:.4g}", INK, anchor="middle")
         if told.x is not None:
-            worth = f"{float(told.x[:A] @ payoff[:, b]):.4g}"
-            canvas.text(TOP + A * CELL_HEIGHT + 8, middle, worth, INK if strong else MUTED, anchor="middle")
+            canvas.text(TOP + A * CELL_HEIGHT + 8, middle, f"{worth[b]:.4g}", INK if strong else MUTED, anchor="middle")
     if told.chosen is not None and told.chosen < B:
         canvas.frame(TOP - 2, left + told.chosen * CELL_WIDTH - 2, A * CELL_HEIGHT + 3, CELL_WIDTH + 3, FOLLOWER, 3)
     if told.drawn is not None and told.drawn < A:
@@ -144,12 +150,11 @@ def _text(frame: Frame) -> str:
     shares = zip(told.rows, told.x, strict=False)
     lines += [f"seen: {told.seen}"] if told.seen else []
     lines.append("commitment: " + ", ".join(f"{name} {share:.3f}" for name, share in shares))
-    A = told.leader.shape[0]
-    for b in range(told.leader.shape[1]):
-        worth = told.x[:A] @ told.leader[:, b], told.x[:A] @ told.follower[:, b]
-        mark = " <- best answer" if b == told.answer else ""
-        mark += " <- chosen" if b == told.chosen else ""
-        lines.append(f"answer {told.columns[b]}: leader {worth[0]:+.3f}, follower {worth[1]:+.3f}{mark}")
+    # With several observations the next rounds count as well.
+    best = " <- best in this round" if told.seen else " <- best answer"
+    for b, (paid, own) in enumerate(zip(*told.worth, strict=True)):
+        mark = (best if b == told.answer else "") + (" <- chosen" if b == told.chosen else "")
+        lines.append(f"answer {told.columns[b]}: leader {paid:+.3f}, follower {own:+.3f}{mark}")
     if told.drawn is not None:
         lines.append(f"drawn: {told.rows[told.drawn]}")
     return "\n".join(lines)
