@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from stackelberg_envs.games.committed import Committed
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, SampledSolution, VectorGame
 from stackelberg_envs.play.rollout import rollout_of
+from stackelberg_envs.solvers.soft.evaluation import episode_values, leader_value
 from stackelberg_envs.solvers.solution import Solution
 from stackelberg_envs.solvers.solving import solve
 from stackelberg_envs.validation import checked, shown
@@ -96,7 +97,8 @@ class Comparison:
         Steps after which the observed episodes are cut; None in comparisons of earlier versions.
     beyond
         leader_discount^horizon, the share of the discounted steps that lies beyond: estimates may be off by about so
-        much in ways that more play does not mend. Episodes that end before by themselves do not suffer from it.
+        much in ways that more play does not mend. Episodes that end before by themselves do not suffer from it. With
+        discount 1, the share of the steps against the exact response.
     """
 
     game: str
@@ -195,12 +197,23 @@ def compare(
     makers = {name: _Maker(game, name, given, point) for name, given in options.items()}
     truth = next(iter(makers.values())).brief.parametrisation.vjp(point, solution.gradient)
     _require_direction(solution, truth)
-    found = Comparison(game.name, point, truth, horizon=game.horizon, beyond=game.leader_discount**game.horizon)
+    found = Comparison(game.name, point, truth, horizon=game.horizon, beyond=_beyond(game, solution))
     for name, maker in makers.items():
         for size in sizes:
             estimates = np.array([maker.estimate(solution, size, seed) for seed in range(seeds)])
             found.rows.append(Quality(name, maker.level.name, size, *measures(estimates, truth)))
     return found
+
+
+def _beyond(game: AnyGame, solution: AnySolution) -> float:
+    """Return which share of the leader's discounted steps lies beyond the horizon, if nothing ends before by itself."""
+    if game.leader_discount < 1.0:
+        return float(game.leader_discount**game.horizon)
+    # All steps pay alike, so that values count them.
+    steps, response = game.under(solution.x).primitives, cast(Array, solution.policy)
+    steps = replace(steps, leader_reward=np.ones_like(steps.leader_reward))
+    within = episode_values(steps, response, game.horizon)[0]
+    return 1.0 - within / leader_value(steps, response)
 
 
 def _listed(values: Any) -> Any:

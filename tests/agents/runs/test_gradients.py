@@ -207,3 +207,25 @@ def test_a_gradient_of_rounding_only_is_no_yardstick():
     assert 0 < np.abs(solution.gradient).max() <= solution.gradient_error
     with pytest.raises(ArgumentError, match="dJ/dtheta is not zero, which has no direction"):
         compare(game, ["bchg"], [1_000], seeds=2)
+
+
+def test_with_discount_one_the_steps_beyond_the_horizon_are_counted():
+    """Play stops with a chance of a tenth, so that 0.9^H of its steps lie beyond H of them; or at once, and none do."""
+    stays = np.array([[[[0.9, 0.1]] * 2], [[[0.0, 1.0]] * 2]])
+    given = {
+        "leader_reward": np.arange(4.0).reshape(2, 1, 2),
+        "follower_reward": np.zeros((2, 1, 2)),
+        "initial": [1.0, 0.0],
+        "terminal": [0, 1],
+        "leader_discount": 1.0,
+        "follower_discount": 1.0,
+        "temperature": 0.5,
+        "commitment": se.Transfer(np.array([[[0.0, 1.0]], [[0.0, 0.0]]])[..., None], -1.0, 1.0),
+    }
+    game = se.TabularGame(transition=stays, horizon=12, **given)
+    # A visit of the terminal state pays too: 10 steps, and one.
+    within = (1 - 0.9**12) / 0.1 + (1 - 0.9**11)
+    found = compare(game, ["naive"], [100], seeds=2)
+    assert found.beyond == pytest.approx(1.0 - within / 11.0, rel=1e-12)
+    at_once = se.TabularGame(transition=np.broadcast_to([0.0, 1.0], (2, 1, 2, 2)), horizon=2, **given)
+    assert compare(at_once, ["naive"], [100], seeds=2).beyond == pytest.approx(0.0, abs=1e-15)
