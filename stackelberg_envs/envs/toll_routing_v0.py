@@ -111,8 +111,11 @@ def make_game(
     Raises
     ------
     GameError
-        A network that is none, see its page, or more commuters than tables have room for.
+        A network that is none, see its page, a power for another one than Pigou's, or more commuters than tables have
+        room for.
     """
+    if network != "pigou" and power != 1.0:
+        raise GameError(f"power: expected 1 on networks other than 'pigou', whose second road has it, got {power!r}")
     if isinstance(network, str):
         roads, nodes = named_network(network, power)
         warmth, dearest = USUAL[network]
@@ -123,7 +126,8 @@ def make_game(
     most = require_positive(dearest if max_toll is None else max_toll, "max_toll")
     roads = towards_destinations(roads, heat)
     E = len(roads.tails)
-    priced = as_integers(np.arange(E) if tolled is None else tolled, "tolled")
+    wanted: Any = np.arange(E) if tolled is None else tolled
+    priced = as_integers(wanted, "tolled") if np.size(wanted) else np.zeros(0, dtype=np.int64)
     if priced.ndim != 1 or not len(priced) or ((priced < 0) | (priced >= E)).any() or len(set(priced)) < len(priced):
         raise GameError(f"tolled: expected different roads in 0..{E - 1}, got {tolled!r:.80}")
     names = [f"{nodes[roads.tails[e]]}-{nodes[roads.heads[e]]}" for e in priced]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, as_float, as_integers, first_index, frozen, require_positive
+from stackelberg_envs.arrays import LARGEST, Array, as_float, as_integers, first_index, frozen, require_positive
 from stackelberg_envs.envs.toll_routing import sioux_falls as data
 from stackelberg_envs.errors import ConvergenceError, GameError
 from stackelberg_envs.solvers.equilibrium.congestion import Network, best_times, traffic_equilibrium
@@ -73,7 +73,7 @@ def checked_network(given: Mapping[str, Any]) -> Network:
         raise GameError(f"network: demand: expected a square matrix, nodes by nodes, got shape {demand.shape}")
     ends = {name: as_integers(given[name], f"network: {name}") for name in ("tails", "heads")}
     numbers = {name: as_float(given[name], f"network: {name}") for name in ("base", "slope", "power")}
-    E = ends["tails"].shape
+    E = ends["tails"].shape if ends["tails"].ndim == 1 else (ends["tails"].size,)
     arrays: dict[str, NDArray[Any]] = {**ends, **numbers}
     for name, array in arrays.items():
         if array.shape != E or array.ndim != 1 or not len(array):
@@ -96,6 +96,14 @@ def _network(tails: Any, heads: Any, base: Any, slope: Any, power: Any, demand: 
     """Return a network on which every trip is possible; who is there already does not travel."""
     demand = np.asarray(demand, dtype=np.float64).copy()
     np.fill_diagonal(demand, 0.0)
+    with np.errstate(over="ignore"):
+        slowest = np.asarray(base) + np.asarray(slope) * demand.sum() ** np.asarray(power)
+    if not (slowest < LARGEST).all():
+        link = first_index(np.asarray(~(slowest < LARGEST)))[0]
+        raise GameError(
+            f"network: expected latencies below {LARGEST:g} with all traffic, {demand.sum():g}, on one link, got "
+            f"{slowest[link]:g} of link {link} ({tails[link]} to {heads[link]})"
+        )
     goals = np.flatnonzero(demand.sum(axis=0) > 0.0)
     made = Network(
         tails=frozen(np.asarray(tails, dtype=np.int32)),

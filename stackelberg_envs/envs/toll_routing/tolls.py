@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, frozen
 from stackelberg_envs.games.commitments.base import Commitment, Effect, need
 from stackelberg_envs.games.cotangents import Cotangents
 from stackelberg_envs.solvers.equilibrium.congestion import Network, Traffic, traffic_equilibrium
@@ -52,7 +52,7 @@ class Tolls(Commitment):
         open_links: NDArray[np.bool_],
         names: Sequence[str],
     ) -> None:
-        self.network, self.traffic_temperature, self.tolled = network, temperature, tolled
+        self.network, self.traffic_temperature, self.tolled = network, temperature, frozen(tolled.copy())
         self.links, self.open_links = links, open_links
         super().__init__(0.0, max_toll, (len(tolled),), names)
         self._last: tuple[Array, Traffic] | None = None

@@ -109,6 +109,8 @@ def test_a_network_of_ones_own_and_tolls_on_some_roads():
         ({"network": {"demand": [[1.0]]}}, "expected a dict with tails, heads"),
         ({"tolled": [2]}, r"tolled: expected different roads in 0..1, got \[2\]"),
         ({"tolled": [0, 0]}, "expected different roads"),
+        ({"tolled": []}, r"tolled: expected different roads in 0..1, got \[\]"),
+        ({"network": "braess", "power": 2.0}, "power: expected 1 on networks other than 'pigou'"),
         ({"power": 0.0}, "power: expected a number greater than 0"),
         ({"max_toll": -1.0}, "max_toll"),
         ({"network": "sioux_falls", "commuters": 2}, "one origin and one destination, got 528 pairs"),
@@ -118,6 +120,13 @@ def test_a_network_of_ones_own_and_tolls_on_some_roads():
 def test_what_is_no_network_is_refused_by_name(arguments, message):
     with pytest.raises(GameError, match=message):
         game(**arguments)
+
+
+def test_changing_the_list_of_roads_changes_no_game():
+    tolled = np.array([1])
+    made = game(tolled=tolled)
+    tolled[0] = 0
+    assert made.commitment.tolled.tolist() == [1]
 
 
 def test_another_temperature_of_a_traveller_alone_is_refused():

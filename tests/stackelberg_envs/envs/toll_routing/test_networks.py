@@ -33,6 +33,8 @@ def test_sioux_falls_is_as_large_as_it_should_be():
         ({"base": [1.0, -1.0, 1.0]}, r"base: expected numbers of at least 0, got -1.0 of link 1 \(1 to 2\)"),
         ({"slope": [1.0, 1.0]}, r"slope: expected one number for each link, shape \(3,\), got shape \(2,\)"),
         ({"heads": [1, 5, 2]}, r"heads: expected nodes in 0..2, got 5 of link 1"),
+        ({"tails": 0}, r"tails: expected one number for each link, shape \(1,\), got shape \(\)"),
+        ({"power": [1.0, 1.0, 600.0], "slope": np.ones(3)}, r"expected latencies below .* of link 2 \(0 to 2\)"),
         ({"heads": [1, 1, 1]}, "expected a way for every trip, but none leads from node 0 to 2"),
     ],
 )
