@@ -1,11 +1,15 @@
 """Solves straight from the lists, against those with a matrix; small games are treated as if they were large."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numba
 import numpy as np
 import pytest
 
 from stackelberg_envs import jit
 from stackelberg_envs.envs import random_tabular_v1
+from stackelberg_envs.errors import ConvergenceError
+from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.soft import krylov, linear
 from stackelberg_envs.solvers.soft.streaming import Products, minimal_residual
 from stackelberg_envs.solvers.solving import solve
@@ -100,3 +104,66 @@ def test_lists_that_are_mostly_padding_are_written_down(as_if_large):
         np.concatenate([lists.probabilities, np.zeros((*joint.shape, 8))], axis=-1),
     )
     assert krylov.Krylov(joint, padded, parts.continuing, 0.9)._products is None
+
+
+def lists_of(kind, Z):
+    """Where states lead: anywhere, mostly on around a ring, or hardly ever out of one half."""
+    rng = np.random.default_rng(7)
+    if kind == "random":
+        return rng.integers(0, Z, (Z, 2, 2, 3)), rng.dirichlet(np.ones(3), (Z, 2, 2))
+    if kind == "ring":
+        around = (np.arange(Z)[:, None, None, None] + np.arange(3) - 1) % Z
+        return np.broadcast_to(around, (Z, 2, 2, 3)), rng.dirichlet([0.02, 0.02, 5.0], (Z, 2, 2))
+    half = Z // 2
+    within = rng.integers(0, half, (Z, 2, 2, 3)) + half * (np.arange(Z) // half)[:, None, None, None]
+    within[..., 0] = (within[..., 0] + half) % Z
+    return within, rng.dirichlet([1e-5, 1.0, 1.0], (Z, 2, 2))
+
+
+@pytest.mark.parametrize("kind", ["random", "ring", "halves"])
+@pytest.mark.parametrize("discount", [0.9, 0.999, 0.999999])
+def test_errors_are_within_the_bound_that_the_tolerance_promises(as_if_large, monkeypatch, kind, discount):
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 1)  # quicker for so few states
+    rng, Z = np.random.default_rng(5), 200
+    successors, probabilities = lists_of(kind, Z)
+    transition, ones = Transition(successors.astype(np.int32), probabilities), np.ones(Z)
+    joint = rng.dirichlet(np.full(4, 0.3), Z).reshape(Z, 2, 2)
+    matrix = np.eye(Z) - discount * krylov.policy_matrix(joint, transition, ones).toarray()
+    for rhs in (ones, rng.standard_normal(Z) * 10.0 ** rng.uniform(-8, 8, Z), 1e-30 * np.eye(Z)[3]):
+        for transposed, norm in [(False, np.inf), (True, 1)]:
+            system = krylov.Krylov(joint, transition, ones, discount)
+            dense = matrix.T if transposed else matrix
+            tolerance = 1e-10 * np.linalg.norm(rhs, norm)
+            found = (system.solve_transposed if transposed else system.solve)(rhs, tolerance)
+            expected = np.linalg.solve(dense, rhs)
+            rounding = krylov.ACCEPTED * np.finfo(float).eps * np.linalg.norm(np.abs(rhs) + 2 * np.abs(found), norm)
+            # The dense answer is rounded, too.
+            bound = (max(tolerance, rounding) + rounding) / (1 - discount)
+            assert np.linalg.norm(found - expected, norm) <= bound
+
+
+def test_what_no_method_solves_is_an_error_and_no_answer(as_if_large, monkeypatch):
+    class Useless:
+        def solve(self, rhs, trans):
+            return np.zeros_like(rhs)
+
+    parts, joint, rhs = given()
+    system = krylov.Krylov(joint, parts.transition, parts.continuing, 0.9)
+    monkeypatch.setitem(vars(system), "_factor", Useless())
+    for solved in (system.solve, system.solve_transposed):
+        with pytest.raises(ConvergenceError, match="linear solve: expected a residual of at most"):
+            solved(rhs, 1e-10)
+
+
+def test_solves_in_several_threads_are_those_in_one(as_if_large, monkeypatch):
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 2)
+    parts, joint, rhs = given()
+
+    def system():
+        return krylov.Krylov(joint, parts.transition, parts.continuing, 0.9)
+
+    shared, expected = system(), system().solve(rhs, 1e-12)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda one: one.solve(rhs, 1e-12), [system(), system(), shared, shared]))
+    for values in found:
+        np.testing.assert_array_equal(values, expected)
