@@ -23,7 +23,7 @@ def barring(brief: TabularBrief, visits: Array, number: int) -> Array:
     """Return an extreme commitment that makes the follower leave the ways that were seen most.
 
     The entries that pay the follower for what was seen most are set to the bound that pays less, and all others to the
-    bound that pays more. So the follower has to find another way. Entries that pay it nothing anywhere stay next to 0.
+    bound that pays more. So the follower has to find another way.
 
     Parameters
     ----------
@@ -36,16 +36,13 @@ def barring(brief: TabularBrief, visits: Array, number: int) -> Array:
     """
     commitment = brief.commitment
     x = commitment.project(0.5 * (commitment.low + commitment.high))
-    moves = as_effect(commitment.effect(x)).transition
-    seen = visits.reshape(brief.array_shape)
-    paid, could_pay = (commitment.vjp(x, _payments_alone(weight, moves)) for weight in (seen, np.ones_like(seen)))
-    # Which bound pays more is known for what was never seen too.
-    sign = np.where(paid == 0, could_pay, paid)
+    paid = commitment.vjp(
+        x, _payments_alone(visits.reshape(brief.array_shape), as_effect(commitment.effect(x)).transition)
+    )
     # Multiples of the golden ratio fill the range evenly, however many of them there are.
     count = int(np.exp(number * GOLDEN_RATIO % 1.0 * np.log(paid.size)))
     barred = np.abs(paid) >= np.sort(np.abs(paid), axis=None)[-count]
-    extreme = np.where(barred == (sign >= 0), commitment.low, commitment.high)
-    return commitment.project(np.where(sign == 0, np.clip(0.0, commitment.low, commitment.high), extreme))
+    return commitment.project(np.where(barred == (paid >= 0), commitment.low, commitment.high))
 
 
 def _payments_alone(weight: Array, transition: Transition | None) -> Cotangents:
