@@ -44,8 +44,8 @@ What is known
     fact, J is -0.588989, and people prefer the assistant in 70.3 % of the pairs. The yardstick ends there from
     every start. The fact ``recorded_fit`` holds the fitted weights, ``preferences`` what people said. With default
     settings and 50,000 observed steps, two seeds each, ``certainty_equivalent`` ends at -0.589089 and -0.589015,
-    ``hpgd`` at -0.589733 and -0.590041, ``naive`` at -0.597913 and -0.594841, ``cma_es`` at -0.607986 and
-    -0.703178.
+    ``bchg`` and ``hpgd`` at -0.589733 and -0.590041, ``naive`` at -0.597913 and -0.594841, ``cma_es`` at -0.607986
+    and -0.703178 (``stackelberg sweep practice-v1 --seeds 2 --output runs/practice``).
 Arguments
     ``longest``, ``temperature``, ``bound``, ``horizon``.
 Sources

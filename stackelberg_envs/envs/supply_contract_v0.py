@@ -40,8 +40,9 @@ What is known
     shop the part k of what both earn, so that it orders what the owner of both would, and J comes to (1 - k) of the
     owner's value as the temperature falls: at k = 0.1 and temperature 0.001 it is 97.456 of 108.289. A smaller part
     is worth less to the shop than its temperature, and it orders carelessly. With default settings and 50,000
-    observed steps, ``certainty_equivalent`` ends at 84.291782 (one seed), ``hpgd`` at 84.285385 and 84.266212,
-    ``naive`` at 84.103386 and 69.275514, ``cma_es`` at 82.390023 and 84.040501 (two seeds each).
+    observed steps, two seeds each, ``certainty_equivalent`` ends at 84.291782 and 84.186163, ``bchg`` and ``hpgd`` at
+    84.285385 and 84.266212, ``naive`` at 84.103386 and 69.275514, ``cma_es`` at 82.390023 and 84.040501
+    (``stackelberg sweep practice-v1 --seeds 2 --output runs/practice``).
 Arguments
     ``weeks``, ``shelf``, ``customers``, ``price``, ``cost``, ``salvage``, ``holding``, ``temperature``,
     ``horizon``.

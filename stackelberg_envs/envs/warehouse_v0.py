@@ -33,8 +33,10 @@ What is known
     both directions gives 1.708928, its highest cost alone 1.709201. The best known rules, J = 1.730371, do both and
     set small costs of 0.01 to 0.04 everywhere else: they earn the leader nothing, but a robot that pays for each
     step hurries. The yardstick ended there from 5 of 63 starts, so it is no proof. On the medium floor J is
-    -0.305187 where nothing is set. With default settings and 100,000 observed steps, two seeds each, ``hpgd`` ends
-    at 1.708291 and 1.703936, ``naive`` at 0.811575 and 0.659793, ``cma_es`` at 0.545051 and 0.526163.
+    -0.305187 where nothing is set. With default settings and 100,000 observed steps, two seeds each,
+    ``certainty_equivalent`` ends at 1.708005 and 1.707725, ``bchg`` and ``hpgd`` at 1.708291 and 1.703936, ``naive``
+    at 0.811575 and 0.659793, ``cma_es`` at 0.545051 and 0.526163 (``stackelberg sweep practice-v1 --seeds 2 --output
+    runs/practice``).
 Arguments
     ``floor``, ``costs``, ``max_cost``, ``danger``, ``energy``, ``slip``, ``temperature``, ``discount``,
     ``horizon``, ``num_robots``. ``floor`` is "small" (5 x 5), "medium" (13 x 23: 1,730 states), "large" (31 x 37:
