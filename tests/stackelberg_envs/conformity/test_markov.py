@@ -50,3 +50,16 @@ def test_play_that_earns_something_else_is_found(monkeypatch):
     monkeypatch.setattr(markov, "rollout", skewed)
     with pytest.raises(ConformityError, match=r"play earns the .* its exact value"):
         se.check_game(interacting_game(temperature=0.02))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "clause"),
+    [
+        ("residual", 1e-3, "the equilibrium's equations hold"),
+        ("policy", np.full((3, 4, 2), 0.4), "the rows of the followers' policies sum to one"),
+    ],
+)
+def test_an_equilibrium_that_is_none_fails(monkeypatch, name, value, clause):
+    monkeypatch.setattr(MarkovSolution, name, value)
+    with pytest.raises(ConformityError, match=clause):
+        se.check_game(interacting_game())

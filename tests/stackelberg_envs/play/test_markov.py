@@ -20,12 +20,16 @@ def test_play_earns_what_the_solution_says():
     sums = np.add.reduceat(paid, seen.offsets[:-1])
     assert abs(sums.mean() - SOLVED.episode.follower_reward_value) < 4.0 * sums.std() / np.sqrt(4000)
     assert seen.whole.all() and seen.follower_action.max() < 8
+    last = seen.state[seen.offsets[1:] - 1]
+    assert seen.terminated.any()
+    np.testing.assert_array_equal(seen.terminated, last == 3)
 
 
 def test_a_budget_of_steps_is_kept_and_the_last_episode_is_cut():
     seen = rollout(GAME.under(X), SOLVED.policy, np.random.default_rng(0), steps=503)
     assert (seen.num_steps, seen.offsets[-1]) == (503, 503)
     assert seen.whole[:-1].all()
+    assert not seen.whole[-1] and not seen.terminated[-1]
     same = rollout(GAME.under(X), SOLVED.policy, np.random.default_rng(0), steps=503)
     np.testing.assert_array_equal(seen.state, same.state)
 

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, GameError
+from stackelberg_envs.solvers.equilibrium.linearisation import Linearisation
+from stackelberg_envs.solvers.equilibrium.sensitivity import evaluate_joint
 from tests.games import interacting_game
 
 X = np.array([0.3, 0.6])
@@ -161,3 +165,16 @@ def test_bounds_on_errors_have_the_unit_of_rewards():
     plain = game.replace(commitment=se.Transfer(game.commitment.parts[0].features, 0.0, 1.0))
     errors = se.solve(plain, X).leader_value_error, se.solve(small, 1e-9 * X).leader_value_error
     assert 0.1 < 1e9 * errors[1] / errors[0] < 10.0
+
+
+def test_the_error_of_a_gradient_is_that_of_a_solution_that_was_stopped_early():
+    """The map that is solved for is left before its last steps: the estimate has the size of what is missing."""
+    exact = se.solve(interacting_game(), X)
+    q = exact.equilibrium.q + 1e-4 * np.random.default_rng(0).uniform(-1.0, 1.0, size=exact.equilibrium.q.shape)
+    at = Linearisation(exact.arrays, q, exact.arrays.temperature)
+    leader = evaluate_joint(exact.arrays, at.policies, exact.arrays.leader_reward, exact.arrays.leader_discount)
+    early = replace(exact, equilibrium=replace(exact.equilibrium, at=at), leader=leader)
+    missing = np.abs(early.gradient - exact.gradient).max()
+    assert missing > 1e-7
+    assert early.gradient_error == pytest.approx(missing, rel=1e-2)
+    assert exact.gradient_error < 1e-9

@@ -45,3 +45,16 @@ def test_far_away_and_in_large_games_nothing_is_proved(monkeypatch):
     assert distance_bound(Linearisation(game, np.full((4, 5), 9.0), 0.01)) == math.inf
     monkeypatch.setattr(uniqueness, "MOST_UNKNOWNS", 3)
     assert distance_bound(logit_equilibrium(game).at) == math.inf
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 3, 2)])
+def test_the_derivative_turns_no_faster_than_its_bound(sizes):
+    """With one state that ends play, and with several that go on."""
+    ends = matrix_game(*np.random.default_rng(0).uniform(-1.0, 1.0, size=(len(sizes), *sizes)), temperature=0.2)
+    for game in (ends, random_arrays(sizes=sizes, temperature=0.2)):
+        found = logit_equilibrium(game).at
+        rng, step, turned = np.random.default_rng(1), 1e-4, []
+        for change in step * rng.choice([-1.0, 1.0], size=(10, *found.q.shape)):
+            after = Linearisation(game, found.q + change, found.temperature)
+            turned.append(np.abs(after.dense() - found.dense()).sum(axis=1).max())
+        assert 0.0 < max(turned) <= uniqueness._turning(found, step) * step
