@@ -9,6 +9,7 @@ import stackelberg_envs as se
 from stackelberg_envs.errors import ConformityError
 from stackelberg_envs.games.commitments.base import Effect
 from stackelberg_envs.games.cotangents import Cotangents
+from stackelberg_envs.games.environments import CommittedEnvironment
 from tests.environments import Ladder, Pair, Slide
 from tests.stackelberg_envs.games.test_vector import Price
 
@@ -119,3 +120,11 @@ def test_leaders_that_are_paid_no_number_and_effects_that_are_none_are_named():
 
     with pytest.raises(ConformityError, match="finite"):
         se.check_game(se.wrap_commitment(Ladder, None, Infinite(0.0, 1.0, np.ones(3))))
+
+
+def test_bonuses_that_followers_are_not_paid_are_found(monkeypatch):
+    game = se.wrap_commitment(Ladder, None, se.StateIncentive(0.5, 1.0, np.ones(3)))
+    se.check_game(game)
+    monkeypatch.setattr(CommittedEnvironment, "make", CommittedEnvironment.bare)
+    with pytest.raises(ConformityError, match="paid what the environment pays and what the commitment adds"):
+        se.check_game(game)
