@@ -4,6 +4,8 @@ import numpy as np
 
 import stackelberg_envs as se
 from stackelberg_envs.play.session import PLAY, Session
+from stackelberg_envs.play.tabular import TabularSimulator
+from tests.games import small_game
 
 
 def test_simulated_frequencies_are_the_games():
@@ -58,3 +60,12 @@ def test_a_large_game_reads_its_tables_without_copying_them_to_lists():
 def shown(value):
     """A number as it is, a vector to six digits, since the last ones of sines and exponentials vary by machine."""
     return " ".join(f"{part:.6g}" for part in value) if isinstance(value, np.ndarray) else str(value)
+
+
+def test_before_the_leader_acts_the_mask_is_of_all_that_may_be_feasible():
+    mask = np.ones((3, 2, 2), bool)
+    mask[0, 0, 1] = mask[1, :, 0] = False
+    simulator = TabularSimulator(small_game(feasible=mask))
+    told = [simulator.action_mask(state, a).tolist() for state, a in ((0, None), (0, 0), (1, None), (None, None))]
+    assert told == [[1, 1], [1, 0], [0, 1], [1, 1]]
+    assert TabularSimulator(small_game()).action_mask(0, None) is None
