@@ -18,3 +18,8 @@ def test_where_tolls_cannot_be_large_enough_nothing_is_claimed():
     assert reference("braess", 1.0, 1.0, 1.0) is None
     assert reference("sioux_falls", 1.0, 10.0, 0.5) is None
     assert "reference" not in se.make_game(ID, commuters=2).facts
+
+
+def test_the_least_mean_time_is_found_without_the_facts_of_the_game():
+    made = se.make_game("stackelberg/TollRouting-v0", power=2.0).replace(facts={})
+    assert least_mean_time(made) == pytest.approx(-0.6150998, abs=1e-6)

@@ -122,3 +122,9 @@ def test_what_does_not_converge_raises_with_its_residual(monkeypatch):
     network, _ = named_network("sioux_falls", 1)
     with pytest.raises(ConvergenceError, match=r"a residual of .* of all traffic"):
         traffic_equilibrium(network, np.zeros(76), 0.1)
+
+
+def test_what_is_ahead_is_worth_the_log_sum_of_all_routes():
+    network, costs = named_network("pigou", 1.0)[0], np.array([1.0, 0.7])
+    values = load(network, costs, 0.3).values
+    np.testing.assert_allclose(values, [[0.3 * np.log(np.exp(-costs / 0.3).sum()), 0.0]], atol=1e-12)
