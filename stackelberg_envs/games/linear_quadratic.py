@@ -25,6 +25,7 @@ from stackelberg_envs.games.linear_forms import (
 )
 from stackelberg_envs.games.matrices import differs, require_definite, require_semidefinite
 from stackelberg_envs.games.samples import Actions, SampledCommitment
+from stackelberg_envs.games.tabular_checks import with_facts_left
 from stackelberg_envs.games.vector import BatchStep, VectorGame
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class LinearQuadraticGame(VectorGame):
                 and {"form", "numbers"} & set(changes)
             ):
                 changes["commitment"] = self.commitment.with_numbers(form, numbers)
-        return replace(self, **changes)
+        return replace(self, **with_facts_left(self, changes))
 
     @cached_property
     def _dynamics(self) -> Array:

@@ -30,6 +30,7 @@ from stackelberg_envs.games.tabular_checks import (
     require_same_moves,
     require_scale,
     require_scales,
+    with_facts_left,
 )
 from stackelberg_envs.games.transitions import Transition
 
@@ -326,6 +327,8 @@ class TabularGame:
     def replace(self, **changes: Any) -> TabularGame:
         """Return the same game with some arguments changed; it is checked again.
 
+        Facts on what a leader can reach, best known values and references, stay behind where values change.
+
         Raises
         ------
         ArgumentError
@@ -337,7 +340,7 @@ class TabularGame:
         unknown = [name for name in changes if name not in known]
         if unknown:
             raise ArgumentError(f"replace: expected arguments among {', '.join(known)}, got {', '.join(unknown)}")
-        made = replace(self, **changes)
+        made = replace(self, **with_facts_left(self, changes))
         kept = self.averaged - changes.keys()
         require_same_moves(self, made, kept)
         return made.averaging(kept)

@@ -50,10 +50,21 @@ __all__ = [
     "require_sums",
     "require_zero_or_one",
     "shared_scalars",
+    "with_facts_left",
 ]
 
 #: What a game's rewards and its commitment may be made for.
 MADE_FOR = frozenset({"temperature", "leader_discount", "follower_discount"})
+#: Facts on what a leader can reach, and the arguments of games that this does not depend on.
+OF_VALUES = frozenset({"setting", "best_known", "best_commitment", "reference"})
+WITHOUT_EFFECT = frozenset({"facts", "horizon", "name", "num_followers", "observe_rewards", "publish_temperature"})
+
+
+def with_facts_left(game: Any, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return changes of a game's arguments; where its values change, what was known of them is no fact any more."""
+    if changes.keys() & {"facts"} or changes.keys() <= WITHOUT_EFFECT:
+        return changes
+    return {**changes, "facts": {name: value for name, value in game.facts.items() if name not in OF_VALUES}}
 
 
 def shared_scalars(game: Any, *, whole_discount: bool = False) -> dict[str, Any]:

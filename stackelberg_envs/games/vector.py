@@ -27,7 +27,7 @@ from stackelberg_envs.games.environments import EnvironmentGame
 from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.samples import Actions, ModelClass, SampledCommitment
 from stackelberg_envs.games.tabular import TabularGame
-from stackelberg_envs.games.tabular_checks import require_commitment, shared_scalars
+from stackelberg_envs.games.tabular_checks import require_commitment, shared_scalars, with_facts_left
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Box, Space
@@ -309,10 +309,13 @@ class VectorGame(ABC):
         return self.solver is not None or type(self).solve is not VectorGame.solve
 
     def replace(self, **changes: Any) -> VectorGame:
-        """Return the same game with some arguments changed; it is checked again."""
+        """Return the same game with some arguments changed; it is checked again.
+
+        Facts on what a leader can reach, best known values and references, stay behind where values change.
+        """
         from dataclasses import replace
 
-        return replace(self, **changes)
+        return replace(self, **with_facts_left(self, changes))
 
 
 @overload

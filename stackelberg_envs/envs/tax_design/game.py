@@ -22,6 +22,7 @@ from stackelberg_envs.envs.tax_design.economy import (
 )
 from stackelberg_envs.envs.tax_design.schedule import TaxSchedule
 from stackelberg_envs.errors import ArgumentError, GameError, StackelbergError
+from stackelberg_envs.games.tabular_checks import with_facts_left
 from stackelberg_envs.games.vector import BatchStep, VectorGame
 from stackelberg_envs.play.simulators import cumulative
 
@@ -80,6 +81,7 @@ class TaxGame(VectorGame):
         Where types are contexts, their probabilities and those of the households are one thing: either may be given.
         A schedule that is not among the changes takes the rules and the households that are.
         """
+        changes = with_facts_left(self, changes)
         households, typed = changes.get("households", self.households), changes.get("typed_states", self.typed_states)
         if "context_probabilities" in changes and "households" not in changes and not typed:
             shares = as_float(changes["context_probabilities"], "context_probabilities")

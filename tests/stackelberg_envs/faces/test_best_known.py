@@ -110,3 +110,14 @@ def test_importing_the_package_does_not_read_the_file():
     code = f"import sys, stackelberg_envs; sys.exit({module.__name__!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert FILE.is_file()
+
+
+@pytest.mark.parametrize("name", [TOY, "stackelberg/TaxDesign-v0", "stackelberg/BilevelLqr-v1"])
+def test_what_is_known_of_a_game_is_not_known_of_one_with_other_values(name):
+    known = {"setting", "best_known", "best_commitment"}
+    game = se.make_game(name)
+    assert known <= game.facts.keys()
+    warm = game.replace(temperature=2 * game.temperature)
+    assert warm.facts.keys() == game.facts.keys() - known - {"reference"}
+    assert game.replace(num_followers=1, name="mine").facts["best_known"] == game.facts["best_known"]
+    assert game.replace(temperature=0.3, facts={"best_known": 2.0}).facts == {"best_known": 2.0}
