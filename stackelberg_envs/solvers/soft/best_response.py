@@ -163,8 +163,9 @@ def soft_best_response(
         if settled or (residual <= 8 * floor and residual >= 0.5 * best):
             break
         gained = 1.0 if system is None else residual / last
-        # While the last factorisation still gains much it is kept, where a solve costs a tenth of a new one.
-        if system is None or gained > CHORD_PROGRESS or not system.costly:
+        # While the last factorisation still gains much it is kept, where a solve costs a tenth of a new one. Not before
+        # values are right to a temperature: until then policies change, and old ones can lead round in circles.
+        if system is None or gained > CHORD_PROGRESS or gain * residual > temperature or not system.costly:
             _answer(q, soft_values, temperature, policy)
             system = resolvent(game.follower_process, game.joint_policy(policy))
         # A Newton step squares what the last one gained: more than that a solve need not gain.

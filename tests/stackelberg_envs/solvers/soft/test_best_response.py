@@ -1,15 +1,20 @@
 """Best responses against plain iteration, brute force, closed forms and each other."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stackelberg_envs.envs import random_tabular_v1
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.primitives import Primitives
+from stackelberg_envs.games.transitions import Transition
 from stackelberg_envs.solvers.responses import hard_best_response, soft_best_response
 from stackelberg_envs.solvers.soft import evaluate, linear, response_gap
 from tests.stackelberg_envs.solvers.soft.small_games import SIZES, one_state, primitives
+
+DATA = Path(__file__).parents[3] / "data"
 
 
 def iterated_soft_values(game, iterations=20_000):
@@ -86,6 +91,21 @@ def test_any_start_gives_the_same_answer(offset):
     warm = soft_best_response(game, start=start)
     np.testing.assert_allclose(warm.state_values, cold.state_values, atol=3e-10)
     assert (start == before).all()
+
+
+def test_values_far_off_do_not_lead_round_in_circles():
+    # A model that a leader has fitted to play on a warehouse, and values of another model to start from. With the first
+    # factorisation kept while it gains, these go round with period 3.
+    with np.load(DATA / "warm_start_in_circles.npz") as kept:
+        lists = Transition(kept["successors"], kept["probabilities"])
+        game = Primitives(
+            leader_policy=np.ones((57, 1)), follower_reward=kept["follower_reward"],
+            leader_reward=np.zeros((57, 1, 4)), transition=lists, believed_transition=lists, initial=kept["initial"],
+            continuing=kept["continuing"], leader_discount=0.97, follower_discount=0.97, temperature=0.05,
+            num_contexts=1,
+        )  # fmt: skip
+        warm = soft_best_response(game, start=kept["start"])
+    np.testing.assert_allclose(warm.policy, soft_best_response(game).policy, atol=1e-9)
 
 
 def test_start_of_another_length_is_refused():
