@@ -69,6 +69,27 @@ def interacting_game(**changes):
     return MarkovGame(**(given | changes))
 
 
+def weakly_interacting_game(**changes):
+    """Two followers in three states, whose own choices count most, so that their answers to each other contract."""
+    rng = np.random.default_rng(1)
+    n, states, joint = 2, 3, 4
+    own, together = rng.uniform(-1.0, 1.0, size=(n, states, 2)), rng.uniform(-1.0, 1.0, size=(n, states, joint))
+    alone = np.stack([np.repeat(own[0], 2, axis=1), np.tile(own[1], (1, 2))])
+    moves = rng.dirichlet(np.ones(states), size=(states, 1)), rng.dirichlet(np.ones(states), size=(states, joint))
+    given = {
+        "follower_rewards": alone + 0.05 * together,
+        "leader_reward": rng.uniform(-1.0, 1.0, size=(states, joint)),
+        "transition": 0.7 * moves[0] + 0.3 * moves[1],
+        "initial": np.full(states, 1.0 / states),
+        "leader_discount": 0.8,
+        "follower_discount": 0.1,
+        "temperature": 0.5,
+        "commitment": Transfer(rng.uniform(size=(n, states, 1, joint, 1)), 0.0, 1.0),
+        "horizon": 40,
+    }
+    return MarkovGame(**(given | changes))
+
+
 def one_state(leader_reward, **changes):
     """One state, two actions for each side, all the same to the follower; the leader chooses a policy."""
     return TabularGame(

@@ -7,6 +7,7 @@ are made of has its own random numbers, learns in its own copy of the decision p
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ import numpy as np
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.contexts import one_context
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame
 
 from ..state import stateful
 from .base import Follower, FollowerView, require_tabular
 
-__all__ = ["PerContext", "Population", "make_follower"]
+__all__ = ["PerContext", "Population", "learning_apart", "make_follower"]
 
 
 class _Several(Follower):
@@ -135,7 +137,7 @@ def make_follower(kind: type[Follower], config: Any, rng: np.random.Generator, g
     rng
         A single follower uses it directly. If there are several, each gets a generator spawned from it.
     game
-        ``num_followers`` says how many there are.
+        :func:`learning_apart` says how many of them there are.
 
     Raises
     ------
@@ -151,6 +153,21 @@ def make_follower(kind: type[Follower], config: Any, rng: np.random.Generator, g
             return kind(config, stream)
         return PerContext([kind(config, own) for own in stream.spawn(contexts)], config, stream)
 
-    if game.num_followers == 1:
+    apart = learning_apart(game)
+    if apart == 1:
         return one(rng).show(game)
-    return Population([one(stream) for stream in rng.spawn(game.num_followers)], config, rng).show(game)
+    return Population([one(stream) for stream in rng.spawn(apart)], config, rng).show(game)
+
+
+@singledispatch
+def learning_apart(game: Any) -> int:
+    """Return how many followers play a game each in copies of its own; ``learning_apart.register`` adds kinds."""
+    count: int = game.num_followers
+    return count
+
+
+@learning_apart.register
+def _(game: MarkovGame) -> int:
+    """Those that affect each other play one game together, and one object plays them all."""
+    del game
+    return 1

@@ -15,6 +15,7 @@ from stackelberg_envs.games.markov import CommittedMarkov, MarkovGame
 from stackelberg_envs.games.tabular import CommittedTabular, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.play.rollout import rollout
+from stackelberg_envs.solvers.equilibrium.one_follower import largest_loss
 from stackelberg_envs.solvers.equilibrium.sensitivity import evaluate_joint
 from stackelberg_envs.solvers.equilibrium.solution import solve_markov
 from stackelberg_envs.solvers.soft import (
@@ -189,9 +190,17 @@ class MarkovEvaluation:
         return float(np.mean(values))
 
     def gap(self, committed: CommittedMarkov, follower: Follower) -> float | None:
-        """Return 0 for followers that play the exact equilibrium; of others it is not computed."""
-        played = [player.solution_under(committed.commitment) for player in follower.players]
-        return None if any(own is None for own in played) else 0.0
+        """Return the most that one of them loses while the others play as they do; None where a policy is not finite.
+
+        It is 0 for followers that play the exact equilibrium.
+        """
+        losses = []
+        for player in follower.players:
+            if not np.isfinite(player.policy).all():
+                return None
+            exact = player.solution_under(committed.commitment) is not None
+            losses.append(0.0 if exact else largest_loss(committed.arrays, list(player.policy)))
+        return max(losses)
 
     def meaning(self, follower: Follower) -> str:
         del follower

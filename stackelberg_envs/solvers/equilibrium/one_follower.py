@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.commitments.base import Commitment, Effect
 from stackelberg_envs.games.markov import MarkovGame
+from stackelberg_envs.games.markov_primitives import MarkovPrimitives
+from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
-from stackelberg_envs.solvers.equilibrium.joint import expected, others
+from stackelberg_envs.solvers.equilibrium.joint import entropies, expected, others
 from stackelberg_envs.solvers.equilibrium.solution import equilibrium_of
+from stackelberg_envs.solvers.soft import response_gap, soft_best_response
 
-__all__ = ["one_follower"]
+__all__ = ["faced", "largest_loss", "one_follower"]
 
 
 class AgainstOthers(Commitment):
@@ -52,19 +57,71 @@ class AgainstOthers(Commitment):
         return self._last[1]
 
     def _against(self, x: Array) -> Effect:
-        arrays, i = self.game.under(x).arrays, self.follower
-        policies = equilibrium_of(arrays).policies
-        S, B, _ = self.game.shape
-        lists = arrays.transition
-        rows = expected(arrays.follower_rewards[i], policies, i), expected(arrays.leader_reward, policies, i)
-        # A row of each own action: what the others do, and where that leads.
-        weights = np.broadcast_to(others(policies, i), (S, *arrays.sizes))[..., None] * lists.probabilities.reshape(
-            S, *arrays.sizes, -1
+        arrays = self.game.under(x).arrays
+        follower, leader, moves = faced(arrays, equilibrium_of(arrays).policies, self.follower)
+        return Effect(follower_reward=follower, leader_reward=leader, transition=moves)
+
+
+def faced(arrays: MarkovPrimitives, policies: Sequence[Array], i: int) -> tuple[Array, Array, Transition]:
+    """Return what follower i meets while all others play their policies: its decision process.
+
+    Parameters
+    ----------
+    arrays
+        The game under a commitment.
+    policies
+        g_j(b_j | s) of every follower, shape (S, B_j).
+    i
+        The follower; its own policy is not looked at.
+
+    Returns
+    -------
+    tuple
+        Its own and the leader's expected reward of each of its actions, shape (S, 1, B_i), and where they lead.
+    """
+    S, sizes = arrays.num_states, arrays.sizes
+    lists = arrays.transition
+    own, leader = expected(arrays.follower_rewards[i], policies, i), expected(arrays.leader_reward, policies, i)
+    # A row of each own action: what the others do, and where that leads.
+    weights = np.broadcast_to(others(policies, i), (S, *sizes))[..., None] * lists.probabilities.reshape(S, *sizes, -1)
+    ends = lists.successors.reshape(S, *sizes, -1)
+    own_first = [np.moveaxis(each, 1 + i, 1).reshape(S, 1, sizes[i], -1) for each in (ends, np.asarray(weights))]
+    return own[:, None], leader[:, None], Transition.from_lists(own_first[0], own_first[1])
+
+
+def largest_loss(arrays: MarkovPrimitives, policies: Sequence[Array]) -> float:
+    """Return the most that a follower could gain by another policy while the others play theirs, reward units.
+
+    It is zero in an equilibrium, and nowhere else.
+
+    Parameters
+    ----------
+    arrays
+        The game under a commitment.
+    policies
+        g_i(b_i | s) of every follower, shape (S, B_i), of feasible actions only.
+    """
+    losses = []
+    for i in range(arrays.num_followers):
+        reward, leader, moves = faced(arrays, policies, i)
+        if arrays.zero_sum:
+            reward = reward - arrays.temperature * entropies(policies[1 - i])[:, None, None]
+        alone = Primitives(
+            leader_policy=np.ones((arrays.num_states, 1)),
+            follower_reward=reward,
+            leader_reward=leader,
+            transition=moves,
+            believed_transition=moves,
+            initial=arrays.initial,
+            continuing=arrays.continuing,
+            leader_discount=arrays.leader_discount,
+            follower_discount=arrays.follower_discount,
+            temperature=arrays.temperature,
+            num_contexts=1,
+            feasible=None if arrays.feasible[i].all() else arrays.feasible[i][:, None],
         )
-        ends = lists.successors.reshape(S, *arrays.sizes, -1)
-        own_first = [np.moveaxis(each, 1 + i, 1).reshape(S, 1, B, -1) for each in (ends, np.asarray(weights))]
-        moves = Transition.from_lists(own_first[0], own_first[1])
-        return Effect(follower_reward=rows[0][:, None], leader_reward=rows[1][:, None], transition=moves)
+        losses.append(response_gap(alone, policies[i][:, None], soft_best_response(alone).state_values))
+    return max(losses)
 
 
 def one_follower(game: MarkovGame, follower: int = 0) -> TabularGame:
