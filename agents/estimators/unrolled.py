@@ -4,7 +4,7 @@ Four recursions, each a fixed number of times from where the last update left it
 backup; the leader's evaluation :math:`\bar V \leftarrow r_\pi + \gamma_L P_\pi \bar V`; the occupancy
 :math:`d \leftarrow \rho + \gamma_L P_\pi^T d`; and the flow
 :math:`m \leftarrow \gamma_F P^T w + \gamma_F P_\pi^T m`. Each contracts by its discount, so what
-n sweeps leave of an error is discount^n of it.
+n sweeps leave of an error is discount^n of it. With discount 1 it is as much as the chance that play lasts longer.
 
 It reads the dynamics: nothing below level MODEL imports this file.
 """
@@ -194,7 +194,7 @@ def _respond(game: Primitives, sweeps: int, start: Array) -> BestResponse:
     for part in _parts(sweeps, game.believed_transition.probabilities.size):
         residual = _backed_up(operator_of(game), part, q, soft_values, out)
     gibbs_policy(q, soft_values, game.temperature, policy)
-    error = residual * game.follower_discount / (1.0 - game.follower_discount)
+    error = residual * game.follower_discount / game.follower_process.stopping_rate
     return BestResponse(q, soft_values, out, policy, error)
 
 

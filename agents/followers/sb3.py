@@ -4,6 +4,10 @@ Equal seeds give equal runs: after each commitment the algorithm, its environmen
 draws from are seeded anew, from the follower's own generator. So what has to be saved between two updates is that
 generator, the model, and the filled part of its replay buffer.
 
+Algorithms of stable-baselines3 know nothing of feasible actions. So each action that is not feasible stands for one
+that is, in training as in the response. An action with two names is worth as much as with one, so what is learned is a
+policy among feasible actions. Algorithms that ask for masks, as sb3-contrib's MaskablePPO, get them.
+
 The model is stored in stable-baselines3's own format, which holds pickles. So a checkpoint is read only if the caller
 says that it may run what is in it.
 """
@@ -14,12 +18,13 @@ import importlib
 import io
 from dataclasses import dataclass, field
 from functools import singledispatch
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, IntArray
 from stackelberg_envs.errors import ArgumentError, MissingExtraError, OutputError
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, VectorGame
@@ -32,7 +37,7 @@ from ..state.tree import Tree, check_like
 from .base import FollowerView, RestartingFollower, TabularFollowerConfig, register_follower
 from .sb3_policies import policy_of
 
-__all__ = ["Sb3", "Sb3Config", "algorithm_named", "buffered", "fill"]
+__all__ = ["Sb3", "Sb3Config", "algorithm_named", "buffered", "fill", "stand_ins"]
 
 PACKAGE = "stable_baselines3"
 
@@ -70,12 +75,14 @@ class Sb3(RestartingFollower):
     It trains a network in the follower's environment, and responds with the network's policy.
 
     Algorithms with a distribution over actions respond with that distribution, and the others (DQN, TD3, DDPG) with the
-    best action. The network is not shown the time, so that one table describes its policy in a game of tables. In games
-    of vectors the response is one of :mod:`agents.followers.sb3_policies`.
+    best action. Actions that are not feasible stand for some that are. The network is not shown the time, so that one
+    table describes its policy in a game of tables. In games of vectors the response is one of
+    :mod:`agents.followers.sb3_policies`.
     """
 
     Config = Sb3Config
     kinds = frozenset({"tabular", "vector"})
+    serves = frozenset({"feasible actions", "discount 1"})
     needs_trust = True
     state_fields = stateful.fields()
 
@@ -227,18 +234,37 @@ def algorithm_named(name: str) -> Any:
 
 def _environment(view: FollowerView, observe_commitment: str) -> tuple[Any, Any]:
     """Return the follower's environment, and the same with the time hidden."""
-    from gymnasium.wrappers import TransformObservation
+    from gymnasium.spaces import Discrete
+    from gymnasium.wrappers import TransformAction, TransformObservation
 
     from stackelberg_envs.faces.gymnasium_views import FollowerEnv
 
-    env = FollowerEnv(view.game, commitment=view.commitment, observe_commitment=observe_commitment)
+    env: Any = FollowerEnv(view.game, commitment=view.commitment, observe_commitment=observe_commitment)
     time = env.observation_layout["time"]
 
     def hide_time(observation: Any) -> Any:
         observation[time] = 0.0
         return observation
 
-    return env, TransformObservation(env, hide_time, env.observation_space)
+    taking: Any = env
+    if env.session.masked:
+        # The environment's own space draws what is feasible now, so it holds the episode, which no model is to store.
+        taking = TransformAction(env, lambda b: stand_ins(env.action_masks())[b], Discrete(int(env.action_space.n)))
+    return env, TransformObservation(taking, hide_time, env.observation_space)
+
+
+def stand_ins(feasible: NDArray[np.bool_]) -> IntArray:
+    """Return the action that each one stands for, shape (..., B): itself where it is feasible, else one that is.
+
+    Parameters
+    ----------
+    feasible
+        Shape (..., B), one at least in each row. Its feasible actions take turns to be stood for.
+    """
+    own = np.arange(feasible.shape[-1])
+    able = np.argsort(~feasible, axis=-1, kind="stable")  # feasible ones first
+    turn = np.take_along_axis(able, own % feasible.sum(axis=-1, keepdims=True), axis=-1)
+    return np.where(feasible, own, turn)
 
 
 @singledispatch
@@ -250,7 +276,11 @@ def _response(game: AnyGame, env: Any, model: Any) -> Any:
 @_response.register(TabularGame)
 def _response_to_tabular(game: TabularGame, env: Any, model: Any) -> Array:
     S, A, B = game.shape
-    return _table(model, _observations(env), (game.num_contexts * S, A, B))
+    feasible = game.uncommitted.feasible
+    if feasible is None:
+        return _table(model, _observations(env), (game.num_contexts * S, A, B))
+    named = _table(model, _observations(env), feasible.shape, feasible.reshape(-1, B))
+    return np.asarray(np.einsum("zab,zabc->zac", named, np.eye(B)[stand_ins(feasible)]))
 
 
 @_response.register(VectorGame)
@@ -281,13 +311,21 @@ def _observations(env: Any) -> NDArray[np.float32]:
     return out.reshape(-1, out.shape[-1])
 
 
-def _table(model: Any, observations: NDArray[np.float32], shape: tuple[int, ...]) -> Array:
-    """Return the model's policy, shape (Z, A, B)."""
+def _table(
+    model: Any,
+    observations: NDArray[np.float32],
+    shape: tuple[int, ...],
+    masks: NDArray[np.bool_] | None = None,
+) -> Array:
+    """Return the model's policy, shape (Z, A, B); within masks, shape (Z * A, B), where the algorithm takes them."""
+    asks = masks is not None and "action_masks" in signature(model.predict).parameters
+    given: dict[str, Any] = {"action_masks": masks} if asks else {}
     if not hasattr(model.policy, "get_distribution"):
-        actions, _ = model.predict(observations, deterministic=True)
+        actions, _ = model.predict(observations, deterministic=True, **given)
         return np.eye(shape[-1])[np.asarray(actions, dtype=np.intp)].reshape(shape)
     torch = importlib.import_module("torch")
     with torch.no_grad():
         tensor, _ = model.policy.obs_to_tensor(observations)
-        probabilities = model.policy.get_distribution(tensor).distribution.probs.numpy().astype(np.float64)
+        drawn = model.policy.get_distribution(tensor, **given).distribution
+        probabilities = drawn.probs.numpy().astype(np.float64)
     return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True)).reshape(shape)

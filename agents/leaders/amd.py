@@ -33,7 +33,7 @@ class AmdConfig(GradientConfig):
     ----------
     inner_iterations
         Sweeps per update, of each recursion in :mod:`agents.estimators.unrolled`. What n sweeps leave of an error is
-        discount^n of it.
+        discount^n of it; with discount 1, as much as the chance that play lasts longer than n steps.
     warm
         Whether an update continues from the values of the last one; otherwise it starts from zeros.
     """
@@ -54,6 +54,7 @@ class Amd(GradientLeader):
     information = Information.MODEL
     Config = AmdConfig
     off_policy: ClassVar[bool] = True
+    serves: ClassVar[frozenset[str]] = frozenset({"feasible actions", "discount 1"})
     state_fields = stateful.fields(
         _start=stateful.Record(
             WarmStart,

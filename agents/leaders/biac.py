@@ -22,7 +22,7 @@ Deviations from the paper: docs/reproduction.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -61,6 +61,7 @@ class Biac(GradientLeader):
     brief: TabularBrief
     information = Information.RESPONSE
     Config = BiacConfig
+    serves: ClassVar[frozenset[str]] = frozenset({"feasible actions", "discount 1"})
     state_fields = stateful.fields(
         q=stateful.Array(),
         _choice=stateful.Array(low=0, high=lambda self: self.q.shape[1] - 1),

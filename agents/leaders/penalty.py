@@ -69,6 +69,7 @@ class Penalty(GradientLeader):
     information = Information.MODEL
     Config = PenaltyConfig
     off_policy: ClassVar[bool] = True
+    serves: ClassVar[frozenset[str]] = frozenset({"feasible actions", "discount 1"})
     state_fields = stateful.fields(_own=stateful.Array(), _bent=stateful.Array(), _value=stateful.Number())
 
     def __init__(self, brief: TabularBrief, config: Any, rng: np.random.Generator) -> None:
@@ -117,8 +118,10 @@ def soft_value_solution(game: Primitives, reward: Array, start: Array) -> SoftSo
     its direct term the derivative of the soft value, because at an optimum g need not be moved.
     """
     best = soft_best_response(replace(game, follower_reward=reward), tolerance=TOLERANCE, start=start)
-    log_policy = (best.q - best.values[:, :, None]) / game.temperature
-    valued = replace(game, follower_reward=reward, leader_reward=reward - game.temperature * log_policy)
+    regularised = reward - (best.q - best.values[:, :, None])
+    if game.feasible is not None:  # who never takes an action is neither paid for it nor punished
+        regularised = np.where(game.feasible, regularised, 0.0)
+    valued = replace(game, follower_reward=reward, leader_reward=regularised)
     return SoftSolution(valued, best, evaluate(valued, best.policy))
 
 

@@ -72,6 +72,7 @@ class Rtq(GradientLeader):
     brief: TabularBrief
     information = Information.CONTROLS_TRAINING
     off_policy: ClassVar[bool] = True
+    serves: ClassVar[frozenset[str]] = frozenset({"feasible actions", "discount 1"})
     Config = RtqConfig
     state_fields = stateful.fields(model=stateful.Part(), behaviour=stateful.Part(), _value=stateful.Number())
 
@@ -79,7 +80,7 @@ class Rtq(GradientLeader):
         super().__init__(brief, config, rng)
         self.probabilities = level_probabilities(config.levels)
         self.model = ObservedModel(brief, config.shrinkage)
-        self.behaviour = BehaviourEstimate(brief.table_shape, prior_visits=0.0)
+        self.behaviour = BehaviourEstimate(brief.table_shape, prior_visits=0.0, feasible=brief.feasible)
         self._value = 0.0
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:

@@ -15,7 +15,7 @@ needs no critic for its own values, but its estimates are noisier. Deviations fr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -64,6 +64,7 @@ class Sobirl(TabularGradientLeader):
 
     information = Information.RESPONSE
     Config = SobirlConfig
+    serves: ClassVar[frozenset[str]] = frozenset({"feasible actions", "discount 1"})
     state_fields = stateful.fields()
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:

@@ -103,7 +103,10 @@ def test_estimates_of_behaviour_begin_with_feasible_actions_alike(make):
 
 @pytest.mark.parametrize(
     ("leader", "discount"),
-    [("bchg", 1.0), ("bchg", 0.9), ("certainty_equivalent", 1.0), ("exact", 1.0)],
+    [
+        *(("bchg", 1.0), ("bchg", 0.9), ("certainty_equivalent", 1.0), ("exact", 1.0)),
+        *(("amd", 1.0), ("biac", 1.0), ("penalty", 1.0), ("rtq", 1.0), ("sobirl", 1.0), ("sobirl", 0.9)),
+    ],
 )
 def test_leaders_come_near_the_best(leader, discount):
     """99 % of what there is to be gained over the even policy."""
@@ -144,10 +147,15 @@ def test_the_brief_publishes_feasible_actions():
     assert Experiment(ExperimentConfig(small_game(), leader="bchg")).leader.brief.feasible is None
 
 
-@pytest.mark.parametrize(("role", "name"), [("leader", "amd"), ("leader", "penalty"), ("follower", "sb3_dqn")])
-def test_who_is_not_made_for_them_refuses_by_name(role, name):
-    names = (LEADERS if role == "leader" else FOLLOWERS).names()
-    name = name if name in names else next(each for each in names if each.startswith("sb3"))
+def test_every_player_of_tables_is_made_for_them():
+    for registry in (LEADERS, FOLLOWERS):
+        for name in registry.names():
+            assert registry.find(name).serves >= GAME.demands or "tabular" not in registry.find(name).kinds, name
+
+
+@pytest.mark.parametrize(("role", "name"), [("leader", "bchg"), ("follower", "exact")])
+def test_who_is_not_made_for_them_refuses_by_name(monkeypatch, role, name):
+    monkeypatch.setattr((LEADERS if role == "leader" else FOLLOWERS).find(name), "serves", frozenset())
     with pytest.raises(
         ArgumentError, match=rf"{role} '{name}': is not made for discount 1 and feasible actions, which"
     ):

@@ -7,7 +7,7 @@ import pytest
 
 import agents
 import stackelberg_envs as se
-from agents.followers.sb3 import Sb3, Sb3Config, _observations
+from agents.followers.sb3 import Sb3, Sb3Config, _environment, _observations, _response, stand_ins
 from stackelberg_envs.envs import discrete_toy_v1, four_rooms_v0, random_tabular_v1
 from stackelberg_envs.errors import ArgumentError, MissingExtraError
 from stackelberg_envs.faces.gymnasium_views import FollowerEnv
@@ -74,6 +74,79 @@ def test_every_discrete_algorithm_learns_what_pays(algorithm):
     assert follower.policy.shape == (1, 1, 3)
     assert follower.policy[0, 0].argmax() == 1
     assert follower.policy.sum() == pytest.approx(1.0)
+
+
+def masked_bandit():
+    """The bandit without the action that pays, nor any but one after the leader's second action."""
+    feasible = np.array([[[True, False, True], [False, False, True]]])
+    return bandit().replace(
+        transition=np.ones((1, 2, 3, 1)), leader_reward=np.zeros((1, 2, 3)), follower_reward=[[[0.0, 9.0, 1.0]] * 2],
+        feasible=feasible, commitment=se.PolicyTable(1, 2),
+    )  # fmt: skip
+
+
+def test_an_action_that_is_not_feasible_stands_for_one_that_is():
+    feasible = np.array([[True, True, True, True], [False, True, False, True], [False, False, True, False]])
+    assert stand_ins(feasible).tolist() == [[0, 1, 2, 3], [1, 1, 1, 3], [2, 2, 2, 2]]
+    assert stand_ins(np.array([False, False, False, True, True])).tolist() == [3, 4, 3, 3, 4]
+
+
+def test_its_environment_takes_every_action_and_plays_feasible_ones():
+    game = masked_bandit()
+    env, training = _environment(game.under(np.full((1, 2), 0.5)), "all")
+    assert type(training.action_space).__name__ == "Discrete"
+    training.reset(seed=0)
+    seen = set()
+    for step in range(60):
+        a = int(env.action_masks().sum() == 1)
+        _, reward, terminated, truncated, _ = training.step(step % 3)
+        seen.add((a, step % 3, reward))
+        if terminated or truncated:
+            training.reset()
+    assert seen == {(0, 0, 0.0), (0, 1, 1.0), (0, 2, 1.0), (1, 0, 1.0), (1, 1, 1.0), (1, 2, 1.0)}
+
+
+class Even:
+    """A model that draws all actions alike, without torch; it may ask for masks."""
+
+    def __init__(self):
+        self.policy = self
+
+    def predict(self, observations, deterministic=True):
+        return np.arange(len(observations)) % 3, None
+
+
+class Asks(Even):
+    def predict(self, observations, deterministic=True, action_masks=None):
+        return action_masks.shape[1] - 1 - action_masks[:, ::-1].argmax(axis=1), None
+
+
+@pytest.mark.parametrize(("model", "expected"), [(Even(), [0, 2]), (Asks(), [2, 2])], ids=["plain", "masks"])
+def test_the_response_is_one_among_feasible_actions(model, expected):
+    game = masked_bandit()
+    env, _ = _environment(game.under(np.full((1, 2), 0.5)), "all")
+    table = _response(game, env, model)
+    assert table.argmax(axis=-1).tolist() == [expected]
+    assert (table[~game.feasible] == 0.0).all()
+    assert (table.sum(axis=-1) == 1.0).all()
+
+
+@pytest.mark.deep
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("algorithm", [*sorted(QUICK), "sb3_contrib:MaskablePPO"])
+def test_every_discrete_algorithm_learns_what_pays_among_feasible_actions(algorithm):
+    pytest.importorskip("stable_baselines3")
+    pytest.importorskip(algorithm.partition(":")[0] if ":" in algorithm else "stable_baselines3")
+    game, options = masked_bandit(), QUICK.get(algorithm, QUICK["PPO"])
+    follower = make(algorithm=algorithm, steps=2_000, model_options={"gamma": 0.5, **options})
+    follower.learn(game.under(np.full((1, 2), 0.5)))
+    assert (follower.policy[~game.feasible] == 0.0).all()
+    assert follower.policy[0].argmax(axis=-1).tolist() == [2, 2]
+    assert follower.policy[0, 0, 2] > 0.8
+    other = make(algorithm=algorithm, steps=2_000, model_options={"gamma": 0.5, **options})
+    other.show(game)
+    other.load_state_dict(follower.state_dict())
+    np.testing.assert_array_equal(other.policy, follower.policy)
 
 
 @pytest.mark.deep

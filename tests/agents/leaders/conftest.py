@@ -23,7 +23,9 @@ from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.solvers.solving import solve
 
 S, A, B, LAYERS = 6, 2, 2, ((0, 1), (2, 3), (4, 5))
-LEADER_DISCOUNT, FOLLOWER_DISCOUNT, TEMPERATURE = 0.9, 0.7, 0.6
+DISCOUNTS, TEMPERATURE = (0.9, 0.7), 0.6
+#: What the arrays of a game say of actions that are not feasible: nobody may read it.
+JUNK = 1e3
 
 
 @dataclass
@@ -73,17 +75,29 @@ def thirds(rng, *shape):
     return np.stack([first, 1 - first], axis=-1)
 
 
-def make_exact_play(kind, seed=0, K=1):
-    """Return a game and its exact batch; the commitment is "features", "costly features", "policy" or "transition"."""
+def barred(rng, g):
+    """Return which actions are feasible where one in six is barred, and the response then."""
+    feasible = np.ones(g.shape, bool)
+    feasible[..., 1] = rng.random(g.shape[:-1]) < 2 / 3
+    feasible[..., 0, 0, :], feasible[..., 1, 0, :] = (False, True), (True, False)
+    return feasible, np.where(feasible.all(axis=-1, keepdims=True), g, feasible)
+
+
+def make_exact_play(kind, seed=0, K=1, masked=False, discounts=DISCOUNTS):
+    """Return a game and its exact batch; the commitment is "features", "costly features", "policy" or "transition".
+
+    In a `masked` game some actions are not feasible.
+    """
     rng = np.random.default_rng(seed)
     f, g = thirds(rng, S), thirds(rng, K, S, A)
+    feasible, g = barred(rng, g) if masked else (np.ones(g.shape, bool), g)
     kernels = np.stack([layered_kernel(rng) for _ in range(2)])
     mixture = np.array([[1 / 3, 2 / 3]])
     P = np.einsum("m,msabt->sabt", mixture[0], kernels)
     terminal = np.repeat([0.0, 0.0, 1.0], 2)
     values = rng.standard_normal((K, S, A))
     states = (1 - terminal)[:, None, None] * (P @ np.einsum("sa,ksa->ks", f, values)[:, None, None, :, None])[..., 0]
-    reward = values[..., None] + TEMPERATURE * np.log(g) - FOLLOWER_DISCOUNT * states
+    reward = values[..., None] + TEMPERATURE * np.log(np.where(feasible, g, 1.0)) - discounts[1] * states
     features = rng.standard_normal((K, S, A, B, 3))
     weights = rng.standard_normal(3)
     incentive = LinearFeatures(features if K > 1 else features[0], -1.0, 1.0)
@@ -97,14 +111,16 @@ def make_exact_play(kind, seed=0, K=1):
         reward = reward - features @ (2 / (1 + np.exp(-weights)) - 1)
     start = np.array([1 / 3, 2 / 3, 0, 0, 0, 0])
     contexts = np.array([1.0]) if K == 1 else np.array([1 / 3, 2 / 3])
-    leader_reward = rng.standard_normal((K, S, A, B))
+    leader_reward = np.where(feasible, rng.standard_normal((K, S, A, B)), JUNK)
+    reward = np.where(feasible, reward, JUNK)
     game = TabularGame(
         transition=None if kind == "transition" else P,
         leader_reward=leader_reward if K > 1 else leader_reward[0],
         follower_reward=reward if K > 1 else reward[0],
         initial=start, terminal=terminal, leader_policy=f,
-        leader_discount=LEADER_DISCOUNT, follower_discount=FOLLOWER_DISCOUNT, temperature=TEMPERATURE,
+        leader_discount=discounts[0], follower_discount=discounts[1], temperature=TEMPERATURE,
         commitment=commitment, context_probabilities=contexts if K > 1 else None,
+        feasible=(feasible if K > 1 else feasible[0]) if masked else None,
     )  # fmt: skip
     x = make_brief(game, Information.ACTIONS_ONLY).parametrisation(theta)
     np.testing.assert_allclose(solve(game, x).response.reshape(g.shape), g, atol=1e-9)

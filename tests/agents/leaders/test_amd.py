@@ -17,9 +17,10 @@ from tests.games import TOY_OPTIMUM
 KINDS = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1), ("costly features", 1)]
 
 
+@pytest.mark.parametrize("options", [{}, {"masked": True}, {"masked": True, "discounts": (1.0, 1.0)}], ids=str)
 @pytest.mark.parametrize(("kind", "K"), KINDS)
-def test_with_enough_sweeps_the_estimate_is_the_hypergradient(exact_play, kind, K):
-    play = exact_play(kind, seed=2, K=K)
+def test_with_enough_sweeps_the_estimate_is_the_hypergradient(exact_play, kind, K, options):
+    play = exact_play(kind, seed=2, K=K, **options)
     truth = play.differences()
     # Every episode ends after three steps: so do all recursions.
     np.testing.assert_allclose(play.gradient("amd", inner_iterations=4), truth, atol=1e-6 * np.abs(truth).max())

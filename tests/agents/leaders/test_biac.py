@@ -26,10 +26,11 @@ def best_fixed_choice(play, response):
     return max((evaluate(candidate, response) for candidate in plays), key=lambda e: e.state_values.sum()).q
 
 
+@pytest.mark.parametrize("options", [{}, {"masked": True}, {"masked": True, "discounts": (1.0, 1.0)}], ids=str)
 @pytest.mark.parametrize("K", [1, 2])
 @pytest.mark.parametrize("seed", range(3))
-def test_on_exact_frequencies_critic_and_actor_are_what_they_are_defined_to_be(exact_play, K, seed):
-    play = exact_play("policy", seed, K)
+def test_on_exact_frequencies_critic_and_actor_are_what_they_are_defined_to_be(exact_play, K, seed, options):
+    play = exact_play("policy", seed, K, **options)
     estimate = play.gradient("biac")
     leader = play.leader("biac")
     seen = type(play.seen)(**{**vars_of(play.seen), "response": play.response})
@@ -37,6 +38,8 @@ def test_on_exact_frequencies_critic_and_actor_are_what_they_are_defined_to_be(e
     primitives = play.game.primitives(play.seen.commitment)
     expected = best_fixed_choice(primitives, play.response)
     visited = np.bincount(play.seen.joint_state, minlength=6 * K) > 0
+    able = np.ones(expected.shape, bool) if primitives.feasible is None else primitives.feasible
+    visited = visited[:, None, None] & able
     np.testing.assert_allclose(leader.q[visited], expected[visited], atol=1e-8)
     # Every state of the episode's three layers is weighted by the share of steps spent there.
     share = np.bincount(play.seen.joint_state, minlength=6 * K) / play.seen.num_steps

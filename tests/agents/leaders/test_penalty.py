@@ -25,8 +25,17 @@ def random_game(commitment, seed=0, K=1, **options):
     if commitment == "costly features":
         cost = IncentiveCost(-np.ones(4), 1.0, price=0.5, where=np.ones(6))
         game = game.replace(commitment=Joint(game.commitment, cost))
+    if options.pop("masked", False):
+        barred = np.random.default_rng(seed + 9).random(game.array_shape) < 0.3
+        barred[..., 1] = False
+        junk = {name: np.where(barred, 1e3, getattr(game, name)) for name in ("leader_reward", "follower_reward")}
+        game = game.replace(feasible=~barred, **junk)
+    ending = np.full(6, options.pop("ending", 0.0)) * np.eye(6)[np.argmax(game.terminal)]
+    if ending.any() and commitment != "transition":
+        game = game.replace(transition=(1.0 - ending.sum()) * game.transition.to_dense() + ending)
     if commitment == "transition":
         kernels = np.random.default_rng(seed).dirichlet(np.ones(6), size=(3, 6, 2, 3))
+        kernels = (1.0 - ending.sum()) * kernels + ending
         game = game.replace(commitment=TransitionMixture(kernels), transition=None)
     return game.replace(**options)
 
@@ -44,6 +53,9 @@ def estimate(game, theta, penalty):
     return leader.brief.parametrisation.vjp(theta, dx), diagnostics["penalised_value"]
 
 
+#: All actions are feasible, or some; then also no discount, where every move ends play with a chance of one in four.
+ENDING = {"ending": 0.25, "leader_discount": 1.0, "follower_discount": 1.0}
+OPTIONS = [{}, {"masked": True}, {"masked": True, **ENDING}]
 CASES = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1), ("costly features", 1)]
 
 
@@ -52,9 +64,9 @@ def starting_theta(game, seed):
 
 
 @pytest.mark.parametrize(("commitment", "K"), CASES)
-@pytest.mark.parametrize("seed", range(3))
-def test_the_error_falls_tenfold_with_a_tenfold_penalty(commitment, K, seed):
-    game = random_game(commitment, seed, K)
+@pytest.mark.parametrize(("seed", "options"), [(0, {}), (1, {}), (2, {}), *enumerate(OPTIONS[1:])], ids=str)
+def test_the_error_falls_tenfold_with_a_tenfold_penalty(commitment, K, seed, options):
+    game = random_game(commitment, seed, K, **options)
     theta = starting_theta(game, seed)
     brief = make_brief(game, Information.MODEL)
     solution = solve(game, brief.parametrisation(theta))
@@ -67,9 +79,10 @@ def test_the_error_falls_tenfold_with_a_tenfold_penalty(commitment, K, seed):
     assert by_gradient[-1] < 1e-3 * np.abs(truth).max()
 
 
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize(("commitment", "K"), CASES)
-def test_it_is_the_gradient_of_the_penalised_value(commitment, K):
-    game = random_game(commitment, 1, K)
+def test_it_is_the_gradient_of_the_penalised_value(commitment, K, options):
+    game = random_game(commitment, 1, K, **options)
     theta = starting_theta(game, 1)
     gradient, _ = estimate(game, theta, 20.0)
     steps = 1e-5 * np.eye(len(theta))

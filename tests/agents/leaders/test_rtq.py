@@ -23,6 +23,14 @@ GAMES = [
     random_tabular_v1.make_game(S=6, A=2, B=3, terminal=1, commitment="policy", seed=3),
     four_rooms_v0.make_game(temperature=0.01),
 ]
+#: Some actions of the second are not feasible; what its arrays say of them is junk.
+BARRED = np.random.default_rng(0).random((6, 2, 3)) < 0.3
+BARRED[..., 1] = False
+MASKED = GAMES[2].replace(
+    feasible=~BARRED,
+    **{name: np.where(BARRED, 1e3, getattr(GAMES[2], name)) for name in ("leader_reward", "follower_reward")},
+    name="MaskedRandomTabular",
+)
 
 
 def make(game, **options):
@@ -84,7 +92,7 @@ def test_levels_are_drawn_and_paid_for_as_stated():
     assert all(item["training_iterations"] == 2 ** (item["level"] + 1) for item in drawn)
 
 
-@pytest.mark.parametrize("game", GAMES, ids=lambda game: game.name)
+@pytest.mark.parametrize("game", [*GAMES, MASKED], ids=lambda game: game.name)
 def test_at_the_best_response_the_plan_is_the_oracles(game):
     rng = np.random.default_rng(2)
     x = game.commitment.project(rng.uniform(game.commitment.low, game.commitment.high))
@@ -95,7 +103,7 @@ def test_at_the_best_response_the_plan_is_the_oracles(game):
     np.testing.assert_allclose(found, truth.gradient, atol=1e-6 * max(1.0, np.abs(truth.gradient).max()))
 
 
-@pytest.mark.parametrize("game", GAMES[:3], ids=lambda game: game.name)
+@pytest.mark.parametrize("game", [*GAMES[:3], MASKED], ids=lambda game: game.name)
 def test_the_bias_falls_with_the_number_of_levels(game):
     rng = np.random.default_rng(2)
     x = game.commitment.project(rng.uniform(game.commitment.low, game.commitment.high))
@@ -149,6 +157,22 @@ def test_only_leaders_that_control_training_are_handed_the_trainer():
     leader.brief = dataclasses.replace(leader.brief, train=None)
     with pytest.raises(InformationError, match="rtq: expected a brief with train"):
         leader.estimate(x, 1)
+
+
+def test_in_expectation_actions_that_are_not_feasible_are_as_those_that_are_never_taken():
+    """With as many levels as it takes to forget that training began with all actions alike."""
+    leader, x = informed(MASKED, shrinkage=0.0)
+    terrible = GAMES[2].replace(follower_reward=np.where(BARRED, -1e3, GAMES[2].follower_reward))
+    seen = agents.collect(MASKED, x, solve(MASKED, x).response, steps=2_000, rng=0)
+    assert MASKED.feasible[seen.state, seen.leader_action, seen.follower_action].all()
+    found = []
+    for game in (MASKED, terrible):
+        leader = make(game, shrinkage=0.0, levels=8)
+        leader.model.observe(seen)
+        found.append(sum(p * leader.estimate(x, k) for k, p in enumerate(leader.probabilities, start=1)))
+    np.testing.assert_allclose(*found, atol=1e-6 * np.abs(found[1]).max())
+    assert (leader.behaviour.update(seen)[BARRED] == 0.0).all()
+    assert (make(MASKED).behaviour.policy[BARRED] == 0.0).all()
 
 
 @pytest.mark.parametrize("levels", [0, 2.5])

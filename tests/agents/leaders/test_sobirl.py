@@ -16,11 +16,12 @@ from tests.games import TOY_OPTIMUM
 KINDS = [("features", 1), ("features", 2), ("policy", 1), ("policy", 2), ("transition", 1), ("costly features", 1)]
 
 
+@pytest.mark.parametrize("options", [{}, {"masked": True}, {"masked": True, "discounts": (1.0, 1.0)}], ids=str)
 @pytest.mark.parametrize("baseline", [False, True])
 @pytest.mark.parametrize(("kind", "K"), KINDS)
-def test_on_exact_frequencies_the_estimate_is_the_hypergradient(exact_play, kind, K, baseline):
-    for seed in range(2):
-        play = exact_play(kind, seed=seed, K=K)
+def test_on_exact_frequencies_the_estimate_is_the_hypergradient(exact_play, kind, K, baseline, options):
+    for seed in range(1 if options else 2):
+        play = exact_play(kind, seed=seed, K=K, **options)
         truth = play.differences()
         estimate = play.gradient("sobirl", baseline=baseline)
         np.testing.assert_allclose(estimate, truth, atol=1e-6 * np.abs(truth).max())
