@@ -36,8 +36,9 @@ def test_a_leader_shows_what_it_sees_and_its_options_with_type_default_and_meani
 
 
 def test_a_follower_shows_its_options(capsys):
-    rows, in_environments = tables_of(page(capsys, "follower:soft_q_learning"))
-    assert "per_context" in rows and "per_context" not in in_environments
+    rows, *of_other_games = tables_of(page(capsys, "follower:soft_q_learning"))
+    assert "per_context" in rows
+    assert ["per_context" in others for others in of_other_games] == [False, False]
     assert "an integer of at least 1" in rows["steps"]
     assert "20000" in rows["steps"]
     assert "none" in rows["first_steps"]
