@@ -200,11 +200,11 @@ class AgentFace(SessionFace):
 
     def observation_space(self, agent: str) -> Space[Any]:
         """Return the observation space of an agent: the same object every time."""
-        return self.observation_spaces[agent]
+        return space_of(self.observation_spaces, agent)
 
     def action_space(self, agent: str) -> Space[Any]:
         """Return the action space of an agent: the same object every time."""
-        return self.action_spaces[agent]
+        return space_of(self.action_spaces, agent)
 
     def state(self) -> Any:
         """Return the global view, a new array in `state_space`."""
@@ -407,6 +407,14 @@ class FeasibleActions(Discrete):
 def action_space_of(session: Session, i: int) -> Space[Any]:
     """Return the action space of follower i, with a random stream of its own."""
     return FeasibleActions(session, i) if session.masked else copy_of(session.simulator.follower_action_space)
+
+
+def space_of(spaces: dict[str, Space[Any]], agent: str) -> Space[Any]:
+    """Return the space of an agent; who does not exist is refused by name."""
+    try:
+        return spaces[agent]
+    except (KeyError, TypeError):
+        raise ArgumentError(f"agent: expected one of {', '.join(spaces)}, got {agent!r}") from None
 
 
 def copy_of(space: Space[Any]) -> Space[Any]:

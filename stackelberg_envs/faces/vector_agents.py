@@ -117,19 +117,19 @@ class ParallelVectorEnv(ABC):
 
     def single_action_space(self, agent: str) -> Space[Any]:
         """Return the space of one copy's action."""
-        return self._actions[agent]
+        return common.space_of(self._actions, agent)
 
     def action_space(self, agent: str) -> Space[Any]:
         """Return the space of all copies' actions."""
-        return self._batched[agent]
+        return common.space_of(self._batched, agent)
 
     def single_observation_space(self, agent: str) -> Space[Any]:
         """Return the space of one copy's observation."""
-        return self._observations[agent]
+        return common.space_of(self._observations, agent)
 
     def observation_space(self, agent: str) -> Space[Any]:
         """Return the space of all copies' observations."""
-        return self._batched_observations[agent]
+        return common.space_of(self._batched_observations, agent)
 
     def reset(
         self, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None

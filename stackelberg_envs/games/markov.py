@@ -9,7 +9,7 @@ b = ((b_0 B + b_1) B + b_2) ..., the order of a C array over (B, ..., B).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -26,12 +26,18 @@ from stackelberg_envs.arrays import (
     require_rows_sum_to_one,
     require_shape,
 )
-from stackelberg_envs.errors import GameError
+from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games.commitments.base import Commitment, Effect, as_effect
 from stackelberg_envs.games.committed import Committed
-from stackelberg_envs.games.markov_primitives import MarkovPrimitives
+from stackelberg_envs.games.markov_primitives import MarkovPrimitives, jointly
 from stackelberg_envs.games.tabular import DEFAULT_HORIZON
-from stackelberg_envs.games.tabular_checks import require_commitment, require_sums, require_zero_or_one, shared_scalars
+from stackelberg_envs.games.tabular_checks import (
+    require_commitment,
+    require_sums,
+    require_zero_or_one,
+    shared_scalars,
+    with_facts_left,
+)
 from stackelberg_envs.games.transitions import Transition
 
 __all__ = ["CommittedMarkov", "MarkovGame"]
@@ -163,8 +169,22 @@ class MarkovGame:
         return CommittedMarkov(self, self.commitment.check(x))
 
     def replace(self, **changes: Any) -> MarkovGame:
-        """Return the same game with some arguments changed; it is checked again."""
-        return replace(self, **changes)
+        """Return the same game with some arguments changed; it is checked again.
+
+        Facts on what a leader can reach, best known values and references, stay behind where values change.
+
+        Raises
+        ------
+        ArgumentError
+            A name of no argument.
+        GameError
+            As for a new game.
+        """
+        known = [each.name for each in fields(self)]
+        unknown = [name for name in changes if name not in known]
+        if unknown:
+            raise ArgumentError(f"replace: expected arguments among {', '.join(known)}, got {', '.join(unknown)}")
+        return replace(self, **with_facts_left(self, changes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +212,7 @@ class CommittedMarkov(Committed):
         if effect.leader_reward is not None:
             leader = leader + np.broadcast_to(effect.leader_reward, (n, S, 1, M)).mean(axis=0)[:, 0]
         if game.feasible is not None:  # what arrays say of other actions is never read
-            possible = _jointly(game.feasible)
+            possible = jointly(game.feasible)
             rewards, leader = np.where(possible, rewards, 0.0), np.where(possible, leader, 0.0)
         _require_sums(game, rewards, leader)
         return MarkovPrimitives(
@@ -207,14 +227,6 @@ class CommittedMarkov(Committed):
             temperature=game.temperature,
             zero_sum=game.zero_sum,
         )
-
-
-def _jointly(feasible: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which joint actions are feasible, shape (S, M), by those of each follower, (n, S, B)."""
-    made: NDArray[np.bool_] = np.ones((feasible.shape[1], 1), dtype=bool)
-    for own in feasible:
-        made = (made[:, :, None] & own[:, None, :]).reshape(len(own), -1)
-    return made
 
 
 def _require_sums(game: MarkovGame, rewards: Array, leader: Array) -> None:

@@ -17,10 +17,21 @@ from numpy.typing import NDArray
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.transitions import Transition
 
-__all__ = ["MarkovPrimitives"]
+__all__ = ["MarkovPrimitives", "jointly"]
 
 #: Up to so many entries a kernel is kept dense.
 MOST_DENSE = 2**17
+
+
+def jointly(tables: NDArray[Any]) -> NDArray[Any]:
+    """Return the product over followers of tables of their own actions, (n, S, B): one of joint actions, (S, M).
+
+    Of policies it is the joint policy, of masks the mask of joint actions.
+    """
+    made: NDArray[Any] = np.ones((tables.shape[1], 1), dtype=tables.dtype)
+    for own in tables:
+        made = (made[:, :, None] * own[:, None, :]).reshape(len(own), -1)
+    return made
 
 
 @dataclass(frozen=True, eq=False)

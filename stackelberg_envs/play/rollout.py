@@ -77,7 +77,7 @@ def rollout(
     Raises
     ------
     ArgumentError
-        The response does not fit the game.
+        The response does not fit the game, or `rng` is no generator.
     ActionError
         It draws actions outside the game's action space, unless the game takes any.
     """
@@ -115,7 +115,7 @@ def _rollout_tables(
     steps: int | None = None,
     episodes: int | None = None,
 ) -> Trajectories:
-    _require_one(steps, episodes)
+    _require_one(rng, steps, episodes)
     game, play = committed.game, committed.primitives
     response = checked_response(policy, play.leader_reward.shape, play.feasible)
     budget = (episodes or 0) * game.horizon if steps is None else steps
@@ -142,8 +142,10 @@ def _rollout_tables(
     )
 
 
-def _require_one(steps: int | None, episodes: int | None) -> None:
-    """Raise unless play is to have so many steps or so many episodes, one of the two and at least 1."""
+def _require_one(rng: object, steps: int | None, episodes: int | None) -> None:
+    """Raise unless there is a generator, and either so many steps or so many episodes to play, at least 1."""
+    if not isinstance(rng, np.random.Generator):
+        raise ArgumentError(f"rng: expected a numpy.random.Generator, got {rng!r}")
     if (steps is None) == (episodes is None):
         raise ArgumentError(f"rollout: expected either steps or episodes, got steps={steps}, episodes={episodes}")
     if (steps if episodes is None else episodes) < 1:  # type: ignore[operator]
@@ -330,7 +332,7 @@ def _rollout_interacting(
     steps: int | None = None,
     episodes: int | None = None,
 ) -> Trajectories:
-    _require_one(steps, episodes)
+    _require_one(rng, steps, episodes)
     return rollout_markov(committed, policy, rng, steps=steps, episodes=episodes)
 
 
@@ -343,7 +345,7 @@ def _rollout_vectors(
     steps: int | None = None,
     episodes: int | None = None,
 ) -> Trajectories:
-    _require_one(steps, episodes)
+    _require_one(rng, steps, episodes)
     game, policy = committed.game, sampling_policy(policy)
     batches: list[Trajectories] = []
     missing = episodes if steps is None else -(-steps // game.horizon)

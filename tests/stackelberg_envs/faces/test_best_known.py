@@ -13,6 +13,7 @@ from agents.benchmark.submission import read_submission
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.faces import best_known as module
 from stackelberg_envs.faces.best_known import FILE, BestKnown, as_entry, best_known, entries, known_facts, read
+from tests.games import interacting_game
 from tests.house import ROOT
 
 TOY, ROOMS = "stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0"
@@ -121,3 +122,9 @@ def test_what_is_known_of_a_game_is_not_known_of_one_with_other_values(name):
     assert warm.facts.keys() == game.facts.keys() - known - {"reference"}
     assert game.replace(num_followers=1, name="mine").facts["best_known"] == game.facts["best_known"]
     assert game.replace(temperature=0.3, facts={"best_known": 2.0}).facts == {"best_known": 2.0}
+
+
+def test_games_of_interacting_followers_forget_it_too():
+    game = interacting_game(facts={"best_known": 1.0, "reference": {"value": 1.0}, "states": "abcd"})
+    assert game.replace(zero_sum=False, temperature=0.5).facts == {"states": "abcd"}
+    assert game.replace(horizon=3, name="mine").facts == game.facts

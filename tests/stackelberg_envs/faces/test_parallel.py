@@ -34,6 +34,15 @@ def test_round_0_hides_context_and_state_and_pays_nobody():
     assert infos["follower_0"]["played"] == 0
 
 
+def test_agents_that_do_not_exist_have_no_spaces():
+    one, many = se.parallel_env(TOY), se.parallel_vector_env(TOY, num_envs=2)
+    calls = [getattr(env, f"{what}_space") for env in (one, many) for what in ("action", "observation")]
+    calls += [many.single_action_space, many.single_observation_space]
+    for call in calls:
+        with pytest.raises(ArgumentError, match="agent: expected one of leader_0, follower_0, got 'nobody'"):
+            call("nobody")
+
+
 def test_a_commitment_outside_its_box_is_projected_and_a_malformed_one_refused():
     _, (observations, *_) = committed(FOUR_ROOMS, np.full(104, -9.0))
     assert observations["leader_0"].min() == np.float32(-0.2)

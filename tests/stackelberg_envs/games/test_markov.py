@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs.errors import CommitmentError, GameError
+from stackelberg_envs.errors import ArgumentError, CommitmentError, GameError
 from tests.games import interacting_game
 
 
@@ -64,6 +64,11 @@ def test_what_arrays_say_of_actions_that_are_not_feasible_is_never_read():
     mine, theirs = se.solve(game, x), se.solve(odd, x)
     np.testing.assert_array_equal(mine.policy, theirs.policy)
     assert (mine.leader_value, mine.residual) == (theirs.leader_value, theirs.residual)
+
+
+def test_arguments_that_do_not_exist_are_refused_by_name():
+    with pytest.raises(ArgumentError, match=r"replace: expected arguments among follower_rewards, .* got junk"):
+        interacting_game().replace(junk=1)
 
 
 def test_a_commitment_outside_its_space_is_refused():

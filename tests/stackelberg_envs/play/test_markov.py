@@ -66,6 +66,8 @@ def test_actions_and_numbers_of_followers_that_do_not_exist_are_refused():
         rollout(GAME.under(X), SOLVED.policy, np.random.default_rng(0), steps=0)
     with pytest.raises(ArgumentError, match="rollout: expected either steps or episodes"):
         rollout(GAME.under(X), SOLVED.policy, np.random.default_rng(0))
+    with pytest.raises(ArgumentError, match=r"rng: expected a numpy.random.Generator, got 3"):
+        rollout(GAME.under(X), SOLVED.policy, 3, episodes=1)
     for refused in (lambda: simulator.step(0, 0, 0), lambda: simulator.leader_action(0)):
         with pytest.raises(ArgumentError):
             refused()
