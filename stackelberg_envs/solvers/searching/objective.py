@@ -11,8 +11,10 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import CommittedTabular, TabularGame
 from stackelberg_envs.games.vector import VectorGame
+from stackelberg_envs.solvers.equilibrium.solution import solve_markov
 from stackelberg_envs.solvers.searching.sets import SearchSet, set_of
 from stackelberg_envs.solvers.soft.hypergradient import solve_primitives
 
@@ -130,6 +132,18 @@ def _(game: VectorGame) -> Values:
     return values
 
 
+@values_of.register
+def _(game: MarkovGame) -> Values:
+    def values(x: Array, scale: float, gradient: bool) -> tuple[float, Array | None]:
+        at = game if scale == 1.0 else game.replace(temperature=scale * game.temperature)
+        # Always the equilibrium on the principal branch: from a neighbour's it might be another, and J would not be one
+        # function of x.
+        solution = solve_markov(at, x)
+        return solution.leader_value, solution.gradient if gradient else None
+
+    return values
+
+
 @singledispatch
 def warmest_of(game: Any) -> float:
     """Return the multiple of the game's temperature at which the follower's rewards hardly matter."""
@@ -140,3 +154,8 @@ def warmest_of(game: Any) -> float:
 @warmest_of.register
 def _(game: TabularGame) -> float:
     return float(game.uncommitted.follower_reward.std()) / game.temperature
+
+
+@warmest_of.register
+def _(game: MarkovGame) -> float:
+    return float(game.follower_rewards.std()) / game.temperature

@@ -6,14 +6,15 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.solvers.searching.objective import Objective, values_of
+from tests.games import interacting_game
 
 GAMES = ("stackelberg/FourRooms-v0", "stackelberg/DiscreteToy-v1", "stackelberg/BuildingThermal-v1")
 
 
-@pytest.mark.parametrize("spec_id", GAMES)
+@pytest.mark.parametrize("spec_id", [*GAMES, "followers who affect each other"])
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 def test_values_are_those_of_solve_and_gradients_their_derivatives(spec_id, scale):
-    game = se.make_game(spec_id)
+    game = se.make_game(spec_id) if "/" in spec_id else interacting_game()
     objective = Objective(game)
     u = objective.points.inside(np.random.default_rng(0))
     value, slope = objective(u, scale)
