@@ -84,20 +84,20 @@ def leader_profit(game: Any) -> float:
     """
     from scipy.optimize import minimize_scalar
 
-    margin = game.facts["choke_price"] - game.facts["unit_cost"]
-    exactly = {"xatol": 1e-8 * margin}
+    margin = float(game.facts["choke_price"] - game.facts["unit_cost"])
+    exactly: Any = {"bounds": (0.0, margin), "method": "bounded", "options": {"xatol": 1e-8 * margin}}
+
+    def loss_of_one(q: float, others: float) -> float:
+        return -(margin - others - q) * q
 
     def loss(x: float) -> float:
         outputs, moved = np.zeros(game.facts["num_followers"]), np.inf
         while moved > 1e-7 * margin:
             before = outputs.copy()
             for i in range(len(outputs)):
-                others = x + outputs.sum() - outputs[i]
-                answer = minimize_scalar(
-                    lambda q, others=others: -(margin - others - q) * q, bounds=(0.0, margin), options=exactly
-                )
+                answer = minimize_scalar(loss_of_one, args=(x + outputs.sum() - outputs[i],), **exactly)
                 outputs[i] = answer.x
             moved = float(np.abs(outputs - before).max())
         return -float((margin - x - outputs.sum()) * x)
 
-    return -float(minimize_scalar(loss, bounds=(0.0, margin), options=exactly).fun)
+    return -float(minimize_scalar(loss, **exactly).fun)
