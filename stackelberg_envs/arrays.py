@@ -121,9 +121,9 @@ def _shown_flags(array: NDArray[Any]) -> str:
 
 
 def _short(value: object) -> str:
-    """Return a value's text, cut where it is long: messages go to a terminal."""
+    """Return a value's text in one line, cut where it is long: messages go to a terminal."""
     try:
-        text = repr(value)
+        text = " ".join(map(str.strip, repr(value).splitlines()))
     # An integer of thousands of digits has no text at all.
     except Exception:
         text = f"a {type(value).__name__}"

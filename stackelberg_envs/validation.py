@@ -215,7 +215,9 @@ class _Short(reprlib.Repr):
 def shown(value: object) -> str:
     """Return what came, in at most a line, for a message."""
     if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and type {value.dtype}" if value.size > 6 else repr(value)
+        if value.size > 6:
+            return f"an array of shape {value.shape} and type {value.dtype}"
+        return " ".join(map(str.strip, repr(value).splitlines()))
     return " ".join(_Short().repr(value).split())
 
 

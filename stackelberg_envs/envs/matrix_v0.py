@@ -91,6 +91,8 @@ def make_game(
         Payoffs whose shapes do not fit, or a prior that does not sum to one.
     """
     if matrix is None and leader_payoff is None and follower_payoff is None:
+        if prior is not None:
+            raise ArgumentError("prior: expected leader_payoff and follower_payoff with it, got neither")
         matrix = "conitzer_sandholm"
     given = [each is not None for each in (leader_payoff, follower_payoff)]
     if matrix is not None and (any(given) or prior is not None):

@@ -20,8 +20,8 @@ What x changes
     tolls.
 Dynamics
     A traveller goes from node to node. It may take the roads that lead towards its destination: to nodes that are
-    nearer to it in the times of the equilibrium without tolls. On networks where nobody can drive in circles these are
-    all roads.
+    nearer to it in the times of the equilibrium without tolls, or as near and fewer roads away. On networks where
+    nobody can drive in circles these are all roads.
 Traffic
     There is a continuum of travellers, and the traffic is their logit equilibrium: flows that lead to the costs that
     lead to these flows. It is the only one. A follower is one of them. What it does alone moves no traffic, so it meets

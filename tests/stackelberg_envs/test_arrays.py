@@ -204,3 +204,9 @@ def test_a_ratio_keeps_the_precision_and_is_zero_where_nothing_divides(kind, exp
     found = arrays.ratio(np.array([[1, 2, 3]], kind), np.array([[2], [0]], kind))
     np.testing.assert_array_equal(found, [[0.5, 1.0, 1.5], [0.0, 0.0, 0.0]])
     assert found.dtype == expected
+
+
+def test_messages_have_one_line_whatever_came():
+    with pytest.raises(GameError) as refused:
+        arrays.require_positive(np.zeros((2, 2)), "slope")
+    assert str(refused.value) == "slope: expected a number greater than 0, got array([[0., 0.], [0., 0.]])"

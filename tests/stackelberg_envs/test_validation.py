@@ -113,6 +113,7 @@ def test_what_came_is_shown_in_at_most_a_line():
         "a\nb" * 1_000,
         list(range(10_000)),
         np.zeros((300, 300)),
+        np.zeros((2, 2)),
         {i: [i] * 50 for i in range(99)},
         10**5_000,
     ):

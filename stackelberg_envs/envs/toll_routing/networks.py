@@ -136,7 +136,8 @@ def towards_destinations(network: Network, temperature: float) -> Network:
     """Return the network on which travellers take links only that lead towards their destination.
 
     Towards means: to a node that is nearer in the times of the equilibrium without tolls, in which every link may be
-    taken. Where no traveller to a destination can drive in circles anyway, all links lead towards it.
+    taken; or to one that is as near, where the link takes no time, and fewer links away. Where no traveller to a
+    destination can drive in circles anyway, all links lead towards it.
     """
     usable = np.ones_like(network.usable)
     for d, goal in enumerate(network.destinations):
@@ -145,8 +146,19 @@ def towards_destinations(network: Network, temperature: float) -> Network:
     if circles:
         distances = _distances_at_rest(network, temperature)
         for d in circles:
-            usable[d] &= distances[d, network.heads] < distances[d, network.tails]
+            ahead, here = distances[d, network.heads], distances[d, network.tails]
+            # A link that takes no time leads to a node that is as near; without it somebody may have no way at all.
+            left = _links_left(network, int(network.destinations[d]), usable[d] & (ahead <= here))
+            usable[d] &= (ahead < here) | ((ahead == here) & (left[network.heads] < left[network.tails]))
     return replace(network, usable=frozen(usable))
+
+
+def _links_left(network: Network, goal: int, usable: NDArray[np.bool_]) -> Array:
+    """Return over how many usable links the goal is reached from each node, shape (S,); infinite where it is not."""
+    left = np.where(np.arange(network.num_nodes) == goal, 0.0, np.inf)
+    for _ in range(network.num_nodes):
+        np.minimum.at(left, network.tails[usable], left[network.heads[usable]] + 1.0)
+    return left
 
 
 def _is_acyclic(network: Network, usable: NDArray[np.bool_]) -> bool:
@@ -167,4 +179,12 @@ def _distances_at_rest(network: Network, temperature: float) -> Array:
             temperature /= 2.0
             continue
         return best_times(network, found.latencies)
+    for link in np.flatnonzero(network.base == 0.0):
+        start, end = int(network.tails[link]), int(network.heads[link])
+        free = replace(network, tails=network.tails[network.base == 0.0], heads=network.heads[network.base == 0.0])
+        if _reaching(free, start)[end]:
+            raise GameError(
+                "network: base: expected that nobody drives in circles without losing time, but on empty roads link "
+                f"{link} ({start} to {end}) is part of a circle that takes none"
+            )
     raise GameError("network: expected an equilibrium without tolls, found none at any temperature")

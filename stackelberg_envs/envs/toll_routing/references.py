@@ -33,9 +33,9 @@ def reference(network: object, power: float, max_toll: float, temperature: float
         The largest toll has to be large enough for the travellers' temperature.
     """
     if network == "pigou":
-        share = (1.0 / (power + 1.0)) ** (1.0 / power)
+        share = np.exp(-np.log1p(power) / power)
         needed = 1.0 - share**power - temperature * np.log(share / (1.0 - share))
-        value = -(1.0 - share + share ** (power + 1.0))
+        value = -float(1.0 - share + share ** (power + 1.0))
     elif network == "braess":
         needed, value = 0.5 + PROHIBITIVE * temperature, -1.5
     else:

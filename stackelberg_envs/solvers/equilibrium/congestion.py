@@ -35,6 +35,8 @@ HALVINGS = 30
 #: Where Newton's method is stuck, the temperature is raised by this factor, and solved for on the way down.
 WARMER = 4.0
 MOST_WARMER = 12
+#: Flows below this count as none where a slope is asked for that has no bound at 0.
+NOBODY = 1e-200
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +82,12 @@ class Network:
         return made
 
     def latency_slopes(self, flows: Array) -> Array:
-        """Return the derivative of each latency by its flow, shape (E,)."""
-        rising = self.slope * self.power > 0.0
-        powered = np.where(rising, np.maximum(flows, 0.0), 1.0) ** np.maximum(self.power - 1.0, 0.0)
+        """Return the derivative of each latency by its flow, shape (E,).
+
+        Powers below one rise without end at flow 0; there it is 0, as nobody is there whom it could move.
+        """
+        rising = (self.slope * self.power > 0.0) & ((self.power >= 1.0) | (flows > NOBODY))
+        powered = np.where(rising, np.maximum(flows, 0.0), 1.0) ** (self.power - 1.0)
         made: Array = np.where(rising, self.slope * self.power * powered, 0.0)
         return made
 

@@ -72,6 +72,7 @@ def test_a_game_of_ones_own_with_types():
     [
         ({"matrix": "maintan"}, UnknownNameError, "did you mean 'maintain'"),
         ({"matrix": "maintain", "prior": [1.0]}, ArgumentError, "expected a name or payoffs, got both"),
+        ({"prior": [1.0]}, ArgumentError, "prior: expected leader_payoff and follower_payoff with it, got neither"),
         ({"leader_payoff": [[1.0]]}, ArgumentError, "expected both, got 1 of them"),
         ({"leader_payoff": [[1.0]], "follower_payoff": [[1.0, 2.0]]}, GameError, "follower_payoff: expected shape"),
         ({"leader_payoff": [[1.0]], "follower_payoff": [[1.0]], "prior": [0.5]}, GameError, "prior: expected rows"),

@@ -66,3 +66,53 @@ def test_towards_destinations_nobody_drives_in_circles_and_the_best_ways_are_kep
     assert kept == pytest.approx(free, rel=1e-5)
     # Warm travellers cannot drive in circles there.
     assert traffic_equilibrium(bound, np.zeros(76), 50.0).residual < 1e-12
+
+
+#: A way to node 2 whose first link takes no time, and a circle: links 1 and 2 between nodes 1 and 0.
+FREE = {
+    "tails": [0, 1, 1],
+    "heads": [1, 2, 0],
+    "base": [0.0, 1.0, 1.0],
+    "slope": [0.0, 1.0, 0.0],
+    "power": [1.0, 1.0, 1.0],
+    "demand": [[0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]],
+}
+
+
+def test_a_link_that_takes_no_time_leads_towards_destinations_too():
+    bound = towards_destinations(checked_network(FREE), 0.05)
+    assert bound.usable.tolist() == [[True, True, False]]
+    assert traffic_equilibrium(bound, np.zeros(3), 0.05).total_time == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_every_traveller_has_a_way_and_nobody_a_circle(seed):
+    """Random networks, half of whose links take no time at first."""
+    rng = np.random.default_rng(seed)
+    S, E = 5, 14
+    tails, steps = rng.integers(S, size=E), rng.integers(1, S, size=E)
+    base = rng.integers(0, 2, size=E).astype(float)
+    # Links that take no time lead to higher nodes, so that no circle of them exists.
+    heads = (tails + steps) % S
+    base[heads < tails] = 1.0
+    demand = np.zeros((S, S))
+    demand[rng.integers(S), rng.integers(S)] = demand[0, S - 1] = 1.0
+    given = {"tails": tails, "heads": heads, "base": base, "slope": np.zeros(E), "power": np.ones(E)}
+    try:
+        network = checked_network(given | {"demand": demand})
+    except GameError as exc:
+        assert "none leads from node" in str(exc)
+        return
+    bound = towards_destinations(network, 0.02)
+    for d, goal in enumerate(bound.destinations):
+        reach = np.zeros((S, S))
+        reach[tails[bound.usable[d]], heads[bound.usable[d]]] = 1.0
+        assert not np.linalg.matrix_power(reach, S).any()
+        ways = sum(np.linalg.matrix_power(reach, n) for n in range(S))
+        assert (ways[bound.demand[d] > 0.0, goal] > 0.0).all()
+
+
+def test_a_circle_that_takes_no_time_is_refused_by_its_link():
+    given = FREE | {"base": [0.0, 1.0, 0.0]}
+    with pytest.raises(GameError, match=r"on empty roads link 0 \(0 to 1\) is part of a circle that takes none"):
+        towards_destinations(checked_network(given), 0.05)

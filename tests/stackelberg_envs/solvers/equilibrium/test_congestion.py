@@ -78,9 +78,12 @@ def test_sioux_falls_is_solved_within_a_second():
     assert min(spent) < 1.0
 
 
-@pytest.mark.parametrize(("name", "temperature"), [("pigou", 0.2), ("braess", 0.05), ("sioux_falls", 0.5)])
-def test_derivatives_by_the_tolls_are_those_of_finite_differences(name, temperature):
-    network, _ = named_network(name, 2)
+@pytest.mark.parametrize(
+    ("name", "power", "temperature"),
+    [("pigou", 2, 0.2), ("pigou", 0.5, 0.2), ("braess", 1, 0.05), ("sioux_falls", 1, 0.5)],
+)
+def test_derivatives_by_the_tolls_are_those_of_finite_differences(name, power, temperature):
+    network, _ = named_network(name, power)
     E = len(network.tails)
     rng = np.random.default_rng(1)
     tolls, change, weights = 0.3 + 0.2 * rng.uniform(size=E), rng.normal(size=E), rng.normal(size=E)
@@ -115,6 +118,13 @@ def test_driving_in_circles_is_refused():
     network, _ = named_network("sioux_falls", 1)
     with pytest.raises(ConvergenceError, match="driving in circles"):
         traffic_equilibrium(network, np.zeros(76), 50.0)
+
+
+def test_an_empty_road_of_a_power_below_one_moves_nobody():
+    """The derivative of a root has no bound at 0; nobody is there, so nothing depends on it."""
+    found = traffic_equilibrium(named_network("pigou", 0.5)[0], np.array([0.0, 1000.0]), 0.5)
+    assert found.flows[1] == 0.0
+    assert (found.total_time_gradient == 0.0).all()
 
 
 def test_what_does_not_converge_raises_with_its_residual(monkeypatch):
