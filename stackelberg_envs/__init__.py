@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.conformity.checks import check_game as check_game
     from stackelberg_envs.envs import bilevel_lqr_v1 as bilevel_lqr_v1
     from stackelberg_envs.envs import building_thermal_v1 as building_thermal_v1
+    from stackelberg_envs.envs import contract_v0 as contract_v0
     from stackelberg_envs.envs import discrete_toy_v1 as discrete_toy_v1
     from stackelberg_envs.envs import duopoly_v0 as duopoly_v0
     from stackelberg_envs.envs import four_rooms_v0 as four_rooms_v0
