@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING
 
 from .output import FAILED
@@ -70,7 +71,9 @@ def act(options: argparse.Namespace, console: Console) -> int:
     )
     lines = [
         f"Best commitment found: J = {proven.value:.8g}",
-        f"No commitment is worth more than {proven.upper_bound:.8g}: a gap of {100 * proven.gap:.3g} %",
+        f"No commitment is worth more than {proven.upper_bound:.8g}: a gap of {100 * proven.gap:.3g} %"
+        if math.isfinite(proven.upper_bound)
+        else "Nothing is proven yet of what others are worth",
         f"{proven.boxes:,} boxes in {proven.seconds:.1f} s; stopped because: {proven.stopped_because}",
     ]
     for line in lines:

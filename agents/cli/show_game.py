@@ -18,6 +18,7 @@ from stackelberg_envs.docstrings import docstring_of, meanings_of
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.faces.registration import EnvSpec, spec
 from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.observed import Numbers, Vectors
 from stackelberg_envs.games.samples import ActionSpec
 from stackelberg_envs.games.tabular import TabularGame
@@ -34,6 +35,8 @@ __all__ = ["show_game"]
 LONGEST = 300
 #: Sections of an environment's page that are left out, or shown as a table.
 NOT_SHOWN = ("Arguments", "Version history")
+#: A leader for games of followers who affect each other.
+LED_BY = "zero_order"
 
 
 def show_game(name: str, given: dict[str, Any], console: Console) -> None:
@@ -63,7 +66,10 @@ def show_game(name: str, given: dict[str, Any], console: Console) -> None:
     if picture:
         console.print(Text("\nUnder the commitment nearest to zero", style="bold"))
         console.print(picture, soft_wrap=True)
-    command = command_of({"game": name, "game_arguments": given})  # with the module that registers it
+    options: dict[str, Any] = {"game": name, "game_arguments": given}
+    if isinstance(game, MarkovGame):  # not for the leader that is taken where none is named
+        options["leader"] = LED_BY
+    command = command_of(options)  # with the module that registers it
     console.print(f"\nTry it: {command}", soft_wrap=True)
 
 
@@ -134,6 +140,12 @@ def _sizes(game: AnyGame) -> tuple[str, str, str]:
 def _of_tables(game: TabularGame) -> tuple[str, str, str]:
     S, A, B = game.shape
     return str(S), str(A), str(B)
+
+
+@_sizes.register
+def _of_interacting_followers(game: MarkovGame) -> tuple[str, str, str]:
+    n, S, B = game.table_shape
+    return str(S), "0", f"{B} for each of {n}"
 
 
 @_sizes.register

@@ -77,7 +77,10 @@ def value_of(text: str, where: str = "") -> Any:
                 continue
             return _number(text) if isinstance(value, float) else value
     if not WORD.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{where}expected a number, a word, or a list as in JSON, got {text[:100]!r}")
+        raise argparse.ArgumentTypeError(
+            f"{where}expected a number, a word, a list as in JSON, or other text in quotes of its own as '\"a b\"', "
+            f"got {text[:100]!r}"
+        )
     return None if text == "none" else text
 
 

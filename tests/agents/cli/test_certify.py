@@ -35,6 +35,13 @@ def test_a_bound_that_is_not_ends_with_1(capsys):
     assert "stopped because: time" in capsys.readouterr().out
 
 
+def test_where_nothing_was_proven_it_says_so(capsys):
+    assert main(["certify", *SMALL, "--temperature", "0", "--time-limit", "0"]) == 1
+    out = capsys.readouterr().out
+    assert "Nothing is proven yet of what others are worth" in out
+    assert "inf" not in out
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -22,3 +22,9 @@ def test_whole_numbers_are_read_exactly(capsys):
     assert "argument --updates: expected an integer in [1, 2147483647]" in refused(
         capsys, "run", TOY, "--updates", "1e30"
     )
+
+
+def test_text_that_is_no_word_has_quotes_of_its_own(capsys):
+    assert value_of('"P.#D"') == "P.#D"
+    said = refused(capsys, "show", "stackelberg/Warehouse-v0", "--set", "floor=P.#D")
+    assert "or other text in quotes of its own as '\"a b\"', got 'P.#D'" in said
