@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stackelberg_envs import errors as errors
     from stackelberg_envs.conformity.checks import check_env as check_env
     from stackelberg_envs.conformity.checks import check_game as check_game
+    from stackelberg_envs.envs import allocation_v0 as allocation_v0
     from stackelberg_envs.envs import bilevel_lqr_v1 as bilevel_lqr_v1
     from stackelberg_envs.envs import building_thermal_v1 as building_thermal_v1
     from stackelberg_envs.envs import contract_v0 as contract_v0
