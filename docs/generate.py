@@ -113,6 +113,8 @@ def options_table(config):
 def levels_of(kind):
     """Return the levels of information a leader needs, over all commitments of this package's games."""
     made = [se.make_game(name) for name in se.registered_ids() if name.startswith("stackelberg/")]
+    # Interacting followers have no id of their own.
+    made.append(se.make_game("stackelberg/TollRouting-v0", commuters=2))
     on, config = [game.commitment for game in made if game.kind in kind.kinds], kind.Config()
     levels = {kind.information, *(kind.required_information(commitment, config) for commitment in on)}
     return " to ".join(f"`{level.name}`" for level in sorted(levels))

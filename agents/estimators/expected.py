@@ -29,7 +29,15 @@ from .counts import TabularCounts
 if TYPE_CHECKING:
     from stackelberg_envs.solvers.soft import SoftSolution
 
-__all__ = ["counted_primitives", "counted_solution", "known_part", "response_shift", "solution_with"]
+__all__ = [
+    "Values",
+    "counted_primitives",
+    "counted_solution",
+    "counted_values",
+    "known_part",
+    "response_shift",
+    "solution_with",
+]
 
 #: Bound on the error of the follower's values, relative to the largest reward with its entropy.
 EVALUATION_TOLERANCE = 1e-9
@@ -124,21 +132,23 @@ def counted_solution(game: Primitives, response: Array, counts: TabularCounts) -
     """
     from stackelberg_envs.solvers.soft import BestResponse, LeaderEvaluation, SoftSolution  # only who has a model
 
-    g = known_part(response, counts)
+    g = known_part(response, counts.visits)
     joint = game.joint_policy(g)
     system = resolvent(game.leader_process, joint)
-    leader = _counted_values(game.leader_process, system, joint, g, 0.0, counts)
+    nothing = np.zeros_like(g)
+    leader = counted_values(game.leader_process, system, joint, g, nothing, counts)
     other = system
     if game.follower_discount != game.leader_discount:
         other = resolvent(game.follower_process, joint)
-    follower = _counted_values(game.follower_process, other, joint, g, game.temperature, counts)
+    bonus = -game.temperature * np.log(np.where(g > 0, g, 1.0))
+    follower = counted_values(game.follower_process, other, joint, g, bonus, counts)
     evaluation = LeaderEvaluation(joint, leader.q, leader.states, float(game.initial @ leader.states), system)
     return SoftSolution(game, BestResponse(follower.q, follower.actions, follower.states, g, 0.0), evaluation)
 
 
-def known_part(policy: Array, counts: TabularCounts) -> Array:
+def known_part(policy: Array, visits: Array) -> Array:
     """Return a policy, shape (Z, A, B), without the actions that were never seen, where others were seen."""
-    seen = policy * (counts.visits > 0)
+    seen = policy * (visits > 0)
     totals = seen.sum(axis=2, keepdims=True)
     return np.asarray(np.divide(seen, totals, out=policy.copy(), where=totals > 0))
 
@@ -161,35 +171,37 @@ def response_shift(before: Primitives, after: Primitives, policy: Array, counts:
         In temperatures of `after`, less the mean under `policy`, shape (Z, A, B); zero for actions never seen, of
         which nothing is known.
     """
-    g, found = known_part(policy, counts), []
+    g, found = known_part(policy, counts.visits), []
+    bonus = -after.temperature * np.log(np.where(g > 0, g, 1.0))
     for game in (before, after):
         joint = game.joint_policy(g)
         system = resolvent(game.follower_process, joint)
-        found.append(_counted_values(game.follower_process, system, joint, g, after.temperature, counts).q)
+        found.append(counted_values(game.follower_process, system, joint, g, bonus, counts).q)
     change = found[1] - found[0]
     change = (change - np.einsum("zab,zab->za", g, change)[:, :, None]) / after.temperature
     return np.asarray(np.where(counts.visits > 0, change, 0.0))
 
 
-class _Values(NamedTuple):
-    """Action values, shape (Z, A, B), their averages with the follower's entropy, (Z, A), and state values, (Z,)."""
+class Values(NamedTuple):
+    """Action values, shape (Z, A, B), their averages with a bonus, (Z, A), and state values, (Z,)."""
 
     q: Array
     actions: Array
     states: Array
 
 
-def _counted_values(
-    process: DecisionProcess, system: Resolvent, joint: Array, g: Array, temperature: float, counts: TabularCounts
-) -> _Values:
+def counted_values(
+    process: DecisionProcess, system: Resolvent, joint: Array, g: Array, bonus: Array, counts: TabularCounts
+) -> Values:
     """Return the values of a joint policy where only some was seen; `system` is that of the process and the policy.
+
+    The bonus, an entropy say, shape (Z, A, B), is paid wherever action values are averaged over g.
 
     Values are linear in what the unseen is worth, so that this is found from two solves: it is the average of the
     action values seen, each as often as it was.
     """
     nowhere = process.transition.probabilities.sum(axis=3) == 0.0
     unseen = ((counts.visits == 0) & nowhere).astype(np.float64)
-    bonus = -temperature * np.log(np.where(g > 0, g, 1.0))
     q, states = [], []
     for reward, extra in ((process.reward * (1.0 - unseen), bonus), (unseen, 0.0)):
         earned = np.einsum("zab,zab->z", joint, reward + extra)
@@ -200,4 +212,4 @@ def _counted_values(
     known = float(1.0 - (weights * q[1]).sum())
     worth = float((weights * q[0]).sum() / known) if known > UNKNOWN else 0.0
     action = q[0] + worth * q[1]
-    return _Values(action, np.einsum("zab,zab->za", g, action + bonus), states[0] + worth * states[1])
+    return Values(action, np.einsum("zab,zab->za", g, action + bonus), states[0] + worth * states[1])

@@ -29,7 +29,14 @@ from ..options import Natural, NonNegative
 from ..state import stateful
 from .base import ONE_ASCENT, GradientConfig, GradientLeader, register_leader
 
-__all__ = ["TabularBchg", "TabularBchgConfig", "TabularGradientLeader", "VectorBchg", "VectorBchgConfig"]
+__all__ = [
+    "TabularBchg",
+    "TabularBchgConfig",
+    "TabularGradientLeader",
+    "VectorBchg",
+    "VectorBchgConfig",
+    "level_from_play",
+]
 
 
 class TabularGradientLeader(GradientLeader):
@@ -160,7 +167,7 @@ class TabularBchg(TabularGradientLeader):
         """Privileged truths need the response; V_F and private temperatures are estimated from rewards."""
         if config.privileged:
             return Information.RESPONSE
-        return _from_play(cls.with_response, commitment, public_temperature)
+        return level_from_play(cls.with_response, commitment, public_temperature)
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Update the estimates, then estimate dJ/dx."""
@@ -314,7 +321,7 @@ class VectorBchg(GradientLeader):
     def required_information(cls, commitment: Commitment, config: Any, public_temperature: bool = True) -> Information:
         """V_F and private temperatures are estimated from rewards."""
         del config
-        return _from_play(cls.rule.with_response, commitment, public_temperature)
+        return level_from_play(cls.rule.with_response, commitment, public_temperature)
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
         """Fit the values to the play, then estimate dJ/dx."""
@@ -325,7 +332,7 @@ class VectorBchg(GradientLeader):
         return self.estimator.judge(trajectories)
 
 
-def _from_play(with_response: bool, commitment: Commitment, public_temperature: bool) -> Information:
+def level_from_play(with_response: bool, commitment: Commitment, public_temperature: bool) -> Information:
     """Return what has to be seen: for the direct term, and in configurations with a public temperature, the actions."""
     rewards = with_response and (commitment.changes_play or not public_temperature)
     return Information.REWARDS_OBSERVED if rewards else Information.ACTIONS_ONLY

@@ -10,6 +10,7 @@ from stackelberg_envs.games.cotangents import Cotangents
 
 from ..estimators import StepCotangents, ValueEstimates, score_function
 from ..estimators.expected import counted_primitives, counted_solution
+from ..estimators.interacting import Estimate, direct_estimate
 from ..estimators.vector import Rule
 from ..observing.brief import Information, JointEffect
 from ..observing.trajectories import Trajectories
@@ -17,8 +18,9 @@ from ..options import Natural
 from ..state import stateful
 from .base import ONE_ASCENT, GradientConfig, register_leader
 from .bchg import TabularBchg, VectorBchg
+from .bchg_markov import MarkovBchg
 
-__all__ = ["TabularNaive", "VectorNaive", "VectorNaiveConfig"]
+__all__ = ["MarkovNaive", "TabularNaive", "VectorNaive", "VectorNaiveConfig"]
 
 
 @register_leader("naive")
@@ -77,3 +79,19 @@ class VectorNaive(VectorBchg):
     }
     rule = Rule(with_response=False)
     state_fields = stateful.fields()
+
+
+@register_leader("naive")
+class MarkovNaive(MarkovBchg):
+    """Policy gradient that ignores the reaction.
+
+    It is `bchg` without any follower's reaction, where followers affect each other.
+    """
+
+    information = Information.ACTIONS_ONLY
+    with_response = False
+    state_fields = stateful.fields()
+
+    def estimate(self, effect: JointEffect, policies: Array) -> Estimate:
+        """Return the direct term."""
+        return direct_estimate(self.brief, self.counts, effect, policies)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, TypeAlias
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import InformationError
-from stackelberg_envs.games.commitments.base import Commitment
+from stackelberg_envs.games.commitments.base import Commitment, as_effect
+from stackelberg_envs.games.markov_primitives import jointly
 from stackelberg_envs.games.samples import ActionSpec, ModelClass
 from stackelberg_envs.games.transitions import Transition
 
@@ -226,9 +227,51 @@ class VectorBrief(Brief):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MarkovBrief(Brief):
-    """What a leader knows of a game whose followers affect each other: no more than of any."""
+    """What a leader knows of a game whose followers affect each other.
+
+    Attributes
+    ----------
+    num_followers, num_states, num_follower_actions
+        n, S, and B of each follower.
+    feasible
+        Which actions each follower can take in each state, shape (n, S, B): a part of its action space, which is
+        public. None where it can take all.
+    zero_sum
+        Whether each of two followers also loses what the entropy of the other is worth.
+    """
 
     kind: ClassVar[str] = "markov"
+
+    num_followers: int
+    num_states: int
+    num_follower_actions: int
+    feasible: NDArray[np.bool_] | None = None
+    zero_sum: bool = False
+
+    @cached_property
+    def as_one(self) -> TabularBrief:
+        """The same as if one follower chose the actions of all: tables of shape (S, 1, M), of joint actions."""
+        feasible = None if self.feasible is None else jointly(self.feasible)[:, None]
+        return TabularBrief(
+            **{item.name: getattr(self, item.name) for item in fields(Brief)},
+            num_states=self.num_states,
+            num_leader_actions=1,
+            num_follower_actions=int(self.num_follower_actions**self.num_followers),
+            leader_policy=np.ones((self.num_states, 1)),
+            feasible=feasible,
+        )
+
+    def effect(self, x: Array) -> JointEffect:
+        """Return what holds under the commitment x: of the followers' rewards shape (n, S, 1, M), of the leader's mean.
+
+        The leader's part is the mean over followers, shape (S, 1, M).
+        """
+        made = as_effect(self.commitment.effect(x))
+        shape = self.num_followers, *self.as_one.table_shape
+        leader, follower = made.leader_reward, made.follower_reward
+        leader = None if leader is None else np.broadcast_to(leader, shape).mean(axis=0)
+        follower = None if follower is None else np.broadcast_to(follower, shape)
+        return JointEffect(self.as_one.leader_policy, leader, follower, made.transition)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -56,7 +56,15 @@ def _(
 def _(
     game: MarkovGame, level: Information, parametrisation: str | None = None, leader: str = "this leader"
 ) -> MarkovBrief:
-    return MarkovBrief(**_common(game, level, parametrisation, leader))
+    S, B, _ = game.shape
+    return MarkovBrief(
+        **_common(game, level, parametrisation, leader),
+        num_followers=game.num_followers,
+        num_states=S,
+        num_follower_actions=B,
+        feasible=game.feasible,
+        zero_sum=game.zero_sum,
+    )
 
 
 @make_brief.register

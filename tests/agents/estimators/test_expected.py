@@ -48,7 +48,7 @@ def test_what_was_never_seen_is_known_to_nobody():
     x = brief.parametrisation(np.zeros(brief.parametrisation.size))
     counts.observe(agents.collect(game, x, policy, steps=3_000, rng=0), {"leader": None})
     even = np.full(brief.table_shape, 1 / 3)
-    np.testing.assert_allclose(known_part(even, counts), policy)
+    np.testing.assert_allclose(known_part(even, counts.visits), policy)
     games = [counted_primitives(brief, counts, brief.effect(y), 0.2) for y in (x, x + 0.1)]
     shift = response_shift(*games, even, counts)
     assert (shift[:, :, 2] == 0.0).all()
