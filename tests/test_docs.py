@@ -190,6 +190,16 @@ def test_the_recipe_of_a_game_is_what_its_tutorial_writes(recipe):
     assert se.best_commitment(game).value > se.best_commitment(se.make_game("mine/TwoRoads-v0")).value
 
 
+@pytest.mark.parametrize(
+    ("name", "says", "lines"),
+    [("environment", "has 37 lines", 37), ("leader", "of 42 lines", 42), ("environment-you-have", "in eight lines", 8)],
+)
+def test_a_tutorial_says_how_many_lines_its_file_has(name, says, lines):
+    text = (DOCS / "tutorials" / f"{name}.md").read_text(encoding="utf-8")
+    assert says in text
+    assert len(BLOCK.search(text)[1].splitlines()) == lines
+
+
 def test_the_recipe_of_a_comparison_is_on_its_page_and_runs(recipe, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     recipe("my_leader")
