@@ -47,6 +47,7 @@ def settings():
     yield from (("stackelberg/Matrix-v0", {"matrix": name}) for name in NAMED)
     yield from ((f"stackelberg/{name}-v0", {}) for name in ("SecurityGame", "PostedPrice", "Wholesale", "Duopoly"))
     yield from (("stackelberg/Duopoly-v0", {"num_followers": n}) for n in (2, 3))
+    yield from (("stackelberg/DynamicDuopoly-v0", {"rule": rule}) for rule in ("constant", "by_stock"))
     yield from (("stackelberg/Contract-v0", {"num_stages": stages}) for stages in (1, 2, 3))
     yield from (("stackelberg/Allocation-v0", {"num_messages": messages}) for messages in (2, 3))
     yield from (("stackelberg/IteratedMatrix-v0", {"matrix": name}) for name in ORDINAL)
