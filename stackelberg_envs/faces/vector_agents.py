@@ -24,6 +24,7 @@ from stackelberg_envs.faces.forms import Forms, announced, formed_simulator, lea
 from stackelberg_envs.faces.observations import Observer
 from stackelberg_envs.faces.parallel import ParallelFace
 from stackelberg_envs.faces.vector_base import require_autoreset
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
@@ -360,4 +361,5 @@ def parallel_vector_env(
 
 
 parallel_vector_env.register(TabularGame, TabularParallelVectorEnv)
+parallel_vector_env.register(MarkovGame, StackedParallelVectorEnv)
 parallel_vector_env.register(VectorGame, StackedParallelVectorEnv)

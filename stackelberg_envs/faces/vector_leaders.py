@@ -27,6 +27,7 @@ from stackelberg_envs.faces.responses import checked_tables, soft_response
 from stackelberg_envs.faces.rounds import respond
 from stackelberg_envs.faces.vector_base import autoreset_mode, masked, require_autoreset
 from stackelberg_envs.games.environments import EnvironmentGame
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.pictures.canvas import GENERIC_RENDERER
@@ -309,5 +310,6 @@ def leader_vector_env(
 
 
 leader_vector_env.register(TabularGame, LeaderVectorEnv)
+leader_vector_env.register(MarkovGame, StackedLeaderVectorEnv)
 leader_vector_env.register(VectorGame, StackedLeaderVectorEnv)
 leader_vector_env.register(EnvironmentGame, StackedLeaderVectorEnv)

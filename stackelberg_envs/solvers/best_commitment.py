@@ -90,7 +90,8 @@ def best_commitment(
     Parameters
     ----------
     game
-        Any game whose exact solution is known: of tables with commitments of every kind, of vectors with `solve`.
+        Any game whose exact solution is known: of tables with commitments of every kind, of vectors with `solve`, of
+        followers that affect each other. Of these the equilibrium on the principal branch counts, and J may jump.
     seed
         Of the starts; equal seeds give equal results.
     unseen

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import frozen, require_at_least, require_count, require_progress
 from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.solvers.best_commitment import BestCommitment, best_commitment
 from stackelberg_envs.solvers.certificates.affine import AffineGame, affine_game, count_coordinates, require_affine
@@ -98,9 +99,9 @@ def certify(
     Raises
     ------
     ArgumentError
-        A game that is not tabular, a commitment of another kind, feasible actions or discount 1 where the temperature
-        is not 0, discount 1 where the commitment changes the dynamics, more coordinates or states than can be searched
-        (with what it would cost), or arguments out of range.
+        A game that is not tabular, such as one of followers that affect each other, a commitment of another kind,
+        feasible actions or discount 1 where the temperature is not 0, discount 1 where the commitment changes the
+        dynamics, more coordinates or states than can be searched (with what it would cost), or arguments out of range.
     CommitmentError
         A known commitment outside its space.
 
@@ -165,6 +166,12 @@ def _good_commitment(game: TabularGame, known: ArrayLike | None) -> BestCommitme
 
 def _require_small(game: Any, method: str, hard: bool) -> None:
     """Raise where a certificate is not possible, or would cost too much."""
+    if isinstance(game, MarkovGame):
+        raise ArgumentError(
+            f"game: expected a game of one follower, whose only best response the bounds are on, but {game.name!r} has "
+            f"{game.num_followers} that affect each other: they may have several equilibria, and the one they play may "
+            "jump; best_commitment searches without a bound"
+        )
     if not isinstance(game, TabularGame):
         name = getattr(game, "name", type(game).__name__)
         raise ArgumentError(f"game: expected a tabular game, which certificates are for, got {name!r}")

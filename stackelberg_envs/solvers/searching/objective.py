@@ -117,6 +117,20 @@ def _(game: TabularGame) -> Values:
 
 
 @values_of.register
+def _(game: MarkovGame) -> Values:
+    warm: dict[float, MarkovGame] = {1.0: game}
+
+    def values(x: Array, scale: float, gradient: bool) -> tuple[float, Array | None]:
+        if scale not in warm:
+            warm[scale] = game.replace(temperature=scale * game.temperature)
+        # From no start: among several equilibria a start would choose one, and what was asked before would count.
+        solution = solve_markov(warm[scale], x)
+        return solution.leader_value, solution.gradient if gradient else None
+
+    return values
+
+
+@values_of.register
 def _(game: VectorGame) -> Values:
     if not game.has_solution:
         raise ArgumentError(
@@ -154,6 +168,11 @@ def warmest_of(game: Any) -> float:
 @warmest_of.register
 def _(game: TabularGame) -> float:
     return float(game.uncommitted.follower_reward.std()) / game.temperature
+
+
+@warmest_of.register
+def _(game: MarkovGame) -> float:
+    return float(game.follower_rewards.std()) / game.temperature
 
 
 @warmest_of.register

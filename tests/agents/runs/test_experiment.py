@@ -7,6 +7,7 @@ import agents
 import stackelberg_envs as se
 from agents.followers.base import FOLLOWERS
 from agents.followers.soft_value_iteration import SoftValueIteration
+from agents.leaders import leader_names
 from agents.leaders.base import LEADERS
 from agents.observing.brief import Information
 from agents.runs.briefing import make_brief
@@ -25,6 +26,7 @@ from stackelberg_envs.errors import (
 from stackelberg_envs.games.vector import VectorGame
 from stackelberg_envs.solvers.solving import solve
 from tests.agents.runs.aim import Aimed, Jumpy, small_game
+from tests.games import weakly_interacting_game
 
 SHORT = {"updates": 4, "steps_per_update": 100}
 
@@ -247,6 +249,20 @@ def test_a_first_commitment_without_a_response_ends_the_run_with_the_spectral_ra
     with pytest.raises(InstabilityError) as caught:
         agents.run(small_game(), leader="jumpy", updates=2, steps_per_update=40, leader_options={"start": [4.0]})
     assert caught.value.spectral_radius == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("leader", leader_names())
+def test_with_followers_that_affect_each_other_a_leader_works_or_is_refused_with_those_that_do(leader):
+    work = ["bchg", "cma_es", "exact", "naive", "random_search", "zero_order"]
+    given = {"leader": leader, "updates": 2, "steps_per_update": 20}
+    if leader in work:
+        record = agents.run(weakly_interacting_game(), **given)
+        assert (record.status, record.follower) == ("finished", "logit_equilibrium")
+        assert np.isfinite(record.leader_value)
+        return
+    those = f"{leader!r}: works on .* games, but 'markov' is a markov one; expected one of {', '.join(work)}$"
+    with pytest.raises(ArgumentError, match=those):
+        agents.run(weakly_interacting_game(), **given)
 
 
 def test_leaders_and_followers_of_the_other_kind_are_refused_with_those_that_work():

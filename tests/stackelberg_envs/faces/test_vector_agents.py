@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import stackelberg_envs as se
-from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, PhaseError
+from stackelberg_envs.errors import ActionError, ArgumentError, CommitmentError, GameError, PhaseError
 from stackelberg_envs.faces.vector_agents import StackedParallelVectorEnv
 from tests.environments import cut_after
+from tests.games import interacting_game, weakly_interacting_game
 from tests.stackelberg_envs.faces.same import assert_same
 
 TOY = se.make_game("stackelberg/DiscreteToy-v1", horizon=12)
@@ -60,6 +61,40 @@ def test_copies_are_parallel_environments(spec_id, forms):
             assert (terminated[agent][1], truncated[agent][1]) == (over[agent], cut[agent])
             for key, value in seen[agent].items():
                 np.testing.assert_array_equal(infos[agent][key][1], value)
+
+
+@pytest.mark.parametrize("options", [{}, {"autoreset": "same_step", "scale_rewards": True, "normalize": True}])
+def test_copies_of_interacting_followers_are_parallel_environments(options):
+    game = weakly_interacting_game(terminal=[0, 0, 1], horizon=4)
+    envs = se.parallel_vector_env(game=game, num_envs=3, **options)
+    forms = {name: value for name, value in options.items() if name != "autoreset"}
+    alone = [se.parallel_env(game=game, **forms) for _ in range(3)]
+    seen, _ = envs.reset(seed=5)
+    shown = [env.reset(seed=5 + i)[0] for i, env in enumerate(alone)]
+    for agent in envs.agents:
+        envs.action_space(agent).seed(1)
+    ended = 0
+    for _ in range(40):
+        actions = {agent: envs.action_space(agent).sample() for agent in envs.agents}
+        seen, rewards, terminated, truncated, _ = envs.step(actions)
+        for i, env in enumerate(alone):
+            if not env.agents:
+                shown[i] = env.reset()[0]
+                assert all(rewards[agent][i] == 0.0 for agent in envs.agents)
+            else:
+                shown[i], paid, over, cut, _ = env.step({agent: rows[i] for agent, rows in actions.items()})
+                for agent in envs.agents:
+                    assert rewards[agent][i] == paid[agent]
+                    assert (terminated[agent][i], truncated[agent][i]) == (over[agent], cut[agent])
+                ended += not env.agents
+                if not env.agents and "autoreset" in options:
+                    shown[i] = env.reset()[0]
+            for agent in envs.agents:
+                np.testing.assert_array_equal(seen[agent][i], shown[i][agent])
+    assert ended >= 20
+    masked = interacting_game(feasible=np.arange(24).reshape(3, 4, 2) > 0)
+    with pytest.raises(GameError, match="expected every action to be feasible everywhere"):
+        se.parallel_vector_env(game=masked)
 
 
 def test_every_copy_is_under_its_own_commitment():

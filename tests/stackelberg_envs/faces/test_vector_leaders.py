@@ -8,6 +8,7 @@ import pytest
 
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, CommitmentError, PhaseError
+from tests.games import weakly_interacting_game
 from tests.stackelberg_envs.faces.same import assert_same
 
 TOY = se.make_game("stackelberg/DiscreteToy-v1", horizon=20)
@@ -34,6 +35,41 @@ def test_copies_play_the_episodes_of_single_environments(game, mode, options):
             actions[1] = actions[0]  # one response for two copies
         assert_same(native.step(actions), single.step(actions), f"step {t}")
     assert_same(native.reset(), single.reset(), "reset again")
+
+
+@pytest.mark.skipif(not hasattr(gymnasium.vector, "AutoresetMode"), reason="needs Gymnasium 1.1 for its own modes")
+@pytest.mark.parametrize("mode", ["next_step", "same_step"])
+def test_copies_of_interacting_followers_are_single_environments(mode):
+    game = weakly_interacting_game(horizon=5)
+    many = se.leader_vector_env(game=game, num_envs=2, autoreset=mode, scale_rewards=True)
+    singles = [se.leader_env(game=game, scale_rewards=True) for _ in range(2)]
+    assert_same(many.reset(seed=7)[0], np.stack([env.reset(seed=7 + i)[0] for i, env in enumerate(singles)]))
+    many.action_space.seed(0)
+    for t in range(6):
+        actions = many.action_space.sample()
+        made = many.step(actions)
+        if mode == "next_step" and t % 2:
+            assert not (made[1].any() or made[2].any())
+        else:
+            steps = [env.step(x) for env, x in zip(singles, actions, strict=True)]
+            np.testing.assert_array_equal(made[1], [each[1] for each in steps])
+            assert made[2].all()
+            shown = np.stack([each[0] for each in steps])
+            assert_same(made[0] if mode == "next_step" else np.stack(list(made[4]["final_obs"])), shown)
+            for env in singles:
+                env.reset()
+    with pytest.raises(ArgumentError, match="response: expected a function"):
+        se.leader_vector_env(game=game, response=3)
+
+
+def test_one_follower_of_several_plays_the_episodes_of_a_single_environment():
+    game = weakly_interacting_game(horizon=5)
+    many, single = se.vector_env(game=game, num_envs=2, commitment=[0.4]), se.follower_env(game=game, commitment=[0.4])
+    np.testing.assert_array_equal(many.reset(seed=3)[0][1], single.reset(seed=4)[0])
+    for t in range(5):
+        made, alone = many.step(np.array([0, t % 2])), single.step(t % 2)
+        np.testing.assert_array_equal(made[0][1], alone[0])
+        assert (made[1][1], made[2][1], made[3][1]) == alone[1:4]
 
 
 def test_a_response_of_ones_own_is_asked_once_for_each_commitment():

@@ -6,7 +6,9 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, CommitmentError, InstabilityError
 from stackelberg_envs.solvers import best_commitment as module
+from tests.games import weakly_interacting_game
 
+FEATURES = np.random.default_rng(3).uniform(0.0, 4.0, size=(2, 3, 1, 4, 1))
 TOY, ROOMS = "stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0"
 
 
@@ -28,6 +30,21 @@ def test_independent_runs_agree_on_games_where_single_ascents_do_not(commitment,
     game = se.random_tabular(commitment=commitment, seed=seed)
     found = [se.best_commitment(game, seed=run) for run in (0, 1)]
     assert abs(found[0].value - found[1].value) <= 1e-6 * found[0].range
+
+
+def test_of_followers_that_affect_each_other_it_finds_the_best_of_a_grid():
+    """By a second method: 101 commitments, and the parabola through the best three."""
+    game = weakly_interacting_game(commitment=se.Transfer(FEATURES, 0.0, 1.0, share=0.025))
+    found = se.best_commitment(game, evaluations=60)
+    axis = np.linspace(0.0, 1.0, 101)
+    values = np.array([se.solve(game, [u]).leader_value for u in axis])
+    k = int(values.argmax())
+    assert 0 < k < 100
+    bent = values[k - 1] - 2.0 * values[k] + values[k + 1]
+    top = values[k] - (values[k + 1] - values[k - 1]) ** 2 / (8.0 * bent)
+    assert found.value == pytest.approx(top, abs=2e-6)
+    assert found.value == se.solve(game, found.commitment).leader_value
+    assert np.abs(se.solve(game, found.commitment).gradient).max() < 1e-5 * found.range
 
 
 def test_equal_seeds_give_equal_results():

@@ -7,7 +7,7 @@ import pytest
 import stackelberg_envs as se
 from stackelberg_envs.errors import ArgumentError, CommitmentError
 from stackelberg_envs.solvers.soft import leader_value
-from tests.games import BUILDING, TOY_OPTIMUM, one_state, small_game, toll_game
+from tests.games import BUILDING, TOY_OPTIMUM, one_state, small_game, toll_game, weakly_interacting_game
 from tests.stackelberg_envs.solvers.certificates.small_games import NAMES, games
 
 
@@ -156,6 +156,8 @@ def test_other_games_and_commitments_are_refused_by_name():
         se.certify(BUILDING)
     with pytest.raises(ArgumentError, match="expected a tabular game"):
         se.certify("toy")
+    with pytest.raises(ArgumentError, match="'markov' has 2 that affect each other: they may have several equilibria"):
+        se.certify(weakly_interacting_game())
     function = se.FunctionCommitment(
         lambda x: se.Effect(follower_reward=np.zeros((3, 2, 2)) + x[0]), [0.0], [1.0], ["follower_reward"]
     )
