@@ -46,6 +46,7 @@ def settings():
     """Yield (id, arguments)."""
     yield from (("stackelberg/Matrix-v0", {"matrix": name}) for name in NAMED)
     yield from ((f"stackelberg/{name}-v0", {}) for name in ("SecurityGame", "PostedPrice", "Wholesale", "Duopoly"))
+    yield "stackelberg/EnergyPricing-v0", {}
     yield from (("stackelberg/Duopoly-v0", {"num_followers": n}) for n in (2, 3))
     yield from (("stackelberg/DynamicDuopoly-v0", {"rule": rule}) for rule in ("constant", "by_stock"))
     yield from (("stackelberg/Contract-v0", {"num_stages": stages}) for stages in (1, 2, 3))

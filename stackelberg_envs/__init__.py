@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.envs import discrete_toy_v1 as discrete_toy_v1
     from stackelberg_envs.envs import duopoly_v0 as duopoly_v0
     from stackelberg_envs.envs import dynamic_duopoly_v0 as dynamic_duopoly_v0
+    from stackelberg_envs.envs import energy_pricing_v0 as energy_pricing_v0
     from stackelberg_envs.envs import four_rooms_v0 as four_rooms_v0
     from stackelberg_envs.envs import guided_cartpole_v0 as guided_cartpole_v0
     from stackelberg_envs.envs import guided_pendulum_v0 as guided_pendulum_v0
