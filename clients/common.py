@@ -6,13 +6,14 @@
 A row of the records is one line of JSON: ``client`` (the folder), ``version`` (of the library), ``date``, ``game``
 (the id), ``view`` (which face of the game, with its arguments), ``role`` ("follower" or "leader"), ``start`` and
 ``learned`` (returns in the game's reward units), ``error`` (standard error of `learned`), ``exact`` (null where none is
-known), ``steps`` (of training), ``seconds``, ``glue`` (lines between the library and the game) and ``passed``.
+known), ``steps`` (of training), ``seconds``, ``seed``, ``glue`` (lines between the library and the game), ``passed``.
 A row takes the place of an earlier one with the same client, game, view and role.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -24,18 +25,22 @@ from typing import Any
 import numpy as np
 
 import stackelberg_envs as se
+from stackelberg_envs.solvers.soft import episode_values
 
 TABLES = Path(__file__).parents[1] / "docs" / "tables"
 RECORDS, TABLE = TABLES / "clients.jsonl", TABLES / "clients.md"
+#: Of the networks and of play in training. Settings were chosen with other seeds than this one, whose runs are told.
+SEED = int(os.environ.get("CLIENT_SEED", "1"))
 #: A follower has learned if it falls short of the exact response by at most this share.
 SHARE = 0.05
 #: Where no exact response is known: standard errors by which it must be better than random play.
 BETTER = 5.0
-#: The exact response is that of a temperature so much lower than the game's; "soft" keeps the game's own.
+#: In games of vectors the hard response is that of a temperature so much lower than the game's; "soft" keeps that.
 HARDNESS = {"hard": 1e-2, "soft": 1.0}
 GLUE = "# --- glue", "# --- end of glue"
 #: Under the commitment nearest to zero the building runs away, and what is exact ignores that its states are clipped.
-COMMITMENTS = {"stackelberg/BuildingThermal-v1": np.full(8, 0.5)}
+#: In Matrix all that a follower can do is worth the same under equal odds.
+COMMITMENTS = {"stackelberg/BuildingThermal-v1": np.full(8, 0.5), "stackelberg/Matrix-v0": np.array([[0.25, 0.75]])}
 KEY = ("client", "game", "view", "role")
 #: How episodes are played side by side in games of tables, and in games of vectors, where one stream for all is fast.
 TABLES_PLAYED, VECTORS_PLAYED = {"num_envs": 2_048}, {"num_envs": 16_384, "shared_stream": True}
@@ -66,7 +71,7 @@ def neutral(id: str) -> np.ndarray:  # noqa: A002
 
 
 def commitment_of(id: str) -> np.ndarray:  # noqa: A002
-    """Return the commitment under which followers are trained and measured: the neutral one, but in BuildingThermal."""
+    """Return the commitment under which followers are trained and measured: the neutral one, but for two games."""
     return COMMITMENTS[id] if id in COMMITMENTS else neutral(id)
 
 
@@ -86,13 +91,17 @@ def exact_return(id: str, commitment: Any = None, *, response: str = "hard") -> 
     x = commitment_of(id) if commitment is None else commitment
     if not getattr(game, "has_solution", True):
         return None
+    if isinstance(game, se.TabularGame) and response == "hard":
+        # Another temperature would change rewards that hold it, as PreferenceDesign's do.
+        best, under = se.hard_best_response(game, x), se.solve(game, x).primitives
+        return episode_values(under, best.policy, game.horizon)[2]
     colder = se.make_game(id, temperature=game.temperature * HARDNESS[response])
     return float(se.solve(colder, x).episode.follower_reward_value)
 
 
 def played_return(
     id: str,  # noqa: A002
-    act: Callable[[np.ndarray], Any] | None = None,
+    act: Callable[..., Any] | None = None,
     *,
     seed: int = 10_000,
     **face: Any,
@@ -104,7 +113,8 @@ def played_return(
     id
         Of the game.
     act
-        Observations, shape (episodes, n) -> actions of the copies; default uniformly random ones.
+        Observations, shape (episodes, n) -> actions of the copies; default uniformly random ones. In games with
+        feasible actions it is given their masks besides, shape (episodes, B).
     seed
         Of the copies.
     face
@@ -115,11 +125,12 @@ def played_return(
     played = TABLES_PLAYED if isinstance(game, se.TabularGame) else VECTORS_PLAYED
     envs = se.vector_env(id, **{"commitment": commitment_of(id), **played, **face})
     episodes, discount = envs.num_envs, game.follower_discount
-    observations, _ = envs.reset(seed=seed)
+    observations, infos = envs.reset(seed=seed)
     envs.action_space.seed(seed)
     returns, factor, playing = np.zeros(episodes), 1.0, np.ones(episodes, dtype=bool)
     while playing.any():
-        actions = envs.action_space.sample() if act is None else act(observations)
+        masks = (infos["action_mask"],) if "action_mask" in infos else ()
+        actions = envs.action_space.sample(*map(tuple, masks)) if act is None else act(observations, *masks)
         observations, _, terminated, truncated, infos = envs.step(actions)
         returns += np.where(playing, factor * infos["follower_reward"], 0.0)
         factor *= discount
@@ -128,8 +139,8 @@ def played_return(
 
 
 def tolerance(id: str, exact: float) -> float:  # noqa: A002
-    """Return by how much a follower may fall short: 5 % of the exact return, or of a typical reward if that is more."""
-    typical = se.make_game(id).facts.get("typical", {}).get("follower_reward", 1.0)
+    """Return by how much a follower may fall short: 5 % of the exact return, or of a stated typical reward if more."""
+    typical = se.make_game(id).facts.get("typical", {}).get("follower_reward", 0.0)
     return SHARE * max(abs(exact), float(typical))
 
 
@@ -139,7 +150,7 @@ def tolerance(id: str, exact: float) -> float:  # noqa: A002
 def follower_result(
     id: str,  # noqa: A002
     view: str,
-    act: Callable[[np.ndarray], Any],
+    act: Callable[..., Any],
     *,
     steps: int,
     seconds: float,
@@ -232,6 +243,7 @@ def report(client: str, package: str, results: Iterable[Result]) -> None:
         "client": client,
         "version": metadata.version(package),
         "date": datetime.now(UTC).date().isoformat(),
+        "seed": SEED,
         "glue": glue_lines(Path(__file__).parent / client / "train.py"),
     }
     rows = {tuple(row[name] for name in KEY): row for row in recorded()}
@@ -274,6 +286,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         "random or start",
         "learned to",
         "exact",
+        "seed",
         "glue lines",
     )
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
@@ -282,7 +295,9 @@ def table(rows: list[dict[str, Any]]) -> str:
         learned = f"{row['learned']:.4g}" if row["passed"] else f"{row['learned']:.4g}, **not learned**"
         name = row["game"].removeprefix("stackelberg/")
         cells = row["client"], row["version"], row["date"], name, f"`{row['view']}`", row["role"]
-        lines.append(f"| {' | '.join(cells)} | {row['start']:.4g} | {learned} | {exact} | {row['glue']} |")
+        lines.append(
+            f"| {' | '.join(cells)} | {row['start']:.4g} | {learned} | {exact} | {row['seed']} | {row['glue']} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,7 @@ from agilerl.algorithms import PPO
 from agilerl.rollouts import collect_rollouts
 
 import stackelberg_envs as se
-from clients.common import commitment_of, finish, follower_result
+from clients.common import SEED, commitment_of, finish, follower_result
 
 COPIES = 64
 SCALED = {"normalize": True, "flatten_actions": True, "scale_rewards": True, "scale_observations": True}
@@ -45,7 +45,7 @@ def learn(envs, *, updates, steps, rate, discount, **options):
         **{"update_epochs": 8, "batch_size": 1024, **OPTIONS, **options},
     )
     agent.set_training_mode(True)
-    envs.reset(seed=0)
+    envs.reset(seed=SEED)
     kept = {}
     for update in range(updates):
         for group in agent.optimizer.optimizer.param_groups:
@@ -64,7 +64,7 @@ def most_probable(actor):
 
 def follower(id, *, updates, steps=64, rate=1e-3, **options):  # noqa: A002
     """Train the follower of a game in 64 copies, and compare it with the exact response."""
-    torch.manual_seed(0)
+    torch.manual_seed(SEED)
     began, face = time.perf_counter(), {**SCALED, "commitment": commitment_of(id)}
     discount = float(se.make_game(id).follower_discount)
     agent = learn(followers(id, **face), updates=updates, steps=steps, rate=rate, discount=discount, **options)

@@ -13,7 +13,7 @@ from tensordict import TensorDict
 from torchrl.envs import ExplorationType, set_exploration_type
 
 import stackelberg_envs as se
-from clients.common import commitment_of, finish, follower_result, leader_result
+from clients.common import SEED, commitment_of, finish, follower_result, leader_result
 
 # --- glue
 from stackelberg_envs.clients.benchmarl import StackelbergTask
@@ -38,7 +38,7 @@ def experiment(id, task, algorithm, *, frames, folder, batch=2000, minibatch=250
     config.loggers = []
     config.save_folder = folder
     model = MlpConfig(num_cells=[64, 64], layer_class=torch.nn.Linear, activation_class=torch.nn.Tanh)
-    return Experiment(task=task, algorithm_config=algorithm, model_config=model, seed=0, config=config)
+    return Experiment(task=task, algorithm_config=algorithm, model_config=model, seed=SEED, config=config)
 
 
 def ppo(config, bonus):
@@ -78,7 +78,7 @@ def leader(id, *, menu, frames, horizon, **options):  # noqa: A002
     algorithms = {"leader": ppo(MappoConfig, 0.003), "follower": ppo(IppoConfig, 0.003)}
     task = StackelbergTask(id, menu=menu, horizon=horizon, **SCALED)
     env = se.parallel_env(id, menu=menu, **SCALED)
-    observations, _ = env.reset(seed=0)
+    observations, _ = env.reset(seed=SEED)
     row = torch.as_tensor(observations["leader_0"])[None]
 
     def chances():

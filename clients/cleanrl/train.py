@@ -11,9 +11,12 @@ from torch import nn
 from torch.distributions import Categorical, Independent, Normal
 
 import stackelberg_envs as se
-from clients.common import commitment_of, finish, follower_result, leader_result, neutral
+from clients.common import SEED, commitment_of, finish, follower_result, leader_result, neutral
 
 SCALED = {"normalize": True, "scale_rewards": True, "scale_observations": True, "shared_stream": True}
+REWARDS = {"scale_rewards": True}
+#: One decision among about a hundred, and play is over.
+ONCE = {"steps": 60_000, "length": 16, "batch": 512, "rate": 3e-3}
 #: Id -> arguments of the vector environment, and of the algorithm.
 GAMES = {
     "stackelberg/DiscreteToy-v1": ({}, {"steps": 60_000}),
@@ -22,6 +25,16 @@ GAMES = {
     "stackelberg/BilevelLqr-v1": (SCALED, {"steps": 100_000, "noise": 0.1}),
     "stackelberg/BuildingThermal-v1": (SCALED, {"steps": 200_000, "length": 32, "batch": 512, "trace": 0.9}),
     "stackelberg/TaxDesign-v0": (SCALED, {"steps": 200_000}),
+    "stackelberg/Duopoly-v0": (REWARDS, ONCE),
+    "stackelberg/IteratedMatrix-v0": (REWARDS, {"steps": 60_000, "length": 20}),
+    "stackelberg/Matrix-v0": (REWARDS, {"steps": 20_000, "length": 16}),
+    "stackelberg/PostedPrice-v0": (REWARDS, {"steps": 20_000, "length": 16}),
+    "stackelberg/PreferenceDesign-v0": (REWARDS, {"steps": 100_000, "length": 24}),
+    "stackelberg/SecurityGame-v0": (REWARDS, {"steps": 20_000, "length": 16}),
+    "stackelberg/SupplyContract-v0": (REWARDS, {"steps": 100_000, "length": 20}),
+    "stackelberg/TollRouting-v0": (REWARDS, {"steps": 40_000, "length": 16}),
+    "stackelberg/Warehouse-v0": (REWARDS, {"steps": 200_000}),
+    "stackelberg/Wholesale-v0": (REWARDS, ONCE),
     "stackelberg/GuidedCartPole-v0": (SCALED, {"steps": 100_000}),
     "stackelberg/GuidedPendulum-v0": (SCALED, {"steps": 400_000, "noise": 1.0}),
 }
@@ -51,9 +64,11 @@ class Agent(nn.Module):
             nn.init.zeros_(layer.bias)
         return nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Tanh(), layers[2])
 
-    def distribution(self, observations):
-        """Return the distribution over actions."""
+    def distribution(self, observations, masks=None):
+        """Return the distribution over actions; those that are not feasible have none of it."""
         numbers = self.actor(observations)
+        if masks is not None:
+            numbers = numbers.masked_fill(masks == 0, -1e9)
         if self.is_box:
             return Independent(Normal(numbers, self.log_std.exp()), 1)
         return Choices([Categorical(logits=logits) for logits in numbers.split(self.sizes, dim=1)])
@@ -62,10 +77,11 @@ class Agent(nn.Module):
         """Return actions as the environment takes them."""
         return actions.clamp(-1, 1).numpy() if self.is_box else actions.reshape(-1, *self.shape).numpy()
 
-    def act(self, observations):
+    def act(self, observations, masks=None):
         """Return the likeliest actions, for NumPy."""
+        masks = None if masks is None else torch.as_tensor(masks)
         with torch.no_grad():
-            return self.moves(self.distribution(torch.as_tensor(observations)).mode)
+            return self.moves(self.distribution(torch.as_tensor(observations), masks).mode)
 
 
 class Choices:
@@ -104,13 +120,14 @@ def advantages_of(rewards, values, last_values, ended, discount, trace):
     return advantages
 
 
-def collect(envs, agent, observations, length, discount):
+def collect(envs, agent, observations, infos, length, discount):
     """Play `length` steps in all copies; an episode cut by time pays the value of where it was cut."""
-    played = {name: [] for name in ("seen", "actions", "logs", "rewards", "ended", "values")}
+    played = {name: [] for name in ("seen", "masks", "actions", "logs", "rewards", "ended", "values")}
     for _ in range(length):
         with torch.no_grad():
             seen = torch.as_tensor(observations)
-            distribution = agent.distribution(seen)
+            masks = torch.as_tensor(infos.get("action_mask", np.ones((envs.num_envs, 1))))
+            distribution = agent.distribution(seen, masks)
             actions = distribution.sample()
             played["logs"].append(distribution.log_prob(actions))
             played["values"].append(agent.critic(seen)[:, 0])
@@ -121,10 +138,11 @@ def collect(envs, agent, observations, length, discount):
                 last = torch.as_tensor(np.stack(infos["final_obs"][truncated]))
                 rewards[torch.as_tensor(truncated)] += discount * agent.critic(last)[:, 0]
         played["seen"].append(seen)
+        played["masks"].append(masks)
         played["actions"].append(actions)
         played["rewards"].append(rewards)
         played["ended"].append(torch.as_tensor(terminated | truncated, dtype=torch.float32))
-    return observations, {name: torch.stack(values) for name, values in played.items()}
+    return observations, infos, {name: torch.stack(values) for name, values in played.items()}
 
 
 def ppo(
@@ -140,17 +158,17 @@ def ppo(
     clip=0.2,
     bonus=0.0,
     noise=0.6,
-    seed=0,
+    seed=SEED,
 ):
     """Train an agent in a vector environment, and return it."""
     torch.manual_seed(seed)
     agent = Agent(envs.single_observation_space.shape[0], envs.single_action_space, noise)
     optimiser = torch.optim.Adam(agent.parameters(), lr=rate, eps=1e-5)
-    observations, _ = envs.reset(seed=seed)
+    observations, infos = envs.reset(seed=seed)
     rounds = steps // (length * envs.num_envs)
     for turn in range(rounds):
         optimiser.param_groups[0]["lr"] = rate * (1 - turn / rounds)
-        observations, played = collect(envs, agent, observations, length, discount)
+        observations, infos, played = collect(envs, agent, observations, infos, length, discount)
         with torch.no_grad():
             last_values = agent.critic(torch.as_tensor(observations))[:, 0]
         values, ended = played["values"], played["ended"]
@@ -159,7 +177,7 @@ def ppo(
         gains, targets = advantages.flatten(), (advantages + values).flatten()
         for _ in range(epochs):
             for rows in torch.randperm(len(gains)).split(batch):
-                distribution = agent.distribution(flat["seen"][rows])
+                distribution = agent.distribution(flat["seen"][rows], flat["masks"][rows])
                 ratio = (distribution.log_prob(flat["actions"][rows]) - flat["logs"][rows]).exp()
                 gain = (gains[rows] - gains[rows].mean()) / (gains[rows].std() + 1e-8)
                 policy_loss = -torch.min(ratio * gain, ratio.clamp(1 - clip, 1 + clip) * gain).mean()
@@ -190,7 +208,7 @@ def leader(id, options):  # noqa: A002
     envs = RescaleAction(se.leader_vector_env(id, num_envs=16, autoreset="same_step"), -1.0, 1.0)
     # --- end of glue
     agent = ppo(envs, 1.0, **options)
-    observations, _ = envs.reset(seed=0)
+    observations, _ = envs.reset(seed=SEED)
     box = envs.unwrapped.single_action_space
     x = box.low + (agent.act(observations)[0] + 1) / 2 * (box.high - box.low)
     seconds = time.perf_counter() - began

@@ -17,7 +17,7 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.tune.registry import register_env
 
 import stackelberg_envs as se
-from clients.common import Result, commitment_of, finish, follower_result, leader_result, neutral
+from clients.common import SEED, Result, commitment_of, finish, follower_result, leader_result, neutral
 
 # --- glue
 FORMS = {"normalize": True, "scale_rewards": True, "scale_observations": True}
@@ -50,7 +50,7 @@ def ppo(name: str, id: str, discount: float, *, updates: int, frames: int, rate:
                 **options,
             }
         )
-        .debugging(seed=0, log_level="ERROR")
+        .debugging(seed=SEED, log_level="ERROR")
     )
     algorithm = config.build_algo()
     for _ in range(updates):
@@ -92,7 +92,7 @@ def leader(id: str, *, updates: int, frames: int, rate: float, **options: Any) -
     began = time.perf_counter()
     algorithm = ppo("stackelberg_leader", id, 0.0, updates=updates, frames=frames, rate=rate, **options)
     seconds = time.perf_counter() - began
-    observation, _ = se.leader_env(id, **FORMS).reset(seed=0)
+    observation, _ = se.leader_env(id, **FORMS).reset(seed=SEED)
     box = se.make_game(id).commitment.space
     x = box.low + (likeliest(algorithm)(observation[None])[0] + 1) / 2 * (box.high - box.low)
     view = f"leader_env({', '.join(FORMS)})"

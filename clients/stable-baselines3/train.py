@@ -12,7 +12,7 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecNormalize
 
 import stackelberg_envs as se
-from clients.common import commitment_of, finish, follower_result, leader_result, neutral
+from clients.common import SEED, commitment_of, finish, follower_result, leader_result, neutral
 from stackelberg_envs.clients.sb3 import VecEnv
 
 
@@ -43,7 +43,7 @@ SHORT, SHORTER = {"horizon": 32, "shared_stream": True}, {"horizon": 20, "shared
 def native(id, **face):  # noqa: A002
     """Return 64 copies on the package's own vectors."""
     envs = VecEnv(id, num_envs=64, **face)
-    envs.seed(0)
+    envs.seed(SEED)
     return envs
 
 
@@ -54,7 +54,7 @@ def rescaled(id, **face):  # noqa: A002
 
 def gymnasium_view(id, **face):  # noqa: A002
     """Return 16 Gymnasium environments."""
-    return make_vec_env(lambda: se.follower_env(id, **face), 16, seed=0)
+    return make_vec_env(lambda: se.follower_env(id, **face), 16, seed=SEED)
 
 
 def through_supersuit(id, **face):  # noqa: A002
@@ -90,7 +90,7 @@ def follower(id, make, stages, face, options, training):  # noqa: A002
     """Train the follower of a game, and compare it with the exact response."""
     began, face = time.perf_counter(), {**face, "commitment": commitment_of(id)}
     discount = se.make_game(id).follower_discount
-    set_random_seed(0)  # SuperSuit's environments take no seed from a model
+    set_random_seed(SEED)  # SuperSuit's environments take no seed from a model
     envs = make(id, **face, **training)
     options = {"learning_rate": falling(1e-3), **options}
     model = PPO("MlpPolicy", envs, gamma=discount, device="cpu", **options)
@@ -108,12 +108,12 @@ def follower(id, make, stages, face, options, training):  # noqa: A002
 def leader(id, steps):  # noqa: A002
     """Train the leader of a game against the exact response."""
     began = time.perf_counter()
-    envs = make_vec_env(lambda: se.leader_env(id, normalize=True), 8, seed=0)
+    envs = make_vec_env(lambda: se.leader_env(id, normalize=True), 8, seed=SEED)
     options = {"n_steps": 16, "batch_size": 64, "n_epochs": 8, "gamma": 0.0}
-    model = PPO("MlpPolicy", envs, learning_rate=3e-3, seed=0, device="cpu", **options)
+    model = PPO("MlpPolicy", envs, learning_rate=3e-3, seed=SEED, device="cpu", **options)
     model.learn(steps)
     env = se.leader_env(id, normalize=True)
-    observation, _ = env.reset(seed=0)
+    observation, _ = env.reset(seed=SEED)
     action, _ = model.predict(observation, deterministic=True)
     box = se.make_game(id).commitment.space
     x = box.low + (np.clip(action, -1, 1) + 1) / 2 * (box.high - box.low)

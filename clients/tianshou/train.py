@@ -17,7 +17,7 @@ from tianshou.utils.net.common import Net
 from tianshou.utils.net.discrete import DiscreteActor, DiscreteCritic
 
 import stackelberg_envs as se
-from clients.common import commitment_of, finish, follower_result
+from clients.common import SEED, commitment_of, finish, follower_result
 
 COPIES, LENGTH = 32, 64
 #: Id -> steps of training, and the bonus for entropy.
@@ -29,7 +29,7 @@ def train(id, steps, bonus):  # noqa: A002
     # --- glue
     envs = DummyVectorEnv([lambda: se.follower_env(id, commitment=commitment_of(id)) for _ in range(COPIES)])
     # --- end of glue
-    envs.seed(0)
+    envs.seed(SEED)
     space = envs.action_space[0]
     size = envs.observation_space[0].shape
 
@@ -93,8 +93,8 @@ def main():
     """Train the follower of each game, and say what it has learned; then see that a leader with a last turn is paid."""
     results = []
     for id, (steps, bonus) in GAMES.items():  # noqa: A001
-        np.random.seed(0)  # noqa: NPY002 - Tianshou draws from NumPy's global generator
-        torch.manual_seed(0)
+        np.random.seed(SEED)  # noqa: NPY002 - Tianshou draws from NumPy's global generator
+        torch.manual_seed(SEED)
         torch.set_num_threads(1)
         began = time.perf_counter()
         act = train(id, steps, bonus)

@@ -19,7 +19,7 @@ from torchrl.objectives import ClipPPOLoss
 from torchrl.objectives.value import GAE
 
 import stackelberg_envs as se
-from clients.common import Result, commitment_of, finish, follower_result
+from clients.common import SEED, Result, commitment_of, finish, follower_result
 
 # --- glue
 from stackelberg_envs.clients.torchrl import FollowerEnv
@@ -120,10 +120,10 @@ def train_copies(
     **options: float,
 ) -> Result:
     """Train a follower in many copies that step in one call."""
-    torch.manual_seed(0)
+    torch.manual_seed(SEED)
     began = time.perf_counter()
     env = make_env(id, copies, face)
-    env.set_seed(0)
+    env.set_seed(SEED)
     size = env.observation_spec["observation"].shape[-1]
     learner = Learner(env.action_spec_unbatched, size, discount_of(id), **options)
     state = env.reset()
@@ -146,12 +146,12 @@ def train_copies(
 
 def in_turn(id: str, *, updates: int, episodes: int, epochs: int, batch: int, **options: float) -> Result:  # noqa: A002
     """Train a follower in the form in which both act at every step, and it sees what the leader has just done."""
-    torch.manual_seed(0)
+    torch.manual_seed(SEED)
     began = time.perf_counter()
     # --- glue
     face = se.env(id, commitment="per_step")
     groups = {"leader": ["leader_0"], "follower": ["follower_0"]}
-    env = PettingZooWrapper(face, use_mask=True, group_map=groups, categorical_actions=True, seed=0)
+    env = PettingZooWrapper(face, use_mask=True, group_map=groups, categorical_actions=True, seed=SEED)
     # --- end of glue
     states = face.unwrapped.observation_layout["state"]
     commitment = torch.as_tensor(commitment_of(id))
