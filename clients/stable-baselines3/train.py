@@ -1,4 +1,4 @@
-"""PPO of stable-baselines3: followers through three interfaces, and a leader."""
+"""PPO of stable-baselines3: followers through three interfaces, one of them with masks, and a leader."""
 
 import sys
 import time
@@ -6,6 +6,7 @@ import time
 import numpy as np
 import supersuit
 import torch
+from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.utils import set_random_seed
@@ -21,6 +22,7 @@ def falling(rate):
     return lambda share: rate * share
 
 
+REWARDS = {"scale_rewards": True}
 OBSERVED = {"normalize": True, "scale_observations": True}
 SCALED = {**OBSERVED, "scale_rewards": True}
 LARGE = {"n_steps": 64, "batch_size": 1024, "n_epochs": 8}
@@ -28,6 +30,9 @@ LARGE = {"n_steps": 64, "batch_size": 1024, "n_epochs": 8}
 QUIET = {**LARGE, "policy_kwargs": {"log_std_init": -2.0}}
 #: Where responses are hard to tell apart.
 CURIOUS = {**LARGE, "batch_size": 512, "ent_coef": 0.03, "learning_rate": falling(3e-3)}
+#: Episodes of a few steps at most, and one step in which to choose among a hundred actions.
+BRIEF = {"n_steps": 16, "batch_size": 1024, "n_epochs": 8}
+ONCE = {"n_steps": 16, "batch_size": 512, "n_epochs": 8, "learning_rate": falling(3e-3)}
 FEW = {"n_steps": 128, "batch_size": 512, "n_epochs": 6}
 #: Temperatures are near the set point after twenty steps, from where little is learned: short episodes are enough.
 EARLY = {**QUIET, "n_steps": 20, "batch_size": 320, "learning_rate": falling(2e-3)}
@@ -45,6 +50,11 @@ def native(id, **face):  # noqa: A002
     envs = VecEnv(id, num_envs=64, **face)
     envs.seed(SEED)
     return envs
+
+
+def masked(id, **face):  # noqa: A002
+    """Return the same in a game with feasible actions, for MaskablePPO, which asks for their masks."""
+    return native(id, **face)
 
 
 def rescaled(id, **face):  # noqa: A002
@@ -74,12 +84,24 @@ RUNS = (
     ("stackelberg/DiscreteToy-v1", through_supersuit, [60_000], {}, FEW, {}),
     ("stackelberg/RandomTabular-v1", native, [100_000], {}, CURIOUS, {}),
     ("stackelberg/FourRooms-v0", native, [300_000], {}, LARGE, {}),
+    ("stackelberg/Duopoly-v0", native, [60_000], REWARDS, ONCE, {}),
+    ("stackelberg/IteratedMatrix-v0", native, [60_000], REWARDS, LARGE, {}),
+    ("stackelberg/Matrix-v0", native, [20_000], REWARDS, BRIEF, {}),
+    ("stackelberg/PostedPrice-v0", native, [20_000], REWARDS, BRIEF, {}),
+    ("stackelberg/PreferenceDesign-v0", native, [100_000], REWARDS, LARGE, {}),
+    ("stackelberg/SecurityGame-v0", native, [20_000], REWARDS, BRIEF, {}),
+    ("stackelberg/SupplyContract-v0", native, [100_000], REWARDS, LARGE, {}),
+    ("stackelberg/TollRouting-v0", masked, [40_000], REWARDS, BRIEF, {}),
+    ("stackelberg/Warehouse-v0", native, [200_000], REWARDS, LARGE, {}),
+    ("stackelberg/Wholesale-v0", native, [60_000], REWARDS, ONCE, {}),
+    ("stackelberg/GuidedCartPole-v0", native, [100_000], SCALED, LARGE, {"shared_stream": True}),
     ("stackelberg/BilevelLqr-v1", native, [200_000], SCALED, QUIET, {}),
     ("stackelberg/BuildingThermal-v1", native, [100_000], SCALED, EARLY, SHORTER),
     ("stackelberg/TaxDesign-v0", rescaled, [50_000, 50_000, 60_000], OBSERVED, STEADY, SHORT),
 )
 NAMES = {
     native: "clients.sb3.VecEnv",
+    masked: "clients.sb3.VecEnv, MaskablePPO",
     rescaled: "clients.sb3.VecEnv",
     gymnasium_view: "follower_env",
     through_supersuit: "followers_env, SuperSuit",
@@ -93,13 +115,14 @@ def follower(id, make, stages, face, options, training):  # noqa: A002
     set_random_seed(SEED)  # SuperSuit's environments take no seed from a model
     envs = make(id, **face, **training)
     options = {"learning_rate": falling(1e-3), **options}
-    model = PPO("MlpPolicy", envs, gamma=discount, device="cpu", **options)
+    algorithm = MaskablePPO if make is masked else PPO
+    model = algorithm("MlpPolicy", envs, gamma=discount, device="cpu", **options)
     for steps in stages:
         model.learn(steps)
         model.set_env(make(id, **face, **training))
 
-    def act(observations):
-        return model.predict(observations, deterministic=True)[0]
+    def act(observations, *masks):
+        return model.predict(observations, deterministic=True, **dict(zip(["action_masks"], masks, strict=False)))[0]
 
     seconds = time.perf_counter() - began
     return follower_result(id, NAMES[make], act, steps=sum(stages), seconds=seconds, **face)

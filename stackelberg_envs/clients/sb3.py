@@ -54,7 +54,8 @@ class VecEnv(BaseVecEnv):
     After ``seed(s)`` and ``reset()``, copy i plays the episodes of :func:`stackelberg_envs.follower_env` with seed
     s + i. Infos are those of the single environment, one dict for each copy; that of a step which ends an episode has
     ``terminal_observation`` and ``TimeLimit.truncated`` besides. Options of a reset hold for all copies, because all
-    are under one commitment: ``set_options({"commitment": x})``.
+    are under one commitment: ``set_options({"commitment": x})``. In games with feasible actions it has the masks that
+    sb3-contrib's MaskablePPO asks for.
     """
 
     def __init__(self, id: str | None = None, num_envs: int = 1, **options: Any) -> None:  # noqa: A002
@@ -62,6 +63,7 @@ class VecEnv(BaseVecEnv):
             raise ArgumentError("autoreset: expected none, copies begin anew at once in stable-baselines3")
         self.vector: Any = vector_env(id, num_envs=num_envs, autoreset="same_step", **options)
         self._actions: NDArray[Any] | None = None
+        self._masks: NDArray[np.int8] | None = None
         single = self.vector.single_observation_space, self.vector.single_action_space
         self.render_mode = None
         super().__init__(num_envs, *single)
@@ -73,7 +75,7 @@ class VecEnv(BaseVecEnv):
         if any(options != self._options[0] for options in self._options):
             raise ArgumentError("options: expected the same for all copies, which are under one commitment")
         observations, infos = self.vector.reset(seed=seeds, options=self._options[0] or None)
-        self.reset_infos = _per_copy(infos, self.num_envs)
+        self.reset_infos, self._masks = _per_copy(infos, self.num_envs), infos.get("action_mask")
         self._reset_seeds()
         self._reset_options()
         self._actions = None
@@ -96,7 +98,7 @@ class VecEnv(BaseVecEnv):
         if self._actions is None:
             raise PhaseError("step_wait: expected step_async(actions) first")
         observations, rewards, terminated, truncated, infos = self.vector.step(self._actions)
-        self._actions = None
+        self._actions, self._masks = None, infos.get("action_mask")
         over = terminated | truncated
         last = infos.pop("final_info", {})
         seen = infos.pop("final_obs", None)
@@ -106,6 +108,18 @@ class VecEnv(BaseVecEnv):
             cut = bool(truncated[i] and not terminated[i])
             told[i] = {**ended[i], "terminal_observation": np.asarray(seen[i]), "TimeLimit.truncated": cut}
         return np.asarray(observations), np.asarray(rewards, dtype=np.float32), over, told
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Return True for the actions that each copy can take now, shape (n, B).
+
+        Raises
+        ------
+        AttributeError
+            Before the first reset, or a game in which every action can always be taken: it has no masks.
+        """
+        if self._masks is None:
+            raise AttributeError("action_masks: expected a game with feasible actions, after a reset")
+        return np.asarray(self._masks, dtype=np.bool_)
 
     def close(self) -> None:
         """Close the vector environment."""
@@ -119,6 +133,8 @@ class VecEnv(BaseVecEnv):
         AttributeError
             The vector environment has none of that name.
         """
+        if attr_name == "action_masks" and getattr(self.vector.game, "feasible", None) is not None:
+            return [self.action_masks for _ in self._get_indices(indices)]
         value = self.render_mode if attr_name == "render_mode" else getattr(self.vector, attr_name)
         return [value for _ in self._get_indices(indices)]
 
@@ -127,7 +143,9 @@ class VecEnv(BaseVecEnv):
         raise ArgumentError(f"set_attr: expected none, copies share one vector environment; got {attr_name!r}")
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
-        """Refuse: there are no single environments beneath."""
+        """Return the masks of copies, for ``action_masks``; refuse all else: there are no single environments."""
+        if method_name == "action_masks":
+            return list(self.action_masks()[list(self._get_indices(indices))])
         raise ArgumentError(f"env_method: expected none, copies share one vector environment; got {method_name!r}")
 
     def env_is_wrapped(self, wrapper_class: type[Any], indices: Any = None) -> list[bool]:

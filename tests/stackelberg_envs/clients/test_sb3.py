@@ -81,6 +81,30 @@ def test_what_it_does_not_have_is_refused_by_name(VecEnv):
     many.close()
 
 
+def test_copies_have_the_masks_of_single_environments(VecEnv):
+    many = VecEnv("stackelberg/TollRouting-v0", 3, network="braess")
+    assert not VecEnv("stackelberg/FourRooms-v0", 2).has_attr("action_masks")
+    single = [se.follower_env("stackelberg/TollRouting-v0", network="braess") for _ in range(3)]
+    many.seed(2)
+    many.reset()
+    for i, env in enumerate(single):
+        env.reset(seed=2 + i)
+    assert many.has_attr("action_masks")
+    kinds = set()
+    for _ in range(12):
+        masks = many.env_method("action_masks")
+        np.testing.assert_array_equal(masks, [env.action_masks() for env in single])
+        np.testing.assert_array_equal(many.env_method("action_masks", indices=[1]), masks[1:2])
+        kinds |= set(map(bytes, masks))
+        actions = np.array([mask.argmax() for mask in masks])
+        many.step(actions)
+        for env, action in zip(single, actions, strict=True):
+            _, _, terminated, truncated, _ = env.step(action)
+            if terminated or truncated:
+                env.reset()
+    assert len(kinds) > 1
+
+
 def test_an_algorithm_trains_in_it(VecEnv):
     from stable_baselines3 import PPO
 
