@@ -26,13 +26,22 @@ register_env("stackelberg_leader", lambda config: se.leader_env(**config, **FORM
 # --- end of glue
 
 
-def ppo(name: str, id: str, discount: float, *, updates: int, frames: int, rate: float, **options: Any) -> PPO:  # noqa: A002
-    """Return RLlib's PPO, trained."""
-    commitment = {"commitment": commitment_of(id)} if name == "stackelberg_follower" else {}
+def ppo(
+    name: str,
+    discount: float,
+    arguments: dict[str, Any],
+    *,
+    updates: int,
+    frames: int,
+    rate: float,
+    copies: int = 8,
+    **options: Any,
+) -> PPO:
+    """Return RLlib's PPO, trained in environments with these arguments."""
     config = (
         PPOConfig()
-        .environment(name, env_config={"id": id, **commitment})
-        .env_runners(num_env_runners=0, num_envs_per_env_runner=8, rollout_fragment_length="auto")
+        .environment(name, env_config=arguments)
+        .env_runners(num_env_runners=0, num_envs_per_env_runner=copies, rollout_fragment_length="auto")
         .rl_module(model_config=DefaultModelConfig(fcnet_hiddens=[64, 64], vf_share_layers=False))
         .training(
             **{
@@ -75,11 +84,20 @@ def likeliest(algorithm: PPO) -> Callable[[np.ndarray], np.ndarray]:
     return act
 
 
-def follower(id: str, *, updates: int, frames: int = 2048, rate: float = 1e-3, **options: Any) -> Result:  # noqa: A002
-    """Train a follower."""
+def follower(
+    id: str,  # noqa: A002
+    *,
+    updates: int,
+    frames: int = 2048,
+    rate: float = 1e-3,
+    training: dict[str, Any] | None = None,
+    **options: Any,
+) -> Result:
+    """Train a follower; `training` are arguments of its environments in training alone."""
     began = time.perf_counter()
     discount = float(se.make_game(id).follower_discount)
-    algorithm = ppo("stackelberg_follower", id, discount, updates=updates, frames=frames, rate=rate, **options)
+    arguments = {"id": id, "commitment": commitment_of(id), **(training or {})}
+    algorithm = ppo("stackelberg_follower", discount, arguments, updates=updates, frames=frames, rate=rate, **options)
     seconds = time.perf_counter() - began
     view, act = f"follower_env({', '.join(FORMS)})", likeliest(algorithm)
     result = follower_result(id, view, act, steps=updates * frames, seconds=seconds, **FORMS)
@@ -90,7 +108,7 @@ def follower(id: str, *, updates: int, frames: int = 2048, rate: float = 1e-3, *
 def leader(id: str, *, updates: int, frames: int, rate: float, **options: Any) -> Result:  # noqa: A002
     """Train a leader against the exact soft response; an episode is one commitment."""
     began = time.perf_counter()
-    algorithm = ppo("stackelberg_leader", id, 0.0, updates=updates, frames=frames, rate=rate, **options)
+    algorithm = ppo("stackelberg_leader", 0.0, {"id": id}, updates=updates, frames=frames, rate=rate, **options)
     seconds = time.perf_counter() - began
     observation, _ = se.leader_env(id, **FORMS).reset(seed=SEED)
     box = se.make_game(id).commitment.space
