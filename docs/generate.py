@@ -10,6 +10,7 @@ import re
 import sys
 import textwrap
 from dataclasses import MISSING, fields
+from functools import cache
 from pathlib import Path
 
 import results
@@ -110,12 +111,18 @@ def options_table(config):
     return "\n".join(rows) if len(rows) > 2 else "It has no options."
 
 
-def levels_of(kind):
-    """Return the levels of information a leader needs, over all commitments of this package's games."""
+@cache
+def kinds_and_commitments():
+    """Return the kind and the commitment of each of this package's games."""
     made = [se.make_game(name) for name in se.registered_ids() if name.startswith("stackelberg/")]
     # Interacting followers have no id of their own.
     made.append(se.make_game("stackelberg/TollRouting-v0", commuters=2))
-    on, config = [game.commitment for game in made if game.kind in kind.kinds], kind.Config()
+    return [(game.kind, game.commitment) for game in made]
+
+
+def levels_of(kind):
+    """Return the levels of information a leader needs, over all commitments of this package's games."""
+    on, config = [commitment for each, commitment in kinds_and_commitments() if each in kind.kinds], kind.Config()
     levels = {kind.information, *(kind.required_information(commitment, config) for commitment in on)}
     return " to ".join(f"`{level.name}`" for level in sorted(levels))
 
