@@ -124,6 +124,9 @@ class Sb3(RestartingFollower):
         before = 0 if self.fresh else int(self.model.num_timesteps)
         first = self.config.first_steps
         steps = first if self.fresh and first is not None else self.config.steps
+        if self._env.game is not view.game:  # where other followers have moved on
+            self._env, hidden = _environment(view, self.config.observe_commitment)
+            self.model.set_env(hidden)
         self._env.commitment = view.commitment
         self.model.set_env(self.model.get_env(), force_reset=True)
         self.model.set_random_seed(int(self.rng.integers(2**31)))

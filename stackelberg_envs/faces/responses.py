@@ -17,9 +17,9 @@ from stackelberg_envs.arrays import Array, as_float, require_rows_sum_to_one, re
 from stackelberg_envs.errors import ArgumentError, PhaseError
 from stackelberg_envs.games.actions import checked_actions
 from stackelberg_envs.games.markov import MarkovGame
+from stackelberg_envs.games.markov_primitives import checked_policies
 from stackelberg_envs.games.tabular import Game, TabularGame
 from stackelberg_envs.games.vector import FollowerPolicy, VectorGame
-from stackelberg_envs.play.markov import checked_policies
 from stackelberg_envs.play.rollout import require_feasible
 from stackelberg_envs.play.session import Session, neutral_commitment
 from stackelberg_envs.play.simulators import cumulative

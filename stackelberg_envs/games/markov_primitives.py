@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array
+from stackelberg_envs.arrays import Array, as_float, first_index, require_rows_sum_to_one
+from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.transitions import Transition
 
-__all__ = ["MarkovPrimitives", "jointly"]
+__all__ = ["MarkovPrimitives", "checked_policies", "jointly"]
 
 #: Up to so many entries a kernel is kept dense.
 MOST_DENSE = 2**17
@@ -106,3 +107,26 @@ class MarkovPrimitives:
         kernel.sum_duplicates()
         kernel.eliminate_zeros()
         return kernel.toarray() if S * M * S <= MOST_DENSE else kernel
+
+
+def checked_policies(policy: Any, arrays: MarkovPrimitives) -> Array:
+    """Return the followers' policies as a table of shape (n, S, B).
+
+    Raises
+    ------
+    ArgumentError
+        Another shape, rows that do not sum to one, or actions that are not feasible; the message says where.
+    """
+    table = as_float(policy, "response", ArgumentError)
+    shape = (arrays.num_followers, arrays.num_states, arrays.sizes[0])
+    if table.shape != shape:
+        raise ArgumentError(f"response: expected shape {shape}, one table for each follower, got {table.shape}")
+    require_rows_sum_to_one(table, "response", ArgumentError, axes=("follower", "state"))
+    odd = (table != 0.0) & ~np.stack(arrays.feasible)
+    if odd.any():
+        i, s, b = first_index(odd)
+        raise ArgumentError(
+            f"response: expected 0 for actions that are not feasible, got {table[i, s, b]:.3g} of follower {i} for "
+            f"action {b} in state {s}"
+        )
+    return table

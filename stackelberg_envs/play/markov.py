@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stackelberg_envs.arrays import Array, as_float, first_index, require_rows_sum_to_one
+from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.games.markov import CommittedMarkov, MarkovGame
-from stackelberg_envs.games.markov_primitives import MarkovPrimitives
+from stackelberg_envs.games.markov_primitives import MarkovPrimitives, checked_policies
 from stackelberg_envs.games.trajectories import Trajectories
 from stackelberg_envs.play.simulators import NOTHING, Nothing, cumulative
 from stackelberg_envs.play.tabular import MAX_ONE_HOT, checked_index, unit_bounds
@@ -18,7 +18,7 @@ from stackelberg_envs.play.tabular import MAX_ONE_HOT, checked_index, unit_bound
 if TYPE_CHECKING:
     from gymnasium.spaces import Space
 
-__all__ = ["MarkovSimulator", "checked_policies", "rollout_markov"]
+__all__ = ["MarkovSimulator", "rollout_markov"]
 
 
 class MarkovSimulator:
@@ -125,29 +125,6 @@ class MarkovSimulator:
         self, row: NDArray[np.float32], start: int, previous: int | None, action: int | None
     ) -> None:
         """Write nothing: there is none."""
-
-
-def checked_policies(policy: Any, arrays: MarkovPrimitives) -> Array:
-    """Return the followers' policies as a table of shape (n, S, B).
-
-    Raises
-    ------
-    ArgumentError
-        Another shape, rows that do not sum to one, or actions that are not feasible; the message says where.
-    """
-    table = as_float(policy, "response", ArgumentError)
-    shape = (arrays.num_followers, arrays.num_states, arrays.sizes[0])
-    if table.shape != shape:
-        raise ArgumentError(f"response: expected shape {shape}, one table for each follower, got {table.shape}")
-    require_rows_sum_to_one(table, "response", ArgumentError, axes=("follower", "state"))
-    odd = (table != 0.0) & ~np.stack(arrays.feasible)
-    if odd.any():
-        i, s, b = first_index(odd)
-        raise ArgumentError(
-            f"response: expected 0 for actions that are not feasible, got {table[i, s, b]:.3g} of follower {i} for "
-            f"action {b} in state {s}"
-        )
-    return table
 
 
 def rollout_markov(

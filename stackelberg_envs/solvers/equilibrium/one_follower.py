@@ -1,16 +1,17 @@
-"""One follower of a game of interacting followers, while the others play their equilibrium: a game of tables."""
+"""One follower of a game of interacting followers, while the others do what they do: a game of tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from stackelberg_envs.arrays import Array, require_count
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.commitments.base import Commitment, Effect
 from stackelberg_envs.games.markov import MarkovGame
-from stackelberg_envs.games.markov_primitives import MarkovPrimitives
+from stackelberg_envs.games.markov_primitives import MarkovPrimitives, checked_policies
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
@@ -30,14 +31,17 @@ class AgainstOthers(Commitment):
         Of all followers.
     follower
         The number of the one.
+    policies
+        What the others play under every commitment, shape (n, S, B); None for their equilibrium under each.
     """
 
     changes = frozenset({"follower_reward", "leader_reward", "transition"})
 
-    def __init__(self, game: MarkovGame, follower: int) -> None:
+    def __init__(self, game: MarkovGame, follower: int, policies: Array | None = None) -> None:
         own = game.commitment
         super().__init__(own.low, own.high, names=own.names)
         self.game, self.follower, self.parametrisation = game, follower, own.parametrisation
+        self.policies = policies
         self._last: tuple[Array, Effect] | None = None
 
     def project(self, x: Array) -> Array:  # type: ignore[override]
@@ -58,7 +62,8 @@ class AgainstOthers(Commitment):
 
     def _against(self, x: Array) -> Effect:
         arrays = self.game.under(x).arrays
-        follower, leader, moves = faced(arrays, equilibrium_of(arrays).policies, self.follower)
+        policies = equilibrium_of(arrays).policies if self.policies is None else list(self.policies)
+        follower, leader, moves = faced(arrays, policies, self.follower)
         return Effect(follower_reward=follower, leader_reward=leader, transition=moves)
 
 
@@ -124,7 +129,7 @@ def largest_loss(arrays: MarkovPrimitives, policies: Sequence[Array]) -> float:
     return max(losses)
 
 
-def one_follower(game: MarkovGame, follower: int = 0) -> TabularGame:
+def one_follower(game: MarkovGame, follower: int = 0, *, policies: ArrayLike | None = None) -> TabularGame:
     """Return the game of one follower, while all others play their part of the equilibrium under each commitment.
 
     Its soft best response is its own part of the equilibrium. What one follower does is not answered by the others:
@@ -136,11 +141,14 @@ def one_follower(game: MarkovGame, follower: int = 0) -> TabularGame:
         Of all followers.
     follower
         Which one, 0 to n - 1.
+    policies
+        What the others play instead, under every commitment: shape (n, S, B), in which its own row is not looked at.
 
     Raises
     ------
     ArgumentError
-        No MarkovGame, a follower that the game does not have, or a game whose followers lose the entropy of others.
+        No MarkovGame, a follower that the game does not have, policies that are none, or a game whose followers lose
+        the entropy of others.
     """
     if not isinstance(game, MarkovGame):
         raise ArgumentError(f"game: expected a MarkovGame, got {type(game).__name__}")
@@ -152,7 +160,11 @@ def one_follower(game: MarkovGame, follower: int = 0) -> TabularGame:
             "alone loses the entropy of the other besides, which is no reward of its actions"
         )
     S, B, _ = game.shape
-    zeros, commitment = np.zeros((S, 1, B)), AgainstOthers(game, follower)
+    if policies is not None:
+        middle = game.commitment.project(0.5 * (game.commitment.low + game.commitment.high))
+        policies = checked_policies(policies, game.under(middle).arrays)
+    zeros, commitment = np.zeros((S, 1, B)), AgainstOthers(game, follower, policies)
+    answered = {"temperature": game.temperature, "follower_discount": game.follower_discount}
     # It is replaced by each commitment's own; many copies make room for lists as long as these.
     usual = commitment.effect(commitment.project(0.5 * (commitment.low + commitment.high))).transition
     return TabularGame(
@@ -165,7 +177,7 @@ def one_follower(game: MarkovGame, follower: int = 0) -> TabularGame:
         follower_discount=game.follower_discount,
         temperature=game.temperature,
         # The others' part of the equilibrium is that of these.
-        made_for={"temperature": game.temperature, "follower_discount": game.follower_discount},
+        made_for=answered if policies is None else None,
         commitment=commitment,
         transition=usual,
         horizon=game.horizon,

@@ -17,6 +17,20 @@ def test_the_best_response_of_one_is_its_part_of_the_equilibrium(follower):
     assert alone.follower_value == pytest.approx(together.follower_values[follower], abs=1e-9)
 
 
+def test_others_may_play_what_they_are_told_to():
+    game, rng = interacting_game(), np.random.default_rng(0)
+    policies = rng.dirichlet(np.ones(2), size=(3, 4))
+    primitives = se.one_follower(game, 1, policies=policies).primitives(X)
+    rewards = game.under(X).arrays.follower_rewards[1].reshape(4, 2, 2, 2)
+    kernel = game.transition.to_dense().reshape(4, 2, 2, 2, 4)
+    by_hand = np.einsum("sa,sc,sabc->sb", policies[0], policies[2], rewards)
+    np.testing.assert_allclose(primitives.follower_reward[:, 0], by_hand)
+    moves = np.einsum("sa,sc,sabct->sbt", policies[0], policies[2], kernel)
+    np.testing.assert_allclose(primitives.transition.to_dense()[:, 0], moves, atol=1e-12)
+    with pytest.raises(ArgumentError, match=r"expected shape \(3, 4, 2\), one table for each follower, got \(3, 4\)"):
+        se.one_follower(game, 1, policies=policies[..., 0])
+
+
 def test_who_does_not_exist_is_refused():
     with pytest.raises(ArgumentError, match=r"expected a number in 0..2, got 3"):
         se.one_follower(interacting_game(), 3)
