@@ -23,6 +23,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array, ratio, require_count
 from stackelberg_envs.errors import ArgumentError
 from stackelberg_envs.games.committed import Committed
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.vector import AnyGame, SampledSolution, VectorGame
 from stackelberg_envs.play.rollout import rollout_of
@@ -155,7 +156,7 @@ def compare(
     Parameters
     ----------
     game
-        A tabular game, or a vector one whose exact solution is known.
+        A tabular game, one of followers that affect each other, or a vector one whose exact solution is known.
     leaders
         Names of gradient leaders; see :func:`gradient_leaders`.
     sizes
@@ -191,7 +192,7 @@ def compare(
     options = _options_of(leaders, leader_options)
     if not (options and sizes):
         raise ArgumentError("compare: expected at least one leader and one size")
-    if not isinstance(game, TabularGame | VectorGame):
+    if not isinstance(game, TabularGame | VectorGame | MarkovGame):
         raise ArgumentError(f"game: expected a game, got {shown(game)}")
     point, solution = _point(game, theta, point_seed)
     makers = {name: _Maker(game, name, given, point) for name, given in options.items()}

@@ -31,6 +31,7 @@ ROOT = Path(agents.__file__).parent
 BARRED = (
     "stackelberg_envs.games.tabular",
     "stackelberg_envs.games.vector",
+    "stackelberg_envs.games.markov.",
     "stackelberg_envs.games.contexts",
     "stackelberg_envs.games.linear_quadratic",
     "stackelberg_envs.games.discretised",
@@ -39,6 +40,7 @@ BARRED = (
     "stackelberg_envs.solvers.responses",
     "stackelberg_envs.solvers.soft.accuracy",
     "stackelberg_envs.solvers.linear_quadratic",
+    "stackelberg_envs.solvers.equilibrium.solution",
     "stackelberg_envs.play",
     "stackelberg_envs.pictures",
     "stackelberg_envs.faces",
