@@ -1,6 +1,7 @@
 """A model of stable-baselines3 for each of several followers. What needs the package is `deep`."""
 
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -25,6 +26,56 @@ def matching():
         horizon=5,
         commitment=se.Transfer(np.zeros((2, 1, 1, 4, 1)), 0.0, 1.0),
     )
+
+
+class Tries:
+    """An algorithm in the manner of stable-baselines3: it tries all actions of a bandit alike, and takes the best."""
+
+    def __init__(self, policy, env, device, seed):
+        self.policy, self.num_timesteps, self._env = self, 0, env
+        self.paid = np.zeros(2)
+
+    def get_env(self):
+        return self._env
+
+    def set_env(self, env, force_reset=False):
+        self._env = env
+
+    def set_random_seed(self, seed):
+        self._env.reset(seed=seed)
+
+    def learn(self, total_timesteps, reset_num_timesteps):
+        self.paid[:] = 0.0  # others have moved on
+        for t in range(total_timesteps):
+            self._env.reset()
+            self.paid[t % 2] += self._env.step(t % 2)[1]
+        self.num_timesteps += total_timesteps
+
+    def predict(self, observations, deterministic=True):
+        return np.full(len(observations), self.paid.argmax()), None
+
+
+def test_they_take_turns_and_each_meets_what_the_others_have_learned(monkeypatch):
+    """Against even play follower 1 does best by its first action, and against what follower 0 learns by its second."""
+    monkeypatch.setitem(sys.modules, "stable_baselines3", types.ModuleType("stable_baselines3"))
+    game = matching()
+    for turns in (1, 3):
+        config = InteractingSb3Config(algorithm=f"{__name__}:Tries", steps=30, turns=turns)
+        follower = InteractingSb3(config, np.random.default_rng(0)).show(game)
+        assert follower.learn(game.under([0.0])) == 2 * 30
+        assert follower.policy[:, 0].tolist() == [[0.0, 1.0], [0.0, 1.0]]
+        assert follower.learn(game.under([0.5])) == 2 * 30
+    record = agents.run(
+        game,
+        leader="random_search",
+        follower="sb3",
+        follower_options={"algorithm": f"{__name__}:Tries", "steps": 30, "turns": 2},
+        updates=2,
+        steps_per_update=5,
+    )
+    assert record.follower_steps == 2 * 2 * 30
+    # At this temperature the equilibrium is all but pure.
+    assert 0.0 <= record.response_gap < 0.02
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch):
