@@ -45,6 +45,7 @@ from stackelberg_envs.games.commitments.incentives import LinearFeatures
 from stackelberg_envs.games.commitments.policy_table import PolicyTable
 from stackelberg_envs.games.tabular import TabularGame
 from stackelberg_envs.games.transitions import Transition
+from stackelberg_envs.jit import in_parts
 
 
 def make_game(
@@ -136,9 +137,13 @@ def make_game(
 def _random_lists(rng: np.random.Generator, S: int, A: int, B: int, branching: int) -> Transition:
     successors = rng.integers(S, size=(S, A, B, branching), dtype=np.int32)
     weights = rng.standard_exponential(successors.shape)
-    # In place: there may be a hundred million. The second time removes what rounding left of the first.
-    for _ in range(2):
-        weights /= weights.sum(axis=-1, keepdims=True)
+
+    def normalise(part: slice) -> None:
+        # In place: there may be a hundred million. The second time removes what rounding left of the first.
+        for _ in range(2):
+            weights[part] /= weights[part].sum(axis=-1, keepdims=True)
+
+    in_parts(normalise, S, weights.size)
     return Transition(frozen(successors), frozen(weights))
 
 

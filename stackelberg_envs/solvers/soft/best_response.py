@@ -26,6 +26,7 @@ from stackelberg_envs.arrays import Array, IntArray, require_at_least
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, GameError
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.jit import WORTH_PARTS, compiled, in_parts
+from stackelberg_envs.solvers.soft.krylov import Krylov
 from stackelberg_envs.solvers.soft.linear import resolvent
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference
 from stackelberg_envs.solvers.soft.precise_bounds import Bounds
@@ -43,8 +44,9 @@ DEFAULT_TOLERANCE = 1e-10
 MAX_NEWTON_STEPS = 200
 #: A step that leaves less than this part of the residual is followed by one with the same matrix.
 CHORD_PROGRESS = 0.05
-#: Part of a step's residual that its linear solve may leave, and that it aims at where steps gain much.
-SOLVED, LEAST_SOLVED = 1e-3, 1e-5
+#: Part of a step's residual that its linear solve may leave, and where solves are not prepared: at first, when steps
+#: gain little, and when they gain much.
+SOLVED, FIRST_SOLVED, LEAST_SOLVED = 1e-3, 1e-2, 1e-5
 #: Temperatures below this leave no room for the digits of what is divided by them.
 LEAST_TEMPERATURE = 1e-290
 #: Values and their ratio to the temperature stay below this, so that nothing overflows on the way.
@@ -167,9 +169,11 @@ def soft_best_response(
         # values are right to a temperature: until then policies change, and old ones can lead round in circles.
         if system is None or gained > CHORD_PROGRESS or gain * residual > temperature or not system.costly:
             _answer(q, soft_values, temperature, policy)
-            system = resolvent(game.follower_process, game.joint_policy(policy))
+            joint = game.joint_policy(policy)
+            # Where lists are many, what was written down for the last policy is as large as they are.
+            system = system.rewritten(joint) if isinstance(system, Krylov) else resolvent(game.follower_process, joint)
         # A Newton step squares what the last one gained: more than that a solve need not gain.
-        solved = SOLVED if system.costly else min(SOLVED, max(gained**2, LEAST_SOLVED))
+        solved = SOLVED if system.costly else min(FIRST_SOLVED, max(gained**2, LEAST_SOLVED))
         best, last = min(best, residual), residual
         values = values + system.solve(out - values, max(solved * residual, floor))
     else:

@@ -31,6 +31,7 @@ from stackelberg_envs.solvers.soft.best_response import (
     soft_best_response,
 )
 from stackelberg_envs.solvers.soft.evaluation import EVALUATION_TOLERANCE, LeaderEvaluation, evaluate
+from stackelberg_envs.solvers.soft.krylov import Krylov
 from stackelberg_envs.solvers.soft.linear import push_flow, resolvent
 from stackelberg_envs.solvers.soft.precise import ROUNDING, Reference, exact_dot
 
@@ -81,7 +82,10 @@ def adjoint_flows(game: Primitives, best: BestResponse, leader: LeaderEvaluation
     inflow *= game.follower_discount
     system = leader.system
     if believed is not game.transition or game.follower_discount != game.leader_discount:
-        system = resolvent(game.follower_process, leader.joint_policy)
+        if believed is game.transition and isinstance(system, Krylov):
+            system = system.discounted(game.follower_discount)
+        else:
+            system = resolvent(game.follower_process, leader.joint_policy)
     m = system.solve_transposed(inflow, EVALUATION_TOLERANCE * float(np.abs(inflow).sum()))
     return Flows(d, w + m[:, None, None] * leader.joint_policy, m)
 

@@ -53,6 +53,26 @@ class Krylov:
         self._products = Products(*self._given, discount) if large else None
         self._single, self.costly = large, not large
 
+    def rewritten(self, joint_policy: Array) -> Krylov:
+        """Return such solves for another policy, in the memory of these, which are of no use any more."""
+        if self._products is None:
+            return Krylov(joint_policy, *self._given[1:], self._discount)
+        self._products.rewrite(joint_policy)
+        return self._around(self._products, joint_policy, self._discount)
+
+    def discounted(self, discount: float) -> Krylov:
+        """Return such solves with another discount; where lists are many, both share what is large."""
+        joint, transition, continuing = self._given
+        if self._products is None:
+            return Krylov(joint, transition, continuing, discount)
+        return self._around(self._products.discounted(continuing, discount), joint, discount)
+
+    def _around(self, products: Products, joint_policy: Array, discount: float) -> Krylov:
+        made = object.__new__(Krylov)
+        made._given, made._discount = (joint_policy, *self._given[1:]), discount
+        made._products, made._single, made.costly = products, True, False
+        return made
+
     @cached_property
     def _matrix(self) -> Any:
         """Discount P_pi, where it is small enough to be written down."""

@@ -7,6 +7,7 @@ to three times as fast, and what is left is computed in floats: the solution is 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -41,9 +42,20 @@ class Products:
         Z = len(continuing)
         # Without a sign, so that no loop has to look whether an index counts from the end.
         self._successors = transition.successors.view(np.uint32).reshape(Z, -1)
-        self._joint, self._probabilities = joint_policy.reshape(Z, -1), transition.probabilities.reshape(Z, -1)
-        self._scale, self._moves = discount * continuing, np.empty(self._successors.shape, dtype=np.float32)
-        self._in_parts(lambda part: _write_moves(self._joint[part], self._probabilities[part], self._moves[part]))
+        self._probabilities, self._scale = transition.probabilities.reshape(Z, -1), discount * continuing
+        self._moves = np.empty(self._successors.shape, dtype=np.float32)
+        self.rewrite(joint_policy)
+
+    def rewrite(self, joint_policy: Array) -> None:
+        """Take another policy, shape (Z, A, B), in place: memory that is new costs as much as what is written to it."""
+        joint = self._joint = joint_policy.reshape(len(self._scale), -1)
+        self._in_parts(lambda part: _write_moves(joint[part], self._probabilities[part], self._moves[part]))
+
+    def discounted(self, continuing: Array, discount: float) -> Products:
+        """Return the same products with another discount; they share what is large, so that neither is rewritten."""
+        made = copy.copy(self)
+        made._scale = discount * continuing
+        return made
 
     def ahead(self, vector: Vector) -> Vector:
         """Return discount P_pi v, of the type of v, shape (Z,)."""
@@ -181,20 +193,34 @@ def _back_precisely(joint_policy: Array, probabilities: Array, successors: Vecto
 @compiled
 def _dots(basis: Vector, vector: Vector) -> Array:
     """Return the inner products of each row of the basis (k, n) with the vector (n,), shape (k,)."""
-    out = np.zeros(len(basis))
+    out, n = np.empty(len(basis)), len(vector)
     for i in range(len(basis)):
-        for j in range(len(vector)):
-            out[i] += basis[i, j] * vector[j]
+        # Four sums side by side: each addition to one has to wait for the last.
+        one = two = three = four = 0.0
+        for j in range(0, n - 3, 4):
+            one += basis[i, j] * vector[j]
+            two += basis[i, j + 1] * vector[j + 1]
+            three += basis[i, j + 2] * vector[j + 2]
+            four += basis[i, j + 3] * vector[j + 3]
+        for j in range(n - n % 4, n):
+            one += basis[i, j] * vector[j]
+        out[i] = (one + two) + (three + four)
     return out
 
 
 @compiled
 def _subtract(basis: Vector, vector: Vector, shares: Array) -> float:
     """Subtract shares (k,) of the rows of the basis (k, n) from the vector (n,); return the square of what is left."""
+    n = len(vector)
     for i in range(len(basis)):
-        for j in range(len(vector)):
+        for j in range(n):
             vector[j] -= shares[i] * basis[i, j]
-    square = 0.0
-    for j in range(len(vector)):
-        square += vector[j] * vector[j]
-    return square
+    one = two = three = four = 0.0
+    for j in range(0, n - 3, 4):
+        one += vector[j] * vector[j]
+        two += vector[j + 1] * vector[j + 1]
+        three += vector[j + 2] * vector[j + 2]
+        four += vector[j + 3] * vector[j + 3]
+    for j in range(n - n % 4, n):
+        one += vector[j] * vector[j]
+    return (one + two) + (three + four)

@@ -43,6 +43,40 @@ def test_products_are_those_of_the_matrix(as_if_large, dtype, tolerance):
         np.testing.assert_allclose(made, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("large", [True, False])
+def test_solves_for_another_policy_or_discount_are_those_made_anew(as_if_large, monkeypatch, large):
+    if not large:
+        monkeypatch.setattr(krylov, "STREAMED", 1 << 40)
+    parts, joint, vector = given()
+    other = parts.joint_policy(np.random.default_rng(9).dirichlet(np.ones(3), size=(120, 2)))
+    lists = parts.transition, parts.continuing
+    first = krylov.Krylov(joint, *lists, 0.9)
+    before = first.solve(vector, 1e-12)
+    beside = first.discounted(0.5)
+    cases = (lambda: first, joint, 0.9), (lambda: beside, joint, 0.5), (lambda: first.rewritten(other), other, 0.9)
+    for make, policy, discount in cases:
+        made = make()
+        matrix = np.eye(120) - discount * krylov.policy_matrix(policy, *lists).toarray()
+        np.testing.assert_allclose(made.solve(vector, 1e-12), np.linalg.solve(matrix, vector), rtol=0, atol=1e-10)
+        found = made.solve_transposed(vector, 1e-11)
+        np.testing.assert_allclose(found, np.linalg.solve(matrix.T, vector), rtol=0, atol=1e-10)
+        assert made.costly is not large
+    assert np.abs(before).max() > 1.0
+
+
+def test_a_response_of_many_states_rewrites_what_it_has(as_if_large, monkeypatch):
+    """Policies are written anew into one array, and the gradient shares the leader's; so memory is that of two."""
+    made = []
+    monkeypatch.setattr(krylov, "Products", lambda *given: made.append(Products(*given)) or made[-1])
+    small = game(seed=3)
+    x = np.full((60, 2), 0.5)
+    found = solve(small, x, tolerance=1e-8)
+    assert np.abs(found.gradient).max() > 0.0
+    assert len(made) == 2
+    monkeypatch.undo()
+    np.testing.assert_allclose(found.gradient, solve(small, x).gradient, rtol=0, atol=1e-11)
+
+
 @pytest.mark.parametrize("reduction", [1e-2, 1e-5])
 def test_minimal_residual_reduces_as_asked_and_no_more(as_if_large, reduction):
     parts, joint, vector = given()
