@@ -109,12 +109,16 @@ def minimal_residual(product: Callable[[Vector], Vector], rhs: Array, reduction:
     hessenberg, start = np.zeros((RUN + 1, RUN)), np.zeros(RUN + 1)
     start[0] = 1.0
     for k in range(1, RUN + 1):
-        basis[k] = basis[k - 1] - product(basis[k - 1])
-        # Twice: what rounding leaves of the others in a new direction would stay in the solution.
+        np.negative(product(basis[k - 1]), out=basis[k])
+        # A second time where less is left than was taken: what rounding leaves of the others stays in the solution.
         for _ in range(2):
             shares = _added_up(_dots, basis[:k], basis[k])
             hessenberg[:k, k - 1] += shares
-            length = math.sqrt(_added_up(_subtract, basis[:k], basis[k], shares))
+            square = _added_up(_subtract, basis[:k], basis[k], shares)
+            if square >= np.square(shares).sum():
+                break
+        length = math.sqrt(square)
+        hessenberg[k - 1, k - 1] += 1.0
         hessenberg[k, k - 1] = length
         matrix = hessenberg[: k + 1, :k]
         weights = np.linalg.lstsq(matrix, start[: k + 1])[0]
