@@ -69,7 +69,7 @@ from stackelberg_envs.arrays import (
 )
 from stackelberg_envs.envs.warehouse.floor import FLOORS, MOVES, Floor, read_floor
 from stackelberg_envs.envs.warehouse.rules import FloorRules
-from stackelberg_envs.errors import ArgumentError
+from stackelberg_envs.errors import ArgumentError, GameError
 from stackelberg_envs.faces.best_known import known_facts
 from stackelberg_envs.faces.registration import declare
 from stackelberg_envs.games.tabular import TabularGame
@@ -117,7 +117,8 @@ def make_game(
     Raises
     ------
     GameError
-        A plan with rows of different lengths, an unknown letter, or a station that cannot be reached, with the place.
+        A plan with rows of different lengths, an unknown letter, or a station that cannot be reached, with the place;
+        or one in which there is nothing to set a cost of.
     ArgumentError
         Other words for `costs`, no robots.
     """
@@ -194,6 +195,9 @@ def _rules(plan: Floor, open_floor: Transition, costs: str, max_cost: float) -> 
     by_cell = np.where(stations, -1, np.cumsum(~stations) - 1)
     place = plan.aisle if costs == "aisles" else by_cell
     named = plan.aisle_names if costs == "aisles" else [f"({r}, {c})" for r, c in plan.cells[~stations]]
+    if not len(named) + len(plan.aisle_names):
+        wanted = "an aisle" if costs == "aisles" else "a cell that is no station"
+        raise GameError(f"floor: expected {wanted}, which the leader sets the cost of, got none")
     gate = np.full((len(plan.cells), len(MOVES)), -1)
     for i, aisle in enumerate(plan.aisle):
         for direction in range(2 if aisle >= 0 else 0):

@@ -154,7 +154,7 @@ def return_over_the_horizon(game, x):
 
 
 @pytest.mark.parametrize(("reward", "bar"), [(1.0, 27.2), (2.0, 31.1)])
-@pytest.mark.parametrize("seeds", [range(2), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
+@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(10), marks=pytest.mark.deep)], ids=len)
 def test_with_policy_values_and_temperature_estimated_it_passes_the_bar_with_every_seed(seeds, reward, bar):
     # The optima over 150 steps are 27.316 and 31.166.
     game = se.make_game("stackelberg/DiscreteToy-v1", reward=reward).replace(publish_temperature=False)

@@ -35,7 +35,7 @@ def test_it_judges_by_play_from_the_same_random_numbers_and_says_how_sure_it_is(
 
 def test_a_run_records_estimates_and_their_standard_errors():
     record = agents.run(
-        PENDULUM, leader="exact", follower_options={"points": (24, 31), "tolerance": 0.5}, updates=3,
+        PENDULUM, leader="exact", follower_options={"points": (24, 31), "tolerance": 0.5}, updates=2,
         steps_per_update=200, evaluate_every=0,
     )  # fmt: skip
     assert np.isfinite(record.curve["estimated_value"]).all()

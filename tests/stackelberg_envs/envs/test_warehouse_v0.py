@@ -88,6 +88,8 @@ def test_what_is_played_is_worth_what_is_solved():
     ("changes", "error", "match"),
     [
         ({"costs": "rooms"}, ArgumentError, "costs: expected 'aisles' or 'cells', got 'rooms'"),
+        ({"floor": "PD"}, GameError, "floor: expected an aisle, which the leader sets the cost of, got none"),
+        ({"floor": "PD", "costs": "cells"}, GameError, "floor: expected a cell that is no station"),
         ({"floor": "P.#D"}, GameError, "got D at row 0, column 3"),
         ({"num_robots": 0}, ArgumentError, "num_robots: expected an integer of at least 1, got 0"),
         ({"slip": 1.5}, GameError, "slip: expected"),
