@@ -101,7 +101,7 @@ class RemoteLeader(Leader):
     #: Whether play is under its last commitment, the leader itself sees, in its process.
     off_policy: ClassVar[bool] = True
     #: Which kinds of game the leader serves, that leader says in its process.
-    kinds: ClassVar[frozenset[str]] = frozenset({"tabular", "vector", "environment"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"tabular", "vector", "environment", "markov"})
 
     def __init__(
         self,

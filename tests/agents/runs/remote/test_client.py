@@ -20,7 +20,7 @@ from agents.runs.remote.client import RemoteLeader
 from stackelberg_envs.envs import discrete_toy_v1
 from stackelberg_envs.errors import ArgumentError, InformationError, LeaderProcessError, StackelbergError
 from tests.agents.runs.remote.leaders import BARRED, TROUBLED, made
-from tests.games import BUILDING, first_served
+from tests.games import BUILDING, first_served, weakly_interacting_game
 
 TOY, ROOMS = "stackelberg/DiscreteToy-v1", "stackelberg/FourRooms-v0"
 
@@ -204,4 +204,10 @@ def test_a_run_whose_leader_hangs_ends_with_an_error_and_a_record(tmp_path, monk
 def test_leaders_of_games_of_vectors_may_be_elsewhere_too():
     short = {"leader": "zero_order", "updates": 2, "steps_per_update": 50, "evaluate_every": 0}
     found = [agents.run(BUILDING, leader_process=apart, **short).commitment for apart in (False, True)]
+    assert np.array_equal(*found)
+
+
+def test_leaders_of_followers_that_affect_each_other_may_be_elsewhere_too():
+    short = {"leader": "bchg", "updates": 3, "steps_per_update": 50, "evaluate_every": 0}
+    found = [agents.run(weakly_interacting_game(), leader_process=apart, **short).commitment for apart in (False, True)]
     assert np.array_equal(*found)
