@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.solvers.soft import SoftSolution
 
 __all__ = [
+    "EVALUATION_TOLERANCE",
     "Values",
     "counted_primitives",
     "counted_solution",

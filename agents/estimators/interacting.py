@@ -22,7 +22,7 @@ import numpy as np
 
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.games.cotangents import Cotangents
-from stackelberg_envs.games.markov_primitives import jointly
+from stackelberg_envs.games.markov_primitives import MarkovPrimitives, jointly
 from stackelberg_envs.games.primitives import Primitives
 from stackelberg_envs.solvers.soft.linear import resolvent
 
@@ -31,10 +31,11 @@ from ..observing.trajectories import Trajectories
 from ..state import stateful
 from ..state.stateful import Stateful
 from .counts import TabularCounts, scatter_add
-from .expected import Values, counted_primitives, counted_values, known_part
+from .expected import EVALUATION_TOLERANCE, Values, counted_primitives, counted_values, known_part
 from .temperature import LEAST_VISITS, TemperatureFit, fit_temperature
 
 if TYPE_CHECKING:
+    from stackelberg_envs.solvers.equilibrium.linearisation import Linearisation
     from stackelberg_envs.solvers.soft import LeaderEvaluation, SoftSolution
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "InteractingCounts",
     "direct_estimate",
     "fit_common_temperature",
+    "implicit_estimate",
     "known_policies",
     "own_estimate",
     "own_play",
@@ -155,6 +157,18 @@ def own_estimate(
     return direct._replace(cotangents=replace(direct.cotangents, follower_reward=own, transition=moves))
 
 
+def implicit_estimate(
+    brief: MarkovBrief, counts: InteractingCounts, effect: JointEffect, policies: Array, temperature: float
+) -> Estimate:
+    """Return the derivatives with everybody's answers to everybody, the cross response; rewards have to be counted.
+
+    Arguments are those of :func:`direct_estimate`.
+    """
+    counted = _Counted(brief, counts, effect, policies, temperature)
+    direct = counted.direct()
+    return direct._replace(cotangents=direct.cotangents + counted.through_all())
+
+
 def own_shifts(
     brief: MarkovBrief,
     counts: InteractingCounts,
@@ -238,6 +252,49 @@ class _Counted:
         values = self._values(i, rewards=True, bonus=True) if "transition" in wanted else None
         states = None if values is None else values.states
         return self._solution(replace(leader, q=own), states).through_response(wanted, self.brief.as_one.array_shape)
+
+    def through_all(self) -> Cotangents:
+        """Return the derivatives through everybody's answers to the commitment and to each other; after `direct`.
+
+        It is the implicit gradient of the counted game, at the values for which everybody plays as observed.
+        """
+        from stackelberg_envs.solvers.equilibrium.sensitivity import LeaderValue, reactions, transition_cotangent
+
+        leader, joint, at = self.leader, self.joint[:, 0], self._linearised()
+        advantage = leader.q[:, 0] - (joint * leader.q[:, 0]).sum(axis=1, keepdims=True)
+        occupancy = leader.system.solve_transposed(self.game.initial, EVALUATION_TOLERANCE)
+        worth = LeaderValue(leader.value, leader.state_values, occupancy, advantage, joint)
+        by_rewards, wanted = at.joint_weights(reactions(at, worth)), self.brief.commitment.changes
+        moves = transition_cotangent(at, None, by_rewards, 0.0) if "transition" in wanted else None
+        return Cotangents(
+            follower_reward=by_rewards[:, :, None] if "follower_reward" in wanted else None, transition=moves
+        )
+
+    def _linearised(self) -> Linearisation:
+        """Return the equations of the counted game, at the values for which the answers are the observed policies."""
+        from stackelberg_envs.solvers.equilibrium.linearisation import Linearisation
+
+        game, policies, counts = self.game, self.policies[:, :, 0], self.counts.joint
+        found = [self._values(i, rewards=True, bonus=True) for i in range(len(policies))]
+        unseen = (counts.visits == 0) & (game.transition.probabilities.sum(axis=3) == 0.0)
+        paid = [np.where(unseen, f.q, r)[:, 0] for f, r in zip(found, self.counts.rewards(self.effect), strict=True)]
+        arrays = MarkovPrimitives(
+            follower_rewards=np.stack(paid),
+            leader_reward=game.leader_reward[:, 0],
+            transition=game.transition,
+            initial=game.initial,
+            continuing=game.continuing,
+            feasible=tuple(policies > 0),
+            leader_discount=game.leader_discount,
+            follower_discount=game.follower_discount,
+            temperature=self.temperature,
+            zero_sum=self.brief.zero_sum,
+        )
+        logs = self.temperature * np.log(np.where(policies > 0, policies, 1.0))
+        q = logs + np.stack([f.states for f in found])[:, :, None]
+        if self.brief.zero_sum:  # values are less what the other's entropy is worth
+            q -= (policies * logs).sum(axis=2, keepdims=True)[::-1]
+        return Linearisation(arrays, np.concatenate(list(q), axis=1), self.temperature)
 
     def own_values(self, *, rewards: bool = True, bonus: bool = True) -> Array:
         """Return what own actions are worth while all play as they do, shape (n, S, 1, B), by rewards and entropy."""

@@ -1,12 +1,13 @@
 """BC-HG where followers affect each other: the covariance of all followers' observed actions.
 
-Each follower is taken to answer the commitment, and not what others answer. What that leaves out, the cross response,
-was measured against the implicit gradient: docs/explanation/mathematics.md.
+By default each follower is taken to answer the commitment, and not what others answer. What that leaves out, the cross
+response, was measured against the implicit gradient: docs/explanation/mathematics.md.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from ..estimators.interacting import (
     Estimate,
     InteractingCounts,
     fit_common_temperature,
+    implicit_estimate,
     own_estimate,
     own_play,
     own_shifts,
@@ -27,10 +29,25 @@ from ..estimators.temperature import AveragedTemperature
 from ..observing.brief import Information, JointEffect, MarkovBrief
 from ..observing.trajectories import Trajectories
 from ..state import stateful
-from .base import GradientLeader, register_leader
+from .base import GradientConfig, GradientLeader, register_leader
 from .bchg import level_from_play
 
-__all__ = ["MarkovBchg"]
+__all__ = ["MarkovBchg", "MarkovBchgConfig"]
+
+
+@dataclass(frozen=True)
+class MarkovBchgConfig(GradientConfig):
+    """Hyperparameters of BC-HG where followers affect each other.
+
+    Attributes
+    ----------
+    others
+        What a follower's answer is reckoned against. "fixed": the others go on as they do, which is what the covariance
+        of observed actions shows. "answer": the others answer, too, and each other; this takes the followers' rewards,
+        and the estimate is the implicit gradient of the counted game, without the bias.
+    """
+
+    others: Literal["fixed", "answer"] = "fixed"
 
 
 @register_leader("bchg")
@@ -41,9 +58,9 @@ class MarkovBchg(GradientLeader):
     others went on as they do. That needs no more than their actions where the commitment changes rewards only and the
     temperature is public; else it needs their rewards.
 
-    It leaves out the cross response: that followers answer what other followers change. Where they hardly affect each
-    other that is little, and nothing where each decides for itself. Followers that avoid each other are taken to react
-    too strongly. How much it is in some games was measured: docs/explanation/mathematics.md.
+    By default it leaves out the cross response: that followers answer what other followers change. Where they hardly
+    affect each other that is little, and nothing where each decides for itself. Followers that avoid each other are
+    taken to react too strongly. How much it is in some games was measured: docs/explanation/mathematics.md.
 
     Attributes
     ----------
@@ -58,6 +75,7 @@ class MarkovBchg(GradientLeader):
     brief: MarkovBrief
     kinds = frozenset({"markov"})
     information = Information.REWARDS_OBSERVED
+    Config: ClassVar[type[Any]] = MarkovBchgConfig
     with_response: ClassVar[bool] = True
     state_fields = stateful.fields(
         counts=stateful.Part(),
@@ -81,7 +99,10 @@ class MarkovBchg(GradientLeader):
         if self.with_response and brief.temperature is None:
             self.temperature_estimate = AveragedTemperature()
         #: Whether the followers' rewards enter.
+        answered = self.with_response and config.others == "answer"
         self.uses_rewards = self.with_response and (brief.temperature is None or brief.commitment.changes_play)
+        self.uses_rewards |= answered
+        self._estimate = implicit_estimate if answered else own_estimate
         #: What the commitment just played is worth in the counted game.
         self.counted_value = 0.0
         #: The last commitment that was observed.
@@ -90,7 +111,8 @@ class MarkovBchg(GradientLeader):
     @classmethod
     def required_information(cls, commitment: Commitment, config: Any, public_temperature: bool = True) -> Information:
         """What states are worth to followers, and private temperatures, are estimated from rewards."""
-        del config
+        if cls.with_response and config.others == "answer":
+            return Information.REWARDS_OBSERVED
         return level_from_play(cls.with_response, commitment, public_temperature)
 
     def gradient(self, trajectories: Trajectories) -> tuple[Array, dict[str, float]]:
@@ -120,7 +142,7 @@ class MarkovBchg(GradientLeader):
 
     def estimate(self, effect: JointEffect, policies: Array) -> Estimate:
         """Return the derivatives in the counted game, and the leader's value there; other estimators replace this."""
-        return own_estimate(self.brief, self.counts, effect, policies, self.temperature())
+        return self._estimate(self.brief, self.counts, effect, policies, self.temperature())
 
     def judge(self, trajectories: Trajectories) -> tuple[float, float]:
         """Return the commitment's value in the counted game; its noise is not known, and small."""

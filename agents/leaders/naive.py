@@ -89,6 +89,7 @@ class MarkovNaive(MarkovBchg):
     """
 
     information = Information.ACTIONS_ONLY
+    Config: ClassVar[type[Any]] = GradientConfig
     with_response = False
     state_fields = stateful.fields()
 

@@ -8,6 +8,7 @@ from agents.estimators.interacting import (
     InteractingCounts,
     direct_estimate,
     fit_common_temperature,
+    implicit_estimate,
     own_estimate,
     own_play,
     own_shifts,
@@ -79,8 +80,10 @@ def test_counted_without_error_it_is_the_gradient_with_the_others_held_fixed(mak
     brief, counts, effect, policies = counted(game, x)
     found = own_estimate(brief, counts, effect, policies, game.temperature)
     plain = direct_estimate(brief, counts, effect, policies)
+    whole = implicit_estimate(brief, counts, effect, policies, game.temperature)
     assert found.value == pytest.approx(solved.leader_value, rel=1e-9)
-    for estimate, truth in ((found, solved.own_gradient), (plain, solved.direct_gradient)):
+    truths = solved.own_gradient, solved.direct_gradient, solved.gradient
+    for estimate, truth in zip((found, plain, whole), truths, strict=True):
         dx = game.commitment.vjp(x, estimate.cotangents)
         np.testing.assert_allclose(dx, truth, rtol=1e-7, atol=1e-9 * np.abs(solved.gradient).max())
     assert np.abs(solved.own_gradient - solved.direct_gradient).max() > 1e-3

@@ -15,10 +15,11 @@ from tests.games import interacting_game, weakly_interacting_game
 ROUTING = "stackelberg/TollRouting-v0"
 
 
-def estimated(kind, game, xs, steps):
+def estimated(kind, game, xs, steps, **options):
     """Return the estimate of a leader under the last of some commitments, and the solution there."""
-    level = kind.required_information(game.commitment, kind.Config(), game.publish_temperature)
-    leader = kind(make_brief(game, level), kind.Config(), np.random.default_rng(0))
+    config = kind.Config(**options)
+    level = kind.required_information(game.commitment, config, game.publish_temperature)
+    leader = kind(make_brief(game, level), config, np.random.default_rng(0))
     for seed, x in enumerate(xs):
         solved = se.solve(game, x)
         seen = rollout(game.under(x), solved.policy, np.random.default_rng(seed), steps=steps)
@@ -38,6 +39,15 @@ def test_from_play_it_comes_to_the_gradient_with_the_others_held_fixed_and_to_no
         assert diagnostics["temperature"] == pytest.approx(game.temperature, rel=0.05)
     plain = estimated(MarkovNaive, game, [[0.3, 0.6]], 100_000)[0]
     assert np.linalg.norm(plain - solved.direct_gradient) < 0.05 * size
+
+
+def test_where_others_answer_it_comes_to_the_implicit_gradient():
+    dx, _, solved, level = estimated(MarkovBchg, interacting_game(), [[0.3, 0.6]], 100_000, others="answer")
+    assert np.linalg.norm(dx - solved.gradient) < 0.05 * np.linalg.norm(solved.gradient)
+    assert level == Information.REWARDS_OBSERVED
+    record = agents.run(weakly_interacting_game(), leader="bchg", updates=4, leader_options={"others": "answer"})
+    assert record.information == "REWARDS_OBSERVED"
+    assert record.leader_value > record.start_value
 
 
 def test_what_was_seen_under_other_commitments_counts():
