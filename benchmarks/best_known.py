@@ -64,6 +64,7 @@ def settings():
     yield "stackelberg/PreferenceDesign-v0", {}
     yield "stackelberg/Warehouse-v0", {}
     yield "stackelberg/SupplyContract-v0", {}
+    yield "stackelberg/Pursuit-v0", {}
     for goals, slip, believed, temperatures, penalties in CASES:
         for temperature, penalty in itertools.product(temperatures, penalties):
             arguments = {"goals": goals, "slip": slip, "temperature": temperature, "penalty": penalty}

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from stackelberg_envs.envs import matrix_v0 as matrix_v0
     from stackelberg_envs.envs import posted_price_v0 as posted_price_v0
     from stackelberg_envs.envs import preference_design_v0 as preference_design_v0
+    from stackelberg_envs.envs import pursuit_v0 as pursuit_v0
     from stackelberg_envs.envs import random_tabular_v1 as random_tabular_v1
     from stackelberg_envs.envs import security_game_v0 as security_game_v0
     from stackelberg_envs.envs import supply_contract_v0 as supply_contract_v0

@@ -292,7 +292,9 @@ def leader_env(
     name: str | None = None,
 ) -> gymnasium.Env[Any, Any]:
     """Return the leader's environment of a kind of game; ``leader_env.register(kind)`` adds kinds."""
-    raise ArgumentError(f"game: expected a TabularGame, a VectorGame or an EnvironmentGame, got {type(game).__name__}")
+    raise ArgumentError(
+        f"game: expected a TabularGame, a MarkovGame, a VectorGame or an EnvironmentGame, got {type(game).__name__}"
+    )
 
 
 leader_env.register(TabularGame, LeaderEnv)

@@ -357,7 +357,7 @@ def parallel_vector_env(
 ) -> ParallelVectorEnv:
     """Return the :class:`ParallelVectorEnv` of a kind of game; ``parallel_vector_env.register(kind)`` adds kinds."""
     simulator_of(game)  # refuses with what there is instead, where there is something
-    raise ArgumentError(f"game: expected a TabularGame or a VectorGame, got {type(game).__name__}")
+    raise ArgumentError(f"game: expected a TabularGame, a MarkovGame or a VectorGame, got {type(game).__name__}")
 
 
 parallel_vector_env.register(TabularGame, TabularParallelVectorEnv)

@@ -306,7 +306,9 @@ def leader_vector_env(
     name: str | None = None,
 ) -> VectorEnv[Any, Any, Any]:
     """Return the leader's environments of a kind of game; ``leader_vector_env.register(kind)`` adds kinds."""
-    raise ArgumentError(f"game: expected a TabularGame, a VectorGame or an EnvironmentGame, got {type(game).__name__}")
+    raise ArgumentError(
+        f"game: expected a TabularGame, a MarkovGame, a VectorGame or an EnvironmentGame, got {type(game).__name__}"
+    )
 
 
 leader_vector_env.register(TabularGame, LeaderVectorEnv)

@@ -137,13 +137,14 @@ def told(spec_id):
     lines = [f"{spec_id} seed 2026, sum of x {x.sum():.6f}"]
     act, pay = acting(env, rng), ".6g" if isinstance(env.session.states[0], np.ndarray) else ".6f"
     while env.agents and len(lines) < 40:
-        _, rewards, terminations, truncations, infos = env.step({"follower_0": act()})
-        info = infos["follower_0"]
+        _, rewards, terminations, truncations, infos = env.step({agent: act() for agent in env.agents[1:]})
+        (_, leader), *others = rewards.items()
+        info, done = infos["follower_0"], ",".join(shown(infos[agent]["follower_action"]) for agent, _ in others)
         flags = "T" * terminations["leader_0"] + "t" * truncations["leader_0"]
         lines.append(
             f"{info['step']:3} k={info['context']} s={shown(info['state'])} a={shown(info['leader_action'])} "
-            f"b={shown(info['follower_action'])} s'={shown(info['next_state'])} "
-            f"rL={rewards['leader_0']:{pay}} rF={rewards['follower_0']:{pay}} {flags}".rstrip()
+            f"b={done} s'={shown(info['next_state'])} "
+            f"rL={leader:{pay}} rF={','.join(f'{paid:{pay}}' for _, paid in others)} {flags}".rstrip()
         )
     return "\n".join(lines) + "\n"
 
