@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linprog
 
 from stackelberg_envs.envs.contract.program import best_contract
-from stackelberg_envs.envs.contract.promises import best_bonus, best_value, spreads
+from stackelberg_envs.envs.contract.promises import _highest, _upper_edge, best_bonus, best_value, spreads
 
 SUCCESS, COST = np.array([0.0, 0.5, 0.8]), np.array([0.0, 0.1, 0.3])
 
@@ -71,3 +71,34 @@ def test_an_effort_that_another_beats_is_never_best():
     # The middle one costs nearly what the last one does.
     low, high = spreads(SUCCESS, np.array([0.0, 0.29, 0.3]))[1]
     assert low > high
+
+
+def height(pieces, u):
+    """Return the height of the highest piece over a place."""
+    over = [
+        max(a, b) if right == left else a + (b - a) * (u - left) / (right - left)
+        for left, a, right, b in pieces
+        if left - 1e-12 <= u <= right + 1e-12
+    ]
+    return max(over, default=-np.inf)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_upper_edge_is_that_of_all_mixtures_of_points(seed):
+    rng = np.random.default_rng(seed)
+    u, v = rng.random(8).round(1), rng.random(8)
+    edge = _upper_edge(u, v)
+    for place in rng.uniform(u.min(), u.max(), 30):
+        mixed = linprog(-v, A_eq=np.stack([u, np.ones(8)]), b_eq=[place, 1.0])
+        assert height(edge, place) == pytest.approx(-mixed.fun)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_highest_pieces_are_as_high_as_all(seed):
+    rng = np.random.default_rng(seed)
+    left, length = rng.random(12), rng.random(12) * (rng.random(12) < 0.7)
+    pieces = np.stack([left, rng.random(12), left + length, rng.random(12)], axis=-1)
+    pieces[length == 0, 3] = pieces[length == 0, 1]
+    kept = _highest(pieces)
+    for place in [*rng.uniform(0, 2, 200), *left, *(left + length)]:
+        assert height(kept, place) == pytest.approx(height(pieces, place), abs=1e-9)
