@@ -4,8 +4,8 @@
 
 Gradients: on each game, at 20 commitments drawn evenly from the box, the expectation of the estimate of `bchg` (each
 follower's own response, `solve(game, x).own_gradient`) against the implicit gradient through the equilibrium; both are
-exact, without play. Leaders: runs on registered games without options but a budget of
-20,000 steps, seeds 0 and 1, the share of the way from no tolls to the best that `exact` finds.
+exact, without play. Leaders: runs with a budget of 10,000 steps, seeds 0 and 1, the share of the way from no
+payments to the best that `exact` finds; "one ascent" is `preset="published"` with 250 steps after each commitment.
 Writes docs/tables/interacting_gradients.md and docs/tables/interacting_leaders.md, with the command.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 import agents
 import stackelberg_envs as se
 
-POINTS, STEPS = 20, 20_000
+POINTS, STEPS = 20, 10_000
 ROUTING = "stackelberg/TollRouting-v0"
 #: Of the games of toll routing with a few commuters, and how the tables call them.
 TOLLS = {
@@ -29,7 +29,19 @@ TOLLS = {
     "Braess, 4 commuters": {"network": "braess", "commuters": 4},
 }
 PLAYED = ("Pigou, 2 commuters", "Pigou, 4 commuters", "Braess, 2 commuters")
-LEADERS = ("bchg", "naive", "zero_order", "random_search", "cma_es")
+PLAYED += ("random, 2 followers, 100% by others, cold", "random, zero-sum, temperature 0.1")
+ANSWER = {"others": "answer"}
+#: Leaders and how the second table calls them: name, options, preset.
+LEADERS = {
+    "`bchg`": ("bchg", {}, None),
+    '`bchg`, `others="answer"`': ("bchg", ANSWER, None),
+    "`bchg`, one ascent": ("bchg", {}, "published"),
+    '`bchg`, one ascent, `others="answer"`': ("bchg", ANSWER, "published"),
+    "`naive`": ("naive", {}, None),
+    "`zero_order`": ("zero_order", {}, None),
+    "`random_search`": ("random_search", {}, None),
+    "`cma_es`": ("cma_es", {}, None),
+}
 
 
 def random_game(followers, meeting, temperature, *, zero_sum=False, seed=0):
@@ -104,16 +116,15 @@ def leaders():
         "| --- | --- | --- | --- |",
     ]
     for name in PLAYED:
-        given = {"game_arguments": TOLLS[name], "evaluate_every": 0}
-        best = agents.run(ROUTING, leader="exact", updates=6, steps_per_update=1, **given).leader_value
-        game = se.make_game(ROUTING, **TOLLS[name])
+        game = games()[name]
+        best = agents.run(game, leader="exact", updates=6, steps_per_update=1, evaluate_every=0).leader_value
         start = se.solve(game, game.commitment.low).leader_value
-        for leader in LEADERS:
-            values = [
-                agents.run(ROUTING, leader=leader, steps=STEPS, seed=seed, **given).leader_value for seed in (0, 1)
-            ]
+        for called, (leader, options, preset) in LEADERS.items():
+            given = {"leader": leader, "leader_options": options, "preset": preset, "evaluate_every": 0}
+            pace = {"steps_per_update": 250} if preset else {}
+            values = [agents.run(game, steps=STEPS, seed=seed, **given, **pace).leader_value for seed in (0, 1)]
             shares = " | ".join(f"{(value - start) / (best - start):.3f}" for value in values)
-            lines.append(f"| {name} | `{leader}` | {shares} |")
+            lines.append(f"| {name} | {called} | {shares} |")
             print(lines[-1], flush=True)
     Path("docs/tables/interacting_leaders.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
