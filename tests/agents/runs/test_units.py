@@ -166,6 +166,8 @@ def test_leaders_of_games_of_vectors_in_other_units(leader: str) -> None:
     options: dict[str, Any] = {"start": [0.5] * 8}
     if leader == "certainty_equivalent":
         options |= {"box_draws": 8, "box_starts": 1, "box_ladder": [2.0], "box_iterations": 8, "polish": 5}
+    if leader == "exact":
+        options |= {"evaluations": 300}
     found = [
         agents.run(
             building(c), leader=leader, updates=4, steps_per_update=300, evaluate_every=0, leader_options=options
