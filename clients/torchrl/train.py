@@ -37,6 +37,24 @@ def make_env(id: str, copies: int, face: dict[str, bool]) -> FollowerEnv:  # noq
 # --- end of glue
 
 
+class Parts(nn.Module):
+    """Logits of numbered actions from those of their parts: a choice from each of several sets, the last fastest.
+
+    So what is learned of one part holds whatever the others are: 25 numbers say all of the 1,250 of TaxDesign.
+    """
+
+    def __init__(self, sizes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.sizes = list(sizes)
+
+    def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Return logits, shape (..., product of the sizes)."""
+        first, *others = numbers.split(self.sizes, dim=-1)
+        for other in others:
+            first = (first[..., :, None] + other[..., None, :]).flatten(-2)
+        return first
+
+
 class Learner:
     """PPO for one follower: networks, loss and one update from a batch of play.
 
@@ -52,13 +70,26 @@ class Learner:
         Of Adam, at the beginning.
     bonus
         For entropy.
+    parts
+        Sizes of the sets that a numbered action is a choice from each of, if it is.
     """
 
-    def __init__(self, spec: Any, size: int, discount: float, *, rate: float = 1e-3, bonus: float = 0.003) -> None:
+    def __init__(
+        self,
+        spec: Any,
+        size: int,
+        discount: float,
+        *,
+        rate: float = 1e-3,
+        bonus: float = 0.003,
+        parts: tuple[int, ...] = (),
+    ) -> None:
         self.discrete = discrete = not spec.dtype.is_floating_point
-        outputs = int(spec.n) if discrete else 2 * spec.shape[-1]
+        outputs = sum(parts) or (int(spec.n) if discrete else 2 * spec.shape[-1])
         body: list[nn.Module] = _layers(size, outputs)
         nn.init.constant_(body[-1].weight, 0.0)
+        if parts:
+            body.append(Parts(parts))
         if not discrete:
             body.append(NormalParamExtractor())
         self.body = nn.Sequential(*body)
@@ -117,7 +148,7 @@ def train_copies(
     copies: int = 64,
     epochs: int = 8,
     batch: int = 1024,
-    **options: float,
+    **options: Any,
 ) -> Result:
     """Train a follower in many copies that step in one call."""
     torch.manual_seed(SEED)
@@ -199,6 +230,7 @@ def discount_of(id: str) -> float:  # noqa: A002
 RUNS: tuple[tuple[str, dict[str, bool], dict[str, Any]], ...] = (
     ("stackelberg/DiscreteToy-v1", FORMS, {"updates": 15}),
     ("stackelberg/BuildingThermal-v1", VECTORS, {"updates": 50}),
+    ("stackelberg/TaxDesign-v0", VECTORS, {"updates": 50, "bonus": 0.0, "parts": (10, 5, 5, 5)}),
     ("stackelberg/GuidedCartPole-v0", VECTORS, {"updates": 25}),
     ("stackelberg/BilevelLqr-v1", VECTORS, {"updates": 25}),
     ("stackelberg/FourRooms-v0", FORMS, {"updates": 50}),
