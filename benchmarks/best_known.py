@@ -4,7 +4,8 @@
 
 Settings are those of the tables of papers, of the suites, and of the ids with default arguments. What is known of a
 setting, and of others of the same id with the same shape of commitments, is ascended from besides the yardstick's own
-starts. With `--only` just settings whose id or arguments contain the text, with `--new` those that
+starts. Of random games of 10,000 states or more a few ascents are made with `--many-states`, and nothing else.
+With `--only` just settings whose id or arguments contain the text, with `--new` those that
 the yardstick has not searched yet.
 `--known` names a list of entries by others, of which the better ones are taken in. At last, and with `--table` at once,
 docs/tables/best_known_rooms.md and best_known_others.md are written.
@@ -22,6 +23,7 @@ from pathlib import Path
 import stackelberg_envs as se
 from stackelberg_envs.envs.iterated_matrix.ordinal import ORDINAL
 from stackelberg_envs.envs.matrix.named import NAMED
+from stackelberg_envs.envs.random_tabular.references import ASCENDED, CERTAIN, CERTIFIED, GAP, SIZES, ascended
 from stackelberg_envs.faces.best_known import FILE, BestKnown, as_entry, read
 
 ONE_GOAL, TWO_GOALS = [[1, 9]], [[1, 9], [11, 11]]
@@ -61,6 +63,7 @@ def settings():
     yield TABULAR, {"S": 10, "A": 3, "B": 3, "commitment": "policy", "leader_discount": 0.9, "seed": 1}
     yield TABULAR, {"S": 100, "A": 2, "B": 4, "K": 2, "D": 10, "terminal": 5, "seed": 2}
     yield TABULAR, {"commitment": "policy"}
+    yield from ((TABULAR, {"S": states, "D": 2}) for states in SIZES if states < ASCENDED)
     yield "stackelberg/PreferenceDesign-v0", {}
     yield "stackelberg/Warehouse-v0", {}
     yield "stackelberg/SupplyContract-v0", {}
@@ -82,11 +85,37 @@ def improved(spec_id, game, held, seed):
     words = f"{OWN}, {found.hits} of {found.starts} starts"
     today = datetime.now(UTC).date().isoformat()
     made = BestKnown(spec_id, setting, found.value, found.commitment, words, today)
+    if spec_id == TABULAR and setting["S"] in SIZES and setting["S"] <= CERTIFIED and setting["D"] == 2:
+        proved = se.certify(game, gap=GAP, known=found.commitment)
+        words += f"; certify: none is worth more than {proved.upper_bound:.6g}"
+        return BestKnown(spec_id, setting, found.value, found.commitment, words, today, status=CERTAIN), found
     kept = [entry for entry in held if entry.id == spec_id and entry.arguments == setting]
     # A value that is the same but for rounding stays as it is told, unless it was found in another way.
     if kept and made.value <= kept[0].value + 1e-9 * found.range and kept[0].found_by.startswith(OWN):
         return kept[0], found
     return max([made, *kept], key=lambda entry: entry.value), found
+
+
+def write(held):
+    """Write the entries into the file, in order."""
+    held.sort(key=lambda each: (each.id, json.dumps(each.arguments, sort_keys=True)))
+    lines = ",\n".join(json.dumps(as_entry(each)) for each in held)
+    FILE.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def of_many_states(held):
+    """Return the entries with those of random games of so many states that only a few ascents are made."""
+    for states in SIZES:
+        if states < ASCENDED:
+            continue
+        game = se.make_game(TABULAR, S=states, D=2)
+        value, x = ascended(game)
+        words, today = "L-BFGS with exact gradients, few starts", datetime.now(UTC).date().isoformat()
+        setting = game.facts["setting"]
+        held = [each for each in held if not (each.id == TABULAR and each.arguments == setting)]
+        held.append(BestKnown(TABULAR, setting, value, x, words, today))
+        print(states, value, x, flush=True)
+    return held
 
 
 def tables(held):
@@ -112,10 +141,13 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--known", type=Path)
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--many-states", action="store_true", help="random games of 10,000 states or more, alone")
     options = parser.parse_args()
     held = read(FILE) if FILE.exists() else []
     held += read(options.known) if options.known else []
-    for spec_id, arguments in [] if options.table else settings():
+    if options.many_states:
+        write(held := of_many_states(held))
+    for spec_id, arguments in [] if options.table or options.many_states else settings():
         game = se.make_game(spec_id, **arguments)
         there = any(
             (entry.id, entry.arguments) == (spec_id, game.facts["setting"]) and entry.found_by.startswith(OWN)
@@ -128,9 +160,7 @@ def main():
             held = [each for each in held if not (each.id == spec_id and each.arguments == entry.arguments)] + [entry]
             seconds = time.process_time() - began
             print(f"{spec_id} {arguments}: {before} -> {entry.value:.8g}; {found}, {seconds:.1f} s", flush=True)
-            held.sort(key=lambda each: (each.id, json.dumps(each.arguments, sort_keys=True)))
-            lines = ",\n".join(json.dumps(as_entry(each)) for each in held)
-            FILE.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+            write(held)
     tables(held)
 
 
