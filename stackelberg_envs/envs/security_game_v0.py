@@ -16,6 +16,9 @@ What x changes
     How likely each schedule is. The attacker has watched for long and knows x, but not where the guards stand today.
 Dynamics
     The attacker chooses a target. Then a schedule is drawn from x, both are paid, and the episode is over.
+    With ``num_attackers=n`` there are n followers, who choose at the same time and answer each other by their logit
+    equilibrium. Each meets the guard or not; those who find a target without one share its reward, and the defender
+    loses it once. So a second attacker goes where the first one does not.
 Follower's reward
     ``attacker_reward`` of the target if nobody guards it, else ``attacker_penalty``.
 Leader's reward
@@ -33,7 +36,8 @@ What is known
     each target. At temperature 0.01 the best known commitment is worth -1.724173; as the temperature falls the value
     goes to -1.702.
 Arguments
-    ``attacker_reward``, ``attacker_penalty``, ``defender_loss`` of each target, ``guards``, ``temperature``.
+    ``attacker_reward``, ``attacker_penalty``, ``defender_loss`` of each target, ``guards``, ``temperature``,
+    ``num_attackers``.
 Sources
     Kiekintveld et al. (2009), Computing optimal randomized resource allocations for massive security games; Tambe
     (2011), Security and game theory.
@@ -51,11 +55,13 @@ from typing import Any
 import numpy as np
 
 from stackelberg_envs.arrays import as_float, require_count, require_shape
+from stackelberg_envs.envs.security_game.attackers import attackers_game
 from stackelberg_envs.envs.security_game.coverage import payoffs, schedules
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.faces.best_known import known_facts
 from stackelberg_envs.faces.references import Reference
 from stackelberg_envs.faces.registration import declare
+from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.simultaneous import simultaneous_game
 from stackelberg_envs.games.tabular import TabularGame
 
@@ -74,8 +80,9 @@ def make_game(
     defender_loss: Sequence[float] = (4.0, 3.0, 2.0, 1.0),
     guards: int = 1,
     temperature: float = 0.01,
-) -> TabularGame:
-    """Security game as a tabular game of one round.
+    num_attackers: int = 1,
+) -> TabularGame | MarkovGame:
+    """Security game as a tabular game of one round, or as a game of several attackers who affect each other.
 
     Parameters
     ----------
@@ -87,11 +94,14 @@ def make_game(
         Targets that can be guarded at once.
     temperature
         Weight of the attacker's entropy, reward units.
+    num_attackers
+        Attackers. Several choose at once, and those at one target share its reward.
 
     Raises
     ------
     GameError
-        Payoffs of other numbers of targets, no guard, as many guards as targets, or too many schedules to list.
+        Payoffs of other numbers of targets, no guard, as many guards as targets, too many schedules to list, or no
+        attacker or more than tables have room for.
     """
     reward = as_float(attacker_reward, "attacker_reward")
     if reward.ndim != 1 or len(reward) < 2:
@@ -106,6 +116,10 @@ def make_game(
         raise GameError(f"guards: expected at most {MOST_SCHEDULES} schedules, got {math.comb(len(reward), guards)}")
     covered = schedules(len(reward), guards)
     setting = {"attacker_reward": reward, "attacker_penalty": penalty, "defender_loss": loss}
+    n = require_count(num_attackers, "num_attackers", error=GameError)
+    if n > 1:
+        told = {"states": ("choice",), "setting": {**setting, "guards": guards, "num_attackers": n}}
+        return attackers_game(covered, reward, penalty, loss, n, temperature=temperature, facts=told)
     leader, follower = payoffs(covered, -loss, np.zeros(len(loss))), payoffs(covered, reward, penalty)
     places = [f"target {i + 1}" for i in range(len(reward))]
     facts: dict[str, Any] = {
