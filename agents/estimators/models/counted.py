@@ -1,4 +1,7 @@
-"""A model of the game made of what was observed, and nothing else: counts, mean rewards, ends of episodes."""
+"""A model of the game made of what was observed, and nothing else: counts, mean rewards, ends of episodes.
+
+It is one file because all of it reads the same counts.
+"""
 
 from __future__ import annotations
 
