@@ -10,7 +10,11 @@ to where nothing near is better, on the edges of the set of commitments as insid
 
 A model knows nothing about places that were never visited. So the leader also plans in an optimistic one, in which
 little known places may be as good as the best known. While a plan promises more there than the best plan does, it is
-played every other time: either it is as good, or the model has learned that it is not.
+played every other time: either it is as good, or the model has learned that it is not. Where the follower came and a
+move of the leader's own was never seen, it is made now and then.
+
+What commitments earned when they were played owes nothing to the model. A plan that surely earned less than another
+commitment, the first one among them, is dropped, and never recommended.
 
 The method is this project's own. It is off-policy, so play under old commitments stays useful. It is one file because
 both kinds of game are served under one name.
@@ -26,6 +30,7 @@ import numpy as np
 from stackelberg_envs.arrays import Array
 from stackelberg_envs.errors import ArgumentError, ConvergenceError, InstabilityError, OutputError
 
+from ..estimators.earnings import Earnings
 from ..estimators.likelihood import CommitmentHistory
 from ..estimators.models.counted import ObservedModel
 from ..learning.parametrisations import unit_of
@@ -67,6 +72,10 @@ WORTH = 0.01
 BETTER = 0.3
 #: Plans kept besides the best one, and how far apart they are at least, in parts of the box.
 KEPT, APART = 4, 0.02
+#: How near a plan is to a commitment that failed to be taken for the same, in parts of the box.
+SAME = 1e-3
+#: How much of the middle of the set is mixed into a commitment under which own moves were never seen.
+MIXED = (0.01, 0.3)
 #: Points drawn to look what unknown places promise: inside, vertices, barring commitments.
 DRAWN_INSIDE, DRAWN_VERTICES, DRAWN_BARRING = 8, 16, 4
 #: Episodes under each commitment where it publishes none, and steps at least where they are short.
@@ -114,7 +123,8 @@ class TabularCertaintyEquivalentConfig(SetSearchConfig):
         equal runs.
     shrinkage
         How much the average over the follower's actions counts beside what was seen of one action: as much as so many
-        visits. It decides what is believed of an action that was never seen.
+        visits, or less for rewards that scatter less than they differ between actions, and not at all for rewards
+        without noise. It decides what is believed of an action that was never seen.
     """
 
     start: Start = "zeros"
@@ -144,8 +154,10 @@ class TabularCertaintyEquivalent(Leader):
     state_fields = stateful.fields(
         model=stateful.Part(),
         commitments_seen=stateful.Part(),
+        earnings=stateful.Part(),
         _played=stateful.Array(like="_first"),
         _refined=stateful.Array(like="_first"),
+        _backed=stateful.Array(like="_first"),
         _hopeful=stateful.Array(like="_first", optional=True),
         _plans=stateful.List(stateful.Array(lambda self: (self.points.size,)), most=KEPT),
         _thoughts=stateful.Count(),
@@ -167,8 +179,10 @@ class TabularCertaintyEquivalent(Leader):
         self._first = self.points.point(parametrisation(theta))
         self.model = ObservedModel(brief, config.shrinkage)
         self.commitments_seen = CommitmentHistory(brief.table_shape, commitment_shape=brief.commitment.shape)
-        #: The plan that is played, the one that is recommended, the last one that promised most, others.
-        self._played, self._refined = self._first, self._first
+        self.earnings = Earnings(self.points.size)
+        #: The plan that is played, the one that is recommended, what was played of which that is a refinement, the last
+        #: one that promised most, others.
+        self._played, self._refined, self._backed = self._first, self._first, self._first
         self._hopeful: Array | None = None
         self._plans: list[Array] = []
         #: Whether the plan has been played since it was chosen.
@@ -198,13 +212,23 @@ class TabularCertaintyEquivalent(Leader):
         return self.brief.commitment.project(self.points.commitment(self.points.plain(point)))
 
     def recommend(self) -> Array:
-        """Return the best plan that was played, a little better in the model; before there is any, the first one."""
-        return self._commitment(self._refined)
+        """Return the best plan that was played, a little better in the model; before there is any, the first one.
+
+        Where the plan surely earned less than another commitment did, that other one.
+        """
+        better = self.earnings.better_than(self._announced_point(self._backed))
+        return self._commitment(self._refined if better is None else better)
+
+    def _announced_point(self, point: Array) -> Array:
+        """Return a point as the commitment that is announced for it reads."""
+        return self.points.point(self._commitment(point))
 
     def update(self, trajectories: Trajectories) -> dict[str, float]:
         """Add the play to the model, then plan; where there is little new, only add it."""
         self.model.observe(trajectories)
         self.commitments_seen.add(trajectories)
+        played = self.points.point(np.asarray(trajectories.commitment))
+        self.earnings.add(played, trajectories.returns(self.brief.leader_discount))
         steps = float(self.model.counts.visits.sum())
         diagnostics = {"seen_pairs": float((self.model.counts.visits > 0).mean())}
         if steps < NEWS * self._thought_at:
@@ -220,7 +244,7 @@ class TabularCertaintyEquivalent(Leader):
         self._guess()
         objective = SetObjective(self.brief, self.points, self.model.primitives)
         value, gain = self._plan(objective, steps)
-        promise = self._explore(objective, gain)
+        promise = self._explore(objective, gain, trajectories)
         return {
             "model_value": value,
             "model_evaluations": float(objective.evaluations),
@@ -267,18 +291,26 @@ class TabularCertaintyEquivalent(Leader):
             self._search = None if self._search.done else self._search
         refined = self.points.plain(self._refined_from(objective, self._played))
         self._tested = self._tested or self._exploring is None or self._thoughts <= EARLY
-        # A plan that was never played may owe its value to an error of the model; early ones are soon replaced.
-        self._refined = refined if self._tested else self._refined
+        if self._tested:
+            # A plan that was never played may owe its value to an error of the model; early ones are soon replaced.
+            self._refined, self._backed = refined, self._played
         pool = [refined, *(self.points.plain(point) for point in pool)]
         values = [objective.value(point) for point in pool]
-        ranked = [pool[place] for place in np.argsort(-np.asarray(values), kind="stable")]
-        self._plans = _apart(ranked)
-        best = max(values)
-        gain = abs(best - first)
+        order = np.argsort(-np.asarray(values), kind="stable")
+        self._plans = _apart([pool[place] for place in order])
+        surest, behind = self.earnings.judged()
+        failed = self.earnings.points[behind]
+        fair = [place for place in order if not (np.abs(failed - pool[place]).max(axis=1) < SAME).any()]
+        best = values[fair[0]] if fair else -np.inf
+        gain = abs(max(values) - first)
         unplanned = np.array_equal(self._played, self._first)
-        if unplanned or best > present + BETTER / np.sqrt(steps) * gain:
-            self._played, present, self._tested = ranked[0], best, False
-            self._refined = ranked[0] if unplanned else self._refined
+        fails = behind[self.earnings.like(self._announced_point(self._played))].any()
+        if fair and (unplanned or fails or best > present + BETTER / np.sqrt(steps) * gain):
+            self._played, present, self._tested = pool[fair[0]], best, False
+            self._refined = self._played if unplanned else self._refined
+        elif fails:
+            self._played, self._tested = self.earnings.points[surest], True
+            present = objective.value(self._played)
         return present, gain
 
     def _refined_from(self, objective: SetObjective, point: Array) -> Array:
@@ -287,7 +319,7 @@ class TabularCertaintyEquivalent(Leader):
         evaluations = None if allowed is None else max(LEAST_REFINING, allowed)
         return ascend(objective, point, iterations=self.config.refine, evaluations=evaluations).point
 
-    def _explore(self, objective: SetObjective, gain: float) -> float:
+    def _explore(self, objective: SetObjective, gain: float, latest: Trajectories) -> float:
         """Choose what explores next, if anything does; return what a plan promises beyond the best, NaN unasked."""
         limit = self.config.explore
         self._exploring = None
@@ -301,7 +333,9 @@ class TabularCertaintyEquivalent(Leader):
         self._hopeful, promise = self.points.plain(found.point), found.value - present
         # Nobody knows that there is more to be had than was ever seen: some commitments look without being promised
         # anything, and while all is worth the same they all do.
-        if self._explored in BARRING or gain <= FLAT * float(np.ptp(worth)):
+        if self._unseen_moves(latest):
+            self._exploring = self._mixed(latest.commitment)
+        elif self._explored in BARRING or gain <= FLAT * float(np.ptp(worth)):
             self._exploring = self._bar()
         elif promise > WORTH * gain:
             self._exploring = self._commitment(self._hopeful)
@@ -330,6 +364,25 @@ class TabularCertaintyEquivalent(Leader):
         if not self._pays:
             return drawn_policy(self.brief, self.rng)
         return barring(self.brief, self.model.counts.visits, self._thoughts)
+
+    def _unseen_moves(self, latest: Trajectories) -> bool:
+        """Whether the follower just came where there is a move of the leader's own that nobody has seen."""
+        if "leader_policy" not in self.brief.commitment.changes:
+            return False
+        came = np.zeros(self.brief.num_joint_states, dtype=np.bool_)
+        came[latest.joint_state] = True
+        unseen = self.model.counts.visits.sum(axis=2) == 0
+        return bool((came[:, None] & unseen & (self.brief.effect(self._middle).leader_policy > 0)).any())
+
+    def _mixed(self, x: Array) -> Array:
+        """Return a commitment near x in which the leader makes each of its moves now and then."""
+        share = float(np.exp(self.rng.uniform(*np.log(MIXED))))
+        return self.brief.commitment.project((1.0 - share) * x + share * self._middle)
+
+    @property
+    def _middle(self) -> Array:
+        """The commitment in the middle of the set."""
+        return self._commitment(np.full(self.points.size, 0.5))
 
     def _allowed(self, part: float) -> int | None:
         """Return how many evaluations of the model a part of the work of one update is enough for, at least one."""

@@ -37,7 +37,7 @@ What is known
 What learning leaders reach
     With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from the middle of the outputs to the best
     known value, as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 92.2 %
-    and 99.7 %; `bchg`: 99.9 % and 97.5 %.
+    and 94.5 %; `bchg`: 99.9 % and 97.5 %.
 Arguments
     ``choke_price``, ``unit_cost``, ``num_followers``, ``outputs``, ``temperature``.
 Sources

@@ -30,8 +30,8 @@ What is known
     values lie further apart than errors reach, the seller gains up to about half a step by a price just below a value.
 What learning leaders reach
     With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from the middle of the prices to the best
-    known value, as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 99.7 %
-    and 99.95 %; `bchg`: 97.5 % and 99.99 %.
+    known value, as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 100 %
+    in both; `bchg`: 97.5 % and 99.99 %.
 Arguments
     ``values``, ``temperature``.
 Sources

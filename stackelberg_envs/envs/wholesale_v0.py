@@ -32,8 +32,8 @@ What is known
     by a price just below where a whole step is lost.
 What learning leaders reach
     With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from the middle of the prices to the best
-    known value, as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 89.8 %
-    and 91.7 %; `bchg`: 99.2 % and 99.4 %.
+    known value, as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 100 %
+    in both; `bchg`: 99.2 % and 99.4 %.
 Arguments
     ``intercept``, ``slope``, ``unit_cost``, ``quantities``, ``temperature``.
 Sources

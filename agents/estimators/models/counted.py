@@ -1,4 +1,7 @@
-"""A model of the game made of what was observed, and nothing else: counts, mean rewards, ends of episodes."""
+"""A model of the game made of what was observed, and nothing else: counts, mean rewards, ends of episodes.
+
+It is one file because all of it reads the same counts.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from ...state import stateful
 from ...state.stateful import Pending, Stateful
 from ...state.tree import Tree
 from ..counted_ends import CountedEnd, counted_end
-from ..counts import TabularCounts
+from ..counts import Player, TabularCounts, rewards_of
 from ..likelihood import (
     BehaviourModel,
     CommitmentHistory,
@@ -34,6 +37,8 @@ __all__ = ["CountedModel", "ObservedModel"]
 
 #: Nats. By chance alone, a parameter that is not there gains so much in one of 600 fits.
 LEAST_GAIN = 5.0
+#: Rewards of one (z, a, b) that differ by less than this part of what those of its neighbours do, differ by rounding.
+SCATTERED = 1e-6
 #: Temperatures that the penalty of an untried action may fall or rise by at once.
 FALLS, RISES = -1.0, 5.0
 
@@ -97,6 +102,7 @@ class ObservedModel(Stateful):
 
     state_fields = stateful.fields(
         **{name: stateful.Array(low=0.0) for name in ("_starts", "_ends", "_penalty")},
+        _scatter=stateful.Array((2,), low=0.0),
         counts=stateful.Part(),
         behaviour=stateful.Record(
             BehaviourModel,
@@ -120,6 +126,8 @@ class ObservedModel(Stateful):
         self.behaviour = None if brief.temperature is None else BehaviourModel(brief.temperature)
         self.counts = TabularCounts(shape)
         self._starts, self._ends = np.zeros(shape[0]), np.zeros(shape[0])
+        #: Sums over steps of how far a reward was from the mean of its (z, a, b): the leader's, the follower's.
+        self._scatter = np.zeros(2)
         #: Successors, and what the last fit added to the counts.
         self._correction: tuple[IntArray, Array] | None = None
         self._counted: CountedModel | None = None
@@ -160,7 +168,12 @@ class ObservedModel(Stateful):
             The follower's rewards were not observed.
         """
         z, own = seen.joint_state, self.brief.effect(seen.commitment)
-        self.counts.observe(seen, {"leader": own.leader_reward, "follower": own.follower_reward})
+        announced: dict[Player, Array | None] = {"leader": own.leader_reward, "follower": own.follower_reward}
+        self.counts.observe(seen, announced)
+        at = z, seen.leader_action, seen.follower_action
+        for i, (player, part) in enumerate(announced.items()):
+            means = self.counts.mean_reward(player)[at] + (0.0 if part is None else part[at])
+            self._scatter[i] += float(np.abs(rewards_of(seen, player) - means).sum())
         np.add.at(self._starts, z[seen.offsets[:-1]], 1.0)
         np.add.at(self._ends, z[seen.ends], 1.0)
         self._counted = self._trembled = None
@@ -319,8 +332,8 @@ class ObservedModel(Stateful):
         # A state only seen as the last of a cut episode: nothing is known of what follows, so nothing does.
         continuing = ((visits.sum(axis=(1, 2)) > 0) & (self._ends == 0)).astype(np.float64)
         return CountedModel(
-            leader_reward=self._shrunk(self.counts.leader_reward),
-            follower_reward=self._shrunk(self.counts.follower_reward),
+            leader_reward=self._shrunk(self.counts.leader_reward, self._scatter[0]),
+            follower_reward=self._shrunk(self.counts.follower_reward, self._scatter[1]),
             untried=(visits == 0) & (visits.sum(axis=2, keepdims=True) > 0) & self.able,
             known=visits / (1.0 + visits),
             initial=self._starts / self._starts.sum(),
@@ -329,10 +342,20 @@ class ObservedModel(Stateful):
             end=self._end(transition, continuing),
         )
 
-    def _shrunk(self, totals: Array) -> Array:
-        k, visits = self.shrinkage, self.counts.visits
+    def _shrunk(self, totals: Array, scatter: float) -> Array:
+        """Return mean rewards, those of rare visits nearer to the mean of (z, a) where rewards scatter.
+
+        That mean counts as so many visits as the variance of one reward is larger than that between actions, and as
+        `shrinkage` ones at most; as none where a reward seen once is known.
+        """
+        visits = self.counts.visits
         pooled = totals.sum(axis=2, keepdims=True) / np.maximum(visits.sum(axis=2, keepdims=True), 1.0)
-        return np.asarray((totals + k * pooled) / np.maximum(visits + k, 1e-12))
+        means = np.where(visits > 0, totals / np.maximum(visits, 1.0), pooled)
+        steps = float(visits.sum())
+        again, between = steps - float((visits > 0).sum()), float((visits * np.abs(means - pooled)).sum())
+        ratio = scatter * steps / (again * between) if again > 0 and between > 0 else 1.0
+        k = self.shrinkage * (0.0 if ratio < SCATTERED else min(ratio, 1.0) ** 2)
+        return np.asarray(np.where(visits > 0, (totals + k * pooled) / np.maximum(visits + k, 1.0), pooled))
 
     def _lists(self) -> tuple[IntArray, Array, Array]:
         """Return successors, counts with pseudo-counts, and the correction by the last fit, of one shape.

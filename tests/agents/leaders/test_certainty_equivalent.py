@@ -247,6 +247,23 @@ def test_it_ends_on_the_edges_of_the_set():
     assert se.solve(game, x).leader_value > 34.99
 
 
+@pytest.mark.parametrize("seed", [0, 2])
+def test_it_does_not_end_below_a_start_that_it_has_played(seed):
+    # To inspect less looks better and better to a leader that has never met a cheat when it inspected.
+    game = se.make_game("stackelberg/Matrix-v0", matrix="inspection")
+    record = agents.run(game, leader="certainty_equivalent", updates=12, steps_per_update=400, seed=seed)
+    start, best = record.start_value, record.best_known
+    values = record.curve["recommended_value"]
+    assert values[-1] - start > 0.97 * (best - start)
+    assert min(values[1:]) >= start
+
+
+def test_it_learns_prices_between_those_that_were_seen():
+    game = se.make_game("stackelberg/Wholesale-v0")
+    record = agents.run(game, leader="certainty_equivalent", updates=50, steps_per_update=400, evaluate_every=0)
+    assert record.leader_value - 7.5 > 0.99 * (record.best_known - 7.5)
+
+
 def test_options_that_are_none_are_refused():
     game = se.make_game("stackelberg/DiscreteToy-v1")
     for options, message in (

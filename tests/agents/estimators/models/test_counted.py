@@ -1,5 +1,7 @@
 """The counted model of a tabular game: how it fills what was seen rarely or never."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,16 +15,42 @@ from stackelberg_envs.solvers.soft import solve_primitives
 from tests.games import toll_game
 
 
-@pytest.mark.parametrize("shrinkage", [0.5, 4.0])
-def test_shrinkage_is_the_weight_of_the_average_over_the_followers_actions(shrinkage):
+def seen_twice(noise, steps):
+    """Return play of the toy in two parts, the leader's rewards in it with normal noise, and their means by action."""
     game, x = se.make_game("stackelberg/DiscreteToy-v1", temperature=1.0), np.full((3, 2), 0.5)
-    seen = agents.collect(game, x, se.solve(game, x).response, steps=100, rng=0)
-    model = ObservedModel(make_brief(game, Information.REWARDS_OBSERVED), shrinkage=shrinkage)
-    model.observe(seen)
+    parts, rng = [], np.random.default_rng(1)
+    for seed in (0, 1):
+        play = agents.collect(game, x, se.solve(game, x).response, steps=steps, rng=seed)
+        rewards = play.leader_reward + noise * rng.standard_normal(play.num_steps)
+        parts.append(replace(play, leader_reward=rewards))
     visits, sums = np.zeros(game.shape), np.zeros(game.shape)
-    where = seen.state, seen.leader_action, seen.follower_action
-    np.add.at(visits, where, 1.0)
-    np.add.at(sums, where, seen.leader_reward)
+    for play in parts:
+        where = play.state, play.leader_action, play.follower_action
+        np.add.at(visits, where, 1.0)
+        np.add.at(sums, where, play.leader_reward)
+    return game, x, parts, visits, sums
+
+
+def test_a_reward_without_noise_is_known_once_it_was_seen():
+    game, x, parts, visits, sums = seen_twice(0.0, 12)
+    model = ObservedModel(make_brief(game, Information.REWARDS_OBSERVED))
+    for play in parts:
+        model.observe(play)
+    made, pooled = (
+        model.primitives(x).leader_reward.reshape(game.shape),
+        sums.sum(axis=2) / np.maximum(visits.sum(axis=2), 1),
+    )
+    assert (visits == 1).any()
+    np.testing.assert_allclose(made[visits > 0], (sums / np.maximum(visits, 1))[visits > 0], atol=1e-12)
+    np.testing.assert_allclose(made, np.where(visits > 0, made, pooled[..., None]), atol=1e-12)
+
+
+@pytest.mark.parametrize("shrinkage", [0.5, 4.0])
+def test_shrinkage_is_the_weight_of_the_average_over_the_followers_actions_where_rewards_are_mostly_noise(shrinkage):
+    game, x, parts, visits, sums = seen_twice(50.0, 100)
+    model = ObservedModel(make_brief(game, Information.REWARDS_OBSERVED), shrinkage=shrinkage)
+    for play in parts:
+        model.observe(play)
     mean = sums.sum(axis=2, keepdims=True) / np.maximum(visits.sum(axis=2, keepdims=True), 1.0)
     expected = (sums + shrinkage * mean) / (visits + shrinkage)
     np.testing.assert_allclose(model.primitives(x).leader_reward.reshape(game.shape), expected, atol=1e-12)
