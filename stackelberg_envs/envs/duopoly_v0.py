@@ -30,10 +30,10 @@ What is known
     1,000,000. A follower with errors makes a normal output around its best one, with variance temperature / 2, here 50
     squared. What it is paid depends on the others' outputs only by their mean, so the equilibrium's means are those of
     Cournot's, and the leader's optimum is the same at every temperature at which the steps of q, here 25, are no larger
-    than about one and a half standard deviations; the follower's profit is less by temperature / 2. At lower
-    temperatures followers can only come to an equilibrium on the grid. At x = 2,000 Cournot's outputs lie on it, and
-    the equilibrium tends to them, if it is followed there; but firms whose steps are coarse for their temperature have
-    other equilibria, too.
+    than about one and a half standard deviations, and outputs are six of them or more; the follower's profit is less by
+    temperature / 2. At lower temperatures followers can only come to an equilibrium on the grid. At x = 2,000 Cournot's
+    outputs lie on it, and the equilibrium tends to them, if it is followed there; but firms whose steps are coarse for
+    their temperature have other equilibria, too.
 What learning leaders reach
     With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from the middle of the outputs to the best
     known value, as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 92.2 %
@@ -53,11 +53,11 @@ from typing import Any
 
 import numpy as np
 
-from stackelberg_envs.arrays import Array, require_at_least, require_count, require_positive
+from stackelberg_envs.arrays import Array, require_at_least, require_count, require_positive, require_temperature
 from stackelberg_envs.envs.duopoly.output import LeaderOutput, best_output
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.faces.best_known import known_facts
-from stackelberg_envs.faces.references import Reference
+from stackelberg_envs.faces.references import Reference, with_normal_errors
 from stackelberg_envs.faces.registration import declare
 from stackelberg_envs.games.markov import MarkovGame
 from stackelberg_envs.games.tabular import TabularGame
@@ -116,8 +116,10 @@ def make_game(
     q = np.linspace(0.0, REACH * margin / (n + 1), count)
     source = "von Stackelberg (1934): the first-order conditions of both firms"
     several = "Sherali, Soyster and Murphy (1983): the first-order conditions of all firms"
-    value = best_output(choke_price, unit_cost, n)[2]
-    known = Reference(value, "closed form", "any temperature, outputs without steps", source if n == 1 else several)
+    temperature = require_temperature(temperature)
+    _, answer, value = best_output(choke_price, unit_cost, n)
+    meaning = f"{with_normal_errors(np.sqrt(temperature / 2.0), float(q[1]), answer)}, outputs without steps"
+    known = Reference(value, "closed form", meaning, source if n == 1 else several)
     setting = {"choke_price": choke_price, "unit_cost": unit_cost, "num_followers": n, "outputs": count}
     facts: dict[str, Any] = {"states": ("the market",), "amount": "output", "amounts": q, **setting}
     facts |= {"reference": known.as_fact(), **known_facts(ID, temperature=temperature, **setting)}

@@ -23,13 +23,14 @@ Leader's reward
 End
     After one step.
 What is known
-    The best price is (a + c) / 2, the retailer then orders (a - c) / (4 b), and the manufacturer earns
-    (a - c)^2 / (8 b): with a = 10, b = 1 and c = 2 a price of 6, a quantity of 2 and a profit of 8. The retailer's
-    profit is quadratic in q, so a follower with errors orders a normal amount around its best one, with variance
-    temperature / (2 b), and the mean is what it would be without errors. So 8 is the optimum at every temperature at
-    which the steps of q are no larger than about one and a half standard deviations, to 1e-9 by default. At lower
-    temperatures the retailer rounds to the steps h of q, and the manufacturer can gain up to about b h (a - c) / (4 b)
-    by a price just below where a whole step is lost.
+    The best price is (a + c) / 2, the retailer then orders (a - c) / (4 b), and the manufacturer earns (a - c)^2 / (8
+    b): with a = 10, b = 1 and c = 2 a price of 6, a quantity of 2 and a profit of 8. The retailer's profit is quadratic
+    in q, so a follower with errors orders a normal amount around its best one, with variance temperature / (2 b), and
+    the mean is what it would be without errors. So 8 is the optimum at every temperature at which the steps of q are no
+    larger than about one and a half standard deviations, and the quantity itself is six of them or more, to 1e-9 by
+    default. At higher temperatures errors are cut off at 0, so a retailer buys at prices at which it should not, and
+    the manufacturer gains by it. At lower temperatures the retailer rounds to the steps h of q, and the manufacturer
+    can gain up to about b h (a - c) / (4 b) by a price just below where a whole step is lost.
 What learning leaders reach
     With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from the middle of the prices to the best
     known value, as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 100 %
@@ -46,11 +47,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from stackelberg_envs.arrays import require_at_least, require_count, require_positive
+from stackelberg_envs.arrays import require_at_least, require_count, require_positive, require_temperature
 from stackelberg_envs.envs.wholesale.pricing import best_price
 from stackelberg_envs.errors import GameError
 from stackelberg_envs.faces.best_known import known_facts
-from stackelberg_envs.faces.references import Reference
+from stackelberg_envs.faces.references import Reference, with_normal_errors
 from stackelberg_envs.faces.registration import declare
 from stackelberg_envs.games.commitments.transfer import Transfer
 from stackelberg_envs.games.tabular import TabularGame
@@ -93,9 +94,11 @@ def make_game(
         raise GameError(f"unit_cost: expected less than the intercept {intercept:g}, got {unit_cost:g}")
     count = require_count(quantities, "quantities", 2, GameError)
     q = np.linspace(0.0, REACH * intercept / (2.0 * slope), count)
-    _, _, value = best_price(intercept, slope, unit_cost)
+    temperature = require_temperature(temperature)
+    _, best, value = best_price(intercept, slope, unit_cost)
     source = "Spengler (1950): the retailer's and the manufacturer's first-order conditions"
-    reference = Reference(value, "closed form", "any temperature, quantities without steps", source)
+    meaning = with_normal_errors(np.sqrt(temperature / (2.0 * slope)), float(q[1]), best)
+    reference = Reference(value, "closed form", f"{meaning}, quantities without steps", source)
     setting = {"intercept": intercept, "slope": slope, "unit_cost": unit_cost, "quantities": count}
     return TabularGame(
         transition=Transition.from_dense(np.ones((1, 1, count, 1))),

@@ -7,7 +7,7 @@ from typing import Any
 
 from stackelberg_envs.errors import ArgumentError
 
-__all__ = ["STATUSES", "Reference"]
+__all__ = ["STATUSES", "Reference", "with_normal_errors"]
 
 #: How sure one may be of a value, the surest first.
 STATUSES = (
@@ -54,3 +54,12 @@ class Reference:
     def as_fact(self) -> dict[str, Any]:
         """Return it as plain data, as it stands among a game's facts under "reference"."""
         return asdict(self)
+
+
+def with_normal_errors(deviation: float, step: float, mean: float) -> str:
+    """Return what a formula for means is of, in a game whose follower makes normal errors on a grid of amounts from 0.
+
+    The mean is what it is without errors where steps are no larger than one and a half standard deviations, and errors
+    of six of them do not reach 0.
+    """
+    return "this temperature" if step <= 1.5 * deviation and 6.0 * deviation <= mean else "followers without errors"
