@@ -55,6 +55,14 @@ def test_the_gradient_is_that_of_differences():
     assert (se.solve(game, X).gradient * change).sum() == pytest.approx((up - down) / 2e-6, rel=1e-5)
 
 
+def test_numbers_of_the_page():
+    game = se.make_game(SECURITY, num_attackers=2)
+    assert se.solve(game, [[0.25] * 4]).leader_value == pytest.approx(-3.862222, abs=1e-6)
+    best = se.solve(game, game.facts["best_commitment"])
+    assert best.leader_value == pytest.approx(game.facts["best_known"], abs=1e-9)
+    assert best.leader_value == pytest.approx(-2.483227, abs=1e-6)
+
+
 def test_one_attacker_alone_is_the_game_as_it_was():
     one, two = (se.make_game(SECURITY, num_attackers=n, temperature=0.5) for n in (1, 2))
     assert (one.kind, two.kind, two.num_followers) == ("tabular", "markov", 2)
