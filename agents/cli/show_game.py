@@ -35,8 +35,6 @@ __all__ = ["show_game"]
 LONGEST = 300
 #: Sections of an environment's page that are left out, or shown as a table.
 NOT_SHOWN = ("Arguments", "Version history")
-#: A leader for games of followers who affect each other.
-LED_BY = "zero_order"
 
 
 def show_game(name: str, given: dict[str, Any], console: Console) -> None:
@@ -66,10 +64,7 @@ def show_game(name: str, given: dict[str, Any], console: Console) -> None:
     if picture:
         console.print(Text("\nUnder the commitment nearest to zero", style="bold"))
         console.print(picture, soft_wrap=True)
-    options: dict[str, Any] = {"game": name, "game_arguments": given}
-    if isinstance(game, MarkovGame):  # not for the leader that is taken where none is named
-        options["leader"] = LED_BY
-    command = command_of(options)  # with the module that registers it
+    command = command_of({"game": name, "game_arguments": given})  # with the module that registers it
     console.print(f"\nTry it: {command}", soft_wrap=True)
 
 

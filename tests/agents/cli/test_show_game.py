@@ -27,7 +27,7 @@ def test_show_tells_of_followers_who_affect_each_other(capsys):
     assert main(["show", "stackelberg/TollRouting-v0", "--set", "commuters=3"]) == 0
     out = capsys.readouterr().out
     assert "S = 1, A = 0 (leader), B = 2 for each of 3 (follower)" in out
-    assert out.rstrip().endswith("--set commuters=3 --leader zero_order")
+    assert out.rstrip().endswith("--set commuters=3")
 
 
 def test_show_tells_the_names_of_the_entries(capsys):
