@@ -30,6 +30,10 @@ Traffic
     With ``commuters=n`` there are n followers instead, who choose whole routes at the same time, each of them a part of
     1/n of the traffic. They do move it, and each other's times. As n grows their equilibrium comes to that of the
     continuum.
+Travellers who learn
+    ``agents.followers.origin_destination.PairLearners`` has one learner for each pair of origin and destination, 528 on
+    Sioux Falls. Each makes trips in the traffic of all, and comes to the logit equilibrium by soft Q-learning; how fast
+    is in docs/reference/followers/soft_q_learning.md.
 Follower's reward
     Minus the latency and the toll of the road it takes.
 Leader's reward
