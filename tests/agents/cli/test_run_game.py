@@ -59,7 +59,7 @@ def test_equal_seeds_give_equal_runs(tmp_path):
         (["run", TOY, "--set", "rewrad=2"], "expected arguments among reward"),
         (["run", TOY, "--set", "reward"], "expected NAME=VALUE, got 'reward'"),
         (["run", TOY, "--set", "reward=much"], "reward: expected a finite number, got 'much'"),
-        (["run", TOY, "--set", "reward=__import__('os')"], "expected a number, a word, or a list"),
+        (["run", TOY, "--set", "reward=__import__('os')"], "expected a number, a word, a list"),
         (["run", TOY, "--set", "temperature=0"], "temperature: expected a number greater than 0"),
         (["run", TOY, "--leader-option", "rate=1"], "unknown option 'rate'"),
         (

@@ -25,7 +25,8 @@ def tables_of(text):
 def test_a_leader_shows_what_it_sees_and_its_options_with_type_default_and_meaning(capsys):
     out = page(capsys, "leader:bchg")
     assert "At the level REWARDS_OBSERVED it sees states, actions, its own reward and the follower's." in out
-    rows, on_vectors = tables_of(out)
+    rows, on_vectors, where_followers_interact = tables_of(out)
+    assert "others" in where_followers_interact and "others" not in rows
     assert "Options on tabular games (--leader-option NAME=VALUE)" in out
     assert [name in rows for name in ("prior_visits", "replay")] == [True, False]
     assert [name in on_vectors for name in ("prior_visits", "replay")] == [False, True]

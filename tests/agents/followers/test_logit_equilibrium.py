@@ -26,13 +26,13 @@ def test_one_object_plays_them_all():
 
 
 def test_other_followers_are_refused_by_name():
-    with pytest.raises(ArgumentError, match="is a markov one; expected one of logit_equilibrium, soft_q_learning"):
+    with pytest.raises(ArgumentError, match="is a markov one; expected one of logit_equilibrium, sb3, soft_q_learning"):
         agents.run(interacting_game(), leader="cma_es", follower="expected_sarsa", updates=1)
 
 
-def test_leaders_that_estimate_gradients_are_refused_by_name():
-    with pytest.raises(ArgumentError, match="expected one of cma_es, exact, random_search, zero_order"):
-        agents.run(interacting_game(), leader="bchg", updates=1)
+def test_leaders_that_plan_in_a_model_of_one_follower_are_refused_by_name():
+    with pytest.raises(ArgumentError, match="expected one of bchg, cma_es, exact, naive, random_search, zero_order"):
+        agents.run(interacting_game(), leader="certainty_equivalent", updates=1)
 
 
 def test_its_policies_are_tables_of_all_followers():
