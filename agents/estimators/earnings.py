@@ -84,6 +84,12 @@ class Earnings(Stateful):
         """Return which of the commitments this one is, shape (N,)."""
         return np.asarray((self.points == point).all(axis=1))
 
+    def nearest(self, point: Array) -> Array:
+        """Return the commitment that was played nearest to this one; itself where none was."""
+        if not len(self.points):
+            return point
+        return np.asarray(self.points[np.argmin(np.abs(self.points - point).max(axis=1))])
+
     def better_than(self, point: Array) -> Array | None:
         """Return the commitment that surely earns most, where one surely earns less than it; else None."""
         if not len(self.points):

@@ -56,6 +56,8 @@ FIT_COST = 2
 FITTING, PLANNING, PROMISING, GUESSING = 0.35, 0.4, 0.15, 0.1
 #: Evaluations of the model that refining a plan may cost, however large the model is.
 LEAST_REFINING = 4
+#: How often at most penalties of what the follower never did are moved at once.
+ROUNDS = 4
 #: It thinks anew when the number of observed steps has grown by this factor. Until then it goes on playing what it
 #: plays: less is not worth the computing.
 NEWS = 1.02
@@ -214,9 +216,11 @@ class TabularCertaintyEquivalent(Leader):
     def recommend(self) -> Array:
         """Return the best plan that was played, a little better in the model; before there is any, the first one.
 
-        Where the plan surely earned less than another commitment did, that other one.
+        Where the plan, or what was played nearest to it, surely earned less than another commitment, that other one.
         """
         better = self.earnings.better_than(self._announced_point(self._backed))
+        if better is None:
+            better = self.earnings.better_than(self.earnings.nearest(self._announced_point(self._refined)))
         return self._commitment(self._refined if better is None else better)
 
     def _announced_point(self, point: Array) -> Array:
@@ -272,7 +276,8 @@ class TabularCertaintyEquivalent(Leader):
         """Guess anew how bad that is which the follower never did, from the play under some commitments, or all."""
         tables, allowed = self.commitments_seen.tables(), self._allowed(GUESSING)
         every = 1 if allowed is None else -(-FIT_COST * len(tables) // allowed)
-        self.model.calibrate(tables[self._thoughts % every :: every], whole=every == 1)
+        rounds = ROUNDS if allowed is None else min(ROUNDS, max(1, allowed // (FIT_COST * len(tables))))
+        self.model.calibrate(tables[self._thoughts % every :: every], whole=every == 1, rounds=rounds)
 
     def _plan(self, objective: SetObjective, steps: float) -> tuple[float, float]:
         """Improve the plans in the model; return the value of the one that is played, and its gain over the first."""
@@ -323,7 +328,13 @@ class TabularCertaintyEquivalent(Leader):
         """Choose what explores next, if anything does; return what a plan promises beyond the best, NaN unasked."""
         limit = self.config.explore
         self._exploring = None
-        if (self._thoughts > EARLY and self._thoughts % 2) or (limit is not None and self._explored >= limit):
+        if limit is not None and self._explored >= limit:
+            return float("nan")
+        if self._unseen_moves(latest):
+            self._exploring = self._mixed(latest.commitment)
+            self._explored += 1
+            return float("nan")
+        if self._thoughts > EARLY and self._thoughts % 2:
             return float("nan")
         worth = objective.solution(self._played).leader.q[self.model.counts.visits > 0]
         hopes = SetObjective(self.brief, self.points, lambda x: self.model.optimistic(x, float(worth.max())))
@@ -333,9 +344,7 @@ class TabularCertaintyEquivalent(Leader):
         self._hopeful, promise = self.points.plain(found.point), found.value - present
         # Nobody knows that there is more to be had than was ever seen: some commitments look without being promised
         # anything, and while all is worth the same they all do.
-        if self._unseen_moves(latest):
-            self._exploring = self._mixed(latest.commitment)
-        elif self._explored in BARRING or gain <= FLAT * float(np.ptp(worth)):
+        if self._explored in BARRING or gain <= FLAT * float(np.ptp(worth)):
             self._exploring = self._bar()
         elif promise > WORTH * gain:
             self._exploring = self._commitment(self._hopeful)

@@ -36,8 +36,8 @@ What is known
     their temperature have other equilibria, too.
 What learning leaders reach
     With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from the middle of the outputs to the best
-    known value, as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 92.2 %
-    and 94.5 %; `bchg`: 99.9 % and 97.5 %.
+    known value, as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 100 %
+    twice; `bchg`: 99.9 % and 97.5 %.
 Arguments
     ``choke_price``, ``unit_cost``, ``num_followers``, ``outputs``, ``temperature``.
 Sources

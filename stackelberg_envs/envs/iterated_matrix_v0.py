@@ -34,8 +34,8 @@ What is known
     play against a follower with errors; its best known values are those of mixed commitments.
 What learning leaders reach
     With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from even mixtures to the best known value,
-    as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 99.96 % and 99.87 % in
-    `prisoners_dilemma`, 100 % in `stag_hunt`, 100 % and 93.3 % in `hero`. `bchg`: 98.4 % and 98.5 %, 99.99 %
+    as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 99.93 % and 99.99 % in
+    `prisoners_dilemma`, 100 % in `stag_hunt`, 100 % and 99.99 % in `hero`. `bchg`: 98.4 % and 98.5 %, 99.99 %
     and 99.98 %, 99.96 % and 93.3 %.
 Arguments
     ``matrix``, a name, ``rounds``, ``discount``, ``temperature``.

@@ -39,6 +39,8 @@ __all__ = ["CountedModel", "ObservedModel"]
 LEAST_GAIN = 5.0
 #: Rewards of one (z, a, b) that differ by less than this part of what those of its neighbours do, differ by rounding.
 SCATTERED = 1e-6
+#: Bound on the error of the follower's values, in temperatures.
+TOLERANCE = 1e-9
 #: Temperatures that the penalty of an untried action may fall or rise by at once.
 FALLS, RISES = -1.0, 5.0
 
@@ -261,7 +263,7 @@ class ObservedModel(Stateful):
         least = np.log1p(self.counts.visits.sum(axis=2, keepdims=True))
         return np.where(self.counted.untried, np.maximum(least, self._penalty), 0.0)
 
-    def calibrate(self, seen: list[tuple[Array, Array]], *, whole: bool = True) -> None:
+    def calibrate(self, seen: list[tuple[Array, Array]], *, whole: bool = True, rounds: int = 1) -> None:
         """Move the penalties of untried actions to the least ones that fit the play.
 
         Whoever would walk towards an untried action if that were better, and did not, says as much of it as who stood
@@ -274,16 +276,43 @@ class ObservedModel(Stateful):
             Commitments with the actions seen under each, shape (Z, A, B).
         whole
             Whether that is all that is kept; from a part of it, penalties only rise.
+        rounds
+            How often at most. Where an action would be taken all the time, that says only that its penalty is too
+            small; then it is raised to the one at which the action would be taken once, and all are looked at again.
         """
         untried = self.counted.untried
         if self.behaviour is None or not untried.any():
             return
-        missed, every = np.zeros(untried.shape), self.able
+        for number in range(rounds):
+            missed, now = np.zeros(untried.shape), self.untried_penalty
+            for x, counts in seen:
+                missed -= action_likelihood(self.primitives(x), counts, self.able, None)[1]
+            change = np.log(np.maximum(self.behaviour.temperature * missed, 1e-300))
+            change = np.clip(change, FALLS if whole else 0.0, RISES)
+            tempting = np.logical_and(untried, change >= RISES)
+            if number + 1 < rounds and tempting.any():
+                least = self._least_penalty(seen, self.behaviour.temperature)
+                more = np.logical_and(tempting, least <= now)
+                self._penalty = np.where(more, now + RISES, np.maximum(now, least))
+            else:
+                self._penalty = np.where(untried, np.maximum(now + change, 0.0), 0.0)
+                return
+
+    def _least_penalty(self, seen: list[tuple[Array, Array]], temperature: float) -> Array:
+        """Return penalties of untried actions at which each would be taken once where the follower was, or less."""
+        from stackelberg_envs.solvers.soft import soft_best_response  # only who plans loads solvers
+
+        untried, tried = self.counted.untried, self.counts.visits > 0
+        least = np.zeros(untried.shape)
         for x, counts in seen:
-            missed -= action_likelihood(self.primitives(x), counts, every, None)[1]
-        change = np.log(np.maximum(self.behaviour.temperature * missed, 1e-300))
-        change = np.clip(change, FALLS if whole else 0.0, RISES)
-        self._penalty = np.where(untried, np.maximum(self.untried_penalty + change, 0.0), 0.0)
+            n = counts.sum(axis=2, keepdims=True)
+            scaled = soft_best_response(self.primitives(x), tolerance=TOLERANCE).q / temperature
+            known = np.where(tried, scaled, -np.inf)
+            most = known.max(axis=2, keepdims=True, initial=-1e300)
+            values = most + np.log(np.maximum(np.exp(known - most).sum(axis=2, keepdims=True), 1e-300))
+            excess = self.untried_penalty + scaled - values + np.log(np.maximum(n, 1.0))
+            least = np.where(np.logical_and(untried, n > 0), np.maximum(least, excess), least)
+        return least
 
     def optimistic(self, x: Array, heaven: float) -> Primitives:
         """Return the model under a commitment, in which little known pairs may be worth as much as the best known.

@@ -61,3 +61,12 @@ def test_a_state_whose_parts_do_not_fit_is_refused():
     tree["_means"] = np.zeros(2)
     with pytest.raises(OutputError, match="expected as many numbers as commitments"):
         Earnings(2).load_state_dict(tree)
+
+
+def test_the_nearest_that_was_played_is_by_the_largest_coordinate():
+    earned = Earnings(2)
+    np.testing.assert_array_equal(earned.nearest(B), B)
+    for point in (A, B, C):
+        earned.add(point, np.zeros(2))
+    np.testing.assert_array_equal(earned.nearest(np.array([0.7, 0.2])), B)
+    np.testing.assert_array_equal(earned.nearest(np.array([0.9, 0.2])), C)

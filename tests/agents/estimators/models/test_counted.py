@@ -82,6 +82,22 @@ def test_who_does_not_come_says_what_an_untried_action_ahead_is_worth():
     np.testing.assert_array_equal(model.untried_penalty, kept)
 
 
+def test_how_bad_an_action_is_that_would_be_taken_all_the_time_is_found_in_a_few_rounds():
+    # At the mean of the competitor's profits it would stop to produce: hundreds of temperatures better than that.
+    game, x = se.make_game("stackelberg/Duopoly-v0"), np.array([2_500.0])
+    brief = make_brief(game, Information.REWARDS_OBSERVED)
+    model, history = ObservedModel(brief), CommitmentHistory(brief.table_shape)
+    seen = agents.collect(game, x, se.solve(game, x).response, steps=400, rng=0)
+    model.observe(seen)
+    history.add(seen)
+    untried = model.counts.visits == 0
+    for rounds, low, high in ((1, 399.0, 401.0), (4, 0.1, 10.0)):
+        model.calibrate(history.tables(), rounds=rounds)
+        expected = 400.0 * solve_primitives(model.primitives(x)).best.policy[untried]
+        assert low < expected.sum() and expected.max() < high
+    assert model.untried_penalty[untried].max() > 300.0
+
+
 def test_an_optimist_pays_for_what_is_little_known_and_moves_on_from_what_is_known():
     game = toll_game()
     model, x = ObservedModel(make_brief(game, Information.REWARDS_OBSERVED)), np.zeros(6)
