@@ -46,6 +46,10 @@ What is known
     of 0.5 on the short cut makes it 1.5, and 2 without. On Sioux Falls the mean time without tolls comes to 7,480,225 /
     360,600 = 20.744. With a toll on every road these are the best times at every temperature: tolls bring about any
     split of the traffic. On Sioux Falls the best tolls known make the mean time 19.97, and 20.58 without.
+What learning leaders reach
+    With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from no tolls to the best known value, as
+    ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 100 % on "pigou", 93.4 %
+    and 96.3 % on "braess". `bchg`: 99.8 % and 100 %, 93.2 % and 99.2 %.
 Arguments
     ``network`` ("pigou", "braess", "sioux_falls", or a dict of a network of your own, see
     :func:`stackelberg_envs.envs.toll_routing.networks.checked_network`), ``power`` (Pigou's p), ``max_toll``,
