@@ -36,6 +36,8 @@ Kind = TypeVar("Kind", bound="type[Named]")
 
 #: Deprecated name of a kind of game -> its name.
 FORMER_KINDS = {"batched": "vector"}
+#: Classes that share a name stand in this order, by the first kind of game that each serves; others' kinds come last.
+ORDER = ("tabular", "vector", "environment", "markov")
 
 
 class Registry(Generic[Player]):
@@ -96,7 +98,8 @@ class Registry(Generic[Player]):
             for other in others:
                 if other.kinds & kind.kinds:
                     raise ArgumentError(f"{self.role} {name!r}: the name is taken by {'.'.join(_place(other))}")
-            self.classes[name] = (*others, cast("type[Player]", kind))
+            # Whichever module came first: what shows players shows them alike in every process.
+            self.classes[name] = tuple(sorted((*others, cast("type[Player]", kind)), key=_rank))
             if "name" not in vars(kind):
                 kind.name = name
             return kind
@@ -190,3 +193,9 @@ class Registry(Generic[Player]):
 
 def _place(kind: Any) -> tuple[str, str]:
     return kind.__module__, kind.__qualname__
+
+
+def _rank(kind: type[Player]) -> tuple[int, str]:
+    """Return where a class stands among those of its name."""
+    first = min((ORDER.index(word) for word in kind.kinds if word in ORDER), default=len(ORDER))
+    return first, min(kind.kinds, default="")

@@ -74,6 +74,13 @@ def test_classes_of_one_name_share_it_by_kind_of_game(registry):
         registry.register("mine")(player({"vector", "other"}, name="Third"))
 
 
+def test_classes_of_one_name_stand_in_the_same_order_whichever_came_first(registry):
+    players = [player({word}, name=word.title()) for word in ("markov", "of_my_own", "vector", "tabular")]
+    for each in players:
+        registry.register("mine")(each)
+    assert [each.__name__ for each in registry.named("mine")] == ["Tabular", "Vector", "Markov", "Of_My_Own"]
+
+
 def test_a_kind_of_game_may_go_by_its_former_name(registry):
     with pytest.warns(DeprecationWarning, match=r'kinds = {"batched"} is deprecated .* use kinds = {"vector"}'):
         registry.register("mine")(kind := player({"batched"}))
