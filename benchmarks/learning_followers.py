@@ -63,7 +63,7 @@ def cell(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def table(lines: Sequence[dict[str, Any]], tasks: Iterable[str], leaders: Iterable[str]) -> str:
-    """Return one table per game, with a row per leader and a column per follower."""
+    """Return one table per game, with a row per leader that played it and a column per follower."""
     games: dict[str, list[str]] = {}
     for task in tasks:
         game, _, follower = task.partition(", ")
@@ -76,7 +76,8 @@ def table(lines: Sequence[dict[str, Any]], tasks: Iterable[str], leaders: Iterab
                 cell([line for line in lines if (line["task"], line["leader"]) == (f"{game}, {follower}", leader)])
                 for follower in followers
             ]
-            made.append(f"| `{leader}` | {' | '.join(found)} |")
+            if any(found):
+                made.append(f"| `{leader}` | {' | '.join(found)} |")
         made.append("")
     return "\n".join(made).replace("-0.00", "0.00")
 
