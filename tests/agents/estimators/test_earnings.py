@@ -70,3 +70,14 @@ def test_the_nearest_that_was_played_is_by_the_largest_coordinate():
         earned.add(point, np.zeros(2))
     np.testing.assert_array_equal(earned.nearest(np.array([0.7, 0.2])), B)
     np.testing.assert_array_equal(earned.nearest(np.array([0.9, 0.2])), C)
+
+
+def test_nothing_is_held_for_worse_while_the_follower_still_learns():
+    # What A earns falls as the follower learns; by chance alone 1 run in 1,000 would be taken for that.
+    rng, settled, learns = np.random.default_rng(3), Earnings(2), Earnings(2)
+    for k in range(6):
+        for earned, mean in ((settled, 10.0), (learns, 10.0 - k)):
+            earned.add(A, mean + rng.standard_normal(20))
+            earned.add(B, rng.standard_normal(20))
+    np.testing.assert_array_equal(settled.better_than(B), A)
+    assert learns.better_than(B) is None
