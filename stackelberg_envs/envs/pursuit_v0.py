@@ -41,6 +41,7 @@ What learning leaders reach
     With defaults, 40 updates, seeds 0 and 1, followers at their equilibrium (``stackelberg run
     stackelberg/Pursuit-v0 --leader random_search --updates 40 --seed 0``): `exact`, which is told the game, 1.050544 in
     both; `random_search` 0.449895 and 0.275491, `cma_es` -0.194764 and -0.266196, `zero_order` -0.344711 and -0.371425.
+    The default leader `bchg` with its default 100,000 steps: 0.6868 and 0.7152, two thirds of the way from nothing set.
 Arguments
     ``park``, ``max_light``, ``max_reward``, ``upkeep``, ``prize``, ``effort``, ``zero_sum``, ``temperature``,
     ``discount``, ``horizon``. ``park`` is "block", "open" (the same without the block), "pair" (two pursuers on 3 x 2

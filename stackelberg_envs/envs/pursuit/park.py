@@ -165,7 +165,10 @@ def _require_letters(rows: list[str]) -> None:
             )
         for c, letter in enumerate(row):
             if letter not in letters:
-                raise GameError(f"park: expected letters {' '.join(letters)}, got {letter!r} at row {r}, column {c}")
+                names = f", or one of {', '.join(PARKS)}" if len(rows) == 1 else ""
+                raise GameError(
+                    f"park: expected letters {' '.join(letters)}{names}, got {letter!r} at row {r}, column {c}"
+                )
     text = "".join(rows)
     if PURSUER not in text:
         raise GameError("park: expected a cell P, where a pursuer begins, got none")

@@ -59,6 +59,7 @@ def test_who_changes_places_is_caught_and_two_may_share_a_capture():
         (3, "park: expected a plan as text, or one of block, open, pair, got 3"),
         (" ", "park: expected a plan as text"),
         ("P.\nE", "expected rows of 2 letters, as the first has, got 1 in row 1: 'E'"),
+        ("blok", r"expected letters # \. P E, or one of block, open, pair, got 'b' at row 0, column 0"),
         ("P.?\n..E", r"expected letters # \. P E, got '\?' at row 0, column 2"),
         ("..E", "expected a cell P"),
         ("P.E\n..E", "expected one cell E, where the evader begins, got 2"),
