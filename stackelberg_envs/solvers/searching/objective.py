@@ -146,18 +146,6 @@ def _(game: VectorGame) -> Values:
     return values
 
 
-@values_of.register
-def _(game: MarkovGame) -> Values:
-    def values(x: Array, scale: float, gradient: bool) -> tuple[float, Array | None]:
-        at = game if scale == 1.0 else game.replace(temperature=scale * game.temperature)
-        # Always the equilibrium on the principal branch: from a neighbour's it might be another, and J would not be one
-        # function of x.
-        solution = solve_markov(at, x)
-        return solution.leader_value, solution.gradient if gradient else None
-
-    return values
-
-
 @singledispatch
 def warmest_of(game: Any) -> float:
     """Return the multiple of the game's temperature at which the follower's rewards hardly matter."""
@@ -168,11 +156,6 @@ def warmest_of(game: Any) -> float:
 @warmest_of.register
 def _(game: TabularGame) -> float:
     return float(game.uncommitted.follower_reward.std()) / game.temperature
-
-
-@warmest_of.register
-def _(game: MarkovGame) -> float:
-    return float(game.follower_rewards.std()) / game.temperature
 
 
 @warmest_of.register
