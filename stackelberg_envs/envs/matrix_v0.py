@@ -32,7 +32,7 @@ What is known
 What learning leaders reach
     With defaults, 50 updates of 400 steps, seeds 0 and 1: shares of the way from the even mixture to the best known
     value, as ``python benchmarks/untuned.py closed-form-v1 --each`` tells them. `certainty_equivalent`: 100 % in
-    `conitzer_sandholm`, `game_3` and `maintain`; in `inspection` 99.7 % and 100 %.
+    `conitzer_sandholm`, `game_3`, `maintain` and `inspection`.
     `bchg`: 99.99 % and 80 %, the same in `game_3`, 98.7 % and 96.8 %, 98.4 % and 99.7 %.
 Arguments
     ``matrix``, a name, or ``leader_payoff`` and ``follower_payoff``, with ``prior`` for several types; ``temperature``.
